@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* grant: leave to another domain to reach one of my frames.
+ *
+ * The granting domain writes an entry of its grant table (its own memory, registered by
+ * grant_table): gfn and domid first, then flags with PV_GRANT_VALID by a release store.
+ * Ring 0 sets PV_GRANT_READING and PV_GRANT_WRITING in use while the frame is reached. To revoke:
+ * compare-and-swap flags from an unused value to 0; while in use that fails. */
+#ifndef PV_GRANT_H
+#define PV_GRANT_H
+
+#include <pv/types.h>
+
+struct pv_grant_entry {
+	uint16_t flags;
+	uint16_t domid;
+	uint32_t reserved;
+	uint64_t gfn;
+};
+PV_ASSERT_SIZE(struct pv_grant_entry, 16);
+
+#define PV_GRANT_VALID   0x01u
+#define PV_GRANT_RO      0x02u
+#define PV_GRANT_READING 0x10u /* ring 0: mapped, or being copied from                      */
+#define PV_GRANT_WRITING 0x20u /* ring 0: mapped for writing, or being copied to            */
+
+#define PV_GRANT_TABLE_PAGES 64 /* the most that grant_table takes: 16,384 grants           */
+#define PV_GRANTS_PER_PAGE   (PV_PAGE_SIZE / sizeof(struct pv_grant_entry))
+
+struct pv_grant_map {
+	uint32_t domid; /* in: who granted                                              */
+	uint32_t ref;   /* in: index in its grant table                                 */
+	uint64_t gfn;   /* in: where in the caller; PV_GRANT_IDENTITY: at gfn = mfn     */
+	uint32_t flags; /* in: PV_GRANT_RO or 0                                         */
+	int32_t status; /* out: 0 or a negative errno                                   */
+	uint32_t handle; /* out: names the mapping for grant_unmap                      */
+	uint32_t reserved;
+};
+PV_ASSERT_SIZE(struct pv_grant_map, 32);
+#define PV_GRANT_IDENTITY (~0ull)
+
+struct pv_grant_unmap {
+	uint32_t handle;
+	int32_t status; /* out */
+};
+PV_ASSERT_SIZE(struct pv_grant_unmap, 8);
+
+/* One end of a copy: a grant of another domain, or a frame of the caller. */
+struct pv_grant_end {
+	uint32_t domid;  /* PV_DOM_SELF: frame is a gfn of the caller, else a grant ref */
+	uint32_t offset; /* bytes from the frame's start                                */
+	uint64_t frame;
+};
+
+struct pv_grant_copy {
+	struct pv_grant_end src, dst;
+	uint32_t len;   /* bytes; neither end may cross its page; 0 is -PV_EINVAL       */
+	int32_t status; /* out */
+};
+PV_ASSERT_SIZE(struct pv_grant_copy, 40);
+
+#define PV_GRANT_BATCH_MAX 1024
+
+#endif

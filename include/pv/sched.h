@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* sched: arguments of block, poll and multi. */
+#ifndef PV_SCHED_H
+#define PV_SCHED_H
+
+#include <pv/types.h>
+
+/* Times are system time in ns (struct pv_clock); PV_TIME_NEVER: no deadline. */
+#define PV_TIME_NEVER (~0ull)
+
+/* The vector that a vCPU's one-shot timer raises, and the default one of its ports. */
+#define PV_VECTOR_TIMER 0xecu
+#define PV_VECTOR_PORTS 0xf3u
+/* Lowest vector that ipi may raise. */
+#define PV_VECTOR_MIN 32u
+
+#define PV_POLL_MAX 128 /* ports in one poll */
+
+struct pv_multi {
+	uint64_t nr;      /* in: hypercall number; eretu, erets, block, poll, multi, yield: refused */
+	uint64_t args[6]; /* in */
+	int64_t result;   /* out */
+};
+PV_ASSERT_SIZE(struct pv_multi, 64);
+#define PV_MULTI_MAX 64
+
+#endif
