@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log: the console of ring 0, and what stops the machine. */
+#ifndef HV_LOG_H
+#define HV_LOG_H
+
+#include "types.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+extern enum log_level log_level; /* what is above it is dropped: command line loglvl= */
+
+void log_print(enum log_level level, const char *fmt, ...) __printf_like(2, 3);
+int snprint(char *buf, size_t size, const char *fmt, ...) __printf_like(3, 4);
+
+#define log_error(...) log_print(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_print(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_print(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_print(LOG_DEBUG, __VA_ARGS__)
+
+/* An invariant of ours is broken, or the machine cannot run us: say it, stop every CPU. */
+void panic(const char *fmt, ...) __printf_like(1, 2) __noreturn;
+
+/* Debug builds only, for our own invariants; a guest can never make one fail. */
+#ifdef HV_DEBUG
+#define HV_ASSERT(cond)                                                         \
+	do {                                                                    \
+		if (unlikely(!(cond)))                                          \
+			panic("%s:%d: %s", __FILE__, __LINE__, #cond);          \
+	} while (0)
+#else
+#define HV_ASSERT(cond) ((void)sizeof(cond))
+#endif
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* locks: every lock of ring 0, its rank and what it guards.
+ *
+ * L1: a CPU takes locks in rising rank; of two with the same rank the one with the lower address
+ *     first, by lock_both. Debug builds stop the machine when it does not.
+ * L2: interrupts are off in ring 0 (but in the idle loop), so a lock is held for a bounded
+ *     stretch of ring 0's own instructions, and never across a return to a guest.
+ * L3: no lock is held while guest memory is touched by virtual address (copy_in, copy_out).
+ * L4: fills, event delivery and returns take no lock at all; see mm/stlb.h for what they rely on. */
+#ifndef HV_LOCKS_H
+#define HV_LOCKS_H
+
+#include "machine.h"
+#include "types.h"
+
+#define HV_LOCKS(X)                                                                      \
+	X(DOMLIST, "the table of domains, and numbers in use")                           \
+	X(DOMAIN, "a domain's life cycle, limits and vCPU states")                       \
+	X(DEVICE, "a device directory")                                                  \
+	X(GRANT, "a domain's grant table registration and its list of mappings")         \
+	X(P2M, "changes to gfn -> mfn of one domain")                                    \
+	X(ROOTS, "a domain's roots and shadow tables: making, linking and dropping")     \
+	X(PORT, "a domain's port table")                                                 \
+	X(RUNQUEUE, "a CPU's queue of runnable vCPUs, its timers, and run states of vCPUs there") \
+	X(POOL, "a domain's free shadow pages")                                          \
+	X(FRAMES, "free lists of frames")                                                \
+	X(PIRQ, "routing of physical interrupts")                                        \
+	X(CONSOLE, "the log, serial line and screen")
+
+enum lock_rank {
+	LOCK_NONE,
+#define X(name, guards) LOCK_##name,
+	HV_LOCKS(X)
+#undef X
+	LOCK_COUNT
+};
+
+struct spinlock {
+	u16 next, owner; /* ticket lock */
+	u8 rank;
+};
+#define SPINLOCK(r) ((struct spinlock){.rank = LOCK_##r})
+
+#ifdef HV_DEBUG
+void lock_rank_enter(const struct spinlock *l);
+void lock_rank_leave(const struct spinlock *l);
+#else
+static inline void lock_rank_enter(const struct spinlock *l)
+{
+	(void)l;
+}
+static inline void lock_rank_leave(const struct spinlock *l)
+{
+	(void)l;
+}
+#endif
+
+static inline void lock(struct spinlock *l)
+{
+	u16 mine = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
+
+	lock_rank_enter(l);
+	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != mine)
+		cpu_relax_serving();
+}
+
+static inline void unlock(struct spinlock *l)
+{
+	lock_rank_leave(l);
+	__atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE);
+}
+
+static inline void lock_both(struct spinlock *a, struct spinlock *b)
+{
+	lock(a < b ? a : b);
+	if (a != b)
+		lock(a < b ? b : a);
+}
+
+static inline void unlock_both(struct spinlock *a, struct spinlock *b)
+{
+	unlock(a);
+	if (a != b)
+		unlock(b);
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frame: one descriptor for each 4 KiB frame of RAM, and the allocator of frames.
+ *
+ * F1: a frame has one use; it changes only while refs == 0 or by its only holder.
+ * F2: whatever can reach a frame holds a reference: its P2M entry, each grant mapping, each
+ *     registered page (area, clock, event page, grant table), each operation in progress.
+ * F3: a reference that a guest mapping held is dropped only after the shootdown that ends its
+ *     reach is done on every CPU (p2m_remove does both in that order).
+ * F4: a frame is zeroed between its last use by a domain and its next by anyone.
+ * F5: refs saturates: frame_get fails at FRAME_REFS_MAX, it never wraps.
+ * F6: maps counts the shadow leaf entries that reach the frame (4 KiB entries, and on the first frame
+ *     of a 2 MiB run also 2 MiB ones), so that a frame with 0 needs no search when it leaves a P2M. */
+#ifndef HV_FRAME_H
+#define HV_FRAME_H
+
+#include "machine.h"
+#include "types.h"
+
+enum frame_use {
+	FRAME_FREE,
+	FRAME_RESERVED, /* not RAM, or firmware's                                      */
+	FRAME_HV,       /* ring 0's own data, image and modules                        */
+	FRAME_GUEST,    /* in a P2M as RAM                                             */
+	FRAME_SHADOW,   /* of a domain's shadow pool: belongs to no P2M                 */
+	FRAME_P2M,      /* a table of a P2M                                            */
+};
+
+#define FRAME_DIRTY    1u /* flags: not zero; cleared before it is handed out           */
+#define FRAME_REFS_MAX 0x7fffffffu
+#define FRAME_NO_OWNER 0xffffu
+
+/* 16 bytes: 0.4 % of RAM. While free, link_a and link_b chain the free list; in use GUEST, link_a
+ * is maps and link_b the frame number of a shadow table that holds one of these entries (a hint). */
+struct frame {
+	u32 refs;
+	u16 owner; /* domain, FRAME_NO_OWNER for ring 0                                  */
+	u8 use;    /* enum frame_use                                                   */
+	u8 order_flags; /* low nibble: order while free; high nibble: FRAME_DIRTY          */
+	u32 link_a, link_b;
+};
+_Static_assert(sizeof(struct frame) == 16, "struct frame is 0.4 % of RAM");
+
+#define FRAME_ORDER_MAX 9 /* 2 MiB runs */
+
+/* Boot: descriptors for mfns [0, end), in memory that the caller provides (zeroed); all RESERVED
+ * until frames_add. frames_table_size tells the bytes. */
+size_t frames_table_size(u64 end_mfn);
+void frames_init(void *table, u64 end_mfn);
+/* RAM [first, first + count) becomes FREE and dirty. */
+void frames_add(mfn_t first, u64 count);
+
+struct frame *frame_of(mfn_t m); /* NULL if beyond the table                             */
+bool frame_is_ram(mfn_t m);
+
+/* 2^order frames, aligned to their size, refs = 1 each, zeroed. MFN_NONE if there are none.
+ * 4 KiB and 2 MiB are what matters; a domain's frames are counted by the caller. */
+mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner);
+/* Drop the allocator's reference of each; the last one frees. */
+void frame_free(mfn_t m, unsigned order);
+/* Take one more. -PV_EBUSY: other use than expected, no reference left to take from, or saturated. */
+int frame_get(mfn_t m, enum frame_use expected) __must_use;
+/* Drop one; true if it was the last, and the frame is free now. */
+bool frame_put(mfn_t m);
+
+u64 frames_free(void);
+u64 frames_total(void); /* ever added                                                     */
+
+/* A page of ring 0's own, zeroed, in the direct map; NULL if there is none. */
+void *hv_page_alloc(unsigned order);
+void hv_page_free(void *page, unsigned order);
+
+#endif

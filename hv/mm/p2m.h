@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* p2m: gfn -> mfn of one domain, with rights: the whole of memory isolation.
+ *
+ * P1: only the P2M says which frames exist for a domain, and with which rights. No shadow entry,
+ *     copy or grant reaches a frame by another way.
+ * P2: an entry for RAM or a grant holds one reference on its frame (F2).
+ * P3: entries are read without a lock, inside walk_begin/walk_end (mm/stlb.h) or with the P2M lock;
+ *     changed with it.
+ * P4: removing or narrowing an entry: entry changed, readers waited for, shadow entries dropped, shootdown
+ *     done; then the reference may go. p2m_remove is the only door out.
+ * P5: a 2 MiB entry covers an aligned run of 512 frames with one right; it is split when a part changes.
+ *
+ * A radix tree of 4 levels of 512 8-byte entries (36-bit gfns), as page tables are. Its pages are FRAME_P2M,
+ * charged to the domain's `frames` counter only in that they come from ring 0's memory. */
+#ifndef HV_P2M_H
+#define HV_P2M_H
+
+#include "locks.h"
+#include "mm/frame.h"
+#include "types.h"
+
+#include <pv/memory.h>
+
+struct domain;
+
+/* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, P2M_TABLE, mfn << 12. */
+#define P2M_KIND     7ul
+#define P2M_BIG      8ul  /* 2 MiB leaf                                                 */
+#define P2M_TABLE    16ul /* next level                                                */
+#define P2M_ADDR     0x000ffffffffff000ul
+
+struct p2m {
+	struct spinlock lock;
+	u64 *top;       /* level-4 table                                               */
+	u64 tables;     /* pages of the tree                                           */
+};
+
+enum p2m_need { P2M_READ, P2M_WRITE };
+
+int p2m_init(struct domain *d);
+/* Free the tree; every leaf has been removed before. */
+void p2m_free(struct domain *d);
+
+/* Leaf that covers gfn, 0 if none. Needs P3. *level_big tells whether it is a 2 MiB leaf. */
+u64 p2m_lookup(struct domain *d, gfn_t g);
+static inline unsigned p2m_kind(u64 e)
+{
+	return e & P2M_KIND;
+}
+/* mfn of g under leaf e. */
+static inline mfn_t p2m_mfn(u64 e, gfn_t g)
+{
+	return MFN(((e & P2M_ADDR) >> PAGE_SHIFT) + (e & P2M_BIG ? g.n % RUN_FRAMES : 0));
+}
+static inline bool p2m_writable(u64 e)
+{
+	unsigned k = p2m_kind(e);
+
+	return k == PV_MEM_RAM || k == PV_MEM_GRANT || k == PV_MEM_DEVICE;
+}
+
+/* The only door from a gfn to a frame for operations: checks the right, takes a reference.
+ * -PV_EFAULT: no RAM there (or a device); -PV_EACCES: read-only and need is P2M_WRITE. */
+int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out) __must_use;
+
+/* Enter [g, g + 2^order) -> m, order 0 or 9. The caller's reference passes to the entry.
+ * -PV_EEXIST: something is there; -PV_ENOMEM: no table page; -PV_ERANGE: gfn too large. */
+int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind kind) __must_use;
+
+/* Remove one gfn (a 2 MiB leaf is split first) and end its reach everywhere (P4). On success the entry's
+ * reference is the caller's: frame_put it. -PV_ENOENT: nothing there; -PV_ENOMEM: split
+ * impossible. *kind tells what it was. */
+int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) __must_use;
+/* The same for up to max gfns from g on, with one shootdown: out[] gets entries (P2M format, one per gfn;
+ * 0: there was none). Returns how many gfns were looked at; a whole 2 MiB leaf inside the range counts 512 and
+ * is reported in one out[] element with P2M_BIG. *used: elements of out[] written. */
+u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used);
+
+/* Calls fn for each leaf with gfn >= from, in order, until it returns false. For audit and teardown. */
+void p2m_each(struct domain *d, u64 from, bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg),
+	      void *arg);
+
+#endif

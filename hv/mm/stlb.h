@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stlb: the software TLB. Guests write ordinary page tables with plain stores; ring 0 keeps a cache of
+ * translations that it alone builds: shadow tables, which the hardware walks.
+ *
+ * S1: a shadow leaf entry is made only from a guest entry that was present when it was read, with the rights
+ *     of the whole guest path (AND of W and U, OR of NX), the P2M's right, W only if the guest's D was set, and
+ *     U=1, A=1 always (D=1 with W). Its frame is the P2M's of that instant (P1).
+ * S2: the contract of pv/mmu.h: after flush returns, no translation of the range that the tables did not allow
+ *     at some moment after the call began is used on any CPU.
+ * S3: walkers (fill, flush, prefill) take no lock. They run between walk_begin and walk_end, which make
+ *     this CPU's walk_epoch odd; whoever takes something away (P2M entry, shadow table, stale guest PTE)
+ *     first takes it out of sight, then walk_sync()s: waits until every walk begun earlier has ended.
+ * S4: an entry is entered by compare-and-swap and its `used` bit set after; it is removed by clearing the bit
+ *     first and exchanging the entry after. So a set bit may stand over an empty entry, never the
+ *     reverse for long: an entry without its bit belongs to a walk that is not over.
+ * S5: a shadow page goes back to the pool all zero, after walk_sync and a shootdown of the CPUs that may have it in
+ *     their paging-structure caches. Only entries in `used` are touched: no table is cleared or scanned whole.
+ * S6: a root that some CPU has loaded stays whole (its two L4 pages) until another is loaded there: root->loads
+ *     counts these CPUs, and cpu->loaded says which. Eviction takes others, coldest first; it may take
+ *     the lower tables of a loaded root, never its L4.
+ * S7: one fill's worst case (STLB_FILL_WORST pages) is reserved before it begins, by eviction if need be.
+ * S8: pool pages are FRAME_SHADOW: in no P2M; not-present shadow entries are 0.
+ * S9: a root with a U=0 lower-half entry cached loses its lower half before user mode runs in it.
+ * S10: lower-half tables belong to one root and serve both views. The kernel half is one tree a domain, entered
+ *     in each root's kernel view when first missed there. L4 slots 256-271 are ring 0's in the kernel view; in
+ *     the user view slot 271 alone, with the entry L3. What guest tables say there is not read.
+ * S11: A and D go into guest entries by compare-and-swap on the value walked; a write that lost gives no right. */
+#ifndef HV_STLB_H
+#define HV_STLB_H
+
+#include "locks.h"
+#include "mm/frame.h"
+#include "types.h"
+
+#include <pv/mmu.h>
+
+struct domain;
+struct vcpu;
+
+/* x86 page-table bits (Intel SDM vol. 3, 4.5). */
+#define PTE_P    (1ul << 0)
+#define PTE_W    (1ul << 1)
+#define PTE_U    (1ul << 2)
+#define PTE_PWT  (1ul << 3)
+#define PTE_PCD  (1ul << 4)
+#define PTE_A    (1ul << 5)
+#define PTE_D    (1ul << 6)
+#define PTE_PS   (1ul << 7)
+#define PTE_G    (1ul << 8)
+#define PTE_NX   (1ul << 63)
+#define PTE_ADDR 0x000ffffffffff000ul
+/* Page-fault error code. */
+#define PF_P    1u
+#define PF_W    2u
+#define PF_U    4u
+#define PF_RSVD 8u
+#define PF_I    16u
+
+#define STLB_FILL_WORST 4 /* L3, L2, L1, and one more for the kernel half's L3 race       */
+
+struct shadow; /* descriptor of a shadow page, in stlb.c's own array a domain             */
+
+struct root {
+	gfn_t gfn;            /* of the guest's L4                                     */
+	struct domain *dom;
+	mfn_t kernel_l4, user_l4;
+	u64 kcr3, ucr3;       /* values for CR3 of the two views (PCID and no-flush bits included where used) */
+	u32 loads;            /* CPUs whose cpu->loaded it is                           */
+	bool low_u0;          /* S9                                                    */
+	u64 used_at;          /* stamp for eviction                                    */
+	struct root *next;    /* hash chain                                            */
+	struct shadow *kernel_shadow, *user_shadow;
+};
+
+struct stlb {
+	struct spinlock roots_lock; /* LOCK_ROOTS */
+	struct spinlock pool_lock;  /* LOCK_POOL  */
+	u64 pages, pages_max, pages_high;
+	void *priv;           /* struct stlb_state of stlb.c                            */
+};
+
+enum fill_result {
+	FILL_DONE,  /* the access can be tried again                                   */
+	FILL_GUEST, /* the guest's tables (or its P2M) do not allow it: *error is the code for its #PF */
+	FILL_RETRY, /* lost a race, or the root's L4 is gone: load the root again, try again   */
+};
+
+/* Pool of `pages` shadow pages, taken from the frame allocator now. -PV_ENOMEM: nothing taken. */
+int stlb_init(struct domain *d, u64 pages) __must_use;
+int stlb_resize(struct domain *d, u64 pages) __must_use;
+/* Free everything a piece at a time; false: call again. No vCPU of d runs. */
+bool stlb_free(struct domain *d);
+
+/* The root for guest-physical address gpa (bits 0-11 ignored), made if need be, its loads raised by one for this
+ * CPU, set as this_cpu()->loaded; the caller loads CR3 with root->kcr3. The root loaded before loses its
+ * count. NULL: gpa is not RAM of the domain (nothing changed). */
+struct root *stlb_load(struct domain *d, u64 gpa);
+/* This CPU goes to ring 0's own root (the caller has loaded CR3). */
+void stlb_unload(void);
+
+/* A miss of the loaded root's domain at va. access: PF_W, PF_U (user mode), PF_I, as hardware reports them.
+ * Takes no lock in the common case; evicts when the pool is short. */
+enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error);
+/* After a guest #PF at va: fill it if the guest's tables allow a user access now. */
+void stlb_prefill(struct root *r, u64 va);
+
+/* As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
+ * *f is what remains. Shoots down other CPUs that have an affected root loaded. */
+int stlb_flush(struct domain *d, struct pv_flush *f);
+/* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */
+void stlb_drop(struct domain *d, u64 gpa, bool user_only);
+/* Before user mode runs in r with low_u0 set (S9). */
+void stlb_drop_low_u0(struct root *r);
+/* Everything of the domain but the L4s of loaded roots, shot down: always right. */
+void stlb_drop_all(struct domain *d);
+
+/* P4 for p2m.c: the P2M no longer holds these (entry format of p2m.h, count of them, starting gfn); take out
+ * every shadow entry that reaches them and shoot down. Waits for walks. */
+void stlb_forget(struct domain *d, const u64 *entries, unsigned count);
+
+/* Walks (S3). */
+void walk_begin(void);
+void walk_end(void);
+void walk_sync(struct domain *d);
+
+/* Audit: entries whose frame the P2M does not hold with that right; also checks maps (F6), pool counts. */
+u64 stlb_audit(struct domain *d);
+/* Debug: compare cached entries with the guest's tables; number stale now. */
+u64 stlb_stale(struct domain *d);
+
+/* Boot: L4 entries for slots 256-271 of the kernel view, and for 271 of the user view. */
+void stlb_boot(const u64 kernel_slots[16], u64 user_slot_271);
+
+#endif
