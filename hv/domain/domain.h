@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* domain: domains and their vCPUs, from creation to the last frame given back.
+ *
+ * D1: a domain is in domains[] from creation until all that it had is given back. domain_get takes a
+ *     reference; the number is free again when the last one is dropped. Inside a walk (mm/stlb.h S3) domain_find is enough.
+ * D2: states go BUILDING -> RUNNING <-> PAUSED -> SHUT -> DYING, or to DYING from anywhere; never back.
+ * D3: a vCPU's registers are in struct vcpu unless it is cpu->cur of some CPU; then they are in that
+ *     CPU's entry block, and only that CPU touches them.
+ * D4: destruction is a sequence of stages, each restartable: stop vCPUs, close ports, unmap what it mapped, drop shadows, release frames
+ *     that nobody else holds, then wait for the rest. A frame that another domain has mapped outlives
+ *     the domain until it is unmapped there.
+ * D5: capabilities only shrink on the way down: a domain hands on what it has itself. */
+#ifndef HV_DOMAIN_H
+#define HV_DOMAIN_H
+
+#include "cpu/cpu.h"
+#include "locks.h"
+#include "machine.h"
+#include "mm/frame.h"
+#include "mm/p2m.h"
+#include "mm/stlb.h"
+#include "types.h"
+
+#include <pv/caps.h>
+#include <pv/cpu.h>
+#include <pv/device.h>
+#include <pv/domain.h>
+#include <pv/errno.h>
+#include <pv/event.h>
+#include <pv/grant.h>
+#include <pv/sched.h>
+#include <pv/trace.h>
+
+enum vcpu_state {
+	VCPU_DOWN,     /* never started, or vcpu_down                                  */
+	VCPU_RUNNABLE, /* on a run queue, or running (v->on_cpu)                        */
+	VCPU_BLOCKED,  /* waits for an event, its timer or poll                         */
+};
+
+struct vcpu {
+	struct domain *dom;
+	u16 id;
+
+	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. */
+	struct regs regs;
+	u64 user;                /* in user mode                                       */
+	u64 slow;                /* ENTRY_SLOW_* other than RESCHED                    */
+	u64 kgs, gs_base, fs_base;
+	u16 fs, gs, ds, es;
+	u64 root_gpa;            /* what it loaded last                                */
+	u64 prefill;
+	u64 tls[4];              /* GDT slots 12 to 15                                 */
+	u64 *ldt;                /* a page of ring 0's, or NULL                        */
+	u32 ldt_entries;
+	u64 dr[8];
+	void *xsave;             /* features.xsave_size bytes                          */
+
+	/* Registered by the guest (references held: F2). */
+	struct pv_vcpu_area *area; /* direct map, or NULL                              */
+	mfn_t area_mfn;
+	struct pv_clock *clock;    /* direct map, or NULL                              */
+	mfn_t clock_mfn;
+	u64 event_entry, stklvls;
+	u32 stack_level;         /* FRED's CSL                                         */
+	u32 nmi_pending;         /* atomic                                             */
+	bool nmi_blocked;        /* until the next ERETx with the nmi bit              */
+
+	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
+	enum vcpu_state state;
+	u32 cpu;                 /* queue it is on, or ran on last                     */
+	bool on_cpu;             /* is cpus[cpu]->cur                                  */
+	bool queued;
+	u64 vruntime, slice_start, affinity;
+	struct vcpu *rq_next, *rq_prev;
+	u64 timer;               /* deadline of timer_set, PV_TIME_NEVER: none           */
+	u64 poll_deadline;       /* of poll or block; PV_TIME_NEVER                    */
+	u32 timer_slot;          /* position in the CPU's timer heap, ~0: none           */
+	bool polling;
+	u32 poll_count;
+	u16 poll_ports[PV_POLL_MAX];
+	u32 wake_pending;        /* an event came while it was not blocked: block returns at once */
+	u64 run_since, run_time[4];
+	enum pv_run_state run_state;
+
+	struct pv_perf perf;
+};
+
+struct domain {
+	u16 id;
+	u32 refs;                /* D1 */
+	struct spinlock lock;    /* LOCK_DOMAIN: state, limits, shutdown, pause count  */
+	enum pv_domain_state state;
+	u32 caps;
+	u32 pause_count;
+	u32 shutdown, shutdown_arg;
+	u64 crash_ip, crash_sp, crash_data;
+	char name[32];
+	u64 created;
+
+	u32 vcpu_count;
+	struct vcpu *vcpus[PV_MAX_VCPUS];
+
+	struct p2m p2m;
+	struct stlb stlb;
+	u64 frames, frames_max;  /* RAM in the P2M; atomic                             */
+	u64 cpu_mask;            /* CPUs that run or ran it since stlb was last empty: for walk_sync */
+	u64 eretu;               /* guest address of its ERETU, 0: none                 */
+
+	u32 weight, cap_percent;
+	u64 cap_left_ns, cap_period_start; /* budget of the current period              */
+
+	struct port_table *ports;
+	struct grant_state *grants;
+	struct device_dir *devices;
+	struct io_rights *io;    /* port bitmap and device ranges, or NULL              */
+	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
+	u32 die_stage;
+};
+
+extern struct domain *domains[PV_MAX_DOMAINS];
+
+static inline struct vcpu *current(void)
+{
+	return this_cpu()->cur;
+}
+
+#define count(c, n)                                                            \
+	do {                                                                   \
+		struct vcpu *v_ = current();                                   \
+		if (v_)                                                        \
+			v_->perf.counter[PV_COUNT_##c] += (n);                 \
+	} while (0)
+
+/* Domain by number as a guest wrote it: PV_DOM_SELF is the caller's. NULL if none or DYING. The first
+ * needs a walk around its use; the second takes a reference for domain_put. */
+struct domain *domain_find(u64 domid);
+struct domain *domain_get(u64 domid);
+/* The same, also DYING ones: for destroy and info. */
+struct domain *domain_get_any(u64 domid);
+void domain_put(struct domain *d);
+
+/* args as the caller wrote them, all checked here; caller_caps bounds args->caps (D5). On success *out is
+ * BUILDING with pause_count 1, its vCPUs DOWN, args->domid set.
+ * -PV_EINVAL, -PV_ENOMEM, -PV_EEXIST (number taken), -PV_ENOSPC (no number), -PV_EPERM (caps). */
+int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain **out);
+/* 0: gone; -PV_EAGAIN: progress made, call again (checkpoint, at most ~100 us); -PV_EBUSY: all done but
+ * frames that others have mapped: it will vanish by itself (D4). */
+int domain_destroy(struct domain *d);
+void domain_pause(struct domain *d);   /* after return no vCPU of it runs, unless it is the caller's own */
+int domain_unpause(struct domain *d);  /* -PV_EBADF: not paused                       */
+/* Any CPU, any context without locks: the domain is SHUT, its vCPUs stop at their next return to the guest;
+ * raises PV_VIRQ_DOMAIN. The first reason stays. */
+void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg);
+/* The current vCPU broke its contract: logs registers at info level, then domain_shutdown(CRASH). */
+void domain_crash(struct vcpu *v, enum pv_crash why, u64 data);
+void domain_info(struct domain *d, struct pv_domain_info *out);
+/* Give or take frames: up to count from gfn on, in 2 MiB runs where both ends are aligned. Returns how many are done, or an errno if none.
+ * At most MEM_BATCH frames a call. */
+#define MEM_BATCH 1024
+long domain_populate(struct domain *d, u64 gfn, u64 count, u32 flags);
+long domain_release(struct domain *d, u64 gfn, u64 count);
+
+/* Registers for a vCPU that is DOWN; the caller checked them. vcpu_up makes it runnable. */
+void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s);
+int vcpu_up(struct vcpu *v);      /* -PV_EBUSY: it is up                               */
+
+/* Boot: domain table, per-CPU queues; before any domain is made. */
+void domains_init(void);
+
+/* cpu/vcpu.c, the machine's part of a switch: entry block <-> struct vcpu (D3). vcpu_load loads the root;
+ * if the root is gone it crashes the domain and returns false. */
+void vcpu_save(struct vcpu *v);
+bool vcpu_load(struct vcpu *v);
+int vcpu_machine_init(struct vcpu *v); /* xsave area; -PV_ENOMEM                     */
+void vcpu_machine_free(struct vcpu *v);
+void vcpu_idle_state(void);            /* ring 0's root, so that nobody's root is loaded */
+/* Rate limited per domain? No: the log drops. Prints registers of a vCPU to the log. */
+void vcpu_dump(struct vcpu *v);
+
+#endif

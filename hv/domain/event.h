@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event: virtual vectors and event channels.
+ *
+ * E4: a port is one 64-bit word, changed by compare-and-swap or under its domain's PORT lock, read whole: sending takes no lock.
+ * E5: a channel's two ends name each other. Closing one makes the other UNBOUND for the same domain; sending to an end that no longer names the
+ *     sender does nothing.
+ * E6: order of raising: pending bit of the port, bit of the word, pending vector, pending_any, then look whether the vCPU runs
+ *     (vcpu_notify). Each is a locked operation, so the consumer that clears in the opposite order misses nothing. */
+#ifndef HV_EVENT_H
+#define HV_EVENT_H
+
+#include "domain/domain.h"
+
+int events_init(struct domain *d);   /* -PV_ENOMEM */
+/* Closes some ports; false: call again. */
+bool events_free(struct domain *d);
+/* Virtual vector for a vCPU: sets bits, then vcpu_notify. Any CPU, no lock. */
+void vector_raise(struct vcpu *v, unsigned vector);
+/* Raise a port of d that ring 0 itself bound (virq, pirq). */
+void virq_raise(struct domain *d, enum pv_virq virq);
+void virq_raise_all(enum pv_virq virq); /* every domain that bound it                  */
+
+/* What the hypercalls do, arguments range-checked here. Ports are returned as numbers > 0, else -PV_E. */
+int event_pages(struct domain *d, u64 gpa);
+long event_alloc(struct domain *d, u64 remote_dom, u64 vcpu);
+long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu);
+long event_bind_virq(struct domain *d, u64 virq, u64 vcpu);
+/* A port whose raiser is ring 0's interrupt routing; irq is what event_status tells. */
+long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu);
+void pirq_raise(struct domain *d, u32 port);
+int event_send(struct domain *d, u64 port);
+int event_close(struct domain *d, u64 port);
+int event_unmask(struct domain *d, u64 port);
+int event_set_vcpu(struct domain *d, u64 port, u64 vcpu);
+int event_set_vector(struct domain *d, u64 port, u64 vector);
+int event_status(struct domain *d, u64 port, struct pv_port_status *out);
+/* poll: is one of the ports pending? -PV_EINVAL: bad port, page not registered. */
+int event_any_pending(struct domain *d, const u16 *ports, u32 count);
+u32 events_used(struct domain *d);
+
+#endif

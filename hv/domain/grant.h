@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grant: frames that one domain lets another reach.
+ *
+ * G1: an entry is read once by an atomic load; PV_GRANT_READING/WRITING are set by compare-and-swap on the flags word that was
+ *     checked, so that a grant cannot be revoked or changed between check and use.
+ * G2: each mapping (handle) holds one reference on the frame, one on the granting domain, and one count in ring 0's own per-entry record
+ *     (never in guest memory); the guest-visible bits are cleared when that count falls to zero.
+ * G3: a mapping is in the mapper's P2M as GRANT or GRANT_RO and leaves it by p2m_remove before its reference goes (P4).
+ * G4: frames mapped read-only are never reached for writing by that mapping; unmapping one leaves the others' bits. */
+#ifndef HV_GRANT_H
+#define HV_GRANT_H
+
+#include "domain/domain.h"
+
+int grants_init(struct domain *d);
+/* Unmaps some of what d had mapped; false: call again. */
+bool grants_free(struct domain *d);
+int grant_table_set(struct domain *d, u64 gpa, u64 pages);
+/* One operation each; fill in op->status (and handle), no other return. */
+void grant_map(struct domain *d, struct pv_grant_map *op);
+void grant_unmap(struct domain *d, struct pv_grant_unmap *op);
+void grant_copy(struct domain *d, struct pv_grant_copy *op);
+u32 grants_mapped_by(struct domain *d);  /* handles in use                             */
+u32 grants_mapped_from(struct domain *d); /* own frames that others have mapped        */
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sched: which vCPU runs on which CPU, for how long; blocking, waking, timers.
+ *
+ * C1: each CPU has a queue (LOCK_RUNQUEUE) of runnable vCPUs by virtual run time; the smallest runs. A vCPU's
+ *     virtual time grows by ns * PV_WEIGHT_DEFAULT / weight(domain) / up vCPUs do not share: weight is per vCPU.
+ * C2: a vCPU is on one queue, or runs on one CPU (on_cpu), or neither; its scheduling fields belong to the lock of
+ *     queue v->cpu, which changes only under both queues' locks (or the old one's while it is not queued).
+ * C3: no lost wake-up: a vCPU that blocks sets BLOCKED under its queue's lock and then looks at its pending bits;
+ *     who raises an event sets pending bits first and then takes the lock to look at the state.
+ * C4: a woken vCPU starts at max(own, queue's minimum - one latency) and preempts if it is ahead of the running one
+ *     by more than the granularity.
+ * C5: a domain with a cap runs at most cap_percent of one CPU in each period of SCHED_PERIOD_NS; its vCPUs wait for the next.
+ * C6: an idle CPU takes a runnable vCPU from the longest queue (affinity allowing), else halts with its timer set
+ *     for the next deadline; a kick wakes it. */
+#ifndef HV_SCHED_H
+#define HV_SCHED_H
+
+#include "domain/domain.h"
+
+#define SCHED_SLICE_NS       (6ull * 1000 * 1000)
+#define SCHED_GRANULARITY_NS (1ull * 1000 * 1000)
+#define SCHED_PERIOD_NS      (30ull * 1000 * 1000)
+
+int sched_cpu_init(struct cpu *c); /* its queue; -PV_ENOMEM                            */
+/* Leave boot: run vCPUs for ever. */
+void sched_start(void) __noreturn;
+/* On the way back to a guest with ENTRY_SLOW_RESCHED: puts the current vCPU away if it may or should not run on, picks
+ * another, halts while there is none, switches by vcpu_save/vcpu_load. On return current() is runnable here and its registers are in
+ * the entry block. Runs on the main stack. */
+void schedule(void);
+/* Timer interrupt of this CPU: expired timers, end of slice; programs the next. */
+void sched_timer(void);
+
+/* Put v on a queue if it is BLOCKED. From any CPU. */
+void vcpu_wake(struct vcpu *v);
+/* v has new pending bits: wake it, or make the CPU it runs on look (kick). Sets wake_pending. */
+void vcpu_notify(struct vcpu *v);
+/* The current vCPU sleeps unless something is pending (C3); takes effect at schedule(). */
+void vcpu_block(u64 deadline);
+void vcpu_yield(void);
+/* v will not run again until vcpu_up/unpause; if it runs elsewhere, waits until it has left that CPU. */
+void vcpu_stop(struct vcpu *v);
+void vcpu_timer_set(struct vcpu *v, u64 deadline);
+int vcpu_affinity(struct vcpu *v, u64 mask);
+/* Run-state times up to now, into v->run_time and the guest's area. */
+void vcpu_account(struct vcpu *v, enum pv_run_state next);
+
+/* cpu/apic.c: one-shot timer of this CPU at that system time (PV_TIME_NEVER: off); interrupt another CPU. */
+void timer_program(u64 deadline_ns);
+void cpu_kick(unsigned cpu);
+/* cpu/entry.S: sti; hlt; cli. */
+void cpu_halt_once(void);
+
+#endif
