@@ -274,7 +274,8 @@ int mini_destroy_domain(uint32_t domid)
 {
 	long rc;
 
-	while ((rc = pv_domain_destroy(domid)) == -PV_EAGAIN)
-		mini_sleep(100 * MINI_US);
+	do
+		rc = pv_domain_destroy(domid);
+	while (rc == -PV_EAGAIN);
 	return (int)rc;
 }

@@ -103,9 +103,11 @@ void mini_memory_init(void)
 	for (unsigned i = 0; ram_run(i, &start, &end); i++)
 		if (end > start && mini_direct_cover(start, end - start) < 0)
 			mini_panic("no memory for the direct map");
-	for (unsigned i = 0; i < mini_start.map_count && i < 128; i++)
-		if (mini_start.map[i].start + mini_start.map[i].len > top)
-			top = mini_start.map[i].start + mini_start.map[i].len;
+	/* dom0 has device memory below 4 GiB, and perhaps above: mini_gfn_alloc asks. */
+	if ((mini_start.caps & PV_CAP_PHYS) && top < 1ull << 32)
+		top = 1ull << 32;
+	if (top < mini_start.memory_end)
+		top = mini_start.memory_end;
 	window_first = mini_align_up(top, MINI_2M) >> PV_PAGE_SHIFT;
 }
 
@@ -212,7 +214,7 @@ int mini_direct_cover(uint64_t gpa, uint64_t len)
 	return 0;
 }
 
-uint64_t mini_gfn_alloc(void)
+static uint64_t window_take(void)
 {
 	bool irq = mini_lock(&lock);
 	uint64_t gfn = 0;
@@ -226,6 +228,16 @@ uint64_t mini_gfn_alloc(void)
 		gfn = window_first + i * 64 + b;
 	}
 	mini_unlock(&lock, irq);
+	return gfn;
+}
+
+uint64_t mini_gfn_alloc(void)
+{
+	uint64_t gfn = window_take();
+
+	/* What is not ours to use stays taken. */
+	while (gfn && pv_mem_query(PV_DOM_SELF, gfn) != PV_MEM_NONE)
+		gfn = window_take();
 	if (gfn && mini_direct_cover(gfn << PV_PAGE_SHIFT, PV_PAGE_SIZE) < 0) {
 		mini_gfn_free(gfn);
 		return 0;

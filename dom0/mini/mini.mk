@@ -14,7 +14,7 @@ MINI_CC ?= gcc
 MINI_AR ?= ar
 MINI_DIR := dom0/mini
 MINI_OUT := $(BUILD)/mini
-MINI_PROGRAMS += control guest
+MINI_PROGRAMS += control guest selftest
 
 NEWLIB_TARBALL := $(firstword $(wildcard /usr/src/newlib/newlib*.tar.* /usr/src/newlib*.tar.*))
 NEWLIB_OUT     := $(BUILD)/newlib
