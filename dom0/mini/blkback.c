@@ -188,13 +188,17 @@ static int32_t handle(struct mini_blkback *b, const struct pv_blk_request *rq)
 	}
 }
 
-/* Answer all requests that are there. False: the ring is broken. */
-static bool answer_all(struct mini_blkback *b)
+/* Answer at most a ringful, then publish: a front end that never stops must not keep the thread.
+ * False: the ring is broken. */
+static bool answer_some(struct mini_blkback *b)
 {
 	struct pv_blk_request rq;
-	int got;
+	int got = 1;
 
-	while ((got = pv_ring_back_take(&b->ring, &rq)) == 1) {
+	for (uint32_t n = 0; n < b->ring.map.entries; n++) {
+		got = pv_ring_back_take(&b->ring, &rq);
+		if (got != 1)
+			break;
 		struct pv_blk_response rsp = {.id = rq.id, .status = handle(b, &rq)};
 
 		if (rsp.status < 0)
@@ -203,7 +207,7 @@ static bool answer_all(struct mini_blkback *b)
 	}
 	if (pv_ring_back_publish(&b->ring))
 		pv_event_send(b->port);
-	return got == 0;
+	return got >= 0;
 }
 
 struct watch {
@@ -224,7 +228,7 @@ static void serve_ring(struct mini_blkback *b)
 	struct watch w = {b, mini_device_changes()};
 	struct pv_device_slot slot;
 
-	while (answer_all(b) && !b->stop) {
+	while (answer_some(b) && !b->stop) {
 		mini_wait(work, &w, PV_TIME_NEVER);
 		if (w.changes == mini_device_changes())
 			continue;

@@ -27,6 +27,9 @@ struct mini_guard {
 
 void mini_cpu_init(struct mini_cpu *cpu)
 {
+	const uint32_t mxcsr = 0x1f80; /* SDM vol. 1, 10.2.3: all exceptions masked */
+
+	__asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
 	if (!cpu->area.rsp[3])
 		cpu->area.rsp[3] = (uint64_t)df_stack0 + DF_STACK;
 	for (int i = 0; i < 3; i++)

@@ -79,7 +79,7 @@ int mini_grant_end(uint32_t ref)
 
 /* Mappings are made contiguous in a range of their own when there is more than one, since the
  * frames' numbers need not be. */
-#define MAP_BASE 0xffff898000000000ull
+#define MAP_BASE (MINI_HEAP + (1ull << 38)) /* same L4 slot: in every root from the start */
 #define MAP_SLOT (16 * PV_PAGE_SIZE)
 static uint64_t map_slots[16]; /* under lock: 1024 ranges in use */
 

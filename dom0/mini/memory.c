@@ -32,8 +32,18 @@ static void bit_set(uint64_t n, bool on)
 
 static void mark(uint64_t start, uint64_t end, bool on)
 {
-	for (uint64_t n = start; n < end && n < frames; n++)
-		bit_set(n, on);
+	for (uint64_t n = start; n < end && n < frames;) {
+		if (n % 64 == 0 && end - n >= 64) {
+			uint64_t now = on ? ~0ull : 0;
+
+			free_frames += (uint64_t)__builtin_popcountll(used[n / 64]);
+			free_frames -= (uint64_t)__builtin_popcountll(now);
+			used[n / 64] = now;
+			n += 64;
+		} else {
+			bit_set(n++, on);
+		}
+	}
 }
 
 /* RAM run i in bytes; false: no such run. */
@@ -103,6 +113,8 @@ void mini_memory_init(void)
 	for (unsigned i = 0; ram_run(i, &start, &end); i++)
 		if (end > start && mini_direct_cover(start, end - start) < 0)
 			mini_panic("no memory for the direct map");
+	if (mini_start.initrd_len)
+		mini_direct_cover(mini_start.initrd, mini_start.initrd_len);
 	/* dom0 has device memory below 4 GiB, and perhaps above: mini_gfn_alloc asks. */
 	if ((mini_start.caps & PV_CAP_PHYS) && top < 1ull << 32)
 		top = 1ull << 32;

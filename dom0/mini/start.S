@@ -112,6 +112,8 @@ mini_ap_entry:
 	.globl mini_event_entry
 mini_event_entry:
 	SAVE
+	fninit /* the user's control words must not rule the kernel's arithmetic */
+	ldmxcsr mini_mxcsr(%rip)
 	call mini_event_user
 	fxrstor64 (%r12)
 	mov %rbx, %rsp
@@ -205,6 +207,11 @@ mini_thread_entry:
 	xor %ebp, %ebp
 	call mini_thread_begin
 	ud2
+
+	.section .rodata
+	.balign 4
+mini_mxcsr:
+	.long 0x1f80 /* SDM vol. 1, 10.2.3: all exceptions masked */
 
 	.bss
 	.balign 64

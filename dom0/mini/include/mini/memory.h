@@ -2,7 +2,8 @@
 /* memory: guest-physical pages of this domain.
  *
  * Address map: MINI_IMAGE + gpa for the first GiB (the ELF image is linked there); MINI_DIRECT +
- * gpa for all RAM, mapped grants and device pages; MINI_HEAP malloc's, in 4 KiB pages. The lower
+ * gpa for all RAM, mapped grants and device pages; MINI_HEAP malloc's, in 4 KiB pages, and
+ * from the middle of that slot on, mapped grants. The lower
  * half belongs to programs, and so does every upper L4 slot but these three and the hypervisor's.
  */
 #ifndef MINI_MEMORY_H
