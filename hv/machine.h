@@ -47,6 +47,17 @@ void tlb_shootdown(u64 cpumask);
 /* System time in ns since boot; monotonic on and across CPUs. */
 u64 now_ns(void);
 
+/* This CPU's hardware TLB: forget the page at va, of whatever size. */
+static inline void tlb_flush_local_page(u64 va)
+{
+	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
+static inline void cr3_load(u64 cr3)
+{
+	__asm__ volatile("mov %0, %%cr3" ::"r"(cr3) : "memory");
+}
+
 static inline void clear_page(void *p)
 {
 	u64 n = PAGE_SIZE / 8;

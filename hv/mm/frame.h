@@ -9,7 +9,9 @@
  * F4: a frame is zeroed between its last use by a domain and its next by anyone.
  * F5: refs saturates: frame_get fails at FRAME_REFS_MAX, it never wraps.
  * F6: maps counts the shadow leaf entries that reach the frame (4 KiB entries, and on the first frame
- *     of a 2 MiB run also 2 MiB ones), so that a frame with 0 needs no search when it leaves a P2M. */
+ *     of a 2 MiB run also 2 MiB ones), so that a frame with 0 needs no search when it leaves a P2M. It is
+ *     raised before the entry is visible and lowered after the shootdown that ends the entry's reach:
+ *     with 0, no CPU's hardware TLB reaches the frame either. */
 #ifndef HV_FRAME_H
 #define HV_FRAME_H
 
@@ -25,17 +27,23 @@ enum frame_use {
 	FRAME_P2M,      /* a table of a P2M                                            */
 };
 
-#define FRAME_DIRTY    1u /* flags: not zero; cleared before it is handed out           */
+/* order_flags: the order of a free block in its head's low nibble, and */
+#define FRAME_ORDER     0x0fu
+#define FRAME_DIRTY     0x10u /* not zero; cleared before it is handed out (F4)          */
+#define FRAME_HEAD      0x20u /* first frame of a free block                            */
+#define FRAME_SEEN      0x40u /* audit: readable through the P2M that is looked at      */
+#define FRAME_SEEN_W    0x80u /* audit: writable                                       */
 #define FRAME_REFS_MAX 0x7fffffffu
 #define FRAME_NO_OWNER 0xffffu
 
 /* 16 bytes: 0.4 % of RAM. While free, link_a and link_b chain the free list; in use GUEST, link_a
- * is maps and link_b the frame number of a shadow table that holds one of these entries (a hint). */
+ * is maps and link_b the frame number of a shadow table that holds one of these entries (a hint); in
+ * use SHADOW, link_a is the number of the page's descriptor. */
 struct frame {
 	u32 refs;
 	u16 owner; /* domain, FRAME_NO_OWNER for ring 0                                  */
 	u8 use;    /* enum frame_use                                                   */
-	u8 order_flags; /* low nibble: order while free; high nibble: FRAME_DIRTY          */
+	u8 order_flags;
 	u32 link_a, link_b;
 };
 _Static_assert(sizeof(struct frame) == 16, "struct frame is 0.4 % of RAM");
@@ -64,6 +72,11 @@ bool frame_put(mfn_t m);
 
 u64 frames_free(void);
 u64 frames_total(void); /* ever added                                                     */
+
+/* Audit: free lists against descriptors; frames in error. */
+u64 frames_audit(void);
+/* Sum of maps over all frames (F6): equals the shadow leaf entries of all domains that reach GUEST frames. */
+u64 frames_maps(void);
 
 /* A page of ring 0's own, zeroed, in the direct map; NULL if there is none. */
 void *hv_page_alloc(unsigned order);

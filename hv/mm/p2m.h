@@ -41,8 +41,27 @@ int p2m_init(struct domain *d);
 /* Free the tree; every leaf has been removed before. */
 void p2m_free(struct domain *d);
 
-/* Leaf that covers gfn, 0 if none. Needs P3. *level_big tells whether it is a 2 MiB leaf. */
+/* Leaf that covers gfn, 0 if none. Needs P3. p2m_find is the same inline, for hot paths. */
 u64 p2m_lookup(struct domain *d, gfn_t g);
+static inline u64 *p2m_table(u64 e)
+{
+	return mfn_to_virt(MFN((e & P2M_ADDR) >> PAGE_SHIFT));
+}
+static inline u64 p2m_find(const struct p2m *p, gfn_t g)
+{
+	u64 e;
+
+	if (unlikely(g.n >= PV_MAX_GFN))
+		return 0;
+	e = READ_ONCE(p->top[g.n >> 27]);
+	if (!e)
+		return 0;
+	e = READ_ONCE(p2m_table(e)[g.n >> 18 & 511]);
+	if (!e)
+		return 0;
+	e = READ_ONCE(p2m_table(e)[g.n >> 9 & 511]);
+	return e & P2M_TABLE ? READ_ONCE(p2m_table(e)[g.n & 511]) : e;
+}
 static inline unsigned p2m_kind(u64 e)
 {
 	return e & P2M_KIND;
@@ -71,9 +90,10 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
  * reference is the caller's: frame_put it. -PV_ENOENT: nothing there; -PV_ENOMEM: split
  * impossible. *kind tells what it was. */
 int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) __must_use;
-/* The same for up to max gfns from g on, with one shootdown: out[] gets entries (P2M format, one per gfn;
- * 0: there was none). Returns how many gfns were looked at; a whole 2 MiB leaf inside the range counts 512 and
- * is reported in one out[] element with P2M_BIG. *used: elements of out[] written. */
+/* The same for gfns from g on, with one shootdown: out[] gets the entries that were there (P2M format, in order
+ * of gfns, holes left out); the reference of each is the caller's. Returns how many gfns are done: less than
+ * count when max elements are full or a leaf could not be split. A whole 2 MiB leaf inside the range counts
+ * 512 and is one element with P2M_BIG. *used: elements of out[] written. */
 u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used);
 
 /* Calls fn for each leaf with gfn >= from, in order, until it returns false. For audit and teardown. */

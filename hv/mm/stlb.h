@@ -17,14 +17,30 @@
  *     their paging-structure caches. Only entries in `used` are touched: no table is cleared or scanned whole.
  * S6: a root that some CPU has loaded stays whole (its two L4 pages) until another is loaded there: root->loads
  *     counts these CPUs, and cpu->loaded says which. Eviction takes others, coldest first; it may take
- *     the lower tables of a loaded root, never its L4.
+ *     the lower tables of a loaded root, never its L4. stlb_load itself loads CR3 between counting the new root
+ *     and uncounting the old one, so there is no moment at which CR3 names a root that is not counted.
  * S7: one fill's worst case (STLB_FILL_WORST pages) is reserved before it begins, by eviction if need be.
- * S8: pool pages are FRAME_SHADOW: in no P2M; not-present shadow entries are 0.
- * S9: a root with a U=0 lower-half entry cached loses its lower half before user mode runs in it.
+ * S8: pool pages are FRAME_SHADOW: in no P2M; not-present shadow entries are 0, but for those of parked
+ *     leaf tables (S12), whose inverted address bits name the top of the physical address space, where no RAM is:
+ *     speculation past the P bit (L1TF) finds nothing there.
+ * S9: while a root has a U=0 lower-half entry cached (low_u0), its user view has no lower half at all; the first
+ *     miss there, or stlb_drop_low_u0, drops the lower tables and ends that state. So it holds also when
+ *     another CPU is in user mode in the same root.
  * S10: lower-half tables belong to one root and serve both views. The kernel half is one tree a domain, entered
  *     in each root's kernel view when first missed there. L4 slots 256-271 are ring 0's in the kernel view; in
  *     the user view slot 271 alone, with the entry L3. What guest tables say there is not read.
- * S11: A and D go into guest entries by compare-and-swap on the value walked; a write that lost gives no right. */
+ * S11: A and D go into guest entries by compare-and-swap on the value walked; a write that lost gives no right.
+ * S12: a leaf table flushed as a whole is parked: its L2 entry keeps its number with P=0. The first miss there
+ *     takes it out of sight by compare-and-swap, so that it is this CPU's alone, makes each used entry anew from the guest's
+ *     present one or removes it, and links it again. It is parked and shot down before that, so no TLB holds its entries.
+ * S13: an entry that leads to another frame is never overwritten: it is removed and shot down first, else F6's
+ *     count would say 0 while a TLB still reaches the frame.
+ * S14: between taking an entry out and the end of its shootdown stlb_state.removing is not 0. A flush that finds nothing
+ *     to take out looks at it, since the entry it was called for may be on its way out on another CPU.
+ *
+ * What a guest sees besides its own faults: a leaf whose gfn its P2M does not have (or not writable, for a
+ * write), a table outside its RAM, address bits 48-51, or PS in an L4 entry: #PF with P and RSVD. Slots 256-271:
+ * not present. User mode in the upper half: always #PF, P as the guest's tables say. */
 #ifndef HV_STLB_H
 #define HV_STLB_H
 
@@ -56,9 +72,12 @@ struct vcpu;
 #define PF_RSVD 8u
 #define PF_I    16u
 
-#define STLB_FILL_WORST 4 /* L3, L2, L1, and one more for the kernel half's L3 race       */
+#define STLB_FILL_WORST 3 /* L3, L2, L1                                                  */
 
-struct shadow; /* descriptor of a shadow page, in stlb.c's own array a domain             */
+struct shadow; /* descriptor of a shadow page: stlb_impl.h                               */
+
+#define LOW_U0_HELD     1
+#define LOW_U0_DROPPING 2
 
 struct root {
 	gfn_t gfn;            /* of the guest's L4                                     */
@@ -66,7 +85,7 @@ struct root {
 	mfn_t kernel_l4, user_l4;
 	u64 kcr3, ucr3;       /* values for CR3 of the two views (PCID and no-flush bits included where used) */
 	u32 loads;            /* CPUs whose cpu->loaded it is                           */
-	bool low_u0;          /* S9                                                    */
+	u8 low_u0;            /* S9: 0, LOW_U0_HELD or LOW_U0_DROPPING                 */
 	u64 used_at;          /* stamp for eviction                                    */
 	struct root *next;    /* hash chain                                            */
 	struct shadow *kernel_shadow, *user_shadow;
@@ -76,7 +95,7 @@ struct stlb {
 	struct spinlock roots_lock; /* LOCK_ROOTS */
 	struct spinlock pool_lock;  /* LOCK_POOL  */
 	u64 pages, pages_max, pages_high;
-	void *priv;           /* struct stlb_state of stlb.c                            */
+	void *priv;           /* struct stlb_state: stlb_impl.h                           */
 };
 
 enum fill_result {
@@ -91,17 +110,19 @@ int stlb_resize(struct domain *d, u64 pages) __must_use;
 /* Free everything a piece at a time; false: call again. No vCPU of d runs. */
 bool stlb_free(struct domain *d);
 
-/* The root for guest-physical address gpa (bits 0-11 ignored), made if need be, its loads raised by one for this
- * CPU, set as this_cpu()->loaded; the caller loads CR3 with root->kcr3. The root loaded before loses its
- * count. NULL: gpa is not RAM of the domain (nothing changed). */
+/* Load the root for guest-physical address gpa (bits 0-11 ignored), made if need be: counts it for this CPU, sets
+ * this_cpu()->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6). If it is loaded
+ * already, nothing happens. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the
+ * guest. NULL: gpa is not RAM of the domain, or the pool cannot hold one more root (nothing changed). */
 struct root *stlb_load(struct domain *d, u64 gpa);
-/* This CPU goes to ring 0's own root (the caller has loaded CR3). */
+/* This CPU went to ring 0's own root (the caller has loaded CR3 before). */
 void stlb_unload(void);
 
 /* A miss of the loaded root's domain at va. access: PF_W, PF_U (user mode), PF_I, as hardware reports them.
  * Takes no lock in the common case; evicts when the pool is short. */
 enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error);
-/* After a guest #PF at va: fill it if the guest's tables allow a user access now. */
+/* After a guest #PF at va: fill it if the guest's tables allow an access now and A (for W: D) is set, so
+ * that the guest sees no change. */
 void stlb_prefill(struct root *r, u64 va);
 
 /* As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
@@ -118,13 +139,19 @@ void stlb_drop_all(struct domain *d);
  * every shadow entry that reaches them and shoot down. Waits for walks. */
 void stlb_forget(struct domain *d, const u64 *entries, unsigned count);
 
-/* Walks (S3). */
+/* Walks (S3). They nest. No guest memory is touched by virtual address within one: a miss there would wait for
+ * itself when it has to evict. walk_sync is not called within one. */
 void walk_begin(void);
 void walk_end(void);
 void walk_sync(struct domain *d);
 
-/* Audit: entries whose frame the P2M does not hold with that right; also checks maps (F6), pool counts. */
+#define STLB_FLUSH_BATCH 1024
+
+/* Audit: entries whose frame the P2M does not hold with that right, and disagreements in the pool. The caller
+ * holds no lock; one audit at a time in the machine. */
 u64 stlb_audit(struct domain *d);
+/* Leaf entries that count in F6: the sum over all domains is frames_maps(). */
+u64 stlb_leaves(struct domain *d);
 /* Debug: compare cached entries with the guest's tables; number stale now. */
 u64 stlb_stale(struct domain *d);
 

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frame: who has which frame of RAM, and a buddy allocator of those that nobody has.
+ * Owns:       the table of struct frame; free lists under lock FRAMES
+ * Rules:      F1-F6 (mm/frame.h), tried by tests/unit/test_frame.c
+ * Read first: mm/frame.h */
+#include "machine.h"
+
+#include "locks.h"
+#include "mm/frame.h"
+
+#include <pv/errno.h>
+
+#define NIL (~0u)
+
+static struct frame *table;
+static u64 table_end;
+static struct spinlock frames_lock = SPINLOCK(FRAMES);
+static u32 free_head[FRAME_ORDER_MAX + 1]; /* links are frame numbers: 16 TiB of RAM     */
+static u64 free_count, total_count;
+
+size_t frames_table_size(u64 end_mfn)
+{
+	return end_mfn * sizeof(struct frame);
+}
+
+void frames_init(void *memory, u64 end_mfn)
+{
+	table = memory;
+	table_end = end_mfn < NIL ? end_mfn : NIL;
+	free_count = total_count = 0;
+	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++)
+		free_head[o] = NIL;
+	for (u64 i = 0; i < table_end; i++)
+		table[i] = (struct frame){.use = FRAME_RESERVED, .owner = FRAME_NO_OWNER};
+}
+
+struct frame *frame_of(mfn_t m)
+{
+	return likely(m.n < table_end) ? &table[m.n] : NULL;
+}
+
+bool frame_is_ram(mfn_t m)
+{
+	struct frame *f = frame_of(m);
+
+	return f && f->use != FRAME_RESERVED;
+}
+
+static void list_push(u32 n, unsigned order)
+{
+	struct frame *f = &table[n];
+
+	f->order_flags = (f->order_flags & FRAME_DIRTY) | FRAME_HEAD | order;
+	f->link_a = free_head[order];
+	f->link_b = NIL;
+	if (f->link_a != NIL)
+		table[f->link_a].link_b = n;
+	free_head[order] = n;
+}
+
+static void list_remove(u32 n, unsigned order)
+{
+	struct frame *f = &table[n];
+
+	if (f->link_b != NIL)
+		table[f->link_b].link_a = f->link_a;
+	else
+		free_head[order] = f->link_a;
+	if (f->link_a != NIL)
+		table[f->link_a].link_b = f->link_b;
+	f->order_flags &= FRAME_DIRTY;
+}
+
+/* The block's frames are FREE and in no list. Merge it with its buddies. FRAMES held. */
+static void block_free(u32 n, unsigned order)
+{
+	free_count += 1ull << order;
+	for (; order < FRAME_ORDER_MAX; order++) {
+		u32 buddy = n ^ 1u << order;
+
+		if (buddy >= table_end || table[buddy].use != FRAME_FREE ||
+		    (table[buddy].order_flags & ~FRAME_DIRTY) != (FRAME_HEAD | order))
+			break;
+		list_remove(buddy, order);
+		n &= buddy;
+	}
+	list_push(n, order);
+}
+
+/* Smallest block that will do: 2 MiB runs stay whole while broken ones have room. FRAMES held. */
+static u32 block_alloc(unsigned order)
+{
+	unsigned o = order;
+	u32 n;
+
+	while (o <= FRAME_ORDER_MAX && free_head[o] == NIL)
+		o++;
+	if (o > FRAME_ORDER_MAX)
+		return NIL;
+	n = free_head[o];
+	list_remove(n, o);
+	while (o > order) {
+		o--;
+		list_push(n + (1u << o), o);
+	}
+	free_count -= 1ull << order;
+	return n;
+}
+
+void frames_add(mfn_t first, u64 count)
+{
+	lock(&frames_lock);
+	for (u64 n = first.n; n < first.n + count && n < table_end; n++) {
+		if (table[n].use != FRAME_RESERVED)
+			continue;
+		table[n] = (struct frame){
+			.use = FRAME_FREE, .owner = FRAME_NO_OWNER, .order_flags = FRAME_DIRTY};
+		total_count++;
+		block_free(n, 0);
+	}
+	unlock(&frames_lock);
+}
+
+mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner)
+{
+	u32 n = NIL;
+
+	if (order > FRAME_ORDER_MAX)
+		return MFN_NONE;
+	lock(&frames_lock);
+	n = block_alloc(order);
+	if (n != NIL) {
+		/* No longer FREE, so that no buddy merges with it; frame_get fails while refs is 0. */
+		for (u32 i = n; i < n + (1u << order); i++)
+			table[i].use = use;
+	}
+	unlock(&frames_lock);
+	if (n == NIL)
+		return MFN_NONE;
+	for (u32 i = n; i < n + (1u << order); i++) {
+		struct frame *f = &table[i];
+
+		if (f->order_flags & FRAME_DIRTY)
+			clear_page(mfn_to_virt(MFN(i))); /* F4 */
+		f->owner = owner;
+		f->order_flags = 0;
+		f->link_a = f->link_b = 0;
+		atomic_store(&f->refs, 1);
+	}
+	return MFN(n);
+}
+
+int frame_get(mfn_t m, enum frame_use expected)
+{
+	struct frame *f = frame_of(m);
+	u32 refs;
+
+	if (!f)
+		return -PV_EBUSY;
+	do {
+		refs = atomic_load(&f->refs);
+		if (refs == 0 || refs >= FRAME_REFS_MAX)
+			return -PV_EBUSY; /* F5 */
+	} while (!atomic_cas(&f->refs, refs, refs + 1));
+	if (READ_ONCE(f->use) == expected)
+		return 0; /* F1: it cannot change while we hold it */
+	frame_put(m);
+	return -PV_EBUSY;
+}
+
+bool frame_put(mfn_t m)
+{
+	struct frame *f = frame_of(m);
+	u32 left;
+
+	if (!f || f->refs == 0)
+		panic("frame %lx: reference dropped that nobody held", (unsigned long)m.n);
+	left = atomic_sub(&f->refs, 1);
+	if (left)
+		return false;
+	/* F3, F6: the P2M entries that led here were removed and their reach ended. */
+	HV_ASSERT(f->use != FRAME_GUEST || f->link_a == 0);
+	lock(&frames_lock);
+	f->owner = FRAME_NO_OWNER;
+	f->order_flags = FRAME_DIRTY;
+	f->use = FRAME_FREE;
+	block_free(m.n, 0);
+	unlock(&frames_lock);
+	return true;
+}
+
+void frame_free(mfn_t m, unsigned order)
+{
+	for (u64 i = 0; i < 1ull << order; i++)
+		frame_put(MFN(m.n + i));
+}
+
+u64 frames_free(void)
+{
+	return READ_ONCE(free_count);
+}
+
+u64 frames_total(void)
+{
+	return total_count;
+}
+
+void *hv_page_alloc(unsigned order)
+{
+	mfn_t m = frame_alloc(order, FRAME_HV, FRAME_NO_OWNER);
+
+	return mfn_eq(m, MFN_NONE) ? NULL : mfn_to_virt(m);
+}
+
+void hv_page_free(void *page, unsigned order)
+{
+	if (page)
+		frame_free(virt_to_mfn(page), order);
+}
+
+/* Every block on a list is FREE, aligned, unreferenced, linked both ways; together they are all FREE frames. */
+u64 frames_audit(void)
+{
+	u64 bad = 0, listed = 0, unused = 0;
+
+	lock(&frames_lock);
+	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++) {
+		u32 prev = NIL;
+
+		for (u32 n = free_head[o]; n != NIL; prev = n, n = table[n].link_a) {
+			bad += (n & ((1u << o) - 1)) != 0 || table[n].link_b != prev;
+			for (u32 i = n; i < n + (1u << o); i++)
+				bad += table[i].use != FRAME_FREE || table[i].refs != 0;
+			listed += 1ull << o;
+		}
+	}
+	for (u64 n = 0; n < table_end; n++)
+		unused += table[n].use == FRAME_FREE;
+	bad += listed != unused || listed != free_count;
+	unlock(&frames_lock);
+	return bad;
+}
+
+u64 frames_maps(void)
+{
+	u64 sum = 0;
+
+	for (u64 n = 0; n < table_end; n++)
+		if (table[n].use == FRAME_GUEST)
+			sum += READ_ONCE(table[n].link_a);
+	return sum;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* p2m: which frames exist for a domain, and with which rights. The whole of memory isolation.
+ * Owns:       the radix tree of each domain, changed under lock P2M
+ * Rules:      P1-P5 (mm/p2m.h), tried by tests/unit/test_p2m.c and model_stlb.c
+ * Read first: mm/p2m.h, mm/frame.c */
+#include "machine.h"
+
+#include "domain/domain.h"
+#include "mm/p2m.h"
+#include "mm/stlb.h"
+
+static u64 *table_alloc(struct p2m *p)
+{
+	mfn_t m = frame_alloc(0, FRAME_P2M, FRAME_NO_OWNER);
+
+	if (mfn_eq(m, MFN_NONE))
+		return NULL;
+	p->tables++;
+	return mfn_to_virt(m);
+}
+
+/* Nobody can walk it any more. */
+static void table_free(struct p2m *p, u64 *t)
+{
+	p->tables--;
+	frame_free(virt_to_mfn(t), 0);
+}
+
+static u64 table_entry(u64 *t)
+{
+	return virt_to_mfn(t).n << PAGE_SHIFT | P2M_TABLE;
+}
+
+int p2m_init(struct domain *d)
+{
+	d->p2m = (struct p2m){.lock = SPINLOCK(P2M)};
+	d->p2m.top = table_alloc(&d->p2m);
+	return d->p2m.top ? 0 : -PV_ENOMEM;
+}
+
+static void tree_free(struct p2m *p, u64 *t, unsigned level)
+{
+	for (unsigned i = 0; level > 1 && i < 512; i++)
+		if (t[i] & P2M_TABLE)
+			tree_free(p, p2m_table(t[i]), level - 1);
+	table_free(p, t);
+}
+
+void p2m_free(struct domain *d)
+{
+	if (!d->p2m.top)
+		return;
+	walk_sync(d); /* P3: a walk that found the domain just before it left the table of domains */
+	tree_free(&d->p2m, d->p2m.top, 4);
+	HV_ASSERT(d->p2m.tables == 0);
+	d->p2m.top = NULL;
+}
+
+u64 p2m_lookup(struct domain *d, gfn_t g)
+{
+	return p2m_find(&d->p2m, g);
+}
+
+int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out)
+{
+	int rc = -PV_EFAULT;
+	u64 e;
+
+	walk_begin();
+	e = p2m_find(&d->p2m, claimed);
+	if (e && p2m_kind(e) != PV_MEM_DEVICE) {
+		if (need == P2M_WRITE && !p2m_writable(e))
+			rc = -PV_EACCES;
+		else if (frame_get(p2m_mfn(e, claimed), FRAME_GUEST) == 0)
+			rc = 0;
+	}
+	if (rc == 0)
+		*out = p2m_mfn(e, claimed);
+	walk_end();
+	return rc;
+}
+
+/* Slot for g in the table of `level`, tables made on the way; NULL with *rc set. P2M held. */
+static u64 *slot_make(struct p2m *p, gfn_t g, unsigned level, int *rc)
+{
+	u64 *t = p->top;
+
+	for (unsigned l = 4; l > level; l--) {
+		u64 *slot = &t[g.n >> (9 * (l - 1)) & 511];
+
+		if (*slot & P2M_BIG) {
+			*rc = -PV_EEXIST;
+			return NULL;
+		}
+		if (!*slot) {
+			u64 *below = table_alloc(p);
+
+			if (!below) {
+				*rc = -PV_ENOMEM;
+				return NULL;
+			}
+			atomic_store(slot, table_entry(below));
+		}
+		t = p2m_table(*slot);
+	}
+	return &t[g.n >> (9 * (level - 1)) & 511];
+}
+
+static bool table_empty(const u64 *t)
+{
+	for (unsigned i = 0; i < 512; i++)
+		if (t[i])
+			return false;
+	return true;
+}
+
+int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind kind)
+{
+	u64 e = m.n << PAGE_SHIFT | kind | (order ? P2M_BIG : 0), *slot, *empty = NULL;
+	int rc = 0;
+
+	HV_ASSERT(order == 0 || order == 9);
+	HV_ASSERT(kind != PV_MEM_NONE);
+	if (g.n >= PV_MAX_GFN || (order && (g.n | m.n) % RUN_FRAMES) || m.n > P2M_ADDR >> PAGE_SHIFT)
+		return -PV_ERANGE;
+	lock(&d->p2m.lock);
+	slot = slot_make(&d->p2m, g, order ? 2 : 1, &rc);
+	if (slot && order && *slot & P2M_TABLE && table_empty(p2m_table(*slot)))
+		empty = p2m_table(*slot); /* what a run left behind that went piece by piece */
+	if (slot && *slot && !empty)
+		rc = -PV_EEXIST;
+	if (rc == 0)
+		atomic_store(slot, e);
+	if (rc == 0 && empty) {
+		walk_sync(d); /* P3: nobody reads the table any more */
+		table_free(&d->p2m, empty);
+	}
+	unlock(&d->p2m.lock);
+	return rc;
+}
+
+/* P5: a table of 512 entries in the place of a 2 MiB leaf; rights and references stay as they are. */
+static int leaf_split(struct p2m *p, u64 *slot)
+{
+	u64 *t = table_alloc(p);
+
+	if (!t)
+		return -PV_ENOMEM;
+	for (unsigned i = 0; i < 512; i++)
+		t[i] = (*slot & ~P2M_BIG) + ((u64)i << PAGE_SHIFT);
+	atomic_store(slot, table_entry(t));
+	return 0;
+}
+
+/* The slot of the leaf that covers g, *level its level; or NULL and *level the level of the hole. */
+static u64 *slot_find(struct p2m *p, gfn_t g, unsigned *level)
+{
+	u64 *t = p->top;
+
+	for (*level = 4;; --*level) {
+		u64 *slot = &t[g.n >> (9 * (*level - 1)) & 511];
+
+		if (!*slot)
+			return NULL;
+		if (!(*slot & P2M_TABLE))
+			return slot;
+		t = p2m_table(*slot);
+	}
+}
+
+int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind)
+{
+	unsigned level;
+	u64 e, *slot;
+	int rc = 0;
+
+	if (g.n >= PV_MAX_GFN)
+		return -PV_ENOENT;
+	lock(&d->p2m.lock);
+	slot = slot_find(&d->p2m, g, &level);
+	if (!slot)
+		rc = -PV_ENOENT;
+	else if (level == 2)
+		rc = leaf_split(&d->p2m, slot);
+	if (rc == 0) {
+		slot = slot_find(&d->p2m, g, &level);
+		e = atomic_xchg(slot, 0);
+		stlb_forget(d, &e, 1); /* P4 */
+		*m = p2m_mfn(e, g);
+		*kind = p2m_kind(e);
+	}
+	unlock(&d->p2m.lock);
+	return rc;
+}
+
+/* One step of p2m_remove_range: what went at g goes to *e (0: nothing). Gfns done, 0: no memory to split. */
+static u64 remove_step(struct p2m *p, gfn_t g, u64 count, u64 *e)
+{
+	unsigned level;
+	u64 *slot = slot_find(p, g, &level), span = 1ull << (9 * (level - 1));
+
+	*e = 0;
+	if (!slot) /* a hole of that size: to its end */
+		return MIN(span - g.n % span, count);
+	if (level == 2 && (g.n % RUN_FRAMES || count < RUN_FRAMES)) {
+		if (leaf_split(p, slot))
+			return 0;
+		slot = slot_find(p, g, &level);
+	}
+	*e = atomic_xchg(slot, 0);
+	return level == 2 ? RUN_FRAMES : 1;
+}
+
+u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used)
+{
+	u64 done = 0, step, e;
+
+	*used = 0;
+	if (g.n >= PV_MAX_GFN)
+		return count;
+	lock(&d->p2m.lock);
+	while (done < count && *used < max && g.n + done < PV_MAX_GFN) {
+		step = remove_step(&d->p2m, GFN(g.n + done), count - done, &e);
+		if (!step)
+			break;
+		if (e)
+			out[(*used)++] = e;
+		done += step;
+	}
+	if (*used)
+		stlb_forget(d, out, *used); /* P4 */
+	unlock(&d->p2m.lock);
+	return g.n + done >= PV_MAX_GFN ? count : done;
+}
+
+struct each {
+	struct domain *d;
+	u64 from;
+	bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg);
+	void *arg;
+};
+
+static bool each_below(const struct each *x, u64 *t, u64 base, unsigned level)
+{
+	unsigned shift = 9 * (level - 1);
+
+	for (u64 i = 0; i < 512; i++) {
+		u64 e = READ_ONCE(t[i]), g = base + (i << shift);
+
+		if (!e || g + (1ull << shift) <= x->from)
+			continue;
+		if (e & P2M_TABLE ? !each_below(x, p2m_table(e), g, level - 1)
+				  : !x->fn(x->d, GFN(g), e, x->arg))
+			return false;
+	}
+	return true;
+}
+
+void p2m_each(struct domain *d, u64 from, bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg),
+	      void *arg)
+{
+	struct each x = {d, from, fn, arg};
+
+	if (d->p2m.top)
+		each_below(&x, d->p2m.top, 0, 4);
+}

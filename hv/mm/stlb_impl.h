@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stlb_impl: what the parts of the software TLB share. Nobody else includes it.
+ *
+ *   stlb.c        roots: making, loading, dropping, eviction; the domain's state
+ *   stlb_pool.c   shadow pages: taking, giving back; walks
+ *   stlb_fill.c   misses
+ *   stlb_flush.c  taking translations away: flush, forget
+ *   stlb_audit.c  checking it all */
+#ifndef HV_STLB_IMPL_H
+#define HV_STLB_IMPL_H
+
+#include "machine.h"
+
+#include "cpu/cpu.h"
+#include "domain/domain.h"
+#include "mm/frame.h"
+#include "mm/p2m.h"
+#include "mm/stlb.h"
+
+#define KERNEL_SLOT   272 /* first L4 slot of the kernel half                           */
+#define KERNEL_SLOTS  240
+#define LOW_SLOTS     256
+#define LOW_END       (1ul << 47)
+#define TABLE_RIGHTS  (PTE_P | PTE_W | PTE_U | PTE_A) /* rights are at the leaf alone   */
+#define CHUNK_SHIFT   7   /* descriptors are made 128 at a time                         */
+#define CHUNK_ORDER   2
+#define CHUNKS_MAX    512
+#define ROOT_PAGES    64
+#define ROOT_HASH     128
+
+/* One page of a domain's pool. level is 0 while it is free. Changed by whoever made it until it is
+ * entered in its parent, then its `used` only; root and place until it is dead. */
+struct shadow {
+	u64 used[8];         /* S4 */
+	u64 *table;          /* the page, in the direct map                             */
+	struct root *root;   /* whose lower half; NULL: kernel half. An L4's own root     */
+	struct shadow *next; /* free list (POOL), dead list or holes (ROOTS)             */
+	u64 base;            /* first address that it translates                        */
+	u32 number;
+	u8 level;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
+
+struct stlb_state {
+	/* Paging-structure caches (stlb_fill.c) hold what was walked under one value; a new value, never
+	 * used before by any domain, ends them all. Changed after something went out of sight and before walk_sync. */
+	u64 gen;
+	u32 removing;                           /* S14; atomic                          */
+	/* POOL */
+	u32 free_count;
+	struct shadow *free;
+	/* ROOTS */
+	struct shadow *dead;                    /* out of every sight, to be emptied    */
+	struct shadow *holes;                   /* descriptors without a page           */
+	u32 descriptors;                        /* made ever                            */
+	u64 clock;
+	struct root *root_free;
+	struct root *hash[ROOT_HASH];
+	void *root_pages[ROOT_PAGES];
+	struct shadow *chunks[CHUNKS_MAX];
+	/* Entered by compare-and-swap in walks, removed under ROOTS. */
+	struct shadow *kernel_l3[KERNEL_SLOTS];
+};
+#define STATE_ORDER 1
+_Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "two pages");
+
+static inline struct stlb_state *state_of(struct domain *d)
+{
+	return d->stlb.priv;
+}
+
+static inline struct shadow *shadow_by_number(struct stlb_state *st, u32 n)
+{
+	return &st->chunks[n >> CHUNK_SHIFT][n & ((1u << CHUNK_SHIFT) - 1)];
+}
+
+static inline mfn_t entry_mfn(u64 e)
+{
+	return MFN((e & PTE_ADDR) >> PAGE_SHIFT);
+}
+
+/* The table that a present entry leads to. */
+static inline struct shadow *shadow_below(struct stlb_state *st, u64 e)
+{
+	return shadow_by_number(st, frame_of(entry_mfn(e))->link_a);
+}
+
+static inline u64 table_entry(const struct shadow *s)
+{
+	return virt_to_mfn(s->table).n << PAGE_SHIFT | TABLE_RIGHTS;
+}
+
+/* S12, S8: P=0 and inverted address bits. */
+static inline u64 parked_entry(const struct shadow *s)
+{
+	return PTE_ADDR & ~((u64)s->number << PAGE_SHIFT);
+}
+
+static inline struct shadow *parked_shadow(struct stlb_state *st, u64 e)
+{
+	return shadow_by_number(st, (~e & PTE_ADDR) >> PAGE_SHIFT);
+}
+
+static inline unsigned va_index(u64 va, unsigned level)
+{
+	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
+}
+
+static inline bool va_low(u64 va)
+{
+	return !(va >> 63);
+}
+
+/* Smallest index >= from whose bit is set, or 512. */
+static inline unsigned next_used(const u64 *used, unsigned from)
+{
+	for (unsigned w = from / 64; w < 8; w++) {
+		u64 bits = READ_ONCE(used[w]);
+
+		if (w == from / 64)
+			bits &= ~0ull << (from % 64);
+		if (bits)
+			return w * 64 + __builtin_ctzll(bits);
+	}
+	return 512;
+}
+
+/* F6. The frame that an entry counts on, if it is one that counts: device memory is not. */
+static inline struct frame *entry_frame(u64 e)
+{
+	struct frame *f = frame_of(entry_mfn(e));
+
+	return f && f->use == FRAME_GUEST ? f : NULL;
+}
+
+static inline void maps_raise(u64 e, const struct shadow *s)
+{
+	struct frame *f = entry_frame(e);
+	u32 hint = virt_to_mfn(s->table).n;
+
+	if (!f)
+		return;
+	atomic_add(&f->link_a, 1);
+	if (READ_ONCE(f->link_b) != hint)
+		WRITE_ONCE(f->link_b, hint);
+}
+
+static inline void maps_lower(u64 e)
+{
+	struct frame *f = entry_frame(e);
+
+	if (f)
+		atomic_sub(&f->link_a, 1);
+}
+
+/* stlb_pool.c */
+bool pool_take(struct domain *d, unsigned n, struct shadow **out);
+void pool_put(struct domain *d, struct shadow *s);
+/* Empty up to `budget` entries of dead tables into the pool. ROOTS held. */
+void dead_reap(struct domain *d, unsigned budget);
+void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base);
+void generation_end(struct stlb_state *st);
+
+/* stlb.c */
+/* n pages, by eviction if need be; `keep` is evicted last. False: too much is held by others now. */
+bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep);
+/* S9: take the lower half from r's user view, and note that U=0 pages may be entered. */
+void low_u0_hold(struct root *r);
+
+/* stlb_flush.c. What is being taken away, from the first entry cleared to the end of the shootdown. */
+struct removal {
+	struct domain *d;
+	struct root *root;   /* whose lower half, or NULL: any of the domain's            */
+	struct shadow *dead; /* tables out of sight                                     */
+	bool tables;         /* something but leaf entries went                         */
+	unsigned count;
+	u64 gone[64];        /* leaf entries taken out                                  */
+	u64 va[8];
+};
+void removal_begin(struct removal *rm, struct domain *d, struct root *r);
+void removal_end(struct removal *rm);
+/* s can be found no more (but by walks under way). */
+void removal_table(struct removal *rm, struct shadow *s);
+/* Remove what covers [first, last] of r's lower half, or of the kernel half (r NULL). ROOTS held. */
+void range_clear(struct domain *d, struct root *r, u64 first, u64 last, bool tables);
+/* Detach all lower tables of r, or those of the kernel half. ROOTS held. */
+void detach_low(struct removal *rm, struct root *r);
+void detach_kernel(struct removal *rm);
+/* CPUs but this one that have r, or any root of d, loaded. */
+u64 cpus_running(struct domain *d, struct root *r);
+
+/* The inner form of walk_begin and walk_end, which does not nest. */
+static inline struct cpu *walk_enter(void)
+{
+	struct cpu *c = this_cpu();
+
+	HV_ASSERT(!(c->walk_epoch & 1));
+	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
+	(void)atomic_xchg(&c->walk_epoch, c->walk_epoch + 1);
+	return c;
+}
+
+static inline void walk_leave(struct cpu *c)
+{
+	atomic_store(&c->walk_epoch, c->walk_epoch + 1);
+}
+
+/* Paging-structure cache of one CPU: a leaf table of the guest's and ours over it, by root and 2 MiB run. */
+struct walk_cache {
+	const struct root *root;
+	u64 run;             /* va >> 21                                                */
+	u64 gen;
+	u64 *guest;          /* guest's leaf table                                      */
+	u64 *table;          /* leaf->table                                             */
+	struct shadow *leaf;
+	u64 rights;          /* of the levels above: W, U, and bit 63 for execute         */
+	u64 unused;
+};
+#define WALK_CACHE 32
+extern struct walk_cache walk_caches[MAX_CPUS][WALK_CACHE];
+
+static inline struct walk_cache *walk_cache_slot(const struct cpu *c, const struct root *r, u64 va)
+{
+	return &walk_caches[c->id][((va >> 21) ^ ((uintptr_t)r >> 6)) % WALK_CACHE];
+}
+
+/* Needs a walk. */
+static inline bool walk_cache_hit(const struct walk_cache *w, const struct stlb_state *st,
+				  const struct root *r, u64 va)
+{
+	return w->gen == READ_ONCE(st->gen) && w->run == va >> 21 && w->root == r;
+}
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host: see host.h. */
+#include "host.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+u8 host_memory[HOST_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
+__thread struct cpu *host_cpu;
+static struct cpu cpu_structs[MAX_CPUS];
+struct cpu *cpus[MAX_CPUS];
+unsigned cpu_count;
+u64 cpus_up;
+struct features features;
+enum log_level log_level = LOG_INFO;
+
+bool host_threaded;
+u64 host_cr3[MAX_CPUS], host_shootdowns, host_invlpgs;
+struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
+static bool halted[MAX_CPUS];
+static struct frame *frame_table;
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	abort();
+}
+
+void host_bad_address(const char *what, u64 value)
+{
+	panic("%s: %lx", what, value);
+}
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > log_level)
+		return;
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+}
+
+u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+}
+
+#ifdef HV_DEBUG
+void lock_rank_enter(const struct spinlock *l)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->locks_held && c->rank_held[c->locks_held - 1] > l->rank)
+		panic("lock rank %u after %u", l->rank, c->rank_held[c->locks_held - 1]);
+	if (c->walk_epoch & 1 && l->rank < LOCK_POOL)
+		panic("lock of rank %u within a walk", l->rank);
+	c->rank_held[c->locks_held++] = l->rank;
+}
+
+void lock_rank_leave(const struct spinlock *l)
+{
+	struct cpu *c = this_cpu();
+
+	if (!c->locks_held || c->rank_held[c->locks_held - 1] != l->rank)
+		panic("lock of rank %u left out of order", l->rank);
+	c->locks_held--;
+}
+#endif
+
+static void tlb_clear(unsigned cpu)
+{
+	memset(hw_tlb[cpu], 0, sizeof(hw_tlb[cpu]));
+}
+
+void host_poll(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (atomic_xchg(&c->pub.flush_wanted, 0)) {
+		tlb_clear(c->id);
+		atomic_add(&c->flush_done, 1);
+	}
+}
+
+void host_halt(void)
+{
+	tlb_clear(this_cpu()->id);
+	(void)atomic_xchg(&halted[this_cpu()->id], true);
+	host_poll();
+}
+
+void cpu_relax_serving(void)
+{
+	host_poll();
+	sched_yield();
+}
+
+void tlb_shootdown(u64 mask)
+{
+	unsigned self = this_cpu()->id;
+
+	atomic_add(&host_shootdowns, 1);
+	for (unsigned i = 0; i < cpu_count; i++) {
+		if (!(mask >> i & 1))
+			continue;
+		if (i == self || !host_threaded) {
+			tlb_clear(i);
+			continue;
+		}
+		(void)atomic_xchg(&cpus[i]->pub.flush_wanted, 1);
+		/* Whoever takes the request clears its TLB before it goes on. */
+		while (atomic_load(&cpus[i]->pub.flush_wanted) && !atomic_load(&halted[i]))
+			cpu_relax_serving();
+	}
+}
+
+void tlb_flush_local_page(u64 va)
+{
+	struct hw_tlb_entry *t = hw_tlb[this_cpu()->id];
+
+	atomic_add(&host_invlpgs, 1);
+	for (unsigned i = 0; i < HW_TLB; i++)
+		if (t[i].run >> (t[i].big ? 9 : 0) == va >> (t[i].big ? 21 : 12))
+			t[i].valid = false;
+}
+
+void cr3_load(u64 cr3)
+{
+	host_cr3[this_cpu()->id] = cr3;
+	tlb_clear(this_cpu()->id);
+}
+
+void host_be(unsigned cpu)
+{
+	host_cpu = cpus[cpu];
+}
+
+void host_boot(unsigned count, u64 frames)
+{
+	size_t size = frames_table_size(frames);
+	u64 slots[16] = {0};
+
+	free(frame_table);
+	frame_table = calloc(1, size);
+	memset(cpu_structs, 0, sizeof(cpu_structs));
+	memset(hw_tlb, 0, sizeof(hw_tlb));
+	memset(halted, 0, sizeof(halted));
+	memset(host_cr3, 0, sizeof(host_cr3));
+	cpu_count = count;
+	cpus_up = count == 64 ? ~0ull : (1ull << count) - 1;
+	for (unsigned i = 0; i < count; i++) {
+		cpus[i] = &cpu_structs[i];
+		cpus[i]->id = i;
+		cpus[i]->up = true;
+	}
+	host_threaded = false;
+	host_shootdowns = host_invlpgs = 0;
+	features.nx = true;
+#ifdef HV_DEBUG
+	features.debug_build = 1;
+#endif
+	host_be(0);
+	frames_init(frame_table, frames);
+	frames_add(MFN(16), frames - 16);
+	/* Recognizable, supervisor, and at frames that tests never hand out. */
+	for (unsigned i = 0; i < 16; i++)
+		slots[i] = (u64)(i + 1) << PAGE_SHIFT >> 1 << 1 | PTE_P;
+	stlb_boot(slots, slots[15]);
+}
+
+struct domain *host_domain(u16 id, u64 pages)
+{
+	struct domain *d = calloc(1, sizeof(*d));
+
+	d->id = id;
+	if (p2m_init(d)) {
+		free(d);
+		return NULL;
+	}
+	if (stlb_init(d, pages)) {
+		p2m_free(d);
+		free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void host_domain_free(struct domain *d)
+{
+	u64 out[64], gfn = 0;
+	unsigned used;
+
+	while (!stlb_free(d))
+		;
+	while (gfn < PV_MAX_GFN) {
+		gfn += p2m_remove_range(d, GFN(gfn), PV_MAX_GFN - gfn, out, 64, &used);
+		for (unsigned i = 0; i < used; i++) {
+			u64 m = (out[i] & P2M_ADDR) >> PAGE_SHIFT;
+
+			for (unsigned j = 0; j < (out[i] & P2M_BIG ? 512 : 1); j++)
+				if (p2m_kind(out[i]) != PV_MEM_DEVICE)
+					frame_put(MFN(m + j));
+		}
+	}
+	p2m_free(d);
+	free(d);
+}
+
+mfn_t host_populate(struct domain *d, u64 gfn, unsigned order, enum pv_mem_kind kind)
+{
+	mfn_t m = frame_alloc(order, FRAME_GUEST, d->id);
+
+	if (mfn_eq(m, MFN_NONE))
+		return m;
+	if (p2m_add(d, GFN(gfn), m, order, kind)) {
+		frame_free(m, order);
+		return MFN_NONE;
+	}
+	return m;
+}
+
+bool host_release(struct domain *d, u64 gfn)
+{
+	enum pv_mem_kind kind;
+	mfn_t m;
+
+	if (p2m_remove(d, GFN(gfn), &m, &kind))
+		return false;
+	return kind != PV_MEM_DEVICE && frame_put(m);
+}
+
+u64 *host_gfn(struct domain *d, u64 gfn)
+{
+	u64 e = p2m_lookup(d, GFN(gfn));
+
+	return e ? mfn_to_virt(p2m_mfn(e, GFN(gfn))) : NULL;
+}
+
+static unsigned index_at(u64 va, unsigned level)
+{
+	return va >> (12 + 9 * (level - 1)) & 511;
+}
+
+u64 *host_entry(struct domain *d, u64 root, u64 va, unsigned level)
+{
+	u64 *t = host_gfn(d, root);
+
+	for (unsigned l = 4; l > level; l--) {
+		u64 e = t[index_at(va, l)];
+
+		if (!(e & PTE_P) || e & PTE_PS)
+			return NULL;
+		t = host_gfn(d, (e & PTE_ADDR) >> 12);
+	}
+	return &t[index_at(va, level)];
+}
+
+void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags, unsigned level)
+{
+	u64 *t = host_gfn(d, root);
+
+	for (unsigned l = 4; l > level; l--) {
+		u64 *e = &t[index_at(va, l)];
+
+		if (!(*e & PTE_P))
+			*e = (*next)++ << 12 | PTE_P | PTE_W | PTE_U | PTE_A;
+		t = host_gfn(d, (*e & PTE_ADDR) >> 12);
+	}
+	t[index_at(va, level)] = gfn << 12 | flags | (level > 1 ? PTE_PS : 0);
+}
+
+static bool allows(u64 rights, u32 access)
+{
+	return !(access & PF_W && !(rights & PTE_W)) && !(access & PF_I && !(rights & PTE_NX)) &&
+	       rights & PTE_U;
+}
+
+struct hw_result hw_walk(mfn_t l4, u64 va, u32 access)
+{
+	u64 rights = PTE_W | PTE_U | PTE_NX, *t = mfn_to_virt(l4);
+	struct hw_result r = {0};
+
+	for (unsigned level = 4;; level--) {
+		u64 e = READ_ONCE(t[index_at(va, level)]);
+
+		if (!(e & PTE_P))
+			return r;
+		rights &= e ^ PTE_NX;
+		if (level == 1 || (level < 4 && e & PTE_PS)) {
+			u64 below = (1ul << (9 * (level - 1))) - 1;
+
+			r.entry = e;
+			r.level = level;
+			r.mfn = MFN(((e & PTE_ADDR) >> 12 & ~below) + (va >> 12 & below));
+			r.ok = allows(rights, access);
+			return r;
+		}
+		if (!(rights & PTE_U))
+			return r;
+		t = mfn_to_virt(MFN((e & PTE_ADDR) >> 12));
+	}
+}
+
+static struct hw_result tlb_hit(const struct hw_tlb_entry *t, u64 va)
+{
+	struct hw_result r = {.ok = true, .entry = t->entry, .level = t->big ? 2 : 1};
+
+	r.mfn = MFN(((t->entry & PTE_ADDR) >> 12) + (t->big ? va >> 12 & 511 : 0));
+	return r;
+}
+
+struct hw_result hw_access(u64 va, u32 access)
+{
+	unsigned id = this_cpu()->id;
+	struct root *root = this_cpu()->loaded;
+	struct hw_tlb_entry *t = hw_tlb[id];
+	bool user = access & PF_U;
+	struct hw_result r = {0};
+	unsigned i;
+
+	for (i = 0; i < HW_TLB; i++) {
+		bool here = t[i].valid && t[i].user == user &&
+			    t[i].run >> (t[i].big ? 9 : 0) == va >> (t[i].big ? 21 : 12);
+
+		if (here && allows(t[i].entry ^ PTE_NX, access))
+			return tlb_hit(&t[i], va);
+		if (here)
+			t[i].valid = false; /* a fault drops the entry that caused it */
+	}
+	if (!root)
+		return r;
+	r = hw_walk(user ? root->user_l4 : root->kernel_l4, va, access);
+	if (!r.ok)
+		return r;
+	for (i = 0; i < HW_TLB - 1 && t[i].valid; i++)
+		;
+	t[i] = (struct hw_tlb_entry){.run = va >> 12, .entry = r.entry, .valid = true, .user = user,
+				     .big = r.level == 2};
+	return r;
+}
+
+bool guest_access(u64 va, u32 access, u32 *error, struct hw_result *out)
+{
+	struct hw_result r;
+
+	for (unsigned try = 0; try < 1000000; try++) {
+		r = hw_access(va, access);
+		if (out)
+			*out = r;
+		if (r.ok)
+			return true;
+		*error = ~0u;
+		if (stlb_fill(this_cpu()->loaded, va, access, error) == FILL_GUEST)
+			return false;
+		host_poll();
+		if (host_threaded && try % 64 == 63)
+			sched_yield();
+	}
+	panic("no progress at %lx", va);
+}
+
+u64 host_audit(struct domain **d, unsigned count)
+{
+	u64 bad = frames_audit(), leaves = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		bad += stlb_audit(d[i]);
+		leaves += stlb_leaves(d[i]);
+	}
+	return bad + (leaves != frames_maps());
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine: stands in for hv/machine.h on the host. Included before anything else (-include), so that its guard
+ * keeps the real one out. Physical memory is an array; CPUs are structs, one of which each thread is; each CPU
+ * has a hardware TLB that only shootdowns, INVLPG and CR3 loads empty. See host.h for what tests use. */
+#ifndef HV_MACHINE_H
+#define HV_MACHINE_H
+
+#include "cpu/layout.h"
+#include "lib/log.h"
+#include "types.h"
+
+#define HOST_FRAMES 16384ul /* 64 MiB from frame 0 */
+
+struct cpu;
+
+extern u8 host_memory[HOST_FRAMES * PAGE_SIZE];
+extern __thread struct cpu *host_cpu;
+void host_bad_address(const char *what, u64 value) __noreturn;
+
+static inline struct cpu *this_cpu(void)
+{
+	return host_cpu;
+}
+
+static inline void *mfn_to_virt(mfn_t m)
+{
+	if (m.n >= HOST_FRAMES)
+		host_bad_address("mfn without RAM", m.n);
+	return host_memory + (m.n << PAGE_SHIFT);
+}
+
+static inline mfn_t virt_to_mfn(const void *p)
+{
+	u64 offset = (u64)((const u8 *)p - host_memory);
+
+	if (offset >= sizeof(host_memory))
+		host_bad_address("pointer outside the direct map", (u64)p);
+	return MFN(offset >> PAGE_SHIFT);
+}
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+
+static inline void clear_page(void *p)
+{
+	__builtin_memset(p, 0, PAGE_SIZE);
+}
+
+void cpu_relax_serving(void);
+void tlb_shootdown(u64 cpumask);
+void tlb_flush_local_page(u64 va);
+void cr3_load(u64 cr3);
+u64 now_ns(void);
+
+#endif
