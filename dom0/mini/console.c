@@ -21,16 +21,27 @@ static void notify(int due)
 		pv_event_send(con.port);
 }
 
-/* Wait at most 1 s for room; any context, so by poll and not by mini_wait. The port is masked:
- * its pending bit is looked at here only. */
+static bool has_room(void *arg)
+{
+	(void)arg;
+	return pv_stream_sleep_room(&con.out, PV_CONSOLE_OUT_SIZE / 2);
+}
+
+/* Wait at most 1 s for room. With interrupts off no other thread may run, and the port's event
+ * stays pending: poll. */
 static bool wait_room(void)
 {
-	uint32_t port = con.port;
+	uint64_t deadline = mini_now() + MINI_S;
 
-	mini_port_take(port);
-	if (pv_stream_sleep_room(&con.out, PV_CONSOLE_OUT_SIZE / 2))
-		return true;
-	return pv_poll(&port, 1, mini_now() + MINI_S) >= 0;
+	if (mini_irq_enabled())
+		return mini_wait(has_room, NULL, deadline);
+	mini_port_take(con.port);
+	while (!has_room(NULL)) {
+		if (pv_poll(&con.port, 1, deadline) < 0)
+			return false;
+		mini_port_take(con.port);
+	}
+	return true;
 }
 
 static void ring_write(const char *text, size_t len)
@@ -117,7 +128,6 @@ bool mini_console_connect(uint64_t timeout)
 	port = pv_event_alloc(slot.back_dom, 0);
 	if (ref < 0 || port < 0)
 		return false;
-	mini_port_mask((uint32_t)port);
 	con.page = page;
 	con.port = (uint32_t)port;
 	con.slot = (uint32_t)nr;
@@ -138,13 +148,11 @@ bool mini_console_connect(uint64_t timeout)
 static bool drained(void *arg)
 {
 	(void)arg;
-	return PV_LOAD_ACQUIRE(&con.page->out_cons.cons) == con.out.pos;
+	return pv_stream_sleep_room(&con.out, PV_CONSOLE_OUT_SIZE);
 }
 
 void mini_console_drain(uint64_t timeout)
 {
-	uint64_t end = mini_now() + timeout;
-
-	while (con.up && !mini_wait(drained, NULL, mini_now() + MINI_MS) && mini_now() < end)
-		;
+	if (con.up)
+		mini_wait(drained, NULL, mini_now() + timeout);
 }

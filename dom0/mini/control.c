@@ -4,7 +4,7 @@
  * Its initrd is the ELF image of a guest, which it starts twice, each time with a console and a
  * disk in memory; it serves both, waits for the guest's end, and prints what it took. Then it
  * powers the machine off. Last line: "control: PASS" or "control: FAIL ...".
- * Options: memory=MiB (16), disk=MiB (4), rounds=N (2), stay (do not power off). */
+ * Options: memory=MiB (16), disk=MiB (4), rounds=N (2, at most 8), stay (do not power off). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 
 #define SLOT_CONSOLE 0
 #define SLOT_BLOCK   1
+#define ROUNDS_MAX   8
 
 struct round {
 	uint64_t start, build_ns, total_ns;
@@ -147,7 +148,7 @@ static int run(void)
 {
 	uint64_t sectors = (uint64_t)option("disk", 4) << 11, before;
 	unsigned rounds = option("rounds", 2);
-	struct round *r = calloc(rounds, sizeof(*r));
+	static struct round r[ROUNDS_MAX];
 	unsigned order = 0;
 	void *disk;
 	long port;
@@ -160,8 +161,8 @@ static int run(void)
 		order++;
 	disk = mini_pages(order);
 	port = pv_event_bind_virq(PV_VIRQ_DOMAIN, 0);
-	if (!r || !disk || port < 0) {
-		printf("control: FAIL: no memory, or no PV_VIRQ_DOMAIN (%ld)\n", port);
+	if (rounds > ROUNDS_MAX || !disk || port < 0) {
+		printf("control: FAIL: no memory, too many rounds, or no PV_VIRQ_DOMAIN (%ld)\n", port);
 		return 1;
 	}
 	mini_port_handler((uint32_t)port, on_domain, NULL);

@@ -14,7 +14,8 @@ MINI_CC ?= gcc
 MINI_AR ?= ar
 MINI_DIR := dom0/mini
 MINI_OUT := $(BUILD)/mini
-MINI_PROGRAMS += control guest selftest
+MINI_OWN := control guest selftest
+MINI_PROGRAMS += $(MINI_OWN)
 
 NEWLIB_TARBALL := $(firstword $(wildcard /usr/src/newlib/newlib*.tar.* /usr/src/newlib*.tar.*))
 NEWLIB_OUT     := $(BUILD)/newlib
@@ -50,7 +51,7 @@ $(NEWLIB_STAMP): $(NEWLIB_TARBALL) $(MINI_DIR)/newlib.sh
 	@sh $(MINI_DIR)/newlib.sh "$(NEWLIB_TARBALL)" "$(NEWLIB_OUT)" "$(NEWLIB_JOBS)" \
 		"$(MINI_CC)" "-g0 $(MINI_TARGET)"
 
-MINI_LIB_SRCS := $(filter-out $(MINI_PROGRAMS:%=$(MINI_DIR)/%.c) $(MINI_DIR)/offsets.c, \
+MINI_LIB_SRCS := $(filter-out $(MINI_OWN:%=$(MINI_DIR)/%.c) $(MINI_DIR)/offsets.c, \
 	$(sort $(wildcard $(MINI_DIR)/*.c $(MINI_DIR)/*.S)))
 mini_objs = $(patsubst %,$(MINI_OUT)/obj/%.o,$(basename $(1)))
 mini_srcs = $(or $($(1)_SRCS),$(MINI_DIR)/$(1).c)
@@ -73,9 +74,9 @@ $(MINI_OUT)/mini-offsets.h: $(MINI_DIR)/offsets.c $(NEWLIB_STAMP)
 	@sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$\{0,1\}\(-\{0,1\}[0-9]*\).*$$/#define \1 \2/p' \
 		$(MINI_OUT)/offsets.s > $@.tmp && mv $@.tmp $@
 
-$(MINI_OUT)/libmini.a: $(call mini_objs,$(MINI_LIB_SRCS))
+$(MINI_OUT)/libmini.a: $(call mini_objs,$(MINI_LIB_SRCS)) $(MINI_DIR)/mini.mk
 	@echo "  AR    $@"
-	@rm -f $@ && $(MINI_AR) rcs $@ $^
+	@rm -f $@ && $(MINI_AR) rcs $@ $(filter %.o,$^)
 
 # All of the runtime comes before newlib, whose stand-ins (locks) it replaces; the unused goes.
 $(MINI_OUT)/%.elf: $$(call mini_objs,$$(call mini_srcs,$$*)) $(MINI_OUT)/libmini.a $(MINI_DIR)/mini.lds

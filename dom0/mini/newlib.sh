@@ -16,7 +16,7 @@ log=$out.log
 # Two makes may race for the same tree: the second waits, then finds the work done.
 exec 9>"$out.lock"
 flock 9
-if [ -f "$out/.stamp" ] && [ "$out/.stamp" -nt "$tarball" ] && [ "$out/.stamp" -nt "$0" ]; then
+if [ -n "$(find "$out/.stamp" -newer "$tarball" -newer "$0" 2>/dev/null)" ]; then
 	exit 0
 fi
 work=$(mktemp -d "$out.work.XXXXXX")

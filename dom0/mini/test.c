@@ -74,7 +74,8 @@ int mini_run_tests(void)
 
 	if (chosen)
 		strlcpy(prefix, chosen, sizeof(prefix));
-	for (const struct mini_test *const *t = mini_tests_start; t < mini_tests_end; t++) {
+	/* The compiler emits them last to first. */
+	for (const struct mini_test *const *t = mini_tests_end; t-- > mini_tests_start;) {
 		if (strncmp((*t)->name, prefix, strlen(prefix)) != 0)
 			continue;
 		if (list) {
