@@ -14,6 +14,8 @@ MINI_CC ?= gcc
 MINI_AR ?= ar
 MINI_DIR := dom0/mini
 MINI_OUT := $(BUILD)/mini
+# Where images are linked: gpa = address - 0xffffffff80000000. As dom0, gpa is also the machine address.
+MINI_BASE ?= 0xffffffff80100000
 MINI_OWN := control guest selftest
 MINI_PROGRAMS += $(MINI_OWN)
 
@@ -33,7 +35,7 @@ MINI_TARGET := -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mcmodel=kerne
 	-nostdinc -isystem $(MINI_GCC_INC)
 MINI_CFLAGS = -std=gnu17 -Wall -Wextra -Werror -g $(MINI_TARGET) -isystem $(NEWLIB_INC) \
 	-Iinclude -I$(MINI_DIR)/include -I$(MINI_OUT) -MMD -MP $(MINI_CFLAGS_EXTRA)
-MINI_LDFLAGS := -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none \
+MINI_LDFLAGS = -Wl,--defsym,mini_base=$(MINI_BASE) -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none \
 	-Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
 .SECONDEXPANSION:
