@@ -42,7 +42,7 @@ static bool await(struct mini_blkback *b, enum pv_device_state state, struct pv_
 
 static bool attach(struct mini_blkback *b)
 {
-	struct pv_device_slot slot;
+	struct pv_device_slot slot = {0};
 	struct pv_blk_page *page;
 	struct pv_ring_desc q;
 	long port;
@@ -226,7 +226,7 @@ static bool work(void *arg)
 static void serve_ring(struct mini_blkback *b)
 {
 	struct watch w = {b, mini_device_changes()};
-	struct pv_device_slot slot;
+	struct pv_device_slot slot = {0};
 
 	while (answer_some(b) && !b->stop) {
 		mini_wait(work, &w, PV_TIME_NEVER);

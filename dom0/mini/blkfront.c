@@ -45,7 +45,7 @@ static long say(struct mini_blk *b, enum pv_device_state state)
 
 static bool connect(struct mini_blk *b, uint64_t deadline)
 {
-	struct pv_device_slot slot;
+	struct pv_device_slot slot = {0};
 	struct pv_blk_page *p = b->page;
 
 	p->version = PV_IO_VERSION;
@@ -72,7 +72,7 @@ struct mini_blk *mini_blk_open(unsigned index, uint64_t timeout)
 {
 	int nr = mini_device_find(PV_DEVICE_BLOCK, index);
 	struct mini_blk *b = nr < 0 ? NULL : calloc(1, sizeof(*b));
-	struct pv_device_slot slot;
+	struct pv_device_slot slot = {0};
 
 	if (!b)
 		return NULL;
@@ -135,7 +135,7 @@ static bool answered(void *arg)
 
 static int submit(struct mini_blk *b, const struct pv_blk_request *rq)
 {
-	struct pv_blk_response rsp;
+	struct pv_blk_response rsp = {0};
 	int rc;
 
 	*(struct pv_blk_request *)pv_ring_front_next(&b->ring) = *rq;

@@ -113,7 +113,7 @@ void mini_printk(const char *format, ...)
 bool mini_console_connect(uint64_t timeout)
 {
 	struct pv_console_page *page;
-	struct pv_device_slot slot;
+	struct pv_device_slot slot = {0};
 	uint64_t deadline = mini_now() + timeout;
 	int nr, ref;
 	long port;

@@ -108,7 +108,7 @@ static int run_guest(struct round *r, void *disk, uint64_t sectors)
 
 static uint64_t frames_free(void)
 {
-	struct pv_host_info host;
+	struct pv_host_info host = {0};
 
 	return pv_host_info(&host) < 0 ? 0 : host.free_frames;
 }
