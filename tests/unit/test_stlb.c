@@ -1,0 +1,762 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_stlb: the software TLB's contract, one CPU or several played in turn.
+ * Rules:   S1-S14 (mm/stlb.h), F6, P4
+ * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
+ */
+#include "host.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RW    (PTE_P | PTE_W | PTE_U)
+#define RWAD  (RW | PTE_A | PTE_D)
+#define USER  0x400000ul
+#define KERN  0xffff888000000000ul
+#define ROOT  1ul  /* gfns of L4 tables */
+#define ROOT2 2ul
+#define TABLES 8ul /* from here on tables are made */
+#define DATA  64ul /* pages */
+
+static struct domain *d, *all[2];
+static u64 next;
+static u32 error;
+static struct hw_result hw;
+
+static void boot_pool(u64 pages)
+{
+	host_boot(4, 8192);
+	all[0] = d = host_domain(1, pages);
+	cr_assert_not_null(d);
+	for (u64 g = 0; g < 256; g++)
+		cr_assert(!mfn_eq(host_populate(d, g, 0, PV_MEM_RAM), MFN_NONE));
+	next = TABLES;
+	cr_assert_not_null(stlb_load(d, ROOT << 12));
+}
+
+static void boot(void)
+{
+	boot_pool(96);
+}
+
+static void finish(void)
+{
+	cr_assert_eq(host_audit(all, all[1] ? 2 : 1), 0);
+	for (unsigned i = 0; i < cpu_count; i++) {
+		host_be(i);
+		cr3_load(0);
+		stlb_unload();
+	}
+	host_be(0);
+	for (unsigned i = 0; i < 2 && all[i]; i++)
+		host_domain_free(all[i]);
+	cr_assert_eq(frames_free(), frames_total(), "everything came back");
+	cr_assert_eq(frames_audit(), 0);
+}
+
+static u64 *map(u64 va, u64 gfn, u64 flags)
+{
+	host_map(d, ROOT, &next, va, gfn, flags, 1);
+	return host_entry(d, ROOT, va, 1);
+}
+
+static bool reach(u64 va, u32 access)
+{
+	error = ~0u;
+	return guest_access(va, access, &error, &hw);
+}
+
+static bool reaches(u64 va, u32 access, u64 gfn)
+{
+	return reach(va, access) && mfn_eq(hw.mfn, p2m_mfn(p2m_lookup(d, GFN(gfn)), GFN(gfn)));
+}
+
+static void flush(u64 root, u64 start, u64 end, u32 flags)
+{
+	struct pv_flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
+
+	while (stlb_flush(d, &f))
+		;
+}
+
+TestSuite(stlb, .init = boot, .fini = finish);
+
+Test(stlb, fill_sets_a_and_d)
+{
+	u64 *pte = map(USER, DATA, RW), *pde = host_entry(d, ROOT, USER, 2);
+
+	*pde &= ~PTE_A;
+	cr_assert(reaches(USER, PF_U, DATA));
+	cr_assert_eq(*pte, DATA << 12 | RW | PTE_A);
+	cr_assert(*pde & PTE_A);
+	cr_assert(!(hw.entry & PTE_W), "not writable before D is set");
+	cr_assert(reaches(USER, PF_U | PF_W, DATA));
+	cr_assert_eq(*pte, DATA << 12 | RWAD);
+	cr_assert_eq(frame_of(hw.mfn)->link_a, 1, "F6");
+	cr_assert_eq(stlb_stale(d), 0);
+}
+
+Test(stlb, error_codes)
+{
+	map(USER, DATA, PTE_P | PTE_U | PTE_NX);
+	map(USER + 0x1000, DATA + 1, RW & ~PTE_U);
+	cr_assert(!reach(USER + 0x5000, PF_U) && error == PF_U, "not present");
+	cr_assert(!reach(1ul << 40, 0) && error == 0, "nor its tables");
+	cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W));
+	cr_assert(!reach(USER, PF_W) && error == (PF_P | PF_W), "CR0.WP");
+	cr_assert(!reach(USER, PF_U | PF_I) && error == (PF_P | PF_U | PF_I));
+	cr_assert(!reach(USER + 0x1000, PF_U) && error == (PF_P | PF_U), "U=0");
+	cr_assert(reach(USER, PF_U));
+	/* The same again with the leaf tables known. */
+	cr_assert(!reach(USER + 0x5000, PF_U | PF_W) && error == (PF_U | PF_W));
+	cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W));
+	cr_assert(!reach(USER, PF_I) && error == (PF_P | PF_I));
+}
+
+Test(stlb, upper_half)
+{
+	u64 *pte = map(KERN, DATA, RWAD);
+
+	cr_assert(reaches(KERN, PF_W, DATA));
+	cr_assert(!reach(KERN, PF_U) && error == (PF_P | PF_U), "the user view has none, P from the guest's tables");
+	cr_assert(!reach(KERN + 0x1000, PF_U) && error == PF_U);
+	*pte &= ~PTE_U;
+	flush(0, KERN, KERN + 1, PV_FLUSH_KERNEL);
+	cr_assert(reaches(KERN, 0, DATA), "U=0 is the kernel's");
+	for (unsigned i = PV_HV_SLOT_FIRST; i <= PV_HV_SLOT_LAST; i++) {
+		host_gfn(d, ROOT)[i] = DATA << 12 | RWAD;
+		cr_assert(!reach(0xffff000000000000ul | (u64)i << 39, 0) && error == 0, "S10");
+	}
+	/* Both ends of the hypervisor's slots are the guest's and work. */
+	map(0x00007ffffffff000ul, DATA + 1, RWAD);
+	map(0xffff880000000000ul, DATA + 2, RWAD);
+	cr_assert(reaches(0x00007ffffffff000ul, PF_U, DATA + 1));
+	cr_assert(reaches(0xffff880000000000ul, 0, DATA + 2));
+	stlb_drop(d, ROOT << 12, false);
+	cr_assert_eq(host_audit(all, 1), 0);
+	cr_assert(reaches(0x00007ffffffff000ul, PF_U, DATA + 1));
+}
+
+Test(stlb, kernel_half_is_shared)
+{
+	map(KERN, DATA, RWAD);
+	cr_assert(reach(KERN, 0));
+	host_gfn(d, ROOT2)[(KERN >> 39 & 511)] = host_gfn(d, ROOT)[(KERN >> 39 & 511)];
+	cr_assert_not_null(stlb_load(d, ROOT2 << 12));
+	u64 pages = d->stlb.pages;
+
+	cr_assert(reaches(KERN, PF_W, DATA));
+	cr_assert_eq(d->stlb.pages, pages, "its tables were there");
+	*host_entry(d, ROOT, KERN, 1) = 0;
+	flush(0, KERN, KERN + 4096, PV_FLUSH_KERNEL);
+	cr_assert_not(reach(KERN, 0));
+	stlb_load(d, ROOT << 12);
+	cr_assert_not(reach(KERN, 0));
+}
+
+Test(stlb, flush_one_page)
+{
+	u64 *pte = map(USER, DATA, RWAD);
+
+	cr_assert(reaches(USER, PF_U | PF_W, DATA));
+	*pte = (DATA + 1) << 12 | RWAD;
+	cr_assert(reaches(USER, PF_U | PF_W, DATA), "as cached");
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+	cr_assert(reaches(USER, PF_U | PF_W, DATA + 1));
+	*pte &= ~PTE_W;
+	flush(ROOT, USER + 5, USER + 6, PV_FLUSH_ROOT);
+	cr_assert_not(reach(USER, PF_U | PF_W));
+	cr_assert(reach(USER, PF_U));
+	*pte = 0;
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ALL_ROOTS);
+	cr_assert_not(reach(USER, PF_U));
+	cr_assert_eq(frames_maps(), 0);
+}
+
+/* S13: the guest changed an entry and did not flush; the new one is asked for with more rights. */
+Test(stlb, changed_without_flush)
+{
+	u64 *pte = map(USER, DATA, PTE_P | PTE_U | PTE_A);
+
+	cr_assert(reaches(USER, PF_U, DATA));
+	*pte = (DATA + 1) << 12 | RWAD;
+	cr_assert(reaches(USER, PF_U | PF_W, DATA + 1));
+	cr_assert_eq(frames_maps(), 1);
+}
+
+Test(stlb, whole_root_is_parked_and_checked_again)
+{
+	u64 *pte = map(USER, DATA, RWAD);
+
+	for (unsigned i = 1; i < 32; i++)
+		map(USER + i * 4096, DATA + i, RWAD);
+	for (unsigned i = 0; i < 32; i++)
+		cr_assert(reaches(USER + i * 4096, PF_U | PF_W, DATA + i));
+	for (unsigned i = 0; i < 32; i++)
+		pte[i] &= ~PTE_W; /* as fork does */
+	pte[7] = 0;
+	pte[8] = DATA << 12 | RWAD;
+	flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+	cr_assert_not(hw_access(USER, PF_U).ok, "out of sight");
+	cr_assert_eq(host_audit(all, 1), 0);
+	cr_assert(reaches(USER, PF_U, DATA));
+	for (unsigned i = 1; i < 32; i++)
+		if (i != 7 && i != 8)
+			cr_assert(hw_access(USER + i * 4096, PF_U).ok, "back without a miss");
+	cr_assert_not(hw_access(USER, PF_U | PF_W).ok);
+	cr_assert_not(reach(USER + 7 * 4096, PF_U));
+	cr_assert(reaches(USER + 8 * 4096, PF_U | PF_W, DATA));
+	cr_assert_eq(stlb_stale(d), 0);
+}
+
+Test(stlb, table_moved)
+{
+	u64 *pte = map(USER, DATA, RWAD), *pde = host_entry(d, ROOT, USER, 2), *new;
+
+	cr_assert(reach(USER, PF_U));
+	new = host_gfn(d, 200);
+	new[(USER >> 12 & 511)] = (DATA + 3) << 12 | RWAD;
+	*pde = 200 << 12 | RWAD;
+	*pte = (DATA + 9) << 12 | RWAD; /* the old table is used for something else now */
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+	cr_assert(reaches(USER, PF_U, DATA + 3));
+	flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_DYING);
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	cr_assert_eq(d->stlb.pages, 2);
+}
+
+Test(stlb, rights_above_count)
+{
+	map(USER, DATA, RWAD);
+	for (unsigned level = 2; level <= 4; level++) {
+		u64 *e = host_entry(d, ROOT, USER, level), old = *e;
+
+		*e = old & ~PTE_W;
+		flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT);
+		cr_assert(reach(USER, PF_U));
+		cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W));
+		*e = old; /* a right added: no flush is needed */
+		cr_assert(reach(USER, PF_U | PF_W));
+		*e = (old & ~PTE_U) | PTE_NX;
+		flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT);
+		cr_assert(!reach(USER, PF_U) && error == (PF_P | PF_U));
+		cr_assert(!reach(USER, PF_I) && error == (PF_P | PF_I));
+		cr_assert(reach(USER, 0), "the kernel may");
+		*e = old;
+		stlb_drop_low_u0(this_cpu()->loaded);
+	}
+}
+
+/* S9 */
+Test(stlb, u0_pages_never_reach_user_mode)
+{
+	struct root *r = this_cpu()->loaded;
+	u64 *pte;
+
+	map(USER, DATA, RWAD);
+	pte = map(USER + 4096, DATA + 1, RWAD & ~PTE_U);
+	cr_assert(reach(USER, PF_U));
+	host_be(1);
+	stlb_load(d, ROOT << 12);
+	cr_assert(reach(USER, PF_U));
+	host_be(0);
+	cr_assert(reaches(USER + 4096, PF_W, DATA + 1));
+	cr_assert_eq(r->low_u0, LOW_U0_HELD);
+	host_be(1); /* another CPU is in user mode in this root all the while */
+	cr_assert_not(hw_access(USER + 4096, PF_U).ok);
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	cr_assert(reach(USER, PF_U));
+	cr_assert_eq(r->low_u0, 0);
+	cr_assert(!reach(USER + 4096, PF_U) && error == (PF_P | PF_U));
+	host_be(0);
+	cr_assert(reach(USER + 4096, 0));
+	stlb_drop_low_u0(r);
+	cr_assert_eq(r->low_u0, 0);
+	cr_assert_not(hw_access(USER + 4096, 0).ok);
+	*pte = (DATA + 1) << 12 | RWAD;
+	cr_assert(reach(USER + 4096, PF_U));
+}
+
+Test(stlb, big_pages)
+{
+	mfn_t run = host_populate(d, 1024, 9, PV_MEM_RAM);
+	u64 va = 0x40000000, big = 0x80000000;
+
+	host_map(d, ROOT, &next, va, 1024, RWAD, 2);
+	cr_assert(reach(va + 0x12345, PF_U | PF_W));
+	cr_assert_eq(hw.level, 2);
+	cr_assert_eq(hw.mfn.n, run.n + 0x12);
+	cr_assert_eq(frame_of(run)->link_a, 1);
+	/* 1 GiB: the P2M decides what is in it. */
+	host_map(d, ROOT, &next, big, 0, RWAD, 3);
+	cr_assert(reach(big + (1024 << 12) + 0x5000, PF_U | PF_W));
+	cr_assert_eq(hw.level, 2);
+	cr_assert_eq(hw.mfn.n, run.n + 5);
+	cr_assert(reaches(big + (DATA << 12), PF_U, DATA));
+	cr_assert_eq(hw.level, 1, "split: the P2M has single frames there");
+	cr_assert(!reach(big + (900 << 12), PF_U) && error == (PF_P | PF_U | PF_RSVD), "a hole of the P2M");
+	/* One frame goes: the 2 MiB entries with it. */
+	cr_assert(host_release(d, 1024 + 5));
+	cr_assert_not(reach(va + 0x5000, PF_U));
+	cr_assert(reach(va + 0x6000, PF_U));
+	cr_assert_eq(hw.level, 1);
+	flush(ROOT, va, va + 4096, PV_FLUSH_ROOT);
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
+Test(stlb, big_page_over_leaf_table_and_back)
+{
+	u64 va = 0x40000000, *pde, table;
+
+	host_populate(d, 1024, 9, PV_MEM_RAM);
+	map(va, DATA, RWAD);
+	cr_assert(reaches(va, PF_U, DATA));
+	pde = host_entry(d, ROOT, va, 2);
+	table = *pde;
+	*pde = 1024 << 12 | RWAD | PTE_PS;
+	/* A flush of another place ends what is known of the guest's tables, and leaves ours here. */
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+	cr_assert(hw_access(va, PF_U).ok);
+	cr_assert(reach(va + 0x9000, PF_U));
+	cr_assert_eq(hw.level, 2, "the leaf table gave way");
+	*pde = table;
+	map(va + 0x3000, DATA + 1, PTE_P | PTE_U | PTE_A);
+	flush(ROOT, va, va + RUN_SIZE, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+	cr_assert(reaches(va, PF_U, DATA));
+	cr_assert(reaches(va + 0x3000, PF_U, DATA + 1));
+	cr_assert_not(reach(va + 0x9000, PF_U));
+}
+
+Test(stlb, superpage_over_foreign)
+{
+	const unsigned levels[] = {2, 3, 4};
+	u64 va = 3ul << 30;
+
+	/* Nothing but what the P2M holds is reached under large pages over holes, MMIO, foreign frames, anything. */
+	cr_assert_eq(p2m_add(d, GFN(600), MFN(0xfe000), 0, PV_MEM_DEVICE), 0);
+	host_populate(d, 601, 0, PV_MEM_RAM_RO);
+	for (unsigned l = 0; l < 3; l++) {
+		u64 gfn = levels[l] == 2 ? 512 : 0;
+
+		memset(host_gfn(d, ROOT), 0, 2048);
+		host_map(d, ROOT, &next, va, gfn, RWAD, levels[l]);
+		flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+		for (u64 g = 512; g < 1024; g++) {
+			u64 at = va + (g - gfn) * 4096, e = p2m_lookup(d, GFN(g));
+			bool ok = reach(at, PF_U);
+
+			cr_assert_eq(ok, levels[l] != 4 && e, "gfn %lu", g);
+			cr_assert(!ok || mfn_eq(hw.mfn, p2m_mfn(e, GFN(g))));
+			if (g != 600)
+				cr_assert(!reach(at, PF_U | PF_W) && error & PF_RSVD);
+		}
+	}
+	/* Misaligned: reserved bits. */
+	memset(host_gfn(d, ROOT), 0, 2048);
+	host_map(d, ROOT, &next, va, 512 + 2, RWAD, 2);
+	cr_assert(!reach(va, PF_U) && error == (PF_P | PF_U | PF_RSVD));
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
+Test(stlb, recursive_tables_bounded)
+{
+	u64 *l4 = host_gfn(d, ROOT);
+
+	for (unsigned i = 0; i < 512; i++)
+		l4[i] = ROOT << 12 | RW; /* every slot is the table itself */
+	for (unsigned i = 0; i < 512; i++) {
+		u64 va = (u64)i << 39 | (u64)i << 30 | (u64)i << 21 | (u64)i << 12;
+		bool slots = i >= 256 && i <= 271;
+
+		va = (u64)((s64)(va << 16) >> 16);
+		cr_assert_eq(reach(va, 0), !slots);
+		if (!slots)
+			cr_assert(mfn_eq(hw.mfn, virt_to_mfn(l4)), "the guest's own table, not a shadow");
+		if (i < 256)
+			cr_assert(reach(va, PF_U | PF_W));
+	}
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
+Test(stlb, gfn_width)
+{
+	for (unsigned bit = 12; bit < 52; bit++)
+		for (unsigned level = 1; level <= 4; level++) {
+			u64 *e = map(USER, DATA, RWAD), old;
+
+			e = host_entry(d, ROOT, USER, level);
+			old = *e;
+			*e ^= 1ul << bit;
+			flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+			if (bit >= 20) {
+				cr_assert_not(reach(USER, PF_U));
+				cr_assert_eq(error, PF_P | PF_U | PF_RSVD);
+			}
+			*e = old;
+			flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+			cr_assert(reaches(USER, PF_U, DATA));
+		}
+}
+
+/* S8: a guest that names every frame number there is reaches its own frames only. */
+Test(stlb, pool_pages_not_guest)
+{
+	u64 *pte = map(USER, 0, RWAD);
+
+	for (u64 g = 0; g < HOST_FRAMES + 8; g++) {
+		*pte = g << 12 | RWAD;
+		flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+		if (reach(USER, PF_U | PF_W)) {
+			cr_assert_lt(g, 256);
+			cr_assert_eq(frame_of(hw.mfn)->use, FRAME_GUEST);
+			cr_assert_eq(frame_of(hw.mfn)->owner, 1);
+		}
+	}
+}
+
+Test(stlb, tables_only_in_writable_ram)
+{
+	u64 *pde;
+
+	host_populate(d, 300, 0, PV_MEM_RAM_RO);
+	map(USER, DATA, RWAD);
+	pde = host_entry(d, ROOT, USER, 2);
+	*pde = 300 << 12 | RWAD;
+	cr_assert(!reach(USER, PF_U) && error == (PF_P | PF_U | PF_RSVD));
+	cr_assert_null(stlb_load(d, 300 << 12));
+	cr_assert_null(stlb_load(d, 9999 << 12));
+	cr_assert_null(stlb_load(d, ~0ull));
+	cr_assert_eq(this_cpu()->loaded->gfn.n, ROOT);
+}
+
+Test(stlb, device_cacheability)
+{
+	u64 *pte;
+
+	cr_assert_eq(p2m_add(d, GFN(0xfee00), MFN(0xfee00), 0, PV_MEM_DEVICE), 0);
+	pte = map(USER, 0xfee00, RWAD | PTE_PCD | PTE_PWT | PTE_PS);
+	cr_assert(reach(USER, PF_U | PF_W));
+	cr_assert_eq(hw.entry & (PTE_PCD | PTE_PWT | PTE_PS), PTE_PCD | PTE_PWT | PTE_PS);
+	cr_assert_eq(hw.mfn.n, 0xfee00);
+	pte[1] = DATA << 12 | RWAD | PTE_PCD | PTE_PWT | PTE_PS | PTE_G;
+	cr_assert(reach(USER + 4096, PF_U | PF_W));
+	cr_assert_eq(hw.entry & (PTE_PCD | PTE_PWT | PTE_PS | PTE_G), 0, "RAM is write-back");
+	host_release(d, 0xfee00);
+	cr_assert_not(reach(USER, PF_U));
+}
+
+Test(stlb, prefill_is_quiet)
+{
+	u64 *pte = map(USER, DATA, RW);
+
+	stlb_prefill(this_cpu()->loaded, USER);
+	cr_assert_eq(*pte, DATA << 12 | RW, "A stays clear");
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	*pte |= PTE_A | PTE_D;
+	stlb_prefill(this_cpu()->loaded, USER);
+	cr_assert(hw_access(USER, PF_U | PF_W).ok);
+	pte[1] = (DATA + 1) << 12 | RWAD;
+	stlb_prefill(this_cpu()->loaded, USER + 4096);
+	cr_assert(hw_access(USER + 4096, PF_U | PF_W).ok);
+	stlb_prefill(this_cpu()->loaded, USER + 0x2000);
+	stlb_prefill(this_cpu()->loaded, 0x7000000000ul);
+	pte[5] = (DATA + 5) << 12 | (RWAD & ~PTE_U);
+	stlb_prefill(this_cpu()->loaded, USER + 0x5000);
+	cr_assert_eq(this_cpu()->loaded->low_u0, 0);
+}
+
+/* The guest's entry changes between the walk and the compare-and-swap: nothing is entered for the old value.
+ * (test_stress tries it with threads; here the cached path meets each kind of new value.) */
+Test(stlb, adbit_cas_race)
+{
+	const u64 values[] = {0, DATA << 12 | RW, (DATA + 1) << 12 | RW, DATA << 12 | PTE_P | PTE_U, DATA << 12 | RWAD};
+	u64 *pte = map(USER, DATA, RW);
+
+	for (unsigned a = 0; a < ARRAY_SIZE(values); a++)
+		for (unsigned b = 0; b < ARRAY_SIZE(values); b++)
+			for (u32 access = 0; access < 8; access += 2) {
+				*pte = values[a];
+				flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+				reach(USER, access);
+				*pte = values[b];
+				flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+				bool ok = reach(USER, access);
+
+				cr_assert_eq(ok, (values[b] & PTE_P) && !(access & PF_W && !(values[b] & PTE_W)));
+				cr_assert_eq(*pte & ~(PTE_A | PTE_D), values[b] & ~(PTE_A | PTE_D));
+				cr_assert(!ok || *pte & PTE_A);
+				cr_assert(!(ok && access & PF_W) || *pte & PTE_D);
+			}
+}
+
+Test(stlb, p2m_remove_then_no_access)
+{
+	map(USER, DATA, RWAD);
+	map(KERN, DATA, RWAD);
+	for (unsigned c = 0; c < 4; c++) {
+		host_be(c);
+		stlb_load(d, (c % 2 ? ROOT2 : ROOT) << 12);
+		if (c % 2)
+			memcpy(host_gfn(d, ROOT2), host_gfn(d, ROOT), 4096);
+		cr_assert(reaches(USER, PF_U | PF_W, DATA));
+		cr_assert(reaches(KERN, PF_W, DATA));
+	}
+	cr_assert_eq(frames_maps(), 3);
+	host_be(3);
+	cr_assert(host_release(d, DATA), "no reference is left");
+	for (unsigned c = 0; c < 4; c++) {
+		host_be(c);
+		cr_assert_not(hw_access(USER, PF_U).ok, "nor a TLB entry on CPU %u", c);
+		cr_assert_not(hw_access(KERN, 0).ok);
+		cr_assert(!reach(USER, PF_U) && error == (PF_P | PF_U | PF_RSVD));
+	}
+}
+
+/* A frame of one domain, granted to another: leaves that one alone, then changes owner. */
+Test(stlb, frame_changes_owner)
+{
+	struct domain *b = all[1] = host_domain(2, 64);
+	u64 bnext = 10;
+	mfn_t m = p2m_mfn(p2m_lookup(d, GFN(DATA)), GFN(DATA));
+
+	for (u64 g = 1; g < 32; g++)
+		host_populate(b, g, 0, PV_MEM_RAM);
+	map(USER, DATA, RWAD);
+	cr_assert(reach(USER, PF_U | PF_W));
+	cr_assert_eq(frame_get(m, FRAME_GUEST), 0);
+	cr_assert_eq(p2m_add(b, GFN(500), m, 0, PV_MEM_GRANT_RO), 0);
+	host_be(1);
+	stlb_load(b, 1 << 12);
+	host_map(b, 1, &bnext, USER, 500, RWAD, 1);
+	host_map(b, 1, &bnext, USER + 4096, 500, RWAD, 1);
+	cr_assert(reach(USER, PF_U));
+	cr_assert(mfn_eq(hw.mfn, m));
+	cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W | PF_RSVD), "read-only grant");
+	cr_assert(!reach(USER + 4096, PF_W));
+	cr_assert(reach(USER + 4096, 0));
+	cr_assert_eq(frame_of(m)->link_a, 3);
+	cr_assert_not(host_release(b, 500), "the owner has it yet");
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	host_be(0);
+	cr_assert(hw_access(USER, PF_U | PF_W).ok, "the owner's mapping stays");
+	cr_assert_eq(host_audit(all, 2), 0);
+	cr_assert(host_release(d, DATA));
+	cr_assert_not(hw_access(USER, PF_U).ok);
+}
+
+Test(stlb, grant_unmap_by_hint)
+{
+	struct domain *b = all[1] = host_domain(2, 64);
+	u64 bnext = 10, before;
+	mfn_t m = frame_alloc(0, FRAME_GUEST, 1);
+
+	for (u64 g = 1; g < 32; g++)
+		host_populate(b, g, 0, PV_MEM_RAM);
+	cr_assert_eq(p2m_add(b, m.n + 2000 < PV_MAX_GFN ? GFN(m.n + 2000) : GFN(0), m, 0, PV_MEM_GRANT), 0);
+	host_be(1);
+	stlb_load(b, 1 << 12);
+	host_map(b, 1, &bnext, USER, m.n + 2000, RWAD, 1);
+	cr_assert(reach(USER, PF_U | PF_W));
+	cr_assert(host_release(b, m.n + 2000));
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	/* Mapped and never touched: no search, no shootdown. */
+	m = frame_alloc(0, FRAME_GUEST, 1);
+	cr_assert_eq(p2m_add(b, GFN(700), m, 0, PV_MEM_GRANT), 0);
+	before = host_shootdowns + host_invlpgs;
+	cr_assert(host_release(b, 700));
+	cr_assert_eq(host_shootdowns + host_invlpgs, before);
+}
+
+Test(stlb, loaded_root_record)
+{
+	struct root *r = this_cpu()->loaded, *r2;
+
+	cr_assert_eq(host_cr3[0], r->kcr3);
+	cr_assert_eq(r->loads, 1);
+	host_be(1);
+	cr_assert_eq(stlb_load(d, ROOT << 12), r);
+	cr_assert_eq(stlb_load(d, (ROOT << 12) + 0xabc), r, "loaded already");
+	cr_assert_eq(r->loads, 2);
+	r2 = stlb_load(d, ROOT2 << 12);
+	cr_assert_eq(host_cr3[1], r2->kcr3);
+	cr_assert_eq(r->loads, 1);
+	cr_assert_eq(r2->loads, 1);
+	cr3_load(0);
+	stlb_unload();
+	cr_assert_eq(r2->loads, 0);
+	cr_assert_null(this_cpu()->loaded);
+	host_be(0);
+	stlb_drop(d, ROOT2 << 12, false);
+	cr_assert_eq(d->stlb.pages, 2);
+}
+
+Test(stlb, root_pinned_while_loaded)
+{
+	struct root *r = this_cpu()->loaded;
+	mfn_t k = r->kernel_l4, u = r->user_l4;
+
+	map(USER, DATA, RWAD);
+	host_be(1);
+	for (unsigned i = 0; i < 500; i++) { /* an eviction storm on another CPU */
+		cr_assert_not_null(stlb_load(d, (u64)(i % 120 + 100) << 12));
+		cr_assert_eq(r->loads, 1);
+	}
+	stlb_drop(d, ROOT << 12, false);
+	stlb_drop_all(d);
+	host_be(0);
+	cr_assert_eq(this_cpu()->loaded, r);
+	cr_assert(mfn_eq(r->kernel_l4, k) && mfn_eq(r->user_l4, u));
+	for (unsigned i = 256; i < 272; i++)
+		cr_assert(((u64 *)mfn_to_virt(k))[i] & PTE_P, "ring 0's slots are there");
+	cr_assert_eq(host_audit(all, 1), 0);
+	cr_assert(reaches(USER, PF_U, DATA));
+}
+
+Test(stlb, flush_reaches_the_cpus_that_count)
+{
+	u64 *pte = map(USER, DATA, RWAD), before;
+
+	memcpy(host_gfn(d, ROOT2), host_gfn(d, ROOT), 4096);
+	for (unsigned c = 0; c < 3; c++) {
+		host_be(c);
+		stlb_load(d, (c == 2 ? ROOT2 : ROOT) << 12);
+		cr_assert(reach(USER, PF_U));
+	}
+	*pte = 0;
+	host_be(0);
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	host_be(1);
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	host_be(2);
+	cr_assert(hw_access(USER, PF_U).ok, "another root");
+	host_be(0);
+	flush(ROOT2, USER, USER + 4096, PV_FLUSH_ROOT); /* one that is not loaded here */
+	host_be(2);
+	cr_assert_not(hw_access(USER, PF_U).ok);
+	host_be(0);
+	before = host_shootdowns;
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+	cr_assert_eq(host_shootdowns, before, "nothing was cached");
+}
+
+Test(stlb, flush_ranges_are_clipped)
+{
+	const u64 edge[] = {0, 1, USER, USER + 4096, (1ul << 47) - 1, 1ul << 47, 1ul << 52, HV_BASE, HV_END,
+			    KERN, KERN + 4096, ~0ull - 4095, ~0ull};
+
+	map(USER, DATA, RWAD);
+	map(KERN, DATA + 1, RWAD);
+	map(~0ull - 4095, DATA + 2, RWAD);
+	for (unsigned i = 0; i < ARRAY_SIZE(edge); i++)
+		for (unsigned j = 0; j < ARRAY_SIZE(edge); j++)
+			for (u32 flags = 0; flags < 16; flags++) {
+				u64 s = edge[i], e = edge[j];
+				bool low = flags == PV_FLUSH_ALL_ROOTS || flags == PV_FLUSH_ROOT;
+
+				cr_assert(reach(USER, PF_U));
+				cr_assert(reach(KERN, 0));
+				cr_assert(reach(~0ull - 4095, 0));
+				flush(ROOT, s, e, flags);
+				if (low && s <= USER && e > USER)
+					cr_assert_not(hw_access(USER, PF_U).ok);
+				if (flags == PV_FLUSH_KERNEL && s <= KERN && e > KERN)
+					cr_assert_not(hw_access(KERN, 0).ok);
+				if (flags == PV_FLUSH_KERNEL && s < ~0ull - 4095 && e == ~0ull)
+					cr_assert_not(hw_access(~0ull - 4095, 0).ok);
+			}
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
+Test(stlb, long_flush_has_checkpoints)
+{
+	struct pv_flush f = {.root = ROOT << 12, .start = 0, .end = ~0ull};
+	unsigned calls = 0;
+
+	cr_assert_eq(stlb_resize(d, 3000), 0);
+	for (u64 g = 256; g < 2700; g++)
+		host_populate(d, g, 0, PV_MEM_RAM);
+	next = 100;
+	for (u64 i = 0; i < 2500; i++) /* a leaf table each */
+		map(i << 21, DATA, RWAD);
+	for (u64 i = 0; i < 2500; i++)
+		cr_assert(reach(i << 21, PF_U));
+	while (stlb_flush(d, &f))
+		calls++;
+	cr_assert_geq(calls, 2);
+	for (u64 i = 0; i < 2500; i++)
+		cr_assert_not(hw_access(i << 21, PF_U).ok);
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
+Test(stlb, resize)
+{
+	cr_assert_eq(stlb_resize(d, 200), 0);
+	cr_assert_eq(d->stlb.pages_max, 200);
+	for (unsigned i = 0; i < 60; i++)
+		stlb_load(d, (u64)(i + 100) << 12);
+	cr_assert_eq(stlb_resize(d, 40), 0);
+	cr_assert_eq(d->stlb.pages_max, 40);
+	cr_assert_eq(stlb_resize(d, 1), -PV_EBUSY, "a loaded root stays");
+	cr_assert_eq(stlb_resize(d, 50), 0);
+	cr_assert_eq(stlb_resize(d, 1ul << 40), -PV_ENOMEM);
+	cr_assert_eq(host_audit(all, 1), 0);
+	cr_assert_eq(stlb_resize(d, 50), 0);
+}
+
+/* S7: the smallest legal pool under 8 CPUs with roots and addresses at random: slower, never stuck. */
+Test(stlb_pool, pool_minimum_progress, .fini = finish)
+{
+	u64 va[24];
+
+	host_boot(8, 8192);
+	all[0] = d = host_domain(1, PV_SHADOW_PAGES_MIN + 8 * 8);
+	for (u64 g = 0; g < 512; g++)
+		host_populate(d, g, 0, PV_MEM_RAM);
+	next = TABLES;
+	srand(3);
+	for (unsigned i = 0; i < 24; i++) { /* each in an L3 and L2 of its own, so 3 pages a fill */
+		va[i] = (u64)(i < 16 ? i * 3 : 280 + i) << 39 | (u64)i << 30 | (u64)i << 21 | i << 12;
+		va[i] = (u64)((s64)(va[i] << 16) >> 16);
+		host_map(d, ROOT, &next, va[i], DATA + 300 + i, RWAD, 1);
+	}
+	cr_assert_lt(next, 100);
+	for (u64 g = 100; g < 150; g++)
+		memcpy(host_gfn(d, g), host_gfn(d, ROOT), 4096);
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned v = rand() % 24;
+
+		host_be(rand() % 8);
+		if (!this_cpu()->loaded || rand() % 4 == 0)
+			cr_assert_not_null(stlb_load(d, (u64)(100 + rand() % 50) << 12));
+		cr_assert(reaches(va[v], v < 16 ? PF_U : 0, DATA + 300 + v));
+		if (i % 1000 == 0)
+			cr_assert_eq(host_audit(all, 1), 0);
+	}
+	/* What one instruction can touch at most stays at once: 6 pages in tables of their own. */
+	for (unsigned c = 0; c < 8; c++) {
+		host_be(c);
+		for (unsigned v = 0; v < 3; v++)
+			cr_assert(reach(va[v], PF_U) && reach(va[16 + v], 0));
+		for (unsigned v = 0; v < 3; v++)
+			cr_assert(hw_walk(this_cpu()->loaded->kernel_l4, va[v], 0).ok &&
+				  hw_walk(this_cpu()->loaded->kernel_l4, va[16 + v], 0).ok);
+	}
+}
+
+Test(stlb, everything_dropped_at_any_time_is_right)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		map(USER + i * 4096, DATA + i, RWAD);
+		map(KERN + i * RUN_SIZE, DATA + i, RWAD);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		if (i % 3 == 0)
+			stlb_drop_all(d);
+		if (i % 7 == 0)
+			stlb_drop(d, ROOT << 12, true);
+		cr_assert(reaches(USER + i % 8 * 4096, PF_U | PF_W, DATA + i % 8));
+		cr_assert(reaches(KERN + (i + 3) % 8 * RUN_SIZE, PF_W, DATA + (i + 3) % 8));
+	}
+	cr_assert_eq(stlb_stale(d), 0);
+}
