@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# The only entry: make help.
+
+BUILD ?= build
+ACCEL ?= tcg
+CPUS  ?= 2
+MEM   ?= 512
+TIME  ?= 120
+UEFI  ?=
+DEBUG ?=
+OPTIONS ?= panic=poweroff
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+HV_ELF = $(BUILD)/$(if $(DEBUG),debug/)ringside.elf
+QEMU = tools/qemu.sh -a $(ACCEL) -c $(CPUS) -m $(MEM) -t $(TIME) $(if $(UEFI),-u)
+
+include hv/hv.mk
+-include dom0/mini/mini.mk
+-include tests/unit/unit.mk tests/domains/domains.mk tests/fuzz/fuzz.mk tests/system/system.mk
+-include tools/bench/bench.mk tools/tools.mk dom0/linux/linux.mk docs/docs.mk
+
+.PHONY: all help deps iso run-mini test format check clean
+all: hv $(if $(wildcard dom0/mini/mini.mk),mini) ## the hypervisor, both flavours, and the mini domains
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
+	@echo 'Variables: ACCEL=tcg|kvm CPUS=2 MEM=512 (MiB) TIME=120 (s) UEFI=1 DEBUG=1 OPTIONS="ring 0 options"'
+
+deps: ## install what building and running need (Debian, apt)
+	@tools/deps.sh
+
+iso: $(BUILD)/mini.iso ## a GRUB disc that boots ring 0 and the mini control domain
+
+$(BUILD)/mini.iso: $(HV_ELF) $(BUILD)/mini/control.elf $(BUILD)/mini/guest.elf tools/iso.sh FORCE
+	@tools/iso.sh -o "$(OPTIONS)" $@ $(HV_ELF) $(BUILD)/mini/control.elf $(BUILD)/mini/guest.elf
+
+run-mini: iso ## boot the mini control domain and its guest in QEMU, to completion
+	@$(QEMU) $(BUILD)/mini.iso
+
+test: $(if $(wildcard tests/unit/unit.mk),test-unit) $(if $(wildcard tests/domains/domains.mk),test-domains) ## unit tests and mini-domain tests
+
+format: ## clang-format on what is tracked
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+check: ## formatting and the static analyzer
+	@git ls-files 'hv/*.c' 'hv/*.h' | xargs clang-format --dry-run --Werror
+	@for f in $(filter %.c,$(HV_SRCS)); do \
+		gcc $(HV_CFLAGS) -Wno-stack-usage -O2 -fanalyzer $(HV_CPPFLAGS) -c $$f -o /dev/null || exit 1; done
+
+clean: ## remove everything built but newlib
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name 'newlib*' -exec rm -rf {} +
+
+.PHONY: FORCE
+FORCE:

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main: from the boot loader to the first vCPU. Each line's comment says what can be used after it. */
+#include "boot/acpi.h"
+#include "boot/boot.h"
+#include "boot/cmdline.h"
+#include "boot/mb2.h"
+#include "boot/memory.h"
+#include "boot/smp.h"
+#include "cpu/apic.h"
+#include "cpu/features.h"
+#include "cpu/tsc.h"
+#include "dev/console.h"
+#include "dev/ioapic.h"
+#include "domain/sched.h"
+#include "lib/string.h"
+#include "mm/map.h"
+
+static struct boot_info boot_info;
+
+/* The early map holds the low 4 GiB, where loaders put what they tell. */
+static const void *early_read(u64 phys, size_t len)
+{
+	return phys < BELOW_4G && len <= BELOW_4G - phys ? (const void *)(DIRECT_BASE + phys) : NULL;
+}
+
+static void read_loader(u32 magic, u64 info)
+{
+	const char *wrong, *unknown;
+	char word[64] = "";
+
+	wrong = magic != MB2_BOOT_MAGIC ? "not started by a Multiboot2 loader"
+					: mb2_parse(early_read(info, 8), BELOW_4G - info, &boot_info);
+	unknown = cmdline_parse(boot_info.cmdline ? boot_info.cmdline : "", &options, word);
+	console_init(&boot_info);
+	log_info(RINGSIDE_NAME);
+	if (wrong)
+		boot_fail("%s", wrong);
+	if (unknown)
+		boot_fail("%s '%s'", unknown, word);
+}
+
+/* RSDP v1 may be all that a BIOS has; the loader's copy is what we parse. Where the machine has it matters
+ * to dom0 alone: BIOSes keep it between 0xe0000 and 1 MiB. */
+static void find_rsdp(struct boot_info *bi)
+{
+	for (u64 a = 0xe0000; a < 0x100000 && bi->rsdp_len && !bi->efi; a += 16)
+		if (!memcmp(early_read(a, 20), bi->rsdp, 20)) {
+			bi->rsdp_addr = a;
+			return;
+		}
+}
+
+static void read_acpi(void)
+{
+	const char *wrong = acpi_parse(boot_info.rsdp, boot_info.rsdp_len, early_read, &acpi);
+
+	if (wrong)
+		boot_fail("%s", wrong);
+	if (acpi.cpus_beyond)
+		log_warn("%u CPUs stay unused: ring 0 knows %u", acpi.cpus_beyond, MAX_CPUS);
+	find_rsdp(&boot_info);
+}
+
+static void __noreturn boot_on_own_map(void *unused)
+{
+	struct cpu *me = this_cpu();
+
+	(void)unused;
+	desc_init(me);                  /* faults are reported, not triple-faulted          */
+	cpu_init(me);                   /* SMEP, SMAP, FPU and the rest of CR4              */
+	syscall_init(me);               /* SYSCALL leads to ring 0                          */
+	console_remap();                /* the screen again                                 */
+	memory_give_frames();           /* frame_alloc, hv_page_alloc                       */
+	tsc_init();                     /* now_ns, delay_ns                                 */
+	apic_cpu_init();                /* IPIs, EOI                                        */
+	apic_timer_calibrate();         /* timer_program                                    */
+	ioapic_init();                  /* every GSI masked                                 */
+	cpus_start();                   /* the other CPUs serve shootdowns                  */
+	map_share();                    /* the software TLB can make roots                  */
+	domains_init();                 /* domain_create                                    */
+	dom0_start(&boot_info);         /* dom0's first vCPU is on a run queue              */
+	memory_free_modules(&boot_info); /* nobody reads modules any more                   */
+	cpus_release();                 /* the others run vCPUs                             */
+	sched_start();                  /* so does this one                                 */
+}
+
+void __noreturn boot_main(u32 magic, u32 info)
+{
+	read_loader(magic, info);       /* log_*, panic, options; the loader's memory is free */
+	features_init();                /* features                                         */
+	memory_init(&boot_info);        /* memory_alloc below 4 GiB                         */
+	read_acpi();                    /* acpi                                             */
+	map_init(cpus_wanted());        /* ring 0's tables and all CPUs' stacks exist       */
+	map_load();                     /* W^X; all RAM in the direct map; map_device       */
+	apic_init();                    /* apic_id                                          */
+	cpu_boot_init();                /* cpus[0]                                          */
+	stack_call(stack_top(0, STACK_MAIN), boot_on_own_map, NULL);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memory: what the machine's RAM is used for until every frame has its struct frame. */
+#ifndef HV_MEMORY_H
+#define HV_MEMORY_H
+
+#include "boot/boot_info.h"
+#include "boot/ranges.h"
+
+extern struct ranges ram; /* all of it, whole pages */
+
+void memory_init(const struct boot_info *bi);
+/* Zeroed, never given back; below `limit`. For the early map's sake what lies over 4 GiB can only be
+ * asked for after map_load. */
+u64 memory_alloc(u64 bytes, u64 align, u64 limit);
+/* A page of ring 0's own for a table, below 4 GiB while the machine boots. */
+void *table_page(void);
+/* Every frame gets its descriptor; what is free goes to the allocator. */
+void memory_give_frames(void);
+/* After dom0 is built: the modules' memory becomes free. */
+void memory_free_modules(const struct boot_info *bi);
+
+#define BELOW_4G (1ull << 32)
+
+#endif

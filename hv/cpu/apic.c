@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/apic.h"
+#include "boot/acpi.h"
+#include "boot/cmdline.h"
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
+#include "cpu/tsc.h"
+#include "domain/sched.h"
+#include "machine.h"
+#include "mm/map.h"
+
+/* Register numbers: byte offset / 16, as x2APIC counts them. */
+enum {
+	REG_ID = 0x02,
+	REG_TPR = 0x08,
+	REG_EOI = 0x0b,
+	REG_SPURIOUS = 0x0f,
+	REG_ESR = 0x28,
+	REG_ICR = 0x30,
+	REG_ICR_HIGH = 0x31,
+	REG_LVT_TIMER = 0x32,
+	REG_LVT_THERMAL = 0x33,
+	REG_LVT_PERF = 0x34,
+	REG_LVT_LINT0 = 0x35,
+	REG_LVT_LINT1 = 0x36,
+	REG_LVT_ERROR = 0x37,
+	REG_TIMER_INITIAL = 0x38,
+	REG_TIMER_CURRENT = 0x39,
+	REG_TIMER_DIVIDE = 0x3e,
+};
+
+#define BASE_ENABLE      (1u << 11)
+#define BASE_X2APIC      (1u << 10)
+#define SPURIOUS_ENABLE  0x100u
+#define LVT_MASKED       (1u << 16)
+#define LVT_TSC_DEADLINE (2u << 17)
+#define LVT_NMI          (4u << 8)
+#define DIVIDE_BY_1      0xbu
+#define ICR_PENDING      (1u << 12)
+#define ICR_FIXED        0x4000u /* with level "assert" */
+#define ICR_NMI          0x4400u
+#define ICR_INIT         0x4500u
+#define ICR_STARTUP      0x4600u
+#define CALIBRATE_NS     (10ull * 1000 * 1000)
+
+static volatile u32 *regs;  /* NULL: x2APIC */
+static u64 ticks_per_ns_32; /* timer ticks a nanosecond, 32 bits of fraction */
+
+static u32 apic_read(unsigned reg)
+{
+	return regs ? regs[reg * 4] : (u32)rdmsr(MSR_X2APIC + reg);
+}
+
+static void apic_write(unsigned reg, u32 v)
+{
+	if (regs)
+		regs[reg * 4] = v;
+	else
+		wrmsr(MSR_X2APIC + reg, v);
+}
+
+static void send(u32 to, u32 command)
+{
+	if (!regs) {
+		__asm__ volatile("mfence; lfence" ::: "memory"); /* an x2APIC write is no fence */
+		wrmsr(MSR_X2APIC + REG_ICR, (u64)to << 32 | command);
+		return;
+	}
+	while (apic_read(REG_ICR) & ICR_PENDING)
+		cpu_relax();
+	apic_write(REG_ICR_HIGH, to << 24);
+	apic_write(REG_ICR, command);
+}
+
+/* The 8259s are masked before the local APIC stops to listen to them: one that withdraws its request after
+ * that leaves QEMU with an interrupt without a vector. */
+static void mask_8259(void)
+{
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+}
+
+void apic_init(void)
+{
+	u64 base = rdmsr(MSR_APIC_BASE);
+
+	mask_8259();
+	features.x2apic = (cpuid(1, 0).c >> 21 & 1) && (!options.nox2apic || base & BASE_X2APIC);
+	if (!features.x2apic)
+		regs = map_device(acpi.lapic, PAGE_SIZE);
+}
+
+void apic_cpu_init(void)
+{
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_ENABLE);
+	if (features.x2apic)
+		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_ENABLE | BASE_X2APIC);
+	apic_write(REG_TPR, 0);
+	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+	apic_write(REG_LVT_LINT0, LVT_MASKED);
+	apic_write(REG_LVT_LINT1, LVT_NMI);
+	apic_write(REG_LVT_ERROR, LVT_MASKED);
+	apic_write(REG_LVT_PERF, LVT_MASKED);
+	apic_write(REG_LVT_THERMAL, LVT_MASKED);
+	apic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
+	apic_write(REG_LVT_TIMER, VECTOR_TIMER | (features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
+}
+
+void apic_timer_calibrate(void)
+{
+	u64 start = now_ns(), now;
+	u32 ticks;
+
+	if (features.tsc_deadline)
+		return;
+	apic_write(REG_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+	apic_write(REG_TIMER_INITIAL, ~0u);
+	do
+		now = now_ns();
+	while (now - start < CALIBRATE_NS);
+	ticks = ~0u - apic_read(REG_TIMER_CURRENT);
+	apic_write(REG_TIMER_INITIAL, 0);
+	apic_write(REG_LVT_TIMER, VECTOR_TIMER);
+	ticks_per_ns_32 = ((u64)ticks << 32) / (now - start);
+	log_debug("APIC timer: %lu kHz", (u64)ticks * 1000000 / (now - start));
+}
+
+u32 apic_id(void)
+{
+	return regs ? apic_read(REG_ID) >> 24 : apic_read(REG_ID);
+}
+
+void apic_eoi(void)
+{
+	apic_write(REG_EOI, 0);
+}
+
+void apic_ipi(u32 to, u8 vector)
+{
+	send(to, ICR_FIXED | vector);
+}
+
+void apic_nmi(u32 to)
+{
+	send(to, ICR_NMI);
+}
+
+void apic_start_cpu(u32 to, u64 page)
+{
+	send(to, ICR_INIT);
+	delay_ns(10ull * 1000 * 1000);
+	for (int i = 0; i < 2; i++) {
+		send(to, ICR_STARTUP | (u32)(page >> PAGE_SHIFT));
+		delay_ns(200 * 1000);
+	}
+}
+
+/* A count that does not fit fires early; the handler looks at the time and programs the rest. */
+void timer_program(u64 deadline)
+{
+	u64 now = now_ns(), ns = deadline > now ? deadline - now : 0, ticks;
+
+	if (features.tsc_deadline) {
+		__asm__ volatile("mfence" ::: "memory");
+		wrmsr(MSR_TSC_DEADLINE, deadline == ~0ull ? 0 : tsc_at(deadline));
+		return;
+	}
+	ticks = ((unsigned __int128)ns * ticks_per_ns_32 >> 32) + 1;
+	apic_write(REG_TIMER_INITIAL, deadline == ~0ull ? 0 : MIN(ticks, ~0u));
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* features: what the CPUs can do, and their control registers. All CPUs are taken to be alike; one that
+ * lacks what the first has is not started (boot/smp.c). */
+#include "cpu/features.h"
+#include "boot/boot_info.h"
+#include "boot/cmdline.h"
+#include "cpu/insn.h"
+#include "lib/string.h"
+
+#define XCR0_KNOWN 0xe7ul /* x87, SSE, AVX, AVX-512: no MPX, no PKRU, no AMX */
+
+struct features features;
+
+/* An entry of Linux's PAT, so that a guest's page table bits mean what it thinks. */
+#define PAT_AS_LINUX 0x0407050600070106ul /* WB WC UC- UC, WB WP UC- WT */
+
+static bool under_tcg(void)
+{
+	struct cpuid_regs r = cpuid(0x40000000, 0);
+
+	return cpuid(1, 0).c >> 31 && !memcmp(&r.b, "TCGTCGTCGTCG", 12);
+}
+
+static const char *missing(void)
+{
+	struct cpuid_regs one = cpuid(1, 0), ext = cpuid(0x80000001, 0);
+	const struct {
+		u32 word, bit;
+		const char *name;
+	} need[] = {
+		{one.d, 4, "a TSC"},	   {one.d, 9, "a local APIC"}, {one.d, 13, "global pages"},
+		{one.d, 16, "PAT"},	   {one.d, 24, "FXSR"},	       {one.d, 26, "SSE2"},
+		{one.c, 13, "CMPXCHG16B"}, {ext.d, 11, "SYSCALL"},     {ext.d, 20, "NX"},
+		{ext.d, 29, "long mode"},  {features.fsgsbase, 0, "FSGSBASE"},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(need); i++)
+		if (!(need[i].word >> need[i].bit & 1))
+			return need[i].name;
+	return NULL;
+}
+
+static void init_xsave(void)
+{
+	struct cpuid_regs d = cpuid(0xd, 0), d1 = cpuid(0xd, 1);
+
+	features.xsave_size = 512;
+	if (!features.xsave)
+		return;
+	features.xcr0 = ((u64)d.d << 32 | d.a) & XCR0_KNOWN;
+	features.xsaveopt = d1.a & 1;
+	features.xsavec = d1.a >> 1 & 1;
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	xsetbv(features.xcr0);
+	features.xsave_size = cpuid(0xd, 0).b; /* of the XCR0 just set */
+}
+
+void features_init(void)
+{
+	struct cpuid_regs one = cpuid(1, 0), ext = cpuid(0x80000001, 0), seven = {0};
+	const char *name;
+
+	if (cpuid(0, 0).a >= 7)
+		seven = cpuid(7, 0);
+	features.fsgsbase = seven.b & 1;
+	features.smep = (seven.b >> 7 & 1) && !options.nosmep;
+	features.invpcid = seven.b >> 10 & 1;
+	features.smap = (seven.b >> 20 & 1) && !options.nosmap;
+	features.umip = seven.c >> 2 & 1;
+	features.la57 = seven.c >> 16 & 1;
+	features.pcid = (one.c >> 17 & 1) && !options.nopcid;
+	features.invpcid &= features.pcid;
+	features.tsc_deadline = one.c >> 24 & 1;
+	features.xsave = one.c >> 26 & 1;
+	features.nx = ext.d >> 20 & 1;
+	features.page_1g = ext.d >> 26 & 1;
+	if (cpuid(0x80000000, 0).a >= 0x80000008) {
+		features.invariant_tsc = cpuid(0x80000007, 0).d >> 8 & 1;
+		features.phys_bits = cpuid(0x80000008, 0).a & 0xff;
+	}
+#ifdef HV_DEBUG
+	features.debug_build = 1;
+#endif
+	name = missing();
+	if (name)
+		boot_fail("the CPU has no %s", name);
+	/* QEMU's TCG (7.2 and before) reads an IRET frame of ring 3 as the supervisor. */
+	if (features.smap && !options.smap && under_tcg()) {
+		features.smap = false;
+		log_info("SMAP stays off under QEMU's TCG (option smap: on all the same)");
+	}
+	init_xsave();
+}
+
+void cpu_init(struct cpu *c)
+{
+	u64 cr4 = CR4_DE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+
+	(void)c;
+	cr4 |= features.umip ? CR4_UMIP : 0;
+	cr4 |= features.pcid ? CR4_PCIDE : 0;
+	cr4 |= features.xsave ? CR4_OSXSAVE : 0;
+	cr4 |= features.smep ? CR4_SMEP : 0;
+	cr4 |= features.smap ? CR4_SMAP : 0;
+	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP | CR0_AM) &
+		  ~(CR0_EM | CR0_TS | CR0_NW | CR0_CD));
+	write_cr4(cr4);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
+	wrmsr(MSR_PAT, PAT_AS_LINUX);
+	if (features.xsave)
+		xsetbv(features.xcr0);
+}

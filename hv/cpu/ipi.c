@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipi: shootdowns and kicks.
+ *
+ * I1: flush_wanted of a CPU counts up, by whoever asks; the CPU alone sets flush_done to a value of
+ *     flush_wanted that it read before it flushed. A request n is served once flush_done >= n.
+ * I2: every wait in ring 0 (locks, shootdowns, walks) goes through cpu_relax_serving, so that CPUs
+ *     that wait for each other with interrupts off still serve each other. */
+#include "cpu/ipi.h"
+#include "cpu/apic.h"
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
+#include "domain/sched.h"
+#include "machine.h"
+
+void tlb_flush_local(void)
+{
+	u64 cr4;
+
+	if (features.invpcid) {
+		invpcid_all();
+	} else if (features.pcid) {
+		cr4 = read_cr4();
+		write_cr4(cr4 & ~CR4_PGE); /* a change of PGE drops all tags */
+		write_cr4(cr4);
+	} else {
+		write_cr3(read_cr3());
+	}
+}
+
+void cpu_stop(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void cpu_stop_if_asked(struct cpu *c)
+{
+	if (READ_ONCE(c->pub.stop))
+		cpu_stop();
+}
+
+void ipi_service(struct cpu *c)
+{
+	u32 wanted = atomic_load(&c->pub.flush_wanted);
+
+	cpu_stop_if_asked(c);
+	if (wanted != c->flush_done) {
+		tlb_flush_local();
+		atomic_store(&c->flush_done, wanted);
+	}
+}
+
+void cpu_relax_serving(void)
+{
+	cpu_relax();
+	ipi_service(this_cpu());
+}
+
+void cpu_kick(unsigned cpu)
+{
+	apic_ipi(cpus[cpu]->apic_id, VECTOR_KICK);
+}
+
+void tlb_shootdown(u64 mask)
+{
+	struct cpu *me = this_cpu();
+	u64 others = mask & READ_ONCE(cpus_up) & ~(1ull << me->id);
+	u32 wanted[MAX_CPUS];
+
+	for (u64 m = others; m; m &= m - 1) {
+		unsigned i = __builtin_ctzll(m);
+
+		wanted[i] = atomic_add(&cpus[i]->pub.flush_wanted, 1);
+		cpu_kick(i);
+	}
+	if (mask >> me->id & 1)
+		tlb_flush_local();
+	for (u64 m = others; m; m &= m - 1) {
+		unsigned i = __builtin_ctzll(m);
+
+		while ((s32)(__atomic_load_n(&cpus[i]->flush_done, __ATOMIC_ACQUIRE) - wanted[i]) < 0)
+			cpu_relax_serving();
+	}
+}
+
+void stop_other_cpus(void)
+{
+	for (u64 m = READ_ONCE(cpus_up) & ~(1ull << this_cpu()->id); m; m &= m - 1) {
+		unsigned i = __builtin_ctzll(m);
+
+		atomic_store(&cpus[i]->pub.stop, 1);
+		apic_nmi(cpus[i]->apic_id);
+	}
+}

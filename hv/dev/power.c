@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dev/power.h"
+#include "boot/acpi.h"
+#include "boot/cmdline.h"
+#include "cpu/insn.h"
+#include "cpu/ipi.h"
+
+#define PM1_SLP_TYP 10
+#define PM1_SLP_EN  (1u << 13)
+#define PM1_KEEP    ((1u << 0) | (1u << 1)) /* SCI_EN, BM_RLD */
+
+static void sleep(u32 port, u8 type)
+{
+	if (port)
+		outw(port, (inw(port) & PM1_KEEP) | (u32)type << PM1_SLP_TYP | PM1_SLP_EN);
+}
+
+static void wait(void)
+{
+	for (unsigned i = 0; i < 100000; i++)
+		inb(0x80);
+}
+
+void machine_poweroff(void)
+{
+	if (acpi.can_power_off) {
+		sleep(acpi.pm1a, acpi.s5_a);
+		sleep(acpi.pm1b, acpi.s5_b);
+		wait();
+	}
+	cpu_stop();
+}
+
+void machine_reset(void)
+{
+	const struct {
+		u16 limit;
+		u64 base;
+	} __attribute__((packed)) no_idt = {0, 0};
+
+	if (options.noreboot)
+		cpu_stop();
+	if (acpi.reset_space == 1) {
+		outb(acpi.reset_addr, acpi.reset_value);
+		wait();
+	}
+	outb(0xcf9, 0x02);
+	outb(0xcf9, 0x06);
+	wait();
+	outb(0x64, 0xfe);
+	wait();
+	__asm__ volatile("lidt %0; int3" : : "m"(no_idt));
+	cpu_stop();
+}

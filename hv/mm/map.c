@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/map.h"
+#include "boot/memory.h"
+#include "boot/smp.h"
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
+#include "lib/string.h"
+#include "mm/stlb.h"
+
+/* hv.lds: virtual, page-aligned */
+extern char text_start[], text_end[], entry_start[], entry_end[], rodata_start[], rodata_end[];
+extern char data_start[], data_end[], user_data_start[], user_data_end[];
+
+#define TEXT_FLAGS   (PTE_P | PTE_A)
+#define RODATA_FLAGS (PTE_P | PTE_A | PTE_NX)
+#define DATA_FLAGS   (PTE_P | PTE_A | PTE_D | PTE_W | PTE_NX)
+#define DEVICE_FLAGS (DATA_FLAGS | PTE_PCD | PTE_PWT)
+#define WC_FLAGS     (DATA_FLAGS | PTE_PWT) /* by features.c's PAT */
+#define TABLE_FLAGS  (PTE_P | PTE_W | PTE_A)
+
+u64 hv_cr3;
+static u64 *hv_l4;
+static u64 user_slot; /* L4 entry 271 of the user view */
+static u64 device_next = DEVICE_BASE;
+
+/* Pages of each stack slot. */
+static const u8 slot_pages[STACK_USED] = {
+	[STACK_ENTRY] = 1, [STACK_MAIN] = 2, [STACK_NMI] = 1,	 [STACK_DF] = 1,
+	[STACK_MC] = 1,	   [STACK_DB] = 1,   [STACK_TABLES] = 4,
+};
+
+static unsigned index_at(u64 va, unsigned level)
+{
+	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
+}
+
+static u64 phys_of(const void *direct)
+{
+	return virt_to_mfn(direct).n << PAGE_SHIFT;
+}
+
+static u64 *table_under(u64 *entry)
+{
+	if (!*entry)
+		*entry = phys_of(table_page()) | TABLE_FLAGS;
+	HV_ASSERT(!(*entry & PTE_PS));
+	return mfn_to_virt(MFN((*entry & PTE_ADDR) >> PAGE_SHIFT));
+}
+
+/* The largest page that va, pa and len allow, as a level. */
+static unsigned page_level(u64 va, u64 pa, u64 len)
+{
+	for (unsigned level = features.page_1g ? 3 : 2; level > 1; level--) {
+		u64 size = PAGE_SIZE << 9 * (level - 1);
+
+		if (!((va | pa) & (size - 1)) && len >= size)
+			return level;
+	}
+	return 1;
+}
+
+static void map(u64 *l4, u64 va, u64 pa, u64 len, u64 flags)
+{
+	while (len) {
+		unsigned level = page_level(va, pa, len);
+		u64 size = PAGE_SIZE << 9 * (level - 1), *t = l4;
+
+		for (unsigned l = 4; l > level; l--)
+			t = table_under(&t[index_at(va, l)]);
+		t[index_at(va, level)] = pa | flags | (level > 1 ? PTE_PS : 0);
+		va += size;
+		pa += size;
+		len -= size;
+	}
+}
+
+static u64 image_phys(const char *p)
+{
+	return (u64)p - IMAGE_BASE;
+}
+
+static void map_image(u64 *l4, const char *start, const char *end, u64 flags)
+{
+	map(l4, (u64)start, image_phys(start), end - start, flags);
+}
+
+/* M1: the image's text and rodata lie before data_start. */
+static void map_direct(u64 start, u64 end)
+{
+	u64 ro = image_phys(text_start), rw = image_phys(data_start);
+	const u64 cut[] = {start, MIN(MAX(start, ro), end), MIN(MAX(start, rw), end), end};
+
+	for (unsigned i = 0; i < 3; i++)
+		map(hv_l4, DIRECT_BASE + cut[i], cut[i], cut[i + 1] - cut[i],
+		    i == 1 ? RODATA_FLAGS : DATA_FLAGS);
+}
+
+/* The pages of one CPU, in ring 0's map and, but for the main stack, in the user view. */
+static void map_cpu(u64 *user_l4, unsigned id)
+{
+	for (unsigned slot = 0; slot < STACK_USED; slot++) {
+		u64 len = slot_pages[slot] * PAGE_SIZE;
+		u64 va = CPU_BASE + id * CPU_AREA + (slot + 1) * STACK_SLOT - len;
+		u64 pa = memory_alloc(len, PAGE_SIZE, BELOW_4G);
+		struct cpu **owner = mfn_to_virt(MFN((pa + len) >> PAGE_SHIFT));
+
+		map(hv_l4, va, pa, len, DATA_FLAGS);
+		if (slot != STACK_MAIN)
+			map(user_l4, va, pa, len, DATA_FLAGS);
+		if (slot != STACK_TABLES)
+			owner[-1] = &cpu_store[id];
+	}
+}
+
+void map_init(unsigned count)
+{
+	u64 *user_l4 = table_page();
+
+	hv_l4 = table_page();
+	hv_cr3 = phys_of(hv_l4);
+	for (unsigned i = 0; i < ram.count; i++)
+		map_direct(ram.r[i].start, ram.r[i].end);
+	map_image(hv_l4, text_start, text_end, TEXT_FLAGS);
+	map_image(hv_l4, entry_start, entry_end, TEXT_FLAGS);
+	map_image(hv_l4, rodata_start, rodata_end, RODATA_FLAGS);
+	map_image(hv_l4, data_start, data_end, DATA_FLAGS);
+	map_image(hv_l4, user_data_start, user_data_end, DATA_FLAGS);
+	map_image(user_l4, entry_start, entry_end, TEXT_FLAGS);
+	map_image(user_l4, user_data_start, user_data_end, RODATA_FLAGS);
+	for (unsigned id = 0; id < count; id++)
+		map_cpu(user_l4, id);
+	table_under(&hv_l4[index_at(DEVICE_BASE, 4)]);
+	user_slot = user_l4[index_at(CPU_BASE, 4)];
+}
+
+void map_load(void)
+{
+	write_cr3(hv_cr3);
+}
+
+void map_share(void)
+{
+	stlb_boot(&hv_l4[index_at(HV_BASE, 4)], user_slot);
+}
+
+static void *map_io(u64 phys, u64 len, u64 flags)
+{
+	u64 first = phys & PAGE_MASK, va = device_next;
+
+	len = ROUND_UP(phys + len - first, PAGE_SIZE);
+	map(hv_l4, va, first, len, flags);
+	device_next = va + len + PAGE_SIZE;
+	return (void *)(va + (phys - first));
+}
+
+void *map_device(u64 phys, u64 len)
+{
+	return map_io(phys, len, DEVICE_FLAGS);
+}
+
+void *map_framebuffer(u64 phys, u64 len)
+{
+	return map_io(phys, len, WC_FLAGS);
+}
+
+u64 map_trampoline(u64 phys)
+{
+	u64 *l4 = table_page();
+
+	memcpy(l4, hv_l4, PAGE_SIZE);
+	map(l4, phys, phys, PAGE_SIZE, PTE_P | PTE_A | PTE_D | PTE_W);
+	return phys_of(l4);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* map: ring 0's own page tables, as cpu/layout.h draws them.
+ *
+ * M1: no page of ring 0 is writable and executable, by any of its addresses: text and rodata are
+ *     read-only in the direct map too.
+ * M2: after map_init only map_device changes the map, below an L3 that is there from the start; so the
+ *     16 L4 entries handed to stlb_boot hold for ever.
+ * M3: the user view holds .entry, .user_data, and of each CPU all but the main stack. Nothing else
+ *     is reachable from a CPU that has not left that view. */
+#ifndef HV_MAP_H
+#define HV_MAP_H
+
+#include "cpu/layout.h"
+#include "types.h"
+
+extern u64 hv_cr3; /* ring 0's own root */
+
+/* Build it for `cpus` CPUs; the early map is still loaded after. */
+void map_init(unsigned cpus);
+/* Load ring 0's own root for the first time on this CPU. */
+void map_load(void);
+/* Hand the shared L4 entries to the software TLB. */
+void map_share(void);
+/* Physical [phys, phys + len), uncached, or write-combining for a framebuffer. Boot only; never undone. */
+void *map_device(u64 phys, u64 len);
+void *map_framebuffer(u64 phys, u64 len);
+/* A root that holds ring 0's map and `phys`, one executable page, at its own address: below 4 GiB. */
+u64 map_trampoline(u64 phys);
+
+/* First stack pointer of a slot; the words above it belong to the slot's owner. */
+static inline u64 stack_top(unsigned cpu, unsigned slot)
+{
+	return CPU_BASE + cpu * CPU_AREA + (slot + 1) * STACK_SLOT - 16;
+}
+
+#endif
