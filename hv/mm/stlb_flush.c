@@ -127,8 +127,8 @@ void detach_low(struct removal *rm, struct root *r)
 	walk_sync(rm->d); /* a walk that found one of these may have entered it in the user view since */
 	for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS; i = next_used(u->used, i + 1)) {
 		e = READ_ONCE(u->table[i]);
-		if (e == READ_ONCE(k->table[i]))
-			continue;
+		if (!e || e == READ_ONCE(k->table[i]))
+			continue; /* S4: the bit is cleared only with an entry to take out after it */
 		bit_clear(u->used, i);
 		(void)atomic_cas(&u->table[i], e, 0);
 	}

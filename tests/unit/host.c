@@ -83,7 +83,33 @@ void lock_rank_leave(const struct spinlock *l)
 
 static void tlb_clear(unsigned cpu)
 {
-	memset(hw_tlb[cpu], 0, sizeof(hw_tlb[cpu]));
+	for (unsigned i = 0; i < HW_TLB; i++)
+		WRITE_ONCE(hw_tlb[cpu][i].valid, false);
+}
+
+/* CPU c is between naming another root and loading CR3: what its TLB holds is gone before it is used. */
+static bool switching(unsigned c)
+{
+	struct root *r = atomic_load(&cpus[c]->loaded);
+
+	return r && r->kcr3 != atomic_load(&host_cr3[c]);
+}
+
+static bool entry_reaches(struct hw_tlb_entry *t, mfn_t m)
+{
+	u64 e = READ_ONCE(t->entry), big = READ_ONCE(t->big) ? 511 : 0;
+
+	return (e & PTE_ADDR) >> 12 == (m.n & ~big) && READ_ONCE(t->valid) && READ_ONCE(t->entry) == e;
+}
+
+bool host_tlb_reaches(mfn_t m)
+{
+	for (unsigned c = 0; c < cpu_count; c++)
+		for (unsigned i = 0; i < HW_TLB; i++)
+			if (entry_reaches(&hw_tlb[c][i], m) && !switching(c) &&
+			    entry_reaches(&hw_tlb[c][i], m))
+				return true;
+	return false;
 }
 
 void host_poll(void)
@@ -140,8 +166,8 @@ void tlb_flush_local_page(u64 va)
 
 void cr3_load(u64 cr3)
 {
-	host_cr3[this_cpu()->id] = cr3;
 	tlb_clear(this_cpu()->id);
+	(void)atomic_xchg(&host_cr3[this_cpu()->id], cr3);
 }
 
 void host_be(unsigned cpu)
@@ -348,8 +374,13 @@ struct hw_result hw_access(u64 va, u32 access)
 		return r;
 	for (i = 0; i < HW_TLB - 1 && t[i].valid; i++)
 		;
-	t[i] = (struct hw_tlb_entry){.run = va >> 12, .entry = r.entry, .valid = true, .user = user,
-				     .big = r.level == 2};
+	/* In an order that lets other threads look: valid is true only over a whole entry. */
+	WRITE_ONCE(t[i].valid, false);
+	WRITE_ONCE(t[i].entry, r.entry);
+	t[i].run = va >> 12;
+	t[i].user = user;
+	t[i].big = r.level == 2;
+	WRITE_ONCE(t[i].valid, true);
 	return r;
 }
 
