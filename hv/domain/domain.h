@@ -6,9 +6,10 @@
  * D2: states go BUILDING -> RUNNING <-> PAUSED -> SHUT -> DYING, or to DYING from anywhere; never back.
  * D3: a vCPU's registers are in struct vcpu unless it is cpu->cur of some CPU; then they are in that
  *     CPU's entry block, and only that CPU touches them.
- * D4: destruction is a sequence of stages, each restartable: stop vCPUs, close ports, unmap what it mapped, drop shadows, release frames
- *     that nobody else holds, then wait for the rest. A frame that another domain has mapped outlives
- *     the domain until it is unmapped there.
+ * D4: destruction is a sequence of stages, each restartable (domain.c). Nothing is taken away before every
+ *     vCPU has stopped and every operation that found the domain alive has dropped its reference. A frame that
+ *     another domain has mapped outlives the P2M entry; each such mapping keeps a reference on the domain, so
+ *     that its number, and nothing else of it but grant counts, lasts until the last is unmapped.
  * D5: capabilities only shrink on the way down: a domain hands on what it has itself. */
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
@@ -70,15 +71,18 @@ struct vcpu {
 	u32 cpu;                 /* queue it is on, or ran on last                     */
 	bool on_cpu;             /* is cpus[cpu]->cur                                  */
 	bool queued;
-	u64 vruntime, slice_start, affinity;
+	bool yielding;
+	u64 vruntime, slice_start, slice_end, affinity;
 	struct vcpu *rq_next, *rq_prev;
 	u64 timer;               /* deadline of timer_set, PV_TIME_NEVER: none           */
 	u64 poll_deadline;       /* of poll or block; PV_TIME_NEVER                    */
-	u32 timer_slot;          /* position in the CPU's timer heap, ~0: none           */
+	u64 park_until;          /* its domain's cap is used up (C5); PV_TIME_NEVER    */
+	u64 tm_key;              /* the earliest of the three; in the CPU's timer list unless PV_TIME_NEVER */
+	struct vcpu *tm_next, *tm_prev;
 	bool polling;
 	u32 poll_count;
 	u16 poll_ports[PV_POLL_MAX];
-	u32 wake_pending;        /* an event came while it was not blocked: block returns at once */
+	u32 wake_pending;        /* a polled port became pending before it was blocked   */
 	u64 run_since, run_time[4];
 	enum pv_run_state run_state;
 
@@ -107,15 +111,27 @@ struct domain {
 	u64 eretu;               /* guest address of its ERETU, 0: none                 */
 
 	u32 weight, cap_percent;
-	u64 cap_left_ns, cap_period_start; /* budget of the current period              */
+	s64 cap_left_ns;         /* budget of the current period; atomic               */
+	u64 cap_period_start;
+	u64 poll_mask;           /* vCPUs in poll; atomic                               */
+	u32 ports_max, grant_maps_max;
 
 	struct port_table *ports;
 	struct grant_state *grants;
 	struct device_dir *devices;
 	struct io_rights *io;    /* port bitmap and device ranges, or NULL              */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
-	u32 die_stage;
+	u32 die_stage, die_busy;
+	u64 die_cursor;
 };
+_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE && sizeof(struct domain) <= PAGE_SIZE,
+	       "domains and vCPUs have a page each");
+
+/* Scheduler and everyone: may v run at all? Paused, shut and dying domains' vCPUs may not. */
+static inline bool vcpu_may_run(const struct vcpu *v)
+{
+	return READ_ONCE(v->state) == VCPU_RUNNABLE && READ_ONCE(v->dom->state) == PV_DOMAIN_RUNNING;
+}
 
 extern struct domain *domains[PV_MAX_DOMAINS];
 
@@ -132,37 +148,45 @@ static inline struct vcpu *current(void)
 	} while (0)
 
 /* Domain by number as a guest wrote it: PV_DOM_SELF is the caller's. NULL if none or DYING. The first
- * needs a walk around its use; the second takes a reference for domain_put. */
+ * needs a walk around its use; the second takes a reference for domain_put. References are for the length of an
+ * operation: destruction waits for them (D4). domain_put is called without locks, outside walks. */
 struct domain *domain_find(u64 domid);
 struct domain *domain_get(u64 domid);
 /* The same, also DYING ones: for destroy and info. */
 struct domain *domain_get_any(u64 domid);
 void domain_put(struct domain *d);
+void domain_hold(struct domain *d); /* one more; the caller has one                     */
 
 /* args as the caller wrote them, all checked here; caller_caps bounds args->caps (D5). On success *out is
  * BUILDING with pause_count 1, its vCPUs DOWN, args->domid set.
  * -PV_EINVAL, -PV_ENOMEM, -PV_EEXIST (number taken), -PV_ENOSPC (no number), -PV_EPERM (caps). */
 int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain **out);
-/* 0: gone; -PV_EAGAIN: progress made, call again (checkpoint, at most ~100 us); -PV_EBUSY: all done but
- * frames that others have mapped: it will vanish by itself (D4). */
+/* The caller holds a reference (domain_get_any) and drops it after. 0: gone with that reference; -PV_EAGAIN:
+ * progress made, call again (checkpoint, at most ~100 us); -PV_EBUSY: all done but frames that others have
+ * mapped: it will vanish by itself (D4); -PV_EINVAL: the caller's own. */
 int domain_destroy(struct domain *d);
-void domain_pause(struct domain *d);   /* after return no vCPU of it runs, unless it is the caller's own */
-int domain_unpause(struct domain *d);  /* -PV_EBADF: not paused                       */
+/* After return no vCPU of it runs, unless it is the caller's own, or the caller was itself told to leave its CPU. */
+void domain_pause(struct domain *d);
+/* -PV_EBADF: not paused. The first to reach zero starts the domain: vCPU 0 goes up. */
+int domain_unpause(struct domain *d);
 /* Any CPU, any context without locks: the domain is SHUT, its vCPUs stop at their next return to the guest;
  * raises PV_VIRQ_DOMAIN. The first reason stays. */
 void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg);
 /* The current vCPU broke its contract: logs registers at info level, then domain_shutdown(CRASH). */
 void domain_crash(struct vcpu *v, enum pv_crash why, u64 data);
 void domain_info(struct domain *d, struct pv_domain_info *out);
-/* Give or take frames: up to count from gfn on, in 2 MiB runs where both ends are aligned. Returns how many are done, or an errno if none.
- * At most MEM_BATCH frames a call. */
-#define MEM_BATCH 1024
+/* Give or take frames: up to count from gfn on, in 2 MiB runs where both ends are aligned. Returns how many are
+ * done, or an errno if none: -PV_EINVAL range or flags; -PV_ENOMEM limit or machine; -PV_EEXIST something is there;
+ * -PV_ENOENT a hole; -PV_EBUSY a grant's mapping; -PV_EACCES a device. At most MEM_BATCH frames a call. */
+#define MEM_BATCH 512
 long domain_populate(struct domain *d, u64 gfn, u64 count, u32 flags);
 long domain_release(struct domain *d, u64 gfn, u64 count);
 
-/* Registers for a vCPU that is DOWN; the caller checked them. vcpu_up makes it runnable. */
+/* cpu/vcpu.c: registers for a vCPU that is DOWN and !on_cpu; the caller checked them and holds d->lock until
+ * vcpu_up. */
 void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s);
-int vcpu_up(struct vcpu *v);      /* -PV_EBUSY: it is up                               */
+int vcpu_up(struct vcpu *v);      /* -PV_EBUSY: it is up, or has not left its CPU      */
+void vcpu_down(struct vcpu *v);   /* DOWN, timers off; if elsewhere, waits as vcpu_stop does */
 
 /* Boot: domain table, per-CPU queues; before any domain is made. */
 void domains_init(void);

@@ -12,8 +12,12 @@
 #include "domain/domain.h"
 
 int events_init(struct domain *d);   /* -PV_ENOMEM */
-/* Closes some ports; false: call again. */
-bool events_free(struct domain *d);
+/* d is DYING. Closes some ports; false: call again. */
+bool events_close_all(struct domain *d);
+/* Domain number `dead` will be another's: no port of d is for it any more. */
+void events_forget(struct domain *d, u16 dead);
+void event_pages_drop(struct domain *d); /* no sender is left                          */
+void events_free(struct domain *d);      /* memory only                                */
 /* Virtual vector for a vCPU: sets bits, then vcpu_notify. Any CPU, no lock. */
 void vector_raise(struct vcpu *v, unsigned vector);
 /* Raise a port of d that ring 0 itself bound (virq, pirq). */
@@ -27,6 +31,7 @@ long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu);
 long event_bind_virq(struct domain *d, u64 virq, u64 vcpu);
 /* A port whose raiser is ring 0's interrupt routing; irq is what event_status tells. */
 long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu);
+/* Without the PIRQ lock. Inside a walk, or with a reference on d. */
 void pirq_raise(struct domain *d, u32 port);
 int event_send(struct domain *d, u64 port);
 int event_close(struct domain *d, u64 port);
@@ -34,8 +39,16 @@ int event_unmask(struct domain *d, u64 port);
 int event_set_vcpu(struct domain *d, u64 port, u64 vcpu);
 int event_set_vector(struct domain *d, u64 port, u64 vector);
 int event_status(struct domain *d, u64 port, struct pv_port_status *out);
-/* poll: is one of the ports pending? -PV_EINVAL: bad port, page not registered. */
+/* Is one of the ports pending? -PV_ERANGE: no such port; -PV_EBADF: page not registered. */
 int event_any_pending(struct domain *d, const u16 *ports, u32 count);
+/* poll by the current vCPU: 1: one is pending; 0: it sleeps at the next schedule() and the caller looks again after;
+ * -PV_ETIMEDOUT; -PV_EINVAL: count above PV_POLL_MAX; else as event_any_pending. */
+int event_poll(const u16 *ports, u32 count, u64 deadline);
 u32 events_used(struct domain *d);
+void event_page_audit(struct domain *d, void (*fn)(mfn_t m)); /* fn for the event page */
+u32 events_audit(struct domain *d); /* ports in use, counted; also checks pairs: ~0 if one is wrong */
+
+/* cpu/ or dev/: the port of that physical interrupt was closed. PORT lock held: rank PIRQ or higher only. */
+void pirq_unbind(u32 irq);
 
 #endif

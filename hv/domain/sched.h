@@ -19,9 +19,10 @@
 
 #define SCHED_SLICE_NS       (6ull * 1000 * 1000)
 #define SCHED_GRANULARITY_NS (1ull * 1000 * 1000)
+#define SCHED_LATENCY_NS     (3ull * 1000 * 1000)
 #define SCHED_PERIOD_NS      (30ull * 1000 * 1000)
 
-int sched_cpu_init(struct cpu *c); /* its queue; -PV_ENOMEM                            */
+int sched_cpu_init(struct cpu *c); /* its queue, if it has none; -PV_ENOMEM            */
 /* Leave boot: run vCPUs for ever. */
 void sched_start(void) __noreturn;
 /* On the way back to a guest with ENTRY_SLOW_RESCHED: puts the current vCPU away if it may or should not run on, picks
@@ -33,18 +34,27 @@ void sched_timer(void);
 
 /* Put v on a queue if it is BLOCKED. From any CPU. */
 void vcpu_wake(struct vcpu *v);
-/* v has new pending bits: wake it, or make the CPU it runs on look (kick). Sets wake_pending. */
+/* v has new pending bits: wake it, or make the CPU it runs on look (kick). Fine within a walk: nobody who
+ * holds a queue's lock waits for walks. */
 void vcpu_notify(struct vcpu *v);
 /* The current vCPU sleeps unless something is pending (C3); takes effect at schedule(). */
 void vcpu_block(u64 deadline);
 void vcpu_yield(void);
-/* v will not run again until vcpu_up/unpause; if it runs elsewhere, waits until it has left that CPU. */
+/* v, which may not run any more (vcpu_may_run), leaves its queue or CPU. Waits until it has left another CPU, or
+ * until the caller is itself told to leave: two CPUs that stop each other must not wait for ever. */
 void vcpu_stop(struct vcpu *v);
+void vcpu_leave(struct vcpu *v);  /* the same without waiting                          */
+void vcpu_resume(struct vcpu *v); /* it may run again: back to a queue                */
 void vcpu_timer_set(struct vcpu *v, u64 deadline);
 int vcpu_affinity(struct vcpu *v, u64 mask);
 /* Run-state times up to now, into v->run_time and the guest's area. */
 void vcpu_account(struct vcpu *v, enum pv_run_state next);
 
+/* The handler of VECTOR_KICK calls this: what other CPUs asked of this one becomes entry->slow bits. */
+void sched_kicked(void);
+
+/* cpu/entry.S: to the guest with all that the entry block holds. */
+void enter_guest(void) __noreturn;
 /* cpu/apic.c: one-shot timer of this CPU at that system time (PV_TIME_NEVER: off); interrupt another CPU. */
 void timer_program(u64 deadline_ns);
 void cpu_kick(unsigned cpu);

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* domain: making, pausing, ending and destroying domains; giving them frames.
+ * Calls:      domain_*, mem_populate, mem_release, shutdown
+ * Owns:       domains[] and the numbers, under lock DOMLIST; struct domain's state under its lock DOMAIN
+ * Rules:      D1-D5 (domain.h), tried by tests/unit/domain_test.c
+ * Read first: domain.h, mm/p2m.h */
+#include "domain/domain.h"
+
+#include "domain/device.h"
+#include "domain/event.h"
+#include "domain/grant.h"
+#include "domain/io.h"
+#include "domain/sched.h"
+
+struct domain *domains[PV_MAX_DOMAINS];
+
+static struct spinlock list_lock = SPINLOCK(DOMLIST);
+static u64 numbers[PV_MAX_DOMAINS / 64]; /* in use: from before domains[] has it until after */
+static u32 next_number;                  /* round-robin: a number is used again late         */
+
+/* ---- numbers and references (D1) ---- */
+
+static long number_take(u32 wanted)
+{
+	long number = wanted ? -PV_EEXIST : -PV_ENOSPC;
+
+	lock(&list_lock);
+	for (u32 i = 0; i < (wanted ? 1u : PV_MAX_DOMAINS); i++) {
+		u32 n = wanted ? wanted : (next_number + i) % PV_MAX_DOMAINS;
+
+		if (bit_test(numbers, n))
+			continue;
+		bit_set(numbers, n);
+		number = n;
+		next_number = n + 1;
+		break;
+	}
+	unlock(&list_lock);
+	return number;
+}
+
+static void number_drop(u32 n)
+{
+	bit_clear(numbers, n);
+}
+
+static struct domain *by_number(u64 domid)
+{
+	if (domid == PV_DOM_SELF)
+		return current() ? current()->dom : NULL;
+	return domid < PV_MAX_DOMAINS ? READ_ONCE(domains[domid]) : NULL;
+}
+
+struct domain *domain_find(u64 domid)
+{
+	struct domain *d = by_number(domid);
+
+	return d && atomic_load(&d->state) != PV_DOMAIN_DYING ? d : NULL;
+}
+
+struct domain *domain_get_any(u64 domid)
+{
+	struct domain *d;
+	u32 refs;
+
+	walk_begin();
+	d = by_number(domid);
+	while (d) {
+		refs = atomic_load(&d->refs);
+		if (refs == 0)
+			d = NULL; /* its end has begun */
+		else if (atomic_cas(&d->refs, refs, refs + 1))
+			break;
+	}
+	walk_end();
+	return d;
+}
+
+struct domain *domain_get(u64 domid)
+{
+	struct domain *d = domain_get_any(domid);
+
+	/* After the reference is counted: die_drain sees it, or we see DYING. */
+	if (d && atomic_load(&d->state) == PV_DOMAIN_DYING) {
+		domain_put(d);
+		d = NULL;
+	}
+	return d;
+}
+
+void domain_hold(struct domain *d)
+{
+	atomic_add(&d->refs, 1);
+}
+
+static void vcpu_free(struct vcpu *v)
+{
+	if (!v)
+		return;
+	vcpu_machine_free(v);
+	hv_page_free(v, 0);
+}
+
+/* All memory of a domain that nothing reaches any more, or that was never seen by anyone. */
+static void domain_free(struct domain *d)
+{
+	while (!stlb_free(d))
+		;
+	p2m_free(d);
+	events_free(d);
+	grants_free(d);
+	devices_free(d);
+	io_free(d);
+	hv_page_free(d->cpuid_mask, 0);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_free(d->vcpus[i]);
+	hv_page_free(d, 0);
+}
+
+void domain_put(struct domain *d)
+{
+	u32 id = d->id;
+
+	if (atomic_sub(&d->refs, 1))
+		return;
+	HV_ASSERT(d->state == PV_DOMAIN_DYING);
+	atomic_store(&domains[id], NULL);
+	walk_sync(d); /* who found it in a walk has seen refs 0, or DYING */
+	domain_free(d);
+	number_drop(id);
+	virq_raise_all(PV_VIRQ_DOMAIN);
+}
+
+/* ---- making ---- */
+
+static bool name_valid(const char *name, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && name[n] >= 0x20 && name[n] < 0x7f)
+		n++;
+	for (size_t i = n; i < size; i++)
+		if (name[i])
+			return false;
+	return n < size;
+}
+
+static int args_check(const struct pv_domain_create *a, u32 caller_caps)
+{
+	if (a->caps & ~caller_caps)
+		return -PV_EPERM; /* D5 */
+	if (a->reserved[0] || a->reserved[1] || a->domid >= PV_MAX_DOMAINS || a->vcpus == 0 ||
+	    a->vcpus > PV_MAX_VCPUS || a->frames_max > PV_MAX_GFN || a->ports_max > PV_MAX_PORTS ||
+	    a->grant_maps_max > GRANT_MAPS_MAX || a->weight > PV_WEIGHT_MAX ||
+	    a->cap_percent > 100 * MAX_CPUS || a->caps & ~PV_CAP_ALL ||
+	    !name_valid(a->name, sizeof(a->name)))
+		return -PV_EINVAL;
+	if (a->shadow_pages && a->shadow_pages < PV_SHADOW_PAGES_MIN + 8 * a->vcpus)
+		return -PV_EINVAL;
+	return 0;
+}
+
+static void domain_settings(struct domain *d, const struct pv_domain_create *a)
+{
+	d->refs = 1;
+	d->lock = SPINLOCK(DOMAIN);
+	d->state = PV_DOMAIN_BUILDING;
+	d->pause_count = 1;
+	d->caps = a->caps;
+	d->created = now_ns();
+	d->frames_max = a->frames_max;
+	d->weight = a->weight ? a->weight : PV_WEIGHT_DEFAULT;
+	d->cap_percent = a->cap_percent;
+	d->ports_max = a->ports_max ? a->ports_max : PV_MAX_PORTS;
+	d->grant_maps_max = a->grant_maps_max ? a->grant_maps_max : GRANT_MAPS_DEFAULT;
+	__builtin_memcpy(d->name, a->name, sizeof(d->name));
+}
+
+/* One page in 128 of the domain's own maps all of it from two address spaces by 4 KiB entries. */
+static u64 shadow_default(const struct pv_domain_create *a)
+{
+	return PV_SHADOW_PAGES_MIN + 24 * a->vcpus + a->frames_max / 128;
+}
+
+static int vcpu_make(struct domain *d, u32 id)
+{
+	struct vcpu *v = hv_page_alloc(0);
+	int rc;
+
+	if (!v)
+		return -PV_ENOMEM;
+	v->dom = d;
+	v->id = id;
+	v->state = VCPU_DOWN;
+	v->cpu = (d->id + id) % cpu_count;
+	v->affinity = ~0ull;
+	v->timer = v->poll_deadline = v->park_until = v->tm_key = PV_TIME_NEVER;
+	v->run_since = now_ns();
+	v->run_state = PV_RUN_OFFLINE;
+	rc = vcpu_machine_init(v);
+	if (rc) {
+		hv_page_free(v, 0);
+		return rc;
+	}
+	d->vcpus[id] = v;
+	d->vcpu_count = id + 1;
+	return 0;
+}
+
+static int domain_parts(struct domain *d, const struct pv_domain_create *a)
+{
+	int rc = p2m_init(d);
+
+	if (rc == 0)
+		rc = stlb_init(d, a->shadow_pages ? a->shadow_pages : shadow_default(a));
+	if (rc == 0)
+		rc = events_init(d);
+	if (rc == 0)
+		rc = grants_init(d);
+	if (rc == 0)
+		rc = devices_init(d);
+	for (u32 i = 0; rc == 0 && i < a->vcpus; i++)
+		rc = vcpu_make(d, i);
+	return rc;
+}
+
+int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain **out)
+{
+	struct domain *d;
+	long number;
+	int rc = args_check(args, caller_caps);
+
+	if (rc)
+		return rc;
+	number = number_take(args->domid);
+	if (number < 0)
+		return number;
+	d = hv_page_alloc(0);
+	if (d) {
+		d->id = number;
+		domain_settings(d, args);
+		rc = domain_parts(d, args);
+		if (rc)
+			domain_free(d);
+	}
+	if (!d || rc) {
+		number_drop(number);
+		return d ? rc : -PV_ENOMEM;
+	}
+	atomic_store(&domains[number], d); /* whole from here on */
+	args->domid = number;
+	*out = d;
+	return 0;
+}
+
+void domains_init(void)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (sched_cpu_init(cpus[i]))
+			panic("no memory for the queue of CPU %u", i);
+}
+
+/* ---- running and not (D2) ---- */
+
+void domain_pause(struct domain *d)
+{
+	lock(&d->lock);
+	if (d->pause_count != ~0u)
+		d->pause_count++;
+	if (d->state == PV_DOMAIN_RUNNING)
+		atomic_store(&d->state, PV_DOMAIN_PAUSED);
+	unlock(&d->lock);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_stop(d->vcpus[i]);
+}
+
+int domain_unpause(struct domain *d)
+{
+	bool first = false, runs = false;
+
+	lock(&d->lock);
+	if (d->pause_count == 0) {
+		unlock(&d->lock);
+		return -PV_EBADF;
+	}
+	if (--d->pause_count == 0 && d->state <= PV_DOMAIN_PAUSED) {
+		first = d->state == PV_DOMAIN_BUILDING;
+		runs = true;
+		atomic_store(&d->state, PV_DOMAIN_RUNNING);
+	}
+	unlock(&d->lock);
+	if (first)
+		(void)vcpu_up(d->vcpus[0]);
+	for (u32 i = 0; runs && i < d->vcpu_count; i++)
+		vcpu_resume(d->vcpus[i]);
+	return 0;
+}
+
+static bool domain_shut(struct domain *d, enum pv_shutdown reason, u32 arg)
+{
+	bool did;
+
+	lock(&d->lock);
+	did = d->state < PV_DOMAIN_SHUT;
+	if (did) {
+		d->shutdown = reason;
+		d->shutdown_arg = arg;
+		atomic_store(&d->state, PV_DOMAIN_SHUT);
+	}
+	unlock(&d->lock);
+	return did;
+}
+
+void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
+{
+	if (!domain_shut(d, reason, arg))
+		return;
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_leave(d->vcpus[i]);
+	virq_raise_all(PV_VIRQ_DOMAIN);
+}
+
+void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
+{
+	struct domain *d = v->dom;
+	const struct regs *r = v == current() ? &this_cpu()->entry->regs : &v->regs;
+
+	lock(&d->lock);
+	if (d->state < PV_DOMAIN_SHUT) {
+		d->crash_ip = r->ip;
+		d->crash_sp = r->sp;
+		d->crash_data = data;
+	}
+	unlock(&d->lock);
+	log_info("domain %u vcpu %u crashed: reason %u, data %lx\n", d->id, v->id, (unsigned)why,
+		 (unsigned long)data);
+	vcpu_dump(v);
+	domain_shutdown(d, PV_SHUTDOWN_CRASH, why);
+}
+
+static void info_vcpus(struct domain *d, struct pv_domain_info *out)
+{
+	u64 now = now_ns();
+
+	for (u32 i = 0; i < d->vcpu_count; i++) {
+		const struct vcpu *v = d->vcpus[i];
+		u64 since = READ_ONCE(v->run_since);
+
+		out->vcpus_up += READ_ONCE(v->state) != VCPU_DOWN;
+		out->cpu_time += READ_ONCE(v->run_time[PV_RUN_RUNNING]);
+		if (READ_ONCE(v->run_state) == PV_RUN_RUNNING && now > since)
+			out->cpu_time += now - since;
+	}
+}
+
+void domain_info(struct domain *d, struct pv_domain_info *out)
+{
+	__builtin_memset(out, 0, sizeof(*out));
+	lock(&d->lock);
+	out->domid = d->id;
+	out->state = d->state;
+	out->vcpus = d->vcpu_count;
+	out->shutdown = d->shutdown;
+	out->shutdown_arg = d->shutdown_arg;
+	out->caps = d->caps;
+	out->weight = d->weight;
+	out->cap_percent = d->cap_percent;
+	out->frames_max = d->frames_max;
+	out->created = d->created;
+	out->crash_ip = d->crash_ip;
+	out->crash_sp = d->crash_sp;
+	out->crash_data = d->crash_data;
+	__builtin_memcpy(out->name, d->name, sizeof(out->name));
+	unlock(&d->lock);
+	out->ports = events_used(d);
+	out->grant_maps = grants_mapped_by(d);
+	out->grants_mapped = grants_mapped_from(d);
+	out->frames = atomic_load(&d->frames);
+	out->shadow = READ_ONCE(d->stlb.pages);
+	out->shadow_max = READ_ONCE(d->stlb.pages_max);
+	info_vcpus(d, out);
+}
+
+/* ---- frames ---- */
+
+static bool frames_charge(struct domain *d, u64 n)
+{
+	u64 have, max;
+
+	do {
+		have = atomic_load(&d->frames);
+		max = READ_ONCE(d->frames_max);
+		if (have > max || n > max - have)
+			return false;
+	} while (!atomic_cas(&d->frames, have, have + n));
+	return true;
+}
+
+static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_kind kind)
+{
+	mfn_t m;
+	int rc;
+
+	if (!frames_charge(d, 1ull << order))
+		return -PV_ENOMEM;
+	m = frame_alloc(order, FRAME_GUEST, d->id);
+	rc = mfn_eq(m, MFN_NONE) ? -PV_ENOMEM : p2m_add(d, g, m, order, kind);
+	if (rc == 0)
+		return 0;
+	if (!mfn_eq(m, MFN_NONE))
+		frame_free(m, order);
+	atomic_sub(&d->frames, 1ull << order);
+	return rc;
+}
+
+long domain_populate(struct domain *d, u64 gfn, u64 count, u32 flags)
+{
+	enum pv_mem_kind kind = flags & PV_MEM_POPULATE_RO ? PV_MEM_RAM_RO : PV_MEM_RAM;
+	u64 done = 0;
+	int rc = 0;
+
+	if (flags & ~PV_MEM_POPULATE_RO || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
+		return -PV_EINVAL;
+	count = MIN(count, MEM_BATCH);
+	while (done < count) {
+		unsigned order = (gfn + done) % RUN_FRAMES == 0 && count - done >= RUN_FRAMES ? 9 : 0;
+
+		rc = populate_one(d, GFN(gfn + done), order, kind);
+		if (rc && order) { /* a part may fit where the whole does not */
+			order = 0;
+			rc = populate_one(d, GFN(gfn + done), order, kind);
+		}
+		if (rc)
+			break;
+		done += 1ull << order;
+	}
+	return done ? (long)done : rc;
+}
+
+/* What a P2M entry had: its references, and what they counted for. */
+static void leaf_put(struct domain *d, u64 e)
+{
+	mfn_t m = p2m_mfn(e, GFN(0));
+	u64 n = e & P2M_BIG ? RUN_FRAMES : 1, counted = 0;
+
+	if (p2m_kind(e) == PV_MEM_DEVICE)
+		return;
+	for (u64 i = 0; i < n; i++) {
+		counted += READ_ONCE(frame_of(MFN(m.n + i))->use) == FRAME_GUEST;
+		frame_put(MFN(m.n + i)); /* the last one, or it waits for who registered or mapped it */
+	}
+	atomic_sub(&d->frames, counted);
+}
+
+/* Remove [gfn, gfn + count) and put what was there. Gfns done: less than count only if a leaf cannot be split. */
+static u64 take_back(struct domain *d, u64 gfn, u64 count)
+{
+	u64 out[64], done = 0, n;
+	unsigned used;
+
+	do {
+		n = p2m_remove_range(d, GFN(gfn + done), count - done, out, ARRAY_SIZE(out), &used);
+		for (unsigned i = 0; i < used; i++)
+			leaf_put(d, out[i]);
+		done += n;
+	} while (n && done < count);
+	return done;
+}
+
+/* How many gfns from the first on are RAM; if none, *rc says why. */
+static u64 ram_from(struct domain *d, u64 gfn, u64 count, long *rc)
+{
+	u64 n = 0, e = 0;
+
+	walk_begin();
+	while (n < count) {
+		e = p2m_lookup(d, GFN(gfn + n));
+		if (p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
+			break;
+		n += e & P2M_BIG ? RUN_FRAMES - (gfn + n) % RUN_FRAMES : 1;
+	}
+	walk_end();
+	if (n == 0)
+		*rc = !e ? -PV_ENOENT : p2m_kind(e) == PV_MEM_DEVICE ? -PV_EACCES : -PV_EBUSY;
+	return MIN(n, count);
+}
+
+long domain_release(struct domain *d, u64 gfn, u64 count)
+{
+	long rc = 0;
+	u64 n, done;
+
+	if (gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
+		return -PV_EINVAL;
+	if (count == 0)
+		return 0;
+	count = MIN(count, MEM_BATCH);
+	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
+	lock(grants_lock(d));
+	n = ram_from(d, gfn, count, &rc);
+	done = n ? take_back(d, gfn, n) : 0;
+	unlock(grants_lock(d));
+	if (n && !done)
+		rc = -PV_ENOMEM;
+	return done ? (long)done : rc;
+}
+
+/* ---- destruction (D4): each stage true when it is done, false to be called again ---- */
+
+static bool die_stop(struct domain *d)
+{
+	bool off = true;
+
+	lock(&d->lock);
+	atomic_store(&d->state, PV_DOMAIN_DYING);
+	unlock(&d->lock);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before die_drain counts */
+	for (u32 i = 0; i < d->vcpu_count; i++) {
+		vcpu_down(d->vcpus[i]);
+		off = off && !atomic_load(&d->vcpus[i]->on_cpu);
+	}
+	walk_sync(d); /* no sender and no timer that found it alive is still at it */
+	return off;
+}
+
+/* Only the list, the destroyer and the mappings of its grants have a reference. New ones are not given to who may
+ * change anything. A map in progress counts its mapping last, so it is seen either way. */
+static bool die_drain(struct domain *d)
+{
+	u32 refs = atomic_load(&d->refs);
+
+	return refs == 2 + grants_mapped_from(d);
+}
+
+static bool die_ports(struct domain *d)
+{
+	return events_close_all(d);
+}
+
+/* Nobody is to let in a later domain of this number by what was meant for this one. */
+static bool die_names(struct domain *d)
+{
+	while (d->die_cursor < PV_MAX_DOMAINS) {
+		struct domain *x = domain_get(d->die_cursor++);
+
+		if (!x)
+			continue;
+		events_forget(x, d->id);
+		domain_put(x);
+		return false;
+	}
+	d->die_cursor = 0;
+	return true;
+}
+
+static bool die_grants(struct domain *d)
+{
+	return grants_unmap_all(d);
+}
+
+static bool die_devices(struct domain *d)
+{
+	devices_wipe(d);
+	devices_back_end_gone(d);
+	return true;
+}
+
+/* F2: what the guest had registered. */
+static bool die_registered(struct domain *d)
+{
+	for (u32 i = 0; i < d->vcpu_count; i++) {
+		struct vcpu *v = d->vcpus[i];
+
+		if (v->area)
+			frame_put(v->area_mfn);
+		if (v->clock)
+			frame_put(v->clock_mfn);
+		v->area = NULL;
+		v->clock = NULL;
+	}
+	event_pages_drop(d);
+	grant_table_drop(d);
+	return true;
+}
+
+static bool die_shadow(struct domain *d)
+{
+	return stlb_free(d);
+}
+
+static bool first_leaf(struct domain *d, gfn_t g, u64 e, void *arg)
+{
+	(void)d;
+	(void)e;
+	*(u64 *)arg = g.n;
+	return false;
+}
+
+static bool die_frames(struct domain *d)
+{
+	u64 gfn = PV_MAX_GFN;
+
+	p2m_each(d, d->die_cursor, first_leaf, &gfn);
+	if (gfn == PV_MAX_GFN)
+		return true;
+	/* To the end of the next run, so that no leaf is split, which would take memory. */
+	d->die_cursor = ROUND_UP(gfn + 1, RUN_FRAMES);
+	take_back(d, gfn, d->die_cursor - gfn);
+	return false;
+}
+
+static bool die_last(struct domain *d)
+{
+	p2m_free(d);
+	atomic_sub(&d->refs, 1); /* the list's; the caller has one, so not the last */
+	return true;
+}
+
+static bool (*const die_stages[])(struct domain *d) = {
+	die_stop,    die_drain,      die_ports,	 die_names,  die_grants,
+	die_devices, die_registered, die_shadow, die_frames, die_last,
+};
+
+int domain_destroy(struct domain *d)
+{
+	int rc = -PV_EAGAIN;
+
+	if (current() && current()->dom == d)
+		return -PV_EINVAL;
+	if (atomic_xchg(&d->die_busy, 1))
+		return -PV_EAGAIN; /* somebody else is at it */
+	if (d->die_stage < ARRAY_SIZE(die_stages) && die_stages[d->die_stage](d))
+		d->die_stage++;
+	if (d->die_stage == ARRAY_SIZE(die_stages))
+		rc = grants_mapped_from(d) ? -PV_EBUSY : 0;
+	atomic_store(&d->die_busy, 0);
+	return rc;
+}
