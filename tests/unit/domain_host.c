@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* domain_host: see domain_host.h. */
+#include "domain_host.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct entry entries[MAX_CPUS];
+unsigned dh_kicks;
+u32 dh_pirq_unbound = ~0u;
+bool dh_machine_fails;
+
+static mfn_t held[HOST_FRAMES];
+static u64 held_count;
+
+/* The machine's part. */
+void vcpu_save(struct vcpu *v)
+{
+	(void)v;
+}
+
+bool vcpu_load(struct vcpu *v)
+{
+	(void)v;
+	return true;
+}
+
+int vcpu_machine_init(struct vcpu *v)
+{
+	v->xsave = dh_machine_fails ? NULL : hv_page_alloc(0);
+	return v->xsave ? 0 : -PV_ENOMEM;
+}
+
+void vcpu_machine_free(struct vcpu *v)
+{
+	hv_page_free(v->xsave, 0);
+}
+
+void vcpu_idle_state(void)
+{
+}
+
+void vcpu_dump(struct vcpu *v)
+{
+	(void)v;
+}
+
+void enter_guest(void)
+{
+	abort();
+}
+
+void timer_program(u64 deadline)
+{
+	(void)deadline;
+}
+
+void cpu_kick(unsigned cpu)
+{
+	(void)cpu;
+	atomic_add(&dh_kicks, 1);
+}
+
+void cpu_halt_once(void)
+{
+	abort();
+}
+
+void pirq_unbind(u32 irq)
+{
+	dh_pirq_unbound = irq;
+}
+
+/* Domains. */
+void dh_boot(unsigned count, u64 frames)
+{
+	host_boot(count, frames);
+	for (unsigned i = 0; i < count; i++)
+		cpus[i]->entry = &entries[i];
+	domains_init();
+}
+
+struct pv_domain_create dh_args(u32 caps, u32 vcpus, u64 frames)
+{
+	return (struct pv_domain_create){.vcpus = vcpus,
+					 .frames_max = frames,
+					 .shadow_pages = PV_SHADOW_PAGES_MIN + 8 * vcpus,
+					 .caps = caps,
+					 .name = "test"};
+}
+
+struct domain *dh_domain(u32 caps, u32 vcpus, u64 frames)
+{
+	struct pv_domain_create a = dh_args(caps, vcpus, frames);
+	struct domain *d;
+
+	cr_assert_eq(domain_create(&a, PV_CAP_ALL, &d), 0);
+	cr_assert_eq(domain_unpause(d), 0);
+	return d;
+}
+
+struct domain *dh_domain_ram(u32 caps, u32 vcpus, u64 frames)
+{
+	struct domain *d = dh_domain(caps, vcpus, frames);
+
+	for (u64 g = 0; g < frames;) {
+		long n = domain_populate(d, g, frames - g, 0);
+
+		cr_assert_gt(n, 0);
+		g += n;
+	}
+	return d;
+}
+
+void dh_be(struct domain *d, unsigned vcpu)
+{
+	this_cpu()->cur = d ? d->vcpus[vcpu] : NULL;
+}
+
+int dh_destroy(struct domain *d)
+{
+	u32 id = d->id;
+	int rc;
+
+	d = domain_get_any(id);
+	do
+		rc = domain_destroy(d);
+	while (rc == -PV_EAGAIN);
+	domain_put(d);
+	return rc;
+}
+
+void dh_area(struct domain *d, unsigned vcpu, u64 gpa)
+{
+	struct vcpu *v = d->vcpus[vcpu];
+
+	cr_assert_eq(p2m_get(d, GFN(gpa >> PAGE_SHIFT), P2M_WRITE, &v->area_mfn), 0);
+	v->area = (void *)((u8 *)mfn_to_virt(v->area_mfn) + gpa % PAGE_SIZE);
+}
+
+void *dh_ptr(struct domain *d, u64 gpa)
+{
+	return (u8 *)host_gfn(d, gpa >> PAGE_SHIFT) + gpa % PAGE_SIZE;
+}
+
+void dh_audit(void)
+{
+	struct pv_audit a;
+	int rc = audit(&a);
+
+	if (rc)
+		fprintf(stderr,
+			"audit %d: ref %lu owner %lu shadow %lu count %lu leaked %lu first %lx\n", rc,
+			a.ref_errors, a.owner_errors, a.shadow_errors, a.count_errors,
+			a.leaked_frames, a.first_bad);
+	cr_assert_eq(rc, 0);
+}
+
+void dh_drain(u64 n)
+{
+	while (frames_free() > n)
+		held[held_count++] = frame_alloc(0, FRAME_HV, FRAME_NO_OWNER);
+}
+
+void dh_refill(void)
+{
+	while (held_count)
+		frame_free(held[--held_count], 0);
+}
+
+u64 dh_random(void)
+{
+	static __thread u64 x = 88172645463325252ull;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return x;
+}
