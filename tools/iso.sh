@@ -38,7 +38,9 @@ for m in "$@"; do
 done
 echo boot >>"$cfg"
 
-modules='multiboot2 normal iso9660 part_gpt part_msdos all_video gzio'
+# The parts are those that grub-mkrescue's own start-up configuration asks for.
+modules='multiboot2 normal iso9660 all_video gzio part_acorn part_amiga part_apple part_bsd part_dfly
+	part_dvh part_gpt part_msdos part_plan part_sun part_sunpc'
 if ! grub-mkrescue -o "$out" --install-modules="$modules" --fonts= --themes= --locales= \
 	"$root" >"$root.log" 2>&1; then
 	cat "$root.log" >&2

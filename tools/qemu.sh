@@ -42,7 +42,7 @@ if [ -n "$uefi" ]; then
 	[ -r "$fw" ] || { echo "qemu.sh: no OVMF firmware (apt install ovmf)" >&2; exit 2; }
 	set -- -bios "$fw" "$@"
 fi
-[ -n "$icount" ] && set -- -icount shift=0,sleep=off "$@"
+[ -n "$icount" ] && set -- -icount shift=0,sleep=off -rtc base=2026-01-01,clock=vm "$@"
 
 own_log=
 if [ -z "$log" ]; then

@@ -207,3 +207,33 @@ const char *acpi_parse(const u8 *rsdp, size_t rsdp_len, acpi_reader read, struct
 		parse_fadt(fadt, read, out);
 	return parse_madt(find_table(root, xsdt ? 8 : 4, "APIC", read), out);
 }
+
+/* UEFI 2.10, 4.3 and 4.6: the number of configuration tables at 104, their place at 112; each a GUID and an
+ * address. GUIDs that start with these words are ACPI 2.0's and 1.0's. */
+static u64 find_efi_rsdp(u64 efi, acpi_reader read)
+{
+	const u8 *st = read(efi, 120), *tables = NULL;
+	u64 count = st ? get(st + 104, 8) : 0, found = 0;
+
+	if (count && count < 1024)
+		tables = read(get(st + 112, 8), count * 24);
+	for (u64 i = 0; tables && i < count; i++) {
+		if (get(tables + i * 24, 8) == 0x11d3e4f18868e871)
+			return get(tables + i * 24 + 16, 8);
+		if (get(tables + i * 24, 8) == 0x11d32d88eb9d2d30)
+			found = get(tables + i * 24 + 16, 8);
+	}
+	return found;
+}
+
+u64 acpi_find_rsdp(u64 efi, const u8 *rsdp, size_t rsdp_len, acpi_reader read)
+{
+	const u8 *bios = read(0xe0000, 0x20000);
+
+	if (efi)
+		return find_efi_rsdp(efi, read);
+	for (u64 i = 0; bios && rsdp_len >= RSDP_V1_LEN && i < 0x20000; i += 16)
+		if (!memcmp(bios + i, rsdp, RSDP_V1_LEN))
+			return 0xe0000 + i;
+	return 0;
+}

@@ -41,4 +41,8 @@ typedef const void *(*acpi_reader)(u64 phys, size_t len);
 /* From a copy of the RSDP. NULL, or what is wrong. Pure but for `read`. */
 const char *acpi_parse(const u8 *rsdp, size_t rsdp_len, acpi_reader read, struct acpi_info *out);
 
+/* Where the machine has its RSDP, for dom0: named by UEFI's system table at `efi`, or with a BIOS below
+ * 1 MiB, where it equals the loader's copy. 0: not found. Pure but for `read`. */
+u64 acpi_find_rsdp(u64 efi, const u8 *rsdp, size_t rsdp_len, acpi_reader read);
+
 #endif

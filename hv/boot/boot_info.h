@@ -29,6 +29,7 @@ struct boot_info {
 	unsigned rsdp_len;
 	u64 rsdp_addr; /* where the machine has it, or 0: not known                */
 	bool efi;      /* booted by UEFI                                           */
+	u64 efi_table; /* its 64-bit system table, or 0                            */
 	struct boot_screen {
 		u64 addr;
 		u32 pitch, width, height;

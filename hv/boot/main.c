@@ -23,42 +23,28 @@ static const void *early_read(u64 phys, size_t len)
 	return phys < BELOW_4G && len <= BELOW_4G - phys ? (const void *)(DIRECT_BASE + phys) : NULL;
 }
 
+/* All is read before the first complaint, which then reaches the console and may switch the machine off. */
 static void read_loader(u32 magic, u64 info)
 {
-	const char *wrong, *unknown;
+	struct boot_info *bi = &boot_info;
+	const char *wrong, *option, *table;
 	char word[64] = "";
 
 	wrong = magic != MB2_BOOT_MAGIC ? "not started by a Multiboot2 loader"
-					: mb2_parse(early_read(info, 8), BELOW_4G - info, &boot_info);
-	unknown = cmdline_parse(boot_info.cmdline ? boot_info.cmdline : "", &options, word);
-	console_init(&boot_info);
+					: mb2_parse(early_read(info, 8), BELOW_4G - info, bi);
+	option = cmdline_parse(wrong ? "" : bi->cmdline, &options, word);
+	table = acpi_parse(bi->rsdp, bi->rsdp_len, early_read, &acpi);
+	console_init(bi);
 	log_info(RINGSIDE_NAME);
 	if (wrong)
 		boot_fail("%s", wrong);
-	if (unknown)
-		boot_fail("%s '%s'", unknown, word);
-}
-
-/* RSDP v1 may be all that a BIOS has; the loader's copy is what we parse. Where the machine has it matters
- * to dom0 alone: BIOSes keep it between 0xe0000 and 1 MiB. */
-static void find_rsdp(struct boot_info *bi)
-{
-	for (u64 a = 0xe0000; a < 0x100000 && bi->rsdp_len && !bi->efi; a += 16)
-		if (!memcmp(early_read(a, 20), bi->rsdp, 20)) {
-			bi->rsdp_addr = a;
-			return;
-		}
-}
-
-static void read_acpi(void)
-{
-	const char *wrong = acpi_parse(boot_info.rsdp, boot_info.rsdp_len, early_read, &acpi);
-
-	if (wrong)
-		boot_fail("%s", wrong);
+	if (option)
+		boot_fail("%s '%s'", option, word);
+	if (table)
+		boot_fail("%s", table);
 	if (acpi.cpus_beyond)
 		log_warn("%u CPUs stay unused: ring 0 knows %u", acpi.cpus_beyond, MAX_CPUS);
-	find_rsdp(&boot_info);
+	bi->rsdp_addr = acpi_find_rsdp(bi->efi_table, bi->rsdp, bi->rsdp_len, early_read);
 }
 
 static void __noreturn boot_on_own_map(void *unused)
@@ -86,10 +72,9 @@ static void __noreturn boot_on_own_map(void *unused)
 
 void __noreturn boot_main(u32 magic, u32 info)
 {
-	read_loader(magic, info);       /* log_*, panic, options; the loader's memory is free */
+	read_loader(magic, info);       /* log_*, panic, options, acpi, boot_info           */
 	features_init();                /* features                                         */
 	memory_init(&boot_info);        /* memory_alloc below 4 GiB                         */
-	read_acpi();                    /* acpi                                             */
 	map_init(cpus_wanted());        /* ring 0's tables and all CPUs' stacks exist       */
 	map_load();                     /* W^X; all RAM in the direct map; map_device       */
 	apic_init();                    /* apic_id                                          */

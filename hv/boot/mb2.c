@@ -140,8 +140,11 @@ static const char *take(struct boot_info *bi, const struct tag *t)
 	case TAG_ACPI_OLD:
 	case TAG_ACPI_NEW:
 		return take_rsdp(bi, t);
-	case TAG_EFI32:
 	case TAG_EFI64:
+		if (t->size >= sizeof(*t) + 8)
+			memcpy(&bi->efi_table, t + 1, 8);
+		/* fall through */
+	case TAG_EFI32:
 	case TAG_EFI_MMAP:
 		bi->efi = true;
 		return NULL;

@@ -3,12 +3,15 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 
-#define LOW_END    (1ull << 20) /* firmware's, and the place to start CPUs from          */
+#define LOW_END    (1ull << 20) /* below: firmware's, and the page that other CPUs start from */
+#define LOW_RAM    0x8000ull
+#define LOW_RAM_END 0x90000ull /* no EBDA begins below                                   */
 #define MEMORY_MIN (32ull << 20)
 
 extern char image_start[], image_end[]; /* hv.lds */
 
 struct ranges ram;
+u64 start_page;
 static struct ranges unused; /* RAM that nobody has */
 static bool frames_ready;
 
@@ -29,10 +32,12 @@ void memory_init(const struct boot_info *bi)
 		if (m->type != BOOT_RAM)
 			ranges_cut(&ram, m->start & PAGE_MASK, page_up(m->start + m->len));
 	unused = ram;
-	ranges_cut(&unused, 0, LOW_END);
 	ranges_cut(&unused, (u64)image_start - IMAGE_BASE, (u64)image_end - IMAGE_BASE);
 	for (unsigned i = 0; i < bi->module_count; i++)
 		ranges_cut(&unused, bi->modules[i].start, page_up(bi->modules[i].end));
+	ranges_cut(&unused, 0, LOW_RAM);
+	start_page = ranges_take(&unused, PAGE_SIZE, PAGE_SIZE, LOW_RAM_END);
+	ranges_cut(&unused, 0, LOW_END);
 	if (ram.overflow || unused.overflow)
 		log_warn("the memory map has too many pieces; some memory stays unused");
 	if (ranges_total(&unused) < MEMORY_MIN)
@@ -99,7 +104,8 @@ void memory_give_frames(void)
 void memory_free_modules(const struct boot_info *bi)
 {
 	for (unsigned i = 0; i < bi->module_count; i++) {
-		u64 start = bi->modules[i].start, end = page_up(bi->modules[i].end);
+		u64 end = page_up(bi->modules[i].end);
+		u64 start = MIN(MAX(bi->modules[i].start, LOW_END), end);
 
 		change_use(start, end, FRAME_HV, FRAME_RESERVED);
 		frames_add(MFN(start >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT);

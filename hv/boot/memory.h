@@ -6,7 +6,8 @@
 #include "boot/boot_info.h"
 #include "boot/ranges.h"
 
-extern struct ranges ram; /* all of it, whole pages */
+extern struct ranges ram; /* all of it, whole pages                                        */
+extern u64 start_page;    /* below 1 MiB, for other CPUs' first instructions; 0: there is none */
 
 void memory_init(const struct boot_info *bi);
 /* Zeroed, never given back; below `limit`. For the early map's sake what lies over 4 GiB can only be

@@ -14,8 +14,6 @@
 #include "mm/map.h"
 
 #define START_TIMEOUT_NS (500ull * 1000 * 1000)
-#define TRAMPOLINE_MIN   0x8000ull
-#define TRAMPOLINE_LIMIT 0x90000ull /* below any EBDA */
 
 extern char trampoline_start[], trampoline_end[];
 extern u32 trampoline_gdt, trampoline_far32, trampoline_far64;
@@ -77,17 +75,6 @@ static void __noreturn ap_main(void)
 	sched_start();
 }
 
-static u64 trampoline_page(void)
-{
-	for (unsigned i = 0; i < ram.count; i++) {
-		u64 end = MIN(ram.r[i].end, TRAMPOLINE_LIMIT);
-
-		if (end > ram.r[i].start && end - PAGE_SIZE >= MAX(ram.r[i].start, TRAMPOLINE_MIN))
-			return end - PAGE_SIZE;
-	}
-	return 0;
-}
-
 /* The trampoline's words and parameters in the page's copy of it. */
 #define IN_COPY(page, sym) \
 	((__typeof__(&(sym)))((char *)(page) + ((char *)&(sym) - trampoline_start)))
@@ -107,13 +94,13 @@ static struct trampoline_params *place_trampoline(u64 phys)
 	return p;
 }
 
-static bool start_cpu(struct cpu *c, struct trampoline_params *p, u64 page)
+static bool start_cpu(struct cpu *c, struct trampoline_params *p)
 {
 	u64 end = now_ns() + START_TIMEOUT_NS;
 
 	p->stack = stack_top(c->id, STACK_MAIN);
 	barrier();
-	apic_start_cpu(c->apic_id, page);
+	apic_start_cpu(c->apic_id, start_page);
 	while (!READ_ONCE(c->up) && now_ns() < end)
 		cpu_relax();
 	return READ_ONCE(c->up);
@@ -122,20 +109,20 @@ static bool start_cpu(struct cpu *c, struct trampoline_params *p, u64 page)
 void cpus_start(void)
 {
 	unsigned wanted = cpus_wanted();
-	u64 page = trampoline_page();
-	struct trampoline_params *p;
+	struct trampoline_params *p = NULL;
 
 	cpu_enter(cpus[0]);
-	if (wanted > 1 && !page)
+	if (wanted > 1 && start_page)
+		p = place_trampoline(start_page);
+	else if (wanted > 1)
 		log_warn("no RAM below 1 MiB to start other CPUs from");
-	p = wanted > 1 && page ? place_trampoline(page) : NULL;
 	for (unsigned i = 0; p && i < acpi.cpus && cpu_count < wanted; i++) {
 		struct cpu *c;
 
 		if (acpi.apic_id[i] == cpus[0]->apic_id)
 			continue;
 		c = cpu_prepare(cpu_count, acpi.apic_id[i]);
-		if (!start_cpu(c, p, page)) {
+		if (!start_cpu(c, p)) {
 			log_warn("CPU with APIC id %u does not start", c->apic_id);
 			break; /* it may yet wake: nobody else gets its stack */
 		}

@@ -104,7 +104,7 @@ void tsc_scale(u64 khz, u32 *mul, int8_t *shift)
 
 void tsc_init(void)
 {
-	u64 khz = khz_by_cpuid();
+	u64 khz = khz_by_cpuid(), near;
 	const char *by = "CPUID";
 
 	if (!khz && acpi.pm_timer) {
@@ -117,6 +117,11 @@ void tsc_init(void)
 	}
 	if (!khz)
 		boot_fail("the TSC's frequency cannot be measured");
+	/* What is as good as whole MHz is taken for it: the measurement is no better, and two boots of a
+	 * machine then agree. */
+	near = (khz + 500) / 1000 * 1000;
+	if ((near > khz ? near - khz : khz - near) * 50000 < khz)
+		khz = near;
 	tsc_params.khz = khz;
 	tsc_params.base = rdtsc();
 	tsc_scale(khz, &tsc_params.mul, &tsc_params.shift);
