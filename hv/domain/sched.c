@@ -192,6 +192,8 @@ static void charge(struct runqueue *q, struct vcpu *v, u64 now)
 {
 	u64 ns = now - v->slice_start, min;
 
+	if ((s64)ns <= 0)
+		return; /* another CPU did, later than `now` */
 	v->slice_start = now;
 	v->vruntime += ns * PV_WEIGHT_DEFAULT / v->dom->weight;
 	if (v->dom->cap_percent)
@@ -212,25 +214,26 @@ static void resched(struct runqueue *q)
 		cpu_kick(q->cpu->id); /* else a kick is on its way */
 }
 
-/* v has come onto q: preempt (C4), end idleness (C6), or see to it that the slice ends. */
-static void poke(struct runqueue *q, struct vcpu *v)
+/* Bring min_vruntime up to now: who runs alone may not have been charged for long. */
+static void charge_curr(struct runqueue *q, u64 now)
 {
-	struct vcpu *r = q->curr;
-	u64 now, used;
+	if (q->curr)
+		charge(q, q->curr, now);
+}
 
-	if (!r) {
+/* v has come onto q: preempt (C4), end idleness (C6), or see to it that the slice ends. q->curr is charged. */
+static void poke(struct runqueue *q, struct vcpu *v, u64 now)
+{
+	if (!q->curr) {
 		atomic_and(&idle_mask, ~(1ull << q->cpu->id));
 		resched(q);
-		return;
-	}
-	now = now_ns();
-	used = (now - r->slice_start) * PV_WEIGHT_DEFAULT / r->dom->weight;
-	if (before(v->vruntime + SCHED_GRANULARITY_NS, r->vruntime + used))
+	} else if (before(v->vruntime + SCHED_GRANULARITY_NS, q->curr->vruntime)) {
 		resched(q);
-	else if (q->cpu == this_cpu())
+	} else if (q->cpu == this_cpu()) {
 		program(q, now);
-	else if (q->nr == 1)
+	} else if (q->nr == 1) {
 		resched(q); /* it had no reason to program the end of the slice */
+	}
 }
 
 static unsigned shortest_queue(u64 mask)
@@ -277,7 +280,7 @@ static bool homeless(struct runqueue *q, struct vcpu *v)
 static void place(struct runqueue *q, struct vcpu *v, bool stay)
 {
 	unsigned cpu;
-	u64 floor;
+	u64 floor, now;
 
 	if (!homeless(q, v)) {
 		unlock(&q->lock);
@@ -300,12 +303,14 @@ static void place(struct runqueue *q, struct vcpu *v, bool stay)
 			return;
 		}
 	}
+	now = now_ns();
+	charge_curr(q, now);
 	floor = q->min_vruntime - SCHED_LATENCY_NS;
 	if (before(v->vruntime, floor))
 		v->vruntime = floor; /* C4 */
 	rq_insert(q, v);
 	timer_update(q, v);
-	poke(q, v);
+	poke(q, v, now);
 	unlock(&q->lock);
 }
 
@@ -373,10 +378,11 @@ static bool put_prev(struct runqueue *q, struct vcpu *prev, u64 now)
 /* Whom this CPU runs from now on; NULL: nobody. */
 static struct vcpu *choose(struct runqueue *q, struct vcpu *prev)
 {
-	u64 now = now_ns();
 	struct vcpu *next;
+	u64 now;
 
 	lock(&q->lock);
+	now = now_ns();
 	if (prev && put_prev(q, prev, now)) {
 		next = prev;
 	} else {
@@ -715,6 +721,7 @@ int vcpu_up(struct vcpu *v)
 		unlock(&q->lock);
 		return -PV_EBUSY;
 	}
+	charge_curr(q, now_ns());
 	v->state = VCPU_RUNNABLE;
 	v->vruntime = q->min_vruntime;
 	v->wake_pending = 0;
