@@ -242,17 +242,21 @@ static void recheck(struct fill *f, struct shadow *leaf)
 static struct shadow *relink(struct fill *f, struct shadow *s, unsigned i, u64 e)
 {
 	struct shadow *leaf = parked_shadow(f->st, e);
+	u64 link;
 
 	f->step = STEP_AGAIN;
-	if (atomic_load(&f->st->removing)) /* its shootdown may not be over */
-		return NULL;
 	if (!atomic_cas(&s->table[i], e, 0))
 		return NULL;
-	recheck(f, leaf);
-	if (!atomic_cas(&s->table[i], 0, table_entry(leaf))) {
+	/* Looked at once it is ours: who parked it has ended its reach, or it stays parked. */
+	link = atomic_load(&f->st->removing) ? e : table_entry(leaf);
+	if (link != e)
+		recheck(f, leaf);
+	if (!atomic_cas(&s->table[i], 0, link)) {
 		f->orphan = leaf;
 		return NULL;
 	}
+	if (link == e)
+		return NULL;
 	count(relinks, 1);
 	return leaf;
 }

@@ -40,7 +40,7 @@ void removal_begin(struct removal *rm, struct domain *d, struct root *r)
 	rm->dead = NULL;
 	rm->tables = false;
 	rm->count = 0;
-	atomic_add(&state_of(d)->removing, 1);
+	removing_begin(state_of(d));
 }
 
 /* End the reach of all that was noted so far. */
@@ -84,7 +84,7 @@ static void removal_finish(struct removal *rm)
 void removal_end(struct removal *rm)
 {
 	removal_finish(rm);
-	atomic_sub(&state_of(rm->d)->removing, 1);
+	removing_end(state_of(rm->d));
 }
 
 void removal_table(struct removal *rm, struct shadow *s)
@@ -94,13 +94,28 @@ void removal_table(struct removal *rm, struct shadow *s)
 	rm->tables = true;
 }
 
-/* S4: the bit first. */
-static void take_leaf(struct removal *rm, struct shadow *s, unsigned i, u64 va)
+/* Take leaf entry i out of s; 0 if there was none. S4: the bit first, and never without an attempt at the entry. */
+static u64 entry_take(struct shadow *s, unsigned i)
 {
 	u64 e;
 
-	bit_clear(s->used, i);
-	e = atomic_xchg(&s->table[i], 0);
+	if (s->level == 1) {
+		bit_clear(s->used, i);
+		return atomic_xchg(&s->table[i], 0);
+	}
+	/* Of an L2 a 2 MiB entry alone, whatever comes in its place meanwhile; the bit stays, it is one of few. */
+	do {
+		e = READ_ONCE(s->table[i]);
+		if ((e & (PTE_P | PTE_PS)) != (PTE_P | PTE_PS))
+			return 0;
+	} while (!atomic_cas(&s->table[i], e, 0));
+	return e;
+}
+
+static void take_leaf(struct removal *rm, struct shadow *s, unsigned i, u64 va)
+{
+	u64 e = entry_take(s, i);
+
 	if (!e)
 		return;
 	if (rm->count == ARRAY_SIZE(rm->gone))
@@ -298,13 +313,11 @@ static void flush_page(struct domain *d, struct root *r, u64 va)
 	u64 *slot, e = 0, mask;
 
 	walk_sync(d); /* S2: later walks read the guest's entry as it is now */
-	atomic_add(&st->removing, 1);
+	removing_begin(st);
 	c = walk_enter();
 	slot = leaf_find(c, d, r, va, &in);
-	if (slot && *slot) {
-		bit_clear(in->used, slot - in->table);
-		e = atomic_xchg(slot, 0);
-	}
+	if (slot && READ_ONCE(*slot))
+		e = entry_take(in, slot - in->table);
 	walk_leave(c);
 	if (e || atomic_load(&st->removing) > 1) { /* S14 */
 		if (running_here(d, scope))
@@ -319,7 +332,7 @@ static void flush_page(struct domain *d, struct root *r, u64 va)
 		maps_lower(e);
 		count(flush_entries, 1);
 	}
-	atomic_sub(&st->removing, 1);
+	removing_end(st);
 }
 
 /* One root or the kernel half (r NULL) under ROOTS. 0, or where to go on. */
@@ -541,4 +554,7 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 	forget_search(&f, d);
 	removal_end(&f.rm);
 	unlock(&d->stlb.roots_lock);
+	/* A flush_page elsewhere may have taken an entry out just before we looked for it, and not lowered the
+	 * frame's count yet: it does that before the frame is the caller's to give away. */
+	removing_sync();
 }

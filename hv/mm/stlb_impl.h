@@ -160,6 +160,10 @@ void pool_put(struct domain *d, struct shadow *s);
 void dead_reap(struct domain *d, unsigned budget);
 void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base);
 void generation_end(struct stlb_state *st);
+/* S14, around what any CPU takes away; and waiting until every other that is under way has ended. */
+void removing_begin(struct stlb_state *st);
+void removing_end(struct stlb_state *st);
+void removing_sync(void);
 
 /* stlb.c */
 /* n pages, by eviction if need be; `keep` is evicted last. False: too much is held by others now. */

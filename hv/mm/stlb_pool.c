@@ -7,6 +7,7 @@
 
 static u8 walk_depth[MAX_CPUS]; /* each CPU's own */
 static u64 generations;
+static u64 removal_epoch[MAX_CPUS]; /* odd while that CPU takes something away; its own */
 
 void walk_begin(void)
 {
@@ -35,6 +36,33 @@ void walk_sync(struct domain *d)
 		u64 seen = atomic_load(&c->walk_epoch);
 
 		while (seen & 1 && atomic_load(&c->walk_epoch) == seen)
+			cpu_relax_serving();
+	}
+}
+
+void removing_begin(struct stlb_state *st)
+{
+	WRITE_ONCE(removal_epoch[this_cpu()->id], removal_epoch[this_cpu()->id] + 1);
+	atomic_add(&st->removing, 1);
+}
+
+void removing_end(struct stlb_state *st)
+{
+	atomic_sub(&st->removing, 1);
+	atomic_store(&removal_epoch[this_cpu()->id], removal_epoch[this_cpu()->id] + 1);
+}
+
+/* As walk_sync does for walks. This CPU itself is not taking anything away, so that two who wait do not wait for
+ * each other. */
+void removing_sync(void)
+{
+	unsigned self = this_cpu()->id;
+
+	HV_ASSERT(!(removal_epoch[self] & 1));
+	for (u64 m = cpus_up & ~(1ull << self); m; m &= m - 1) {
+		u64 *epoch = &removal_epoch[__builtin_ctzll(m)], seen = atomic_load(epoch);
+
+		while (seen & 1 && atomic_load(epoch) == seen)
 			cpu_relax_serving();
 	}
 }

@@ -116,9 +116,10 @@ void host_poll(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (atomic_xchg(&c->pub.flush_wanted, 0)) {
+	/* Who asks again before the answer has nothing to add: the TLB is empty from the one to the other. */
+	if (atomic_load(&c->pub.flush_wanted)) {
 		tlb_clear(c->id);
-		atomic_add(&c->flush_done, 1);
+		(void)atomic_xchg(&c->pub.flush_wanted, 0);
 	}
 }
 
@@ -148,7 +149,6 @@ void tlb_shootdown(u64 mask)
 			continue;
 		}
 		(void)atomic_xchg(&cpus[i]->pub.flush_wanted, 1);
-		/* Whoever takes the request clears its TLB before it goes on. */
 		while (atomic_load(&cpus[i]->pub.flush_wanted) && !atomic_load(&halted[i]))
 			cpu_relax_serving();
 	}

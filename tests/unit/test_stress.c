@@ -29,7 +29,7 @@ static u64 done[CPUS];
 
 static u64 page_va(unsigned cpu, unsigned i)
 {
-	u64 at = (u64)cpu << 30 | (u64)(i / 8) << 21 | (i % 8) << 12 | 0x40000000;
+	u64 at = (u64)(cpu + 1) << 30 | (u64)(i / 8) << 21 | (i % 8) << 12;
 
 	return i & 1 ? 0xffff888000000000ul + at : at;
 }
