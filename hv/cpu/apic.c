@@ -80,6 +80,15 @@ static void mask_8259(void)
 	outb(0xa1, 0xff);
 }
 
+static void enable(void)
+{
+	u64 base = rdmsr(MSR_APIC_BASE) | BASE_ENABLE;
+
+	wrmsr(MSR_APIC_BASE, base); /* from off to x2APIC there is no direct way */
+	if (features.x2apic)
+		wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
+}
+
 void apic_init(void)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
@@ -88,13 +97,12 @@ void apic_init(void)
 	features.x2apic = (cpuid(1, 0).c >> 21 & 1) && (!options.nox2apic || base & BASE_X2APIC);
 	if (!features.x2apic)
 		regs = map_device(acpi.lapic, PAGE_SIZE);
+	enable();
 }
 
 void apic_cpu_init(void)
 {
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_ENABLE);
-	if (features.x2apic)
-		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BASE_ENABLE | BASE_X2APIC);
+	enable();
 	apic_write(REG_TPR, 0);
 	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(REG_LVT_LINT0, LVT_MASKED);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* features: what the CPUs can do, and their control registers. All CPUs are taken to be alike; one that
- * lacks what the first has is not started (boot/smp.c). */
+/* features: what the CPUs can do, and their control registers. All CPUs are taken to be alike. */
 #include "cpu/features.h"
 #include "boot/boot_info.h"
 #include "boot/cmdline.h"

@@ -120,6 +120,7 @@ static void newline(void)
 	at_row = rows - 1;
 	memmove(cells[0], cells[1], (rows - 1) * sizeof(cells[0]));
 	memset(cells[rows - 1], ' ', sizeof(cells[0]));
+	update();
 }
 
 static void put(char c)
@@ -134,14 +135,14 @@ static void put(char c)
 		return;
 	if (at_col == cols)
 		newline();
-	cells[at_row][at_col++] = c;
+	cells[at_row][at_col] = c;
+	if (video && shown[at_row][at_col] != c)
+		draw(at_row, at_col);
+	at_col++;
 }
 
 void screen_put(const char *s, size_t len)
 {
-	if (!rows)
-		return;
-	while (len--)
+	while (rows && len--)
 		put(*s++);
-	update();
 }
