@@ -554,7 +554,8 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 	forget_search(&f, d);
 	removal_end(&f.rm);
 	unlock(&d->stlb.roots_lock);
-	/* A flush_page elsewhere may have taken an entry out just before we looked for it, and not lowered the
-	 * frame's count yet: it does that before the frame is the caller's to give away. */
+	/* A flush_page or a recheck elsewhere may have taken an entry out just before we looked for it, and not lowered
+	 * the frame's count yet: it does that before the frame is the caller's to give away. */
 	removing_sync();
+	walk_sync(d);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 u8 host_memory[HOST_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 __thread struct cpu *host_cpu;
@@ -59,6 +60,22 @@ u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
+void host_jitter(void)
+{
+	static __thread u32 seed;
+
+	if (!host_threaded)
+		return;
+	seed = (seed ? seed : 2463534242u + (u32)(uintptr_t)&seed);
+	seed ^= seed << 13;
+	seed ^= seed >> 17;
+	seed ^= seed << 5;
+	if (seed % 97 == 0)
+		sched_yield();
+	else if (seed % 4001 == 0)
+		usleep(1);
+}
+
 #ifdef HV_DEBUG
 void lock_rank_enter(const struct spinlock *l)
 {
@@ -102,13 +119,16 @@ static bool entry_reaches(struct hw_tlb_entry *t, mfn_t m)
 	return (e & PTE_ADDR) >> 12 == (m.n & ~big) && READ_ONCE(t->valid) && READ_ONCE(t->entry) == e;
 }
 
-bool host_tlb_reaches(mfn_t m)
+bool host_tlb_reaches(mfn_t m, bool user_only)
 {
 	for (unsigned c = 0; c < cpu_count; c++)
-		for (unsigned i = 0; i < HW_TLB; i++)
+		for (unsigned i = 0; i < HW_TLB; i++) {
+			bool user = READ_ONCE(hw_tlb[c][i].user);
+
 			if (entry_reaches(&hw_tlb[c][i], m) && !switching(c) &&
-			    entry_reaches(&hw_tlb[c][i], m))
+			    (user || !user_only) && entry_reaches(&hw_tlb[c][i], m))
 				return true;
+		}
 	return false;
 }
 

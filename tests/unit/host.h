@@ -56,8 +56,8 @@ struct hw_tlb_entry {
 #define HW_TLB 16
 extern struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 
-/* Some CPU's TLB holds a translation to m. Threads may go on meanwhile. */
-bool host_tlb_reaches(mfn_t m);
+/* Some CPU's TLB holds a translation to m (for user mode). Threads may go on meanwhile. */
+bool host_tlb_reaches(mfn_t m, bool user_only);
 
 /* All audits that there are, over the domains given; sums must agree. */
 u64 host_audit(struct domain **d, unsigned count);

@@ -9,6 +9,29 @@
 #include "lib/log.h"
 #include "types.h"
 
+/* In threaded tests other CPUs get their chance before any atomic access. */
+void host_jitter(void);
+#undef atomic_load
+#undef atomic_xchg
+#undef atomic_add
+#undef atomic_sub
+#undef atomic_or
+#undef atomic_and
+#define atomic_load(p)    (host_jitter(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
+#define atomic_xchg(p, v) (host_jitter(), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+#define atomic_add(p, v)  (host_jitter(), __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST))
+#define atomic_sub(p, v)  (host_jitter(), __atomic_sub_fetch((p), (v), __ATOMIC_SEQ_CST))
+#define atomic_or(p, v)   (host_jitter(), __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST))
+#define atomic_and(p, v)  (host_jitter(), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
+#undef atomic_cas
+#define atomic_cas(p, old, new)                                                            \
+	({                                                                                 \
+		__typeof__(*(p)) expected_ = (old);                                        \
+		host_jitter();                                                             \
+		__atomic_compare_exchange_n((p), &expected_, (new), false,                 \
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);           \
+	})
+
 #define HOST_FRAMES 16384ul /* 64 MiB from frame 0 */
 
 struct cpu;

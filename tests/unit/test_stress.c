@@ -81,7 +81,8 @@ static void change_page(unsigned cpu, unsigned i, unsigned how)
 	else
 		flush(0, va, va + 4096, scope | (how & 16 ? PV_FLUSH_TABLES : 0));
 	if (old & PTE_P && !mfn_eq(m, MFN_NONE) && ((new ^ old) & PTE_ADDR))
-		CHECK(!host_tlb_reaches(m), "va %lx how %x old %lx new %lx", va, how, old, new);
+		CHECK(!host_tlb_reaches(m, false), "va %lx how %x old %lx new %lx", va, how, old, new);
+	CHECK(new || !READ_ONCE(*pte), "S11: A and D only by compare-and-swap");
 	if (!new)
 		WRITE_ONCE(*pte, page_gfn(cpu, i, second) << 12 | RWAD);
 }
@@ -94,7 +95,7 @@ static void swap_frame(unsigned cpu, unsigned i, bool grant)
 	mfn_t m, n;
 
 	CHECK(p2m_remove(d, GFN(gfn), &m, &kind) == 0, "");
-	CHECK(!host_tlb_reaches(m), "P4");
+	CHECK(!host_tlb_reaches(m, false), "P4");
 	CHECK(frame_put(m), "F6");
 	n = frame_alloc(0, FRAME_GUEST, grant ? other->id : d->id);
 	CHECK(!mfn_eq(n, MFN_NONE), "");
@@ -113,6 +114,24 @@ static void access_page(unsigned cpu, unsigned i, u32 access)
 		if (access & PF_W)
 			atomic_add((u64 *)mfn_to_virt(hw.mfn), 1);
 	}
+}
+
+/* S9: a page loses its U for a moment, and the kernel uses it: user mode elsewhere never does. */
+static void without_u(unsigned cpu)
+{
+	u64 *pte = page_pte(cpu, 2), va = page_va(cpu, 2), old = *pte;
+	mfn_t m = gfn_mfn((old & PTE_ADDR) >> 12);
+	u32 error;
+
+	(void)atomic_xchg(pte, old & ~PTE_U);
+	flush(0, va, va + 1, PV_FLUSH_ALL_ROOTS);
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK(guest_access(va, 0, &error, NULL), "");
+		CHECK(!host_tlb_reaches(m, true), "S9");
+		host_poll();
+	}
+	(void)atomic_xchg(pte, old);
+	flush(0, va, va + 1, PV_FLUSH_ALL_ROOTS);
 }
 
 static void one_step(unsigned cpu, unsigned *seed)
@@ -136,13 +155,8 @@ static void one_step(unsigned cpu, unsigned *seed)
 		stlb_drop_all(d);
 	else if (what == 86 && i % 8 == 0)
 		(void)stlb_resize(d, PV_SHADOW_PAGES_MIN + 8 * CPUS + rand_r(seed) % 60);
-	else if (what < 90) { /* S9: a page without U for a moment */
-		u64 *pte = page_pte(cpu, 2), old = *pte;
-
-		WRITE_ONCE(*pte, old & ~PTE_U);
-		access_page(cpu, 2, 0);
-		WRITE_ONCE(*pte, old);
-		flush(0, page_va(cpu, 2), page_va(cpu, 2) + 1, PV_FLUSH_ALL_ROOTS);
+	else if (what < 90) {
+		without_u(cpu);
 	} else if (this_cpu()->loaded)
 		stlb_prefill(this_cpu()->loaded, page_va(c, i));
 }
