@@ -58,7 +58,7 @@ hv: $(BUILD)/ringside.elf $(BUILD)/debug/ringside.elf
 loc:
 	@total=0; for d in $(HV_DIRS) .; do \
 		case $$d in .) depth="-maxdepth 1";; *) depth=;; esac; \
-		n=$$(find hv/$$d $$depth \( -name '*.c' -o -name '*.h' -o -name '*.S' -o -name '*.lds' \) \
+		n=$$(find hv/$$d $$depth \( -name '*.c' -o -name '*.h' -o -name '*.S' \) \
 			-exec cat {} + | gcc -fpreprocessed -dD -E -P -x c - 2>/dev/null | \
 			grep -cv '^[[:space:]]*$$'); \
 		printf '%6d hv/%s\n' $$n $$d; total=$$((total + n)); \

@@ -34,6 +34,7 @@ struct boot_info {
 		u64 addr;
 		u32 pitch, width, height;
 		u8 bpp, type; /* Multiboot2 3.6.12: 1 RGB, 2 text; 0xff: none      */
+		u16 reserved;
 		u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
 	} screen;
 	char text[BOOT_TEXT_SIZE]; /* the strings above                            */

@@ -22,29 +22,14 @@ struct tag {
 	u32 type, size;
 };
 
-struct tag_module {
-	struct tag tag;
-	u32 start, end;
-};
+/* A little-endian field of a tag; the caller knows that the tag has it. */
+static u64 get(const struct tag *t, size_t offset, unsigned bytes)
+{
+	u64 v = 0;
 
-struct tag_mmap {
-	struct tag tag;
-	u32 entry_size, entry_version;
-};
-
-struct mmap_entry {
-	u64 base, len;
-	u32 type, reserved;
-};
-
-struct tag_framebuffer {
-	struct tag tag;
-	u64 addr;
-	u32 pitch, width, height;
-	u8 bpp, type;
-	u16 reserved;
-	u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
-};
+	memcpy(&v, (const char *)t + offset, bytes);
+	return v;
+}
 
 /* Copy the string that ends a tag, after `skip` bytes of it. NULL: no room. */
 static const char *keep_text(struct boot_info *bi, const struct tag *t, size_t skip)
@@ -65,14 +50,13 @@ static const char *keep_text(struct boot_info *bi, const struct tag *t, size_t s
 
 static const char *take_module(struct boot_info *bi, const struct tag *t)
 {
-	const struct tag_module *m = (const void *)t;
 	struct boot_module *to = &bi->modules[bi->module_count];
 
-	if (t->size < sizeof(*m) || m->end < m->start || m->start % PAGE_SIZE)
+	if (t->size < 16 || get(t, 12, 4) < get(t, 8, 4) || get(t, 8, 4) % PAGE_SIZE)
 		return "a module's place is malformed";
 	if (bi->module_count == BOOT_MODULE_MAX)
 		return "too many modules";
-	*to = (struct boot_module){m->start, m->end, keep_text(bi, t, sizeof(*m))};
+	*to = (struct boot_module){get(t, 8, 4), get(t, 12, 4), keep_text(bi, t, 16)};
 	if (!to->cmdline)
 		return "the modules' command lines are too long";
 	bi->module_count++;
@@ -81,33 +65,19 @@ static const char *take_module(struct boot_info *bi, const struct tag *t)
 
 static const char *take_mmap(struct boot_info *bi, const struct tag *t)
 {
-	const struct tag_mmap *m = (const void *)t;
+	u64 step = t->size < 16 ? 0 : get(t, 8, 4);
 
-	if (t->size < sizeof(*m) || m->entry_size < sizeof(struct mmap_entry))
+	if (step < 20)
 		return "the memory map is malformed";
-	for (u64 at = sizeof(*m); at + m->entry_size <= t->size; at += m->entry_size) {
-		struct mmap_entry e;
+	for (u64 at = 16; at + step <= t->size; at += step) {
+		struct boot_map e = {get(t, at, 8), get(t, at + 8, 8), get(t, at + 16, 4)};
 
-		memcpy(&e, (const char *)t + at, sizeof(e));
-		if (e.base + e.len < e.base)
+		if (e.start + e.len < e.start)
 			return "the memory map is malformed";
 		if (bi->map_count == BOOT_MAP_MAX)
 			return "the memory map has too many entries";
-		bi->map[bi->map_count++] = (struct boot_map){e.base, e.len, e.type};
+		bi->map[bi->map_count++] = e;
 	}
-	return NULL;
-}
-
-static const char *take_screen(struct boot_info *bi, const struct tag *t)
-{
-	struct tag_framebuffer f = {.addr = 0};
-
-	if (t->size < offsetof(struct tag_framebuffer, red_pos))
-		return "the framebuffer tag is too short";
-	memcpy(&f, t, MIN(t->size, sizeof(f)));
-	bi->screen = (struct boot_screen){f.addr,      f.pitch,   f.width,      f.height,
-					  f.bpp,       f.type,    f.red_pos,    f.red_size,
-					  f.green_pos, f.green_size, f.blue_pos, f.blue_size};
 	return NULL;
 }
 
@@ -135,14 +105,15 @@ static const char *take(struct boot_info *bi, const struct tag *t)
 		return take_module(bi, t);
 	case TAG_MMAP:
 		return take_mmap(bi, t);
-	case TAG_FRAMEBUFFER:
-		return take_screen(bi, t);
+	case TAG_FRAMEBUFFER: /* struct boot_screen is its body */
+		memcpy(&bi->screen, t + 1, MIN(t->size - sizeof(*t), sizeof(bi->screen)));
+		return NULL;
 	case TAG_ACPI_OLD:
 	case TAG_ACPI_NEW:
 		return take_rsdp(bi, t);
 	case TAG_EFI64:
 		if (t->size >= sizeof(*t) + 8)
-			memcpy(&bi->efi_table, t + 1, 8);
+			bi->efi_table = get(t, 8, 8);
 		/* fall through */
 	case TAG_EFI32:
 	case TAG_EFI_MMAP:

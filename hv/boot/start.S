@@ -54,29 +54,6 @@ start:
 	btl $20, %edx
 	jnc fail
 
-	/* L2: 2048 entries of 2 MiB in four tables */
-	xorl %ecx, %ecx
-	movl $PTE_LARGE, %eax
-1:	movl %eax, LOW(early_l2)(, %ecx, 8)
-	addl $0x200000, %eax
-	incl %ecx
-	cmpl $2048, %ecx
-	jb 1b
-	/* L3: the four of them from 0 on; the first two in the image's last 2 GiB */
-	movl $LOW(early_l2) + PTE_PRESENT_WRITE, %eax
-	movl %eax, LOW(early_l3_image) + 510 * 8
-	movl %eax, LOW(early_l3)
-	addl $0x1000, %eax
-	movl %eax, LOW(early_l3_image) + 511 * 8
-	movl %eax, LOW(early_l3) + 8
-	addl $0x1000, %eax
-	movl %eax, LOW(early_l3) + 16
-	addl $0x1000, %eax
-	movl %eax, LOW(early_l3) + 24
-	movl $LOW(early_l3) + PTE_PRESENT_WRITE, LOW(early_l4)
-	movl $LOW(early_l3) + PTE_PRESENT_WRITE, LOW(early_l4) + 256 * 8
-	movl $LOW(early_l3_image) + PTE_PRESENT_WRITE, LOW(early_l4) + 271 * 8
-
 	movl %cr4, %eax
 	orl $0x20, %eax		/* PAE */
 	movl %eax, %cr4
@@ -165,11 +142,29 @@ stack_call:
 	.balign STACK_SLOT
 boot_stack:
 	.skip STACK_SLOT
+
+	.data
+	.balign 4096
 early_l4:
-	.skip 4096
-early_l3:
-	.skip 4096
+	.quad LOW(early_l3) + PTE_PRESENT_WRITE
+	.fill 255, 8, 0
+	.quad LOW(early_l3) + PTE_PRESENT_WRITE		/* DIRECT_BASE */
+	.fill 14, 8, 0
+	.quad LOW(early_l3_image) + PTE_PRESENT_WRITE	/* IMAGE_BASE */
+	.fill 240, 8, 0
 early_l3_image:
-	.skip 4096
+	.fill 510, 8, 0
+	.quad LOW(early_l2) + PTE_PRESENT_WRITE, LOW(early_l2) + 4096 + PTE_PRESENT_WRITE
+early_l3:
+	.set at, 0
+	.rept 4
+	.quad LOW(early_l2) + at + PTE_PRESENT_WRITE
+	.set at, at + 4096
+	.endr
+	.fill 508, 8, 0
 early_l2:
-	.skip 4 * 4096
+	.set at, 0
+	.rept 2048
+	.quad at + PTE_LARGE
+	.set at, at + 0x200000
+	.endr

@@ -15,7 +15,6 @@ enum {
 	REG_TPR = 0x08,
 	REG_EOI = 0x0b,
 	REG_SPURIOUS = 0x0f,
-	REG_ESR = 0x28,
 	REG_ICR = 0x30,
 	REG_ICR_HIGH = 0x31,
 	REG_LVT_TIMER = 0x32,

@@ -7,8 +7,7 @@
 #include "machine.h"
 
 #define PM_TIMER_HZ 3579545ull
-#define PIT_HZ      1193182ull
-#define MEASURE_MS  30ull /* the PIT wraps after 54 */
+#define MEASURE_MS  30ull
 
 struct time_params tsc_params;
 static u64 tsc_per_ns_32; /* 32 bits of fraction */
@@ -35,14 +34,14 @@ struct sample {
 	u32 ref;
 };
 
-static struct sample take(u32 (*read)(void))
+static struct sample take(void)
 {
 	struct sample best = {0, 0};
 	u64 least = ~0ull;
 
 	for (int i = 0; i < 8; i++) {
 		u64 t = rdtsc();
-		u32 ref = read();
+		u32 ref = inl(acpi.pm_timer);
 		u64 took = rdtsc() - t;
 
 		if (took < least) {
@@ -53,41 +52,18 @@ static struct sample take(u32 (*read)(void))
 	return best;
 }
 
-static u64 khz_against(u32 (*read)(void), u64 hz, u32 mask)
+static u64 khz_by_pm_timer(void)
 {
-	struct sample a = take(read), b = a;
-	u64 ticks = hz * MEASURE_MS / 1000, limit = a.tsc + (1ull << 33);
+	struct sample a = take(), b = a;
+	u32 mask = acpi.pm_timer_32 ? ~0u : 0xffffff;
+	u64 limit = a.tsc + (1ull << 33);
 
-	while (((b.ref - a.ref) & mask) < ticks) {
-		b = take(read);
+	while (((b.ref - a.ref) & mask) < PM_TIMER_HZ * MEASURE_MS / 1000) {
+		b = take();
 		if (b.tsc > limit)
 			return 0; /* it does not count */
 	}
-	return (b.tsc - a.tsc) * hz / ((b.ref - a.ref) & mask) / 1000;
-}
-
-static u32 read_pm_timer(void)
-{
-	return inl(acpi.pm_timer);
-}
-
-/* Channel 2 counts down; made to count up. */
-static u32 read_pit(void)
-{
-	u32 lo;
-
-	outb(0x43, 0x80); /* latch */
-	lo = inb(0x42);
-	return -(lo | (u32)inb(0x42) << 8);
-}
-
-static u64 khz_by_pit(void)
-{
-	outb(0x61, (inb(0x61) & ~2u) | 1); /* gate on, speaker off */
-	outb(0x43, 0xb4);		   /* channel 2, both bytes, rate generator */
-	outb(0x42, 0);
-	outb(0x42, 0);
-	return khz_against(read_pit, PIT_HZ, 0xffff);
+	return (b.tsc - a.tsc) * PM_TIMER_HZ / ((b.ref - a.ref) & mask) / 1000;
 }
 
 void tsc_scale(u64 khz, u32 *mul, int8_t *shift)
@@ -108,15 +84,11 @@ void tsc_init(void)
 	const char *by = "CPUID";
 
 	if (!khz && acpi.pm_timer) {
-		khz = khz_against(read_pm_timer, PM_TIMER_HZ, acpi.pm_timer_32 ? ~0u : 0xffffff);
+		khz = khz_by_pm_timer();
 		by = "the ACPI timer";
 	}
-	if (!khz) {
-		khz = khz_by_pit();
-		by = "the PIT";
-	}
 	if (!khz)
-		boot_fail("the TSC's frequency cannot be measured");
+		boot_fail("the TSC's frequency is not known, and there is no ACPI timer to measure it");
 	/* What is as good as whole MHz is taken for it: the measurement is no better, and two boots of a
 	 * machine then agree. */
 	near = (khz + 500) / 1000 * 1000;

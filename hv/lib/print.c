@@ -79,10 +79,10 @@ static const char *parse_count(const char *p, unsigned *n, va_list *args)
 	return p;
 }
 
-/* One conversion, p behind its %. Returns what follows it. */
+/* One conversion, p behind its %; the compiler has checked the format. Returns what follows it. */
 static const char *convert(struct out *o, const char *p, va_list *args)
 {
-	struct spec f = {.precision = ~0u, .base = 10};
+	struct spec f = {.precision = ~0u};
 	char c;
 
 	for (; *p == '-' || *p == '0'; p++)
@@ -93,35 +93,23 @@ static const char *convert(struct out *o, const char *p, va_list *args)
 	for (; *p == 'l' || *p == 'z' || *p == 'h'; p++)
 		f.longs += *p != 'h';
 	switch (*p) {
-	case 'd':
-	case 'i':
-		f.is_signed = true;
-		emit_number(o, &f, take_number(&f, args));
-		break;
-	case 'p':
-		f.longs = 1;
-		f.base = 16;
-		emit_number(o, &f, take_number(&f, args));
-		break;
-	case 'x':
-		f.base = 16;
-		emit_number(o, &f, take_number(&f, args));
-		break;
-	case 'u':
-		emit_number(o, &f, take_number(&f, args));
-		break;
+	case 0:
+		return p;
 	case 's':
 		emit_string(o, &f, va_arg(*args, const char *));
-		break;
+		return p + 1;
 	case 'c':
 		c = va_arg(*args, int);
 		emit_padded(o, &f, &c, 1);
-		break;
-	case 0:
-		return p;
-	default:
-		emit(o, *p);
+		return p + 1;
+	case '%':
+		emit(o, '%');
+		return p + 1;
 	}
+	f.is_signed = *p == 'd' || *p == 'i';
+	f.base = *p == 'x' || *p == 'p' ? 16 : 10;
+	f.longs |= *p == 'p';
+	emit_number(o, &f, take_number(&f, args));
 	return p + 1;
 }
 
