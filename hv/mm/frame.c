@@ -12,8 +12,8 @@
 
 #define NIL (~0u)
 
-static struct frame *table;
-static u64 table_end;
+struct frame *frame_table;
+u64 frame_table_end;
 static struct spinlock frames_lock = SPINLOCK(FRAMES);
 static u32 free_head[FRAME_ORDER_MAX + 1]; /* links are frame numbers: 16 TiB of RAM     */
 static u64 free_count, total_count;
@@ -25,18 +25,13 @@ size_t frames_table_size(u64 end_mfn)
 
 void frames_init(void *memory, u64 end_mfn)
 {
-	table = memory;
-	table_end = end_mfn < NIL ? end_mfn : NIL;
+	frame_table = memory;
+	frame_table_end = end_mfn < NIL ? end_mfn : NIL;
 	free_count = total_count = 0;
 	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++)
 		free_head[o] = NIL;
-	for (u64 i = 0; i < table_end; i++)
-		table[i] = (struct frame){.use = FRAME_RESERVED, .owner = FRAME_NO_OWNER};
-}
-
-struct frame *frame_of(mfn_t m)
-{
-	return likely(m.n < table_end) ? &table[m.n] : NULL;
+	for (u64 i = 0; i < frame_table_end; i++)
+		frame_table[i] = (struct frame){.use = FRAME_RESERVED, .owner = FRAME_NO_OWNER};
 }
 
 bool frame_is_ram(mfn_t m)
@@ -48,26 +43,26 @@ bool frame_is_ram(mfn_t m)
 
 static void list_push(u32 n, unsigned order)
 {
-	struct frame *f = &table[n];
+	struct frame *f = &frame_table[n];
 
 	f->order_flags = (f->order_flags & FRAME_DIRTY) | FRAME_HEAD | order;
 	f->link_a = free_head[order];
 	f->link_b = NIL;
 	if (f->link_a != NIL)
-		table[f->link_a].link_b = n;
+		frame_table[f->link_a].link_b = n;
 	free_head[order] = n;
 }
 
 static void list_remove(u32 n, unsigned order)
 {
-	struct frame *f = &table[n];
+	struct frame *f = &frame_table[n];
 
 	if (f->link_b != NIL)
-		table[f->link_b].link_a = f->link_a;
+		frame_table[f->link_b].link_a = f->link_a;
 	else
 		free_head[order] = f->link_a;
 	if (f->link_a != NIL)
-		table[f->link_a].link_b = f->link_b;
+		frame_table[f->link_a].link_b = f->link_b;
 	f->order_flags &= FRAME_DIRTY;
 }
 
@@ -78,8 +73,8 @@ static void block_free(u32 n, unsigned order)
 	for (; order < FRAME_ORDER_MAX; order++) {
 		u32 buddy = n ^ 1u << order;
 
-		if (buddy >= table_end || table[buddy].use != FRAME_FREE ||
-		    (table[buddy].order_flags & ~FRAME_DIRTY) != (FRAME_HEAD | order))
+		if (buddy >= frame_table_end || frame_table[buddy].use != FRAME_FREE ||
+		    (frame_table[buddy].order_flags & ~FRAME_DIRTY) != (FRAME_HEAD | order))
 			break;
 		list_remove(buddy, order);
 		n &= buddy;
@@ -110,10 +105,10 @@ static u32 block_alloc(unsigned order)
 void frames_add(mfn_t first, u64 count)
 {
 	lock(&frames_lock);
-	for (u64 n = first.n; n < first.n + count && n < table_end; n++) {
-		if (table[n].use != FRAME_RESERVED)
+	for (u64 n = first.n; n < first.n + count && n < frame_table_end; n++) {
+		if (frame_table[n].use != FRAME_RESERVED)
 			continue;
-		table[n] = (struct frame){
+		frame_table[n] = (struct frame){
 			.use = FRAME_FREE, .owner = FRAME_NO_OWNER, .order_flags = FRAME_DIRTY};
 		total_count++;
 		block_free(n, 0);
@@ -132,13 +127,13 @@ mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner)
 	if (n != NIL) {
 		/* No longer FREE, so that no buddy merges with it; frame_get fails while refs is 0. */
 		for (u32 i = n; i < n + (1u << order); i++)
-			table[i].use = use;
+			frame_table[i].use = use;
 	}
 	unlock(&frames_lock);
 	if (n == NIL)
 		return MFN_NONE;
 	for (u32 i = n; i < n + (1u << order); i++) {
-		struct frame *f = &table[i];
+		struct frame *f = &frame_table[i];
 
 		if (f->order_flags & FRAME_DIRTY)
 			clear_page(mfn_to_virt(MFN(i))); /* F4 */
@@ -227,15 +222,15 @@ u64 frames_audit(void)
 	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++) {
 		u32 prev = NIL;
 
-		for (u32 n = free_head[o]; n != NIL; prev = n, n = table[n].link_a) {
-			bad += (n & ((1u << o) - 1)) != 0 || table[n].link_b != prev;
+		for (u32 n = free_head[o]; n != NIL; prev = n, n = frame_table[n].link_a) {
+			bad += (n & ((1u << o) - 1)) != 0 || frame_table[n].link_b != prev;
 			for (u32 i = n; i < n + (1u << o); i++)
-				bad += table[i].use != FRAME_FREE || table[i].refs != 0;
+				bad += frame_table[i].use != FRAME_FREE || frame_table[i].refs != 0;
 			listed += 1ull << o;
 		}
 	}
-	for (u64 n = 0; n < table_end; n++)
-		unused += table[n].use == FRAME_FREE;
+	for (u64 n = 0; n < frame_table_end; n++)
+		unused += frame_table[n].use == FRAME_FREE;
 	bad += listed != unused || listed != free_count;
 	unlock(&frames_lock);
 	return bad;
@@ -245,8 +240,8 @@ u64 frames_maps(void)
 {
 	u64 sum = 0;
 
-	for (u64 n = 0; n < table_end; n++)
-		if (table[n].use == FRAME_GUEST)
-			sum += READ_ONCE(table[n].link_a);
+	for (u64 n = 0; n < frame_table_end; n++)
+		if (frame_table[n].use == FRAME_GUEST)
+			sum += READ_ONCE(frame_table[n].link_a);
 	return sum;
 }

@@ -57,7 +57,14 @@ void frames_init(void *table, u64 end_mfn);
 /* RAM [first, first + count) becomes FREE and dirty. */
 void frames_add(mfn_t first, u64 count);
 
-struct frame *frame_of(mfn_t m); /* NULL if beyond the table                             */
+extern struct frame *frame_table; /* frame.c's; others go through frame_of              */
+extern u64 frame_table_end;
+
+/* NULL if beyond the table. */
+static inline struct frame *frame_of(mfn_t m)
+{
+	return likely(m.n < frame_table_end) ? &frame_table[m.n] : NULL;
+}
 bool frame_is_ram(mfn_t m);
 
 /* 2^order frames, aligned to their size, refs = 1 each, zeroed. MFN_NONE if there are none.

@@ -268,6 +268,26 @@ static bool gfn_is_ram(struct domain *d, gfn_t g)
 	return ram;
 }
 
+/* S6: counted before it is in CR3; the old one uncounted after it is not. */
+static void root_switch(struct cpu *c, struct root *r)
+{
+	struct root *old = c->loaded;
+	u64 bit = 1ull << c->id;
+
+	if (r && (!old || old->dom != r->dom))
+		atomic_or(&state_of(r->dom)->running, bit);
+	if (r)
+		atomic_add(&r->loads, 1);
+	(void)atomic_xchg(&c->loaded, r);
+	if (r)
+		cr3_load(r->kcr3);
+	if (!old)
+		return;
+	if (!r || old->dom != r->dom)
+		atomic_and(&state_of(old->dom)->running, ~bit);
+	atomic_sub(&old->loads, 1);
+}
+
 struct root *stlb_load(struct domain *d, u64 gpa)
 {
 	struct cpu *c = this_cpu();
@@ -283,13 +303,8 @@ struct root *stlb_load(struct domain *d, u64 gpa)
 	if (!r)
 		r = root_make(d, g);
 	if (r) {
-		/* S6: counted before it is in CR3, the old one uncounted after it is not. */
 		r->used_at = ++state_of(d)->clock;
-		atomic_add(&r->loads, 1);
-		(void)atomic_xchg(&c->loaded, r);
-		cr3_load(r->kcr3);
-		if (old)
-			atomic_sub(&old->loads, 1);
+		root_switch(c, r);
 		count(root_loads, 1);
 	}
 	unlock(&d->stlb.roots_lock);
@@ -298,10 +313,7 @@ struct root *stlb_load(struct domain *d, u64 gpa)
 
 void stlb_unload(void)
 {
-	struct root *old = atomic_xchg(&this_cpu()->loaded, NULL);
-
-	if (old)
-		atomic_sub(&old->loads, 1);
+	root_switch(this_cpu(), NULL);
 }
 
 void stlb_drop(struct domain *d, u64 gpa, bool user_only)
@@ -353,7 +365,7 @@ void low_u0_hold(struct root *r)
 	if (!r->low_u0) {
 		removal_begin(&rm, r->dom, r);
 		WRITE_ONCE(r->low_u0, LOW_U0_HELD);
-		walk_sync(r->dom); /* S9: from here no walk enters anything in the user view */
+		fill_sync(this_cpu(), state_of(r->dom)); /* S9: from here no walk enters anything in the user view */
 		for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS; i = next_used(u->used, i + 1)) {
 			bit_clear(u->used, i);
 			(void)atomic_xchg(&u->table[i], 0);
@@ -372,7 +384,7 @@ void stlb_drop_low_u0(struct root *r)
 	if (r->low_u0) {
 		removal_begin(&rm, r->dom, r);
 		WRITE_ONCE(r->low_u0, LOW_U0_DROPPING);
-		walk_sync(r->dom); /* S9: what walks entered before is in the tables that go now */
+		fill_sync(this_cpu(), state_of(r->dom)); /* S9: what walks entered before is in the tables that go now */
 		detach_low(&rm, r);
 		removal_end(&rm);
 		WRITE_ONCE(r->low_u0, 0);

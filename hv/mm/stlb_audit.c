@@ -145,6 +145,7 @@ u64 stlb_leaves(struct domain *d)
 {
 	struct stlb_state *st = state_of(d);
 	u64 sum = 0;
+	unsigned i;
 
 	lock(&d->stlb.roots_lock);
 	for (u32 n = 0; n < st->descriptors; n++) {
@@ -152,7 +153,7 @@ u64 stlb_leaves(struct domain *d)
 
 		if (s->level != 1 && s->level != 2)
 			continue;
-		for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
+		for_each_used (i, s) {
 			u64 e = READ_ONCE(s->table[i]);
 
 			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && entry_frame(e);
@@ -205,8 +206,9 @@ static bool is_linked(struct stlb_state *st, const struct shadow *s)
 static u64 stale_entries(struct domain *d, const struct shadow *s, gfn_t root)
 {
 	u64 stale = 0, rights;
+	unsigned i;
 
-	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
+	for_each_used (i, s) {
 		u64 e = READ_ONCE(s->table[i]), now;
 
 		if (!(e & PTE_P) || (s->level == 2 && !(e & PTE_PS)))

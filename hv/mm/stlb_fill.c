@@ -221,10 +221,11 @@ static enum step guest_mark(struct fill *f)
 static void recheck(struct fill *f, struct shadow *leaf)
 {
 	u64 *guest = f->level == 1 ? f->at[1] - va_index(f->va, 1) : NULL, above = PTE_W | PTE_U | EXECUTE;
+	unsigned i;
 
 	for (unsigned l = 4; l > 1 && guest; l--)
 		above &= f->val[l] ^ PTE_NX;
-	for (unsigned i = next_used(leaf->used, 0); i < 512; i = next_used(leaf->used, i + 1)) {
+	for_each_used (i, leaf) {
 		u64 old = READ_ONCE(leaf->table[i]), new = 0;
 
 		if (old && guest)
@@ -389,7 +390,6 @@ static void remember(const struct fill *f, struct shadow *leaf)
 		.run = f->va >> 21,
 		.gen = f->gen,
 		.guest = f->at[1] - va_index(f->va, 1),
-		.table = leaf->table,
 		.leaf = leaf,
 		.rights = above,
 	};
@@ -480,8 +480,9 @@ static enum step fill_full(struct fill *f)
 	enum step s = STEP_AGAIN;
 
 	for (unsigned try = 0; try < FILL_TRIES && s != STEP_DONE && s != STEP_GUEST; try++) {
-		struct cpu *c = walk_enter();
+		struct cpu *c = this_cpu();
 
+		walk_enter(c);
 		f->gen = atomic_load(&f->st->gen);
 		f->r->used_at = f->st->clock;
 		s = guest_walk(f);
@@ -501,10 +502,11 @@ enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error)
 {
 	struct domain *d = r->dom;
 	struct stlb_state *st = state_of(d);
-	struct cpu *c = walk_enter();
+	struct cpu *c = this_cpu();
 	const struct walk_cache *w = walk_cache_slot(c, r, va);
 	enum step s = STEP_AGAIN;
 
+	walk_enter(c);
 	access &= PF_W | PF_U | PF_I;
 	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 && (va_low(va) || !(access & PF_U)))) {
 		s = fill_cached(d, w, va, access, error);
@@ -530,10 +532,11 @@ void stlb_prefill(struct root *r, u64 va)
 {
 	struct domain *d = r->dom;
 	struct stlb_state *st = state_of(d);
-	struct cpu *c = walk_enter();
+	struct cpu *c = this_cpu();
 	const struct walk_cache *w = walk_cache_slot(c, r, va);
 	enum step s = STEP_AGAIN;
 
+	walk_enter(c);
 	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0)) {
 		u64 e = quiet_entry(d, w->guest, w->rights, va_low(va), va_index(va, 1));
 

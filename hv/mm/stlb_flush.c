@@ -10,19 +10,14 @@
 
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
 
-u64 cpus_running(struct domain *d, struct root *r)
+u64 cpus_running(struct stlb_state *st, const struct root *r)
 {
-	u64 mask = 0;
+	u64 all = atomic_load(&st->running) & ~(1ull << this_cpu()->id), mask = all;
 
-	for (u64 m = cpus_up & ~(1ull << this_cpu()->id); m; m &= m - 1) {
-		unsigned i = __builtin_ctzll(m);
-		struct root *l = atomic_load(&cpus[i]->loaded);
-
-		/* l may be given up and reused while we look at it; then that CPU's CR3 load
-		 * came after our entries were cleared, and either answer is right. */
-		if (l && (r ? l == r : l->dom == d))
-			mask |= 1ull << i;
-	}
+	/* A CPU that names r only after this look loads CR3 after what went was out of sight. */
+	for (u64 m = r ? all : 0; m; m &= m - 1)
+		if (atomic_load(&cpus[__builtin_ctzll(m)]->loaded) != r)
+			mask &= ~(m & -m);
 	return mask;
 }
 
@@ -40,7 +35,7 @@ void removal_begin(struct removal *rm, struct domain *d, struct root *r)
 	rm->dead = NULL;
 	rm->tables = false;
 	rm->count = 0;
-	removing_begin(state_of(d));
+	removing_begin(this_cpu(), state_of(d));
 }
 
 /* End the reach of all that was noted so far. */
@@ -54,9 +49,9 @@ static void removal_finish(struct removal *rm)
 		return;
 	if (rm->tables) {
 		generation_end(st);
-		walk_sync(rm->d);
+		fill_sync(this_cpu(), st);
 	}
-	mask = cpus_running(rm->d, rm->root);
+	mask = cpus_running(st, rm->root);
 	count(shootdowns, __builtin_popcountll(mask));
 	if (running_here(rm->d, rm->root)) {
 		if (rm->tables || others || rm->count > INVLPG_MAX)
@@ -84,7 +79,7 @@ static void removal_finish(struct removal *rm)
 void removal_end(struct removal *rm)
 {
 	removal_finish(rm);
-	removing_end(state_of(rm->d));
+	removing_end(this_cpu(), state_of(rm->d));
 }
 
 void removal_table(struct removal *rm, struct shadow *s)
@@ -139,7 +134,7 @@ void detach_low(struct removal *rm, struct root *r)
 	}
 	if (!rm->dead)
 		return;
-	walk_sync(rm->d); /* a walk that found one of these may have entered it in the user view since */
+	fill_sync(this_cpu(), st); /* a walk that found one of these may have entered it in the user view since */
 	for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS; i = next_used(u->used, i + 1)) {
 		e = READ_ONCE(u->table[i]);
 		if (!e || e == READ_ONCE(k->table[i]))
@@ -163,7 +158,7 @@ void detach_kernel(struct removal *rm)
 	}
 	if (!rm->dead)
 		return;
-	walk_sync(rm->d); /* as above */
+	fill_sync(this_cpu(), st); /* as above */
 	for (unsigned h = 0; h < ROOT_HASH; h++)
 		for (struct root *r = st->hash[h]; r; r = r->next) {
 			struct shadow *k = r->kernel_shadow;
@@ -189,6 +184,11 @@ static struct shadow *tree_l2(struct stlb_state *st, struct root *r, u64 *n)
 	u64 e;
 
 	if (r) {
+		i = next_used(r->kernel_shadow->used, slot);
+		if (i != slot) {
+			*n = (u64)i << 18; /* beyond the lower half if there is none */
+			return NULL;
+		}
 		e = READ_ONCE(r->kernel_shadow->table[slot]);
 		l3 = e ? shadow_below(st, e) : NULL;
 	} else {
@@ -286,7 +286,7 @@ static u64 *leaf_find(struct cpu *c, struct domain *d, struct root *r, u64 va, s
 
 	if (likely(walk_cache_hit(w, st, r, va))) {
 		*in = w->leaf;
-		return &w->table[va_index(va, 1)];
+		return &w->leaf->table[va_index(va, 1)];
 	}
 	if (va_low(va)) {
 		e = READ_ONCE(r->kernel_shadow->table[slot]);
@@ -303,27 +303,27 @@ static u64 *leaf_find(struct cpu *c, struct domain *d, struct root *r, u64 va, s
 	return NULL;
 }
 
-/* The commonest flush: one page, no table freed, in a half of r. No lock: the walk holds the tables in place. */
-static void flush_page(struct domain *d, struct root *r, u64 va)
+/* The commonest flush: one page, no table freed, in a half of the root loaded here. No lock: the walk holds the
+ * tables in place. */
+static void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
 {
 	struct stlb_state *st = state_of(d);
-	struct root *scope = va_low(va) ? r : NULL;
 	struct shadow *in;
-	struct cpu *c;
 	u64 *slot, e = 0, mask;
 
-	walk_sync(d); /* S2: later walks read the guest's entry as it is now */
-	removing_begin(st);
-	c = walk_enter();
+	fill_sync(c, st); /* S2: later walks read the guest's entry as it is now */
+	removing_begin(c, st);
+	walk_enter(c);
 	slot = leaf_find(c, d, r, va, &in);
 	if (slot && READ_ONCE(*slot))
 		e = entry_take(in, slot - in->table);
 	walk_leave(c);
-	if (e || atomic_load(&st->removing) > 1) { /* S14 */
-		if (running_here(d, scope))
-			tlb_flush_local_page(va);
-		mask = cpus_running(d, scope);
-		if (mask) {
+	if (e || unlikely(atomic_load(&st->removing) > 1)) { /* S14 */
+		tlb_flush_local_page(va);
+		mask = READ_ONCE(st->running) & ~(1ull << c->id);
+		if (unlikely(mask))
+			mask = cpus_running(st, va_low(va) ? r : NULL);
+		if (unlikely(mask)) {
 			count(shootdowns, __builtin_popcountll(mask));
 			tlb_shootdown(mask);
 		}
@@ -332,7 +332,7 @@ static void flush_page(struct domain *d, struct root *r, u64 va)
 		maps_lower(e);
 		count(flush_entries, 1);
 	}
-	removing_end(st);
+	removing_end(c, st);
 }
 
 /* One root or the kernel half (r NULL) under ROOTS. 0, or where to go on. */
@@ -380,7 +380,7 @@ static int flush_locked(struct domain *d, struct pv_flush *f)
 	unsigned budget = STLB_FLUSH_BATCH;
 	u64 rest = 0;
 
-	walk_sync(d); /* S2 */
+	fill_sync(this_cpu(), state_of(d)); /* S2 */
 	lock(&d->stlb.roots_lock);
 	if ((f->flags & PV_FLUSH_SCOPE) != PV_FLUSH_KERNEL && first < LOW_END)
 		rest = flush_low(d, f, first, MIN(last, LOW_END - 1), &budget);
@@ -396,7 +396,8 @@ static int flush_locked(struct domain *d, struct pv_flush *f)
 
 int stlb_flush(struct domain *d, struct pv_flush *f)
 {
-	struct root *r = this_cpu()->loaded;
+	struct cpu *c = this_cpu();
+	struct root *r = c->loaded;
 	u64 va = f->start & PAGE_MASK;
 
 	count(flushes, 1);
@@ -404,11 +405,11 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 		return 0;
 	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d)) {
 		if (f->flags == PV_FLUSH_ROOT && va < LOW_END && r->gfn.n == f->root >> PAGE_SHIFT) {
-			flush_page(d, r, va);
+			flush_page(c, d, r, va);
 			return 0;
 		}
 		if (f->flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN) {
-			flush_page(d, r, va);
+			flush_page(c, d, r, va);
 			return 0;
 		}
 	}
@@ -447,11 +448,11 @@ static bool reaches(const struct forget *f, u64 e, bool big)
 
 static void scan_table(struct forget *f, struct shadow *s)
 {
-	unsigned level = READ_ONCE(s->level);
+	unsigned level = READ_ONCE(s->level), i;
 
 	if (level != 1 && level != 2)
 		return;
-	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
+	for_each_used (i, s) {
 		u64 e = READ_ONCE(s->table[i]);
 
 		if (!(e & PTE_P) || (level == 2 && !(e & PTE_PS)))

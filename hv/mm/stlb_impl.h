@@ -46,6 +46,9 @@ struct stlb_state {
 	 * used before by any domain, ends them all. Changed after something went out of sight and before walk_sync. */
 	u64 gen;
 	u32 removing;                           /* S14; atomic                          */
+	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
+	 * tables, and the guest's to fill them. Atomic. */
+	u64 running;
 	/* POOL */
 	u32 free_count;
 	struct shadow *free;
@@ -111,6 +114,13 @@ static inline bool va_low(u64 va)
 	return !(va >> 63);
 }
 
+/* Each used index of s in rising order, as it is when its word is come to. No break in the body. */
+#define for_each_used(i, s)                                                                \
+	for (unsigned w_ = 0; w_ < 8; w_++)                                                \
+		for (u64 bits_ = READ_ONCE((s)->used[w_]);                                 \
+		     bits_ && (((i) = w_ * 64 + (unsigned)__builtin_ctzll(bits_)), 1);     \
+		     bits_ &= bits_ - 1)
+
 /* Smallest index >= from whose bit is set, or 512. */
 static inline unsigned next_used(const u64 *used, unsigned from)
 {
@@ -160,9 +170,10 @@ void pool_put(struct domain *d, struct shadow *s);
 void dead_reap(struct domain *d, unsigned budget);
 void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base);
 void generation_end(struct stlb_state *st);
-/* S14, around what any CPU takes away; and waiting until every other that is under way has ended. */
-void removing_begin(struct stlb_state *st);
-void removing_end(struct stlb_state *st);
+/* Wait for walks of CPUs in the mask; the caller's own is left out. walk_sync is this for all CPUs: what goes may
+ * be held by any. For what only fills use, those that run the domain will do. */
+void walk_sync_cpus(u64 mask);
+/* Until whatever other CPUs are taking away is gone. */
 void removing_sync(void);
 
 /* stlb.c */
@@ -191,17 +202,40 @@ void range_clear(struct domain *d, struct root *r, u64 first, u64 last, bool tab
 void detach_low(struct removal *rm, struct root *r);
 void detach_kernel(struct removal *rm);
 /* CPUs but this one that have r, or any root of d, loaded. */
-u64 cpus_running(struct domain *d, struct root *r);
+u64 cpus_running(struct stlb_state *st, const struct root *r);
+
+/* S14, around what any CPU takes away. */
+extern u64 removal_epoch[MAX_CPUS]; /* odd while that CPU takes something away; its own */
+
+static inline void removing_begin(const struct cpu *c, struct stlb_state *st)
+{
+	removal_epoch[c->id]++;
+	atomic_add(&st->removing, 1);
+}
+
+static inline void removing_end(const struct cpu *c, struct stlb_state *st)
+{
+	atomic_sub(&st->removing, 1);
+	atomic_store(&removal_epoch[c->id], removal_epoch[c->id] + 1);
+}
+
+/* Wait for fills of d that began before. */
+static inline void fill_sync(const struct cpu *c, struct stlb_state *st)
+{
+	u64 others;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the guest's store, or ours, before the look */
+	others = READ_ONCE(st->running) & ~(1ull << c->id);
+	if (unlikely(others))
+		walk_sync_cpus(others);
+}
 
 /* The inner form of walk_begin and walk_end, which does not nest. */
-static inline struct cpu *walk_enter(void)
+static inline void walk_enter(struct cpu *c)
 {
-	struct cpu *c = this_cpu();
-
 	HV_ASSERT(!(c->walk_epoch & 1));
 	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
 	(void)atomic_xchg(&c->walk_epoch, c->walk_epoch + 1);
-	return c;
 }
 
 static inline void walk_leave(struct cpu *c)
@@ -215,10 +249,9 @@ struct walk_cache {
 	u64 run;             /* va >> 21                                                */
 	u64 gen;
 	u64 *guest;          /* guest's leaf table                                      */
-	u64 *table;          /* leaf->table                                             */
 	struct shadow *leaf;
 	u64 rights;          /* of the levels above: W, U, and bit 63 for execute         */
-	u64 unused;
+	u64 unused[2];
 };
 #define WALK_CACHE 32
 extern struct walk_cache walk_caches[MAX_CPUS][WALK_CACHE];

@@ -7,12 +7,14 @@
 
 static u8 walk_depth[MAX_CPUS]; /* each CPU's own */
 static u64 generations;
-static u64 removal_epoch[MAX_CPUS]; /* odd while that CPU takes something away; its own */
+u64 removal_epoch[MAX_CPUS];
 
 void walk_begin(void)
 {
-	if (walk_depth[this_cpu()->id]++ == 0)
-		walk_enter();
+	struct cpu *c = this_cpu();
+
+	if (walk_depth[c->id]++ == 0)
+		walk_enter(c);
 }
 
 void walk_end(void)
@@ -23,15 +25,13 @@ void walk_end(void)
 		walk_leave(c);
 }
 
-/* All CPUs: another domain's may be copying from this one's frames. */
-void walk_sync(struct domain *d)
+void walk_sync_cpus(u64 mask)
 {
 	struct cpu *self = this_cpu();
 
-	(void)d;
 	HV_ASSERT(!(self->walk_epoch & 1));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* what went out of sight did so before we look */
-	for (u64 m = cpus_up & ~(1ull << self->id); m; m &= m - 1) {
+	for (u64 m = mask & ~(1ull << self->id); m; m &= m - 1) {
 		struct cpu *c = cpus[__builtin_ctzll(m)];
 		u64 seen = atomic_load(&c->walk_epoch);
 
@@ -40,16 +40,11 @@ void walk_sync(struct domain *d)
 	}
 }
 
-void removing_begin(struct stlb_state *st)
+/* All CPUs: another domain's may be copying from this one's frames. */
+void walk_sync(struct domain *d)
 {
-	WRITE_ONCE(removal_epoch[this_cpu()->id], removal_epoch[this_cpu()->id] + 1);
-	atomic_add(&st->removing, 1);
-}
-
-void removing_end(struct stlb_state *st)
-{
-	atomic_sub(&st->removing, 1);
-	atomic_store(&removal_epoch[this_cpu()->id], removal_epoch[this_cpu()->id] + 1);
+	(void)d;
+	walk_sync_cpus(cpus_up);
 }
 
 /* As walk_sync does for walks. This CPU itself is not taking anything away, so that two who wait do not wait for
@@ -59,6 +54,7 @@ void removing_sync(void)
 	unsigned self = this_cpu()->id;
 
 	HV_ASSERT(!(removal_epoch[self] & 1));
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u64 m = cpus_up & ~(1ull << self); m; m &= m - 1) {
 		u64 *epoch = &removal_epoch[__builtin_ctzll(m)], seen = atomic_load(epoch);
 

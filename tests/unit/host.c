@@ -23,7 +23,7 @@ bool host_threaded;
 u64 host_cr3[MAX_CPUS], host_shootdowns, host_invlpgs;
 struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 static bool halted[MAX_CPUS];
-static struct frame *frame_table;
+static struct frame *frames_memory;
 
 void panic(const char *fmt, ...)
 {
@@ -60,7 +60,7 @@ u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
-void host_jitter(void)
+void host_jitter_real(void)
 {
 	static __thread u32 seed;
 
@@ -200,8 +200,8 @@ void host_boot(unsigned count, u64 frames)
 	size_t size = frames_table_size(frames);
 	u64 slots[16] = {0};
 
-	free(frame_table);
-	frame_table = calloc(1, size);
+	free(frames_memory);
+	frames_memory = calloc(1, size);
 	memset(cpu_structs, 0, sizeof(cpu_structs));
 	memset(hw_tlb, 0, sizeof(hw_tlb));
 	memset(halted, 0, sizeof(halted));
@@ -220,7 +220,7 @@ void host_boot(unsigned count, u64 frames)
 	features.debug_build = 1;
 #endif
 	host_be(0);
-	frames_init(frame_table, frames);
+	frames_init(frames_memory, frames);
 	frames_add(MFN(16), frames - 16);
 	/* Recognizable, supervisor, and at frames that tests never hand out. */
 	for (unsigned i = 0; i < 16; i++)

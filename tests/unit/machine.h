@@ -9,8 +9,14 @@
 #include "lib/log.h"
 #include "types.h"
 
-/* In threaded tests other CPUs get their chance before any atomic access. */
-void host_jitter(void);
+/* In threaded tests other CPUs get their chance before any atomic access; host.c has the real one. */
+void host_jitter_real(void) __attribute__((weak));
+static inline void host_jitter(void)
+{
+	if (host_jitter_real)
+		host_jitter_real();
+}
+
 #undef atomic_load
 #undef atomic_xchg
 #undef atomic_add
