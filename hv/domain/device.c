@@ -10,8 +10,8 @@
 
 struct device_dir {
 	struct spinlock lock;
-	u32 used;                    /* slots whose class is not NONE                    */
-	struct pv_device_slot *slot; /* the page, PV_DEVICE_SLOTS of them               */
+	u32 used;		     /* slots whose class is not NONE */
+	struct pv_device_slot *slot; /* the page, PV_DEVICE_SLOTS of them */
 };
 _Static_assert(sizeof(struct pv_device_slot) * PV_DEVICE_SLOTS == PAGE_SIZE, "a page of slots");
 
@@ -65,7 +65,8 @@ static bool desc_valid(const struct pv_device_slot *desc)
 }
 
 /* DEVICE held. */
-static int slot_change(struct device_dir *dir, struct pv_device_slot *s, const struct pv_device_slot *to)
+static int slot_change(struct device_dir *dir, struct pv_device_slot *s,
+		       const struct pv_device_slot *to)
 {
 	if (to->class != PV_DEVICE_NONE && s->class != PV_DEVICE_NONE)
 		return -PV_EEXIST;

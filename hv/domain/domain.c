@@ -16,7 +16,7 @@ struct domain *domains[PV_MAX_DOMAINS];
 
 static struct spinlock list_lock = SPINLOCK(DOMLIST);
 static u64 numbers[PV_MAX_DOMAINS / 64]; /* in use: from before domains[] has it until after */
-static u32 next_number;                  /* round-robin: a number is used again late         */
+static u32 next_number;			 /* round-robin: a number is used again late */
 
 /* ---- numbers and references (D1) ---- */
 
@@ -423,7 +423,8 @@ long domain_populate(struct domain *d, u64 gfn, u64 count, u32 flags)
 		return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
 	while (done < count) {
-		unsigned order = (gfn + done) % RUN_FRAMES == 0 && count - done >= RUN_FRAMES ? 9 : 0;
+		bool run = (gfn + done) % RUN_FRAMES == 0 && count - done >= RUN_FRAMES;
+		unsigned order = run ? 9 : 0;
 
 		rc = populate_one(d, GFN(gfn + done), order, kind);
 		if (rc && order) { /* a part may fit where the whole does not */
@@ -447,7 +448,8 @@ static void leaf_put(struct domain *d, u64 e)
 		return;
 	for (u64 i = 0; i < n; i++) {
 		counted += READ_ONCE(frame_of(MFN(m.n + i))->use) == FRAME_GUEST;
-		frame_put(MFN(m.n + i)); /* the last one, or it waits for who registered or mapped it */
+		/* the last one, or the frame waits for who registered or mapped it */
+		frame_put(MFN(m.n + i));
 	}
 	atomic_sub(&d->frames, counted);
 }
@@ -617,7 +619,7 @@ static bool die_last(struct domain *d)
 }
 
 static bool (*const die_stages[])(struct domain *d) = {
-	die_stop,    die_drain,      die_ports,	 die_names,  die_grants,
+	die_stop,    die_drain,	     die_ports,	 die_names,  die_grants,
 	die_devices, die_registered, die_shadow, die_frames, die_last,
 };
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* domain: domains and their vCPUs, from creation to the last frame given back.
  *
- * D1: a domain is in domains[] from creation until all that it had is given back. domain_get takes a
- *     reference; the number is free again when the last one is dropped. Inside a walk (mm/stlb.h S3) domain_find is enough.
- * D2: states go BUILDING -> RUNNING <-> PAUSED -> SHUT -> DYING, or to DYING from anywhere; never back.
- * D3: a vCPU's registers are in struct vcpu unless it is cpu->cur of some CPU; then they are in that
- *     CPU's entry block, and only that CPU touches them.
- * D4: destruction is a sequence of stages, each restartable (domain.c). Nothing is taken away before every
- *     vCPU has stopped and every operation that found the domain alive has dropped its reference. A frame that
- *     another domain has mapped outlives the P2M entry; each such mapping keeps a reference on the domain, so
- *     that its number, and nothing else of it but grant counts, lasts until the last is unmapped.
+ * D1: a domain is in domains[] from creation until all that it had is given back. domain_get takes
+ *     a reference; the number is free again when the last one is dropped. Inside a walk (mm/stlb.h
+ *     S3) domain_find is enough.
+ * D2: states go BUILDING -> RUNNING <-> PAUSED -> SHUT -> DYING, or to DYING from anywhere; never
+ *     back.
+ * D3: a vCPU's registers are in struct vcpu unless it is cpu->cur of some CPU; then they are in
+ *     that CPU's entry block, and only that CPU touches them.
+ * D4: destruction is a sequence of stages, each restartable (domain.c). Nothing is taken away
+ *     before every vCPU has stopped and every operation that found the domain alive has dropped
+ *     its reference. A frame that another domain has mapped outlives the P2M entry; each such
+ *     mapping keeps a reference on the domain, so that its number, and nothing else of it but
+ *     grant counts, lasts until the last is unmapped.
  * D5: capabilities only shrink on the way down: a domain hands on what it has itself. */
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
@@ -33,9 +36,9 @@
 #include <pv/trace.h>
 
 enum vcpu_state {
-	VCPU_DOWN,     /* never started, or vcpu_down                                  */
-	VCPU_RUNNABLE, /* on a run queue, or running (v->on_cpu)                        */
-	VCPU_BLOCKED,  /* waits for an event, its timer or poll                         */
+	VCPU_DOWN,     /* never started, or vcpu_down */
+	VCPU_RUNNABLE, /* on a run queue, or running (v->on_cpu) */
+	VCPU_BLOCKED,  /* waits for an event, its timer or poll */
 };
 
 struct vcpu {
@@ -44,45 +47,45 @@ struct vcpu {
 
 	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. */
 	struct regs regs;
-	u64 user;                /* in user mode                                       */
-	u64 slow;                /* ENTRY_SLOW_* other than RESCHED                    */
+	u64 user; /* in user mode */
+	u64 slow; /* ENTRY_SLOW_* other than RESCHED */
 	u64 kgs, gs_base, fs_base;
 	u16 fs, gs, ds, es;
-	u64 root_gpa;            /* what it loaded last                                */
+	u64 root_gpa; /* what it loaded last */
 	u64 prefill;
-	u64 tls[4];              /* GDT slots 12 to 15                                 */
-	u64 *ldt;                /* a page of ring 0's, or NULL                        */
+	u64 tls[4]; /* GDT slots 12 to 15 */
+	u64 *ldt;   /* a page of ring 0's, or NULL */
 	u32 ldt_entries;
 	u64 dr[8];
-	void *xsave;             /* features.xsave_size bytes                          */
+	void *xsave; /* features.xsave_size bytes */
 
 	/* Registered by the guest (references held: F2). */
-	struct pv_vcpu_area *area; /* direct map, or NULL                              */
+	struct pv_vcpu_area *area; /* direct map, or NULL */
 	mfn_t area_mfn;
-	struct pv_clock *clock;    /* direct map, or NULL                              */
+	struct pv_clock *clock; /* direct map, or NULL */
 	mfn_t clock_mfn;
 	u64 event_entry, stklvls;
-	u32 stack_level;         /* FRED's CSL                                         */
-	u32 nmi_pending;         /* atomic                                             */
-	bool nmi_blocked;        /* until the next ERETx with the nmi bit              */
+	u32 stack_level;  /* FRED's CSL */
+	u32 nmi_pending;  /* atomic */
+	bool nmi_blocked; /* until the next ERETx with the nmi bit */
 
 	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
 	enum vcpu_state state;
-	u32 cpu;                 /* queue it is on, or ran on last                     */
-	bool on_cpu;             /* is cpus[cpu]->cur                                  */
+	u32 cpu;     /* queue it is on, or ran on last */
+	bool on_cpu; /* is cpus[cpu]->cur */
 	bool queued;
 	bool yielding;
 	u64 vruntime, slice_start, slice_end, affinity;
 	struct vcpu *rq_next, *rq_prev;
-	u64 timer;               /* deadline of timer_set, PV_TIME_NEVER: none           */
-	u64 poll_deadline;       /* of poll or block; PV_TIME_NEVER                    */
-	u64 park_until;          /* its domain's cap is used up (C5); PV_TIME_NEVER    */
-	u64 tm_key;              /* the earliest of the three; in the CPU's timer list unless PV_TIME_NEVER */
+	u64 timer;	   /* deadline of timer_set, PV_TIME_NEVER: none */
+	u64 poll_deadline; /* of poll or block; PV_TIME_NEVER */
+	u64 park_until;	   /* its domain's cap is used up (C5); PV_TIME_NEVER */
+	u64 tm_key; /* the earliest of the three; in the CPU's timer list unless PV_TIME_NEVER */
 	struct vcpu *tm_next, *tm_prev;
 	bool polling;
 	u32 poll_count;
 	u16 poll_ports[PV_POLL_MAX];
-	u32 wake_pending;        /* a polled port became pending before it was blocked   */
+	u32 wake_pending; /* a polled port became pending before it was blocked */
 	u64 run_since, run_time[4];
 	enum pv_run_state run_state;
 
@@ -91,8 +94,8 @@ struct vcpu {
 
 struct domain {
 	u16 id;
-	u32 refs;                /* D1 */
-	struct spinlock lock;    /* LOCK_DOMAIN: state, limits, shutdown, pause count  */
+	u32 refs;	      /* D1 */
+	struct spinlock lock; /* LOCK_DOMAIN: state, limits, shutdown, pause count */
 	enum pv_domain_state state;
 	u32 caps;
 	u32 pause_count;
@@ -106,20 +109,20 @@ struct domain {
 
 	struct p2m p2m;
 	struct stlb stlb;
-	u64 frames, frames_max;  /* RAM in the P2M; atomic                             */
-	u64 cpu_mask;            /* CPUs that run or ran it since stlb was last empty: for walk_sync */
-	u64 eretu;               /* guest address of its ERETU, 0: none                 */
+	u64 frames, frames_max; /* RAM in the P2M; atomic */
+	u64 cpu_mask; /* CPUs that run or ran it since stlb was last empty: for walk_sync */
+	u64 eretu;    /* guest address of its ERETU, 0: none */
 
 	u32 weight, cap_percent;
-	s64 cap_left_ns;         /* budget of the current period; atomic               */
+	s64 cap_left_ns; /* budget of the current period; atomic */
 	u64 cap_period_start;
-	u64 poll_mask;           /* vCPUs in poll; atomic                               */
+	u64 poll_mask; /* vCPUs in poll; atomic */
 	u32 ports_max, grant_maps_max;
 
 	struct port_table *ports;
 	struct grant_state *grants;
 	struct device_dir *devices;
-	struct io_rights *io;    /* port bitmap and device ranges, or NULL              */
+	struct io_rights *io;	     /* port bitmap and device ranges, or NULL */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 die_stage, die_busy;
 	u64 die_cursor;
@@ -130,7 +133,8 @@ _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE && sizeof(struct domain) <= PAGE
 /* Scheduler and everyone: may v run at all? Paused, shut and dying domains' vCPUs may not. */
 static inline bool vcpu_may_run(const struct vcpu *v)
 {
-	return READ_ONCE(v->state) == VCPU_RUNNABLE && READ_ONCE(v->dom->state) == PV_DOMAIN_RUNNING;
+	return READ_ONCE(v->state) == VCPU_RUNNABLE &&
+	       READ_ONCE(v->dom->state) == PV_DOMAIN_RUNNING;
 }
 
 extern struct domain *domains[PV_MAX_DOMAINS];
@@ -140,11 +144,11 @@ static inline struct vcpu *current(void)
 	return this_cpu()->cur;
 }
 
-#define count(c, n)                                                            \
-	do {                                                                   \
-		struct vcpu *v_ = current();                                   \
-		if (v_)                                                        \
-			v_->perf.counter[PV_COUNT_##c] += (n);                 \
+#define count(c, n)                                            \
+	do {                                                   \
+		struct vcpu *v_ = current();                   \
+		if (v_)                                        \
+			v_->perf.counter[PV_COUNT_##c] += (n); \
 	} while (0)
 
 /* Domain by number as a guest wrote it: PV_DOM_SELF is the caller's. NULL if none or DYING. The first
@@ -155,7 +159,7 @@ struct domain *domain_get(u64 domid);
 /* The same, also DYING ones: for destroy and info. */
 struct domain *domain_get_any(u64 domid);
 void domain_put(struct domain *d);
-void domain_hold(struct domain *d); /* one more; the caller has one                     */
+void domain_hold(struct domain *d); /* one more; the caller has one */
 
 /* args as the caller wrote them, all checked here; caller_caps bounds args->caps (D5). On success *out is
  * BUILDING with pause_count 1, its vCPUs DOWN, args->domid set.
@@ -185,8 +189,8 @@ long domain_release(struct domain *d, u64 gfn, u64 count);
 /* cpu/vcpu.c: registers for a vCPU that is DOWN and !on_cpu; the caller checked them and holds d->lock until
  * vcpu_up. */
 void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s);
-int vcpu_up(struct vcpu *v);      /* -PV_EBUSY: it is up, or has not left its CPU      */
-void vcpu_down(struct vcpu *v);   /* DOWN, timers off; if elsewhere, waits as vcpu_stop does */
+int vcpu_up(struct vcpu *v);	/* -PV_EBUSY: it is up, or has not left its CPU */
+void vcpu_down(struct vcpu *v); /* DOWN, timers off; if elsewhere, waits as vcpu_stop does */
 
 /* Boot: domain table, per-CPU queues; before any domain is made. */
 void domains_init(void);
@@ -195,9 +199,9 @@ void domains_init(void);
  * if the root is gone it crashes the domain and returns false. */
 void vcpu_save(struct vcpu *v);
 bool vcpu_load(struct vcpu *v);
-int vcpu_machine_init(struct vcpu *v); /* xsave area; -PV_ENOMEM                     */
+int vcpu_machine_init(struct vcpu *v); /* xsave area; -PV_ENOMEM */
 void vcpu_machine_free(struct vcpu *v);
-void vcpu_idle_state(void);            /* ring 0's root, so that nobody's root is loaded */
+void vcpu_idle_state(void); /* ring 0's root, so that nobody's root is loaded */
 /* Rate limited per domain? No: the log drops. Prints registers of a vCPU to the log. */
 void vcpu_dump(struct vcpu *v);
 

@@ -11,12 +11,12 @@
 
 /* A port is one word (E4): kind 0-2, vcpu 3-8, vector 9-16; a channel's or an unbound port's other end:
  * domain 32-47, port 48-63; a virtual or physical interrupt: its number 32-63. */
-#define PORT_KIND(w)        ((enum pv_port_kind)((w) & 7))
-#define PORT_VCPU(w)        ((unsigned)((w) >> 3 & 63))
-#define PORT_VECTOR(w)      ((unsigned)((w) >> 9 & 255))
-#define PORT_DOM(w)         ((u16)((w) >> 32))
-#define PORT_PORT(w)        ((u16)((w) >> 48))
-#define PORT_IRQ(w)         ((u32)((w) >> 32))
+#define PORT_KIND(w)	    ((enum pv_port_kind)((w)&7))
+#define PORT_VCPU(w)	    ((unsigned)((w) >> 3 & 63))
+#define PORT_VECTOR(w)	    ((unsigned)((w) >> 9 & 255))
+#define PORT_DOM(w)	    ((u16)((w) >> 32))
+#define PORT_PORT(w)	    ((u16)((w) >> 48))
+#define PORT_IRQ(w)	    ((u32)((w) >> 32))
 #define PORT_WORD(k, v, to) ((u64)(k) | (u64)(v) << 3 | (u64)PV_VECTOR_PORTS << 9 | (u64)(to) << 32)
 #define PORT_END(dom, port) ((u64)(dom) | (u64)(port) << 16)
 
@@ -29,13 +29,13 @@ _Static_assert(PV_MAX_VCPUS <= 64 && PV_MAX_PORTS <= 65536, "both fit into a por
 struct port_table {
 	struct spinlock lock;
 	u32 max, used;
-	u32 hint;                  /* no free port below it, but port 0                 */
-	u32 cursor;                /* events_close_all                                 */
-	bool dead;                 /* nothing is bound any more                        */
-	u16 virq[PV_VIRQ_COUNT];   /* its port; 0: none                                */
-	struct pv_event_page *page; /* direct map; NULL until registered               */
+	u32 hint;		    /* no free port below it, but port 0 */
+	u32 cursor;		    /* events_close_all */
+	bool dead;		    /* nothing is bound any more */
+	u16 virq[PV_VIRQ_COUNT];    /* its port; 0: none */
+	struct pv_event_page *page; /* direct map; NULL until registered */
 	mfn_t page_mfn;
-	u64 *words[PORT_PAGES];    /* made when first needed, kept until the domain ends */
+	u64 *words[PORT_PAGES]; /* made when first needed, kept until the domain ends */
 };
 
 /* ---- the table ---- */
@@ -109,7 +109,8 @@ void vector_raise(struct vcpu *v, unsigned vector)
 	bit_set(a->pending, vector);
 	/* E6. Who finds pending_any set relies on the kick of who set it; but a guest can set it too, and
 	 * must still wake. */
-	if (!atomic_xchg(&a->pending_any, 1) || READ_ONCE(v->state) == VCPU_BLOCKED || v == current())
+	if (!atomic_xchg(&a->pending_any, 1) || READ_ONCE(v->state) == VCPU_BLOCKED ||
+	    v == current())
 		vcpu_notify(v);
 }
 
@@ -136,9 +137,8 @@ static void wake_pollers(struct domain *d, u32 port)
 }
 
 /* The port's pending bit is set: tell the vCPU, unless masked. */
-static void port_tell(struct domain *d, u32 port, u64 w)
+static inline void port_tell(struct domain *d, struct pv_event_page *page, u32 port, u64 w)
 {
-	struct pv_event_page *page = d->ports->page;
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];
 	struct pv_vcpu_area *a;
 
@@ -151,13 +151,13 @@ static void port_tell(struct domain *d, u32 port, u64 w)
 }
 
 /* In a walk, or with a reference on d. */
-static void port_raise(struct domain *d, u32 port, u64 w)
+static inline void port_raise(struct domain *d, u32 port, u64 w)
 {
 	struct pv_event_page *page = READ_ONCE(d->ports->page);
 
 	if (!page || bit_set(page->pending, port))
 		return;
-	port_tell(d, port, w);
+	port_tell(d, page, port, w);
 	if (unlikely(READ_ONCE(d->poll_mask)))
 		wake_pollers(d, port);
 }
@@ -175,7 +175,8 @@ int event_send(struct domain *d, u64 port)
 	if (likely(r)) {
 		rw = port_word(r->ports, PORT_PORT(w));
 		/* E5: the other end is only told if it still names us. */
-		if (likely(PORT_KIND(rw) == PV_PORT_CHANNEL && PORT_IRQ(rw) == PORT_END(d->id, port)))
+		if (likely(PORT_KIND(rw) == PV_PORT_CHANNEL &&
+			   PORT_IRQ(rw) == PORT_END(d->id, port)))
 			port_raise(r, PORT_PORT(w), rw);
 	}
 	walk_end();
@@ -439,7 +440,7 @@ int event_unmask(struct domain *d, u64 port)
 	page = d->ports->page;
 	bit_clear(page->mask, port);
 	if (bit_test(page->pending, port))
-		port_tell(d, port, w);
+		port_tell(d, page, port, w);
 	return 0;
 }
 
@@ -459,7 +460,7 @@ static int port_change(struct domain *d, u64 port, u64 clear, u64 set)
 	unlock(&t->lock);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* a sender saw the new word, or we see its bit */
 	if (rc == 0 && bit_test(t->page->pending, port))
-		port_tell(d, port, w);
+		port_tell(d, t->page, port, w);
 	return rc;
 }
 

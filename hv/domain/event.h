@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* event: virtual vectors and event channels.
  *
- * E4: a port is one 64-bit word, changed by compare-and-swap or under its domain's PORT lock, read whole: sending takes no lock.
- * E5: a channel's two ends name each other. Closing one makes the other UNBOUND for the same domain; sending to an end that no longer names the
- *     sender does nothing.
- * E6: order of raising: pending bit of the port, bit of the word, pending vector, pending_any, then look whether the vCPU runs
- *     (vcpu_notify). Each is a locked operation, so the consumer that clears in the opposite order misses nothing. */
+ * E4: a port is one 64-bit word, changed by compare-and-swap or under its domain's PORT lock, read
+ *     whole: sending takes no lock.
+ * E5: a channel's two ends name each other. Closing one makes the other UNBOUND for the same
+ *     domain; sending to an end that no longer names the sender does nothing.
+ * E6: order of raising: pending bit of the port, bit of the word, pending vector, pending_any,
+ *     then look whether the vCPU runs (vcpu_notify). Each is a locked operation, so the consumer
+ *     that clears in the opposite order misses nothing. */
 #ifndef HV_EVENT_H
 #define HV_EVENT_H
 
 #include "domain/domain.h"
 
-int events_init(struct domain *d);   /* -PV_ENOMEM */
+int events_init(struct domain *d); /* -PV_ENOMEM */
 /* d is DYING. Closes some ports; false: call again. */
 bool events_close_all(struct domain *d);
 /* Domain number `dead` will be another's: no port of d is for it any more. */
 void events_forget(struct domain *d, u16 dead);
-void event_pages_drop(struct domain *d); /* no sender is left                          */
-void events_free(struct domain *d);      /* memory only                                */
+void event_pages_drop(struct domain *d); /* no sender is left */
+void events_free(struct domain *d);	 /* memory only */
 /* Virtual vector for a vCPU: sets bits, then vcpu_notify. Any CPU, no lock. */
 void vector_raise(struct vcpu *v, unsigned vector);
 /* Raise a port of d that ring 0 itself bound (virq, pirq). */
 void virq_raise(struct domain *d, enum pv_virq virq);
-void virq_raise_all(enum pv_virq virq); /* every domain that bound it                  */
+void virq_raise_all(enum pv_virq virq); /* every domain that bound it */
 
 /* What the hypercalls do, arguments range-checked here. Ports are returned as numbers > 0, else -PV_E. */
 int event_pages(struct domain *d, u64 gpa);
@@ -46,7 +48,8 @@ int event_any_pending(struct domain *d, const u16 *ports, u32 count);
 int event_poll(const u16 *ports, u32 count, u64 deadline);
 u32 events_used(struct domain *d);
 void event_page_audit(struct domain *d, void (*fn)(mfn_t m)); /* fn for the event page */
-u32 events_audit(struct domain *d); /* ports in use, counted; also checks pairs: ~0 if one is wrong */
+/* Ports in use, counted, and the two ends of each channel compared: ~0 if one is wrong. */
+u32 events_audit(struct domain *d);
 
 /* cpu/ or dev/: the port of that physical interrupt was closed. PORT lock held: rank PIRQ or higher only. */
 void pirq_unbind(u32 irq);

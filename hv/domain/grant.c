@@ -20,35 +20,36 @@ typedef u32 __attribute__((may_alias)) entry_word;
 enum handle_state { HANDLE_FREE, HANDLE_BUSY, HANDLE_MAPPED };
 
 struct handle {
-	u64 gfn;     /* where in the mapper; free: number of the next free handle          */
+	u64 gfn; /* where in the mapper; free: number of the next free handle */
 	u32 ref;
-	u16 dom;     /* who granted; we hold a reference on it (G2)                       */
-	u8 state;    /* enum handle_state; BUSY: belongs to one operation under way       */
+	u16 dom;  /* who granted; we hold a reference on it (G2) */
+	u8 state; /* enum handle_state; BUSY: belongs to one operation under way */
 	u8 write;
 };
 _Static_assert(sizeof(struct handle) == 16, "256 a page");
 
 #define HANDLES_PER_PAGE (PAGE_SIZE / sizeof(struct handle))
-#define USES_PER_PAGE    (PAGE_SIZE / sizeof(struct uses))
-#define USES_PAGES       (PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE / USES_PER_PAGE)
-#define NO_HANDLE        (~0u)
-#define PIN_TRIES        8
-#define UNMAP_BATCH      32
+#define USES_PER_PAGE	 (PAGE_SIZE / sizeof(struct uses))
+#define USES_PAGES	 (PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE / USES_PER_PAGE)
+#define NO_HANDLE	 (~0u)
+#define PIN_TRIES	 8
+#define UNMAP_BATCH	 32
 
 struct grant_state {
 	struct spinlock lock;
 	/* granter */
-	u32 pages;                               /* of the table                       */
+	u32 pages; /* of the table */
 	u64 table_gfn;
-	mfn_t mfn[PV_GRANT_TABLE_PAGES];         /* references held (F2)               */
+	mfn_t mfn[PV_GRANT_TABLE_PAGES]; /* references held (F2) */
 	struct uses *uses[USES_PAGES];
-	u32 mapped_from;                         /* mappings by others; atomic         */
+	u32 mapped_from; /* mappings by others; atomic */
 	/* mapper */
-	u32 max, made, used, free, cursor;       /* handles; `made` have a page        */
-	struct handle **handles;                 /* a page of pointers to pages        */
+	u32 max, made, used, free, cursor; /* handles; `made` have a page */
+	struct handle **handles;	   /* a page of pointers to pages */
 };
 _Static_assert(sizeof(struct grant_state) <= PAGE_SIZE, "a page");
-_Static_assert(GRANT_MAPS_MAX / HANDLES_PER_PAGE <= PAGE_SIZE / sizeof(struct handle *), "one page of pointers");
+_Static_assert(GRANT_MAPS_MAX / HANDLES_PER_PAGE <= PAGE_SIZE / sizeof(struct handle *),
+	       "one page of pointers");
 
 struct spinlock *grants_lock(struct domain *d)
 {
@@ -316,8 +317,8 @@ static int map_locked_in(struct domain *d, struct domain *g, u32 n, struct pv_gr
 		unpin(g, op->ref, write);
 		return rc;
 	}
-	*h = (struct handle){.gfn = op->gfn, .ref = op->ref, .dom = g->id, .write = write,
-			     .state = HANDLE_BUSY};
+	*h = (struct handle){
+		.gfn = op->gfn, .ref = op->ref, .dom = g->id, .write = write, .state = HANDLE_BUSY};
 	domain_hold(g);
 	/* The last that is done to g: see die_drain in domain.c. */
 	atomic_add(&g->grants->mapped_from, 1);
@@ -405,35 +406,72 @@ bool grants_unmap_all(struct domain *d)
 
 /* ---- copy ---- */
 
+/* One end: a gfn of the caller's, or what an entry of another domain names, pinned. */
 struct copy_end {
-	struct domain *granter; /* NULL: the caller's own frame                            */
-	mfn_t mfn;
-	bool write;
+	struct domain *dom;
+	u64 gfn;
+	bool write, pinned;
 };
 
-static int copy_begin(struct domain *d, const struct pv_grant_end *end, bool write, struct copy_end *c)
+static int copy_begin(struct domain *d, const struct pv_grant_end *end, bool write,
+		      struct copy_end *c)
 {
 	int rc;
 
-	*c = (struct copy_end){.write = write};
+	*c = (struct copy_end){.dom = d, .gfn = end->frame, .write = write};
 	if (end->domid == PV_DOM_SELF)
-		return p2m_get(d, GFN(end->frame), write ? P2M_WRITE : P2M_READ, &c->mfn);
-	c->granter = domain_get(end->domid);
-	if (!c->granter)
+		return 0;
+	c->dom = domain_get(end->domid);
+	if (!c->dom)
 		return -PV_ESRCH;
-	rc = c->granter == d ? -PV_EINVAL : pin(c->granter, end->frame, d->id, write, &c->mfn);
+	rc = c->dom == d ? -PV_EINVAL : pin_entry(c->dom, end->frame, d->id, write, &c->gfn);
+	c->pinned = true;
 	if (rc)
-		domain_put(c->granter);
+		domain_put(c->dom);
 	return rc;
 }
 
-static void copy_end(const struct pv_grant_end *end, struct copy_end *c)
+static void copy_finish(const struct pv_grant_end *end, const struct copy_end *c)
 {
-	frame_put(c->mfn);
-	if (!c->granter)
+	if (!c->pinned)
 		return;
-	unpin(c->granter, end->frame, c->write);
-	domain_put(c->granter);
+	unpin(c->dom, end->frame, c->write);
+	domain_put(c->dom);
+}
+
+/* The frame's address, good until the walk ends: who removes the entry waits for that before the
+ * frame goes (P4). */
+static int copy_find(const struct copy_end *c, u8 **at)
+{
+	u64 e = p2m_find(&c->dom->p2m, GFN(c->gfn));
+	mfn_t m = p2m_mfn(e, GFN(c->gfn));
+	const struct frame *f;
+
+	if (!e || p2m_kind(e) == PV_MEM_DEVICE)
+		return -PV_EFAULT;
+	f = frame_of(m);
+	if (f->use != FRAME_GUEST || (c->write && !p2m_writable(e)) ||
+	    (c->pinned && f->owner != c->dom->id))
+		return -PV_EACCES;
+	*at = mfn_to_virt(m);
+	return 0;
+}
+
+static int copy_bytes(const struct pv_grant_copy *op, const struct copy_end *src,
+		      const struct copy_end *dst)
+{
+	u8 *from, *to;
+	int rc;
+
+	walk_begin();
+	rc = copy_find(src, &from);
+	if (rc == 0)
+		rc = copy_find(dst, &to);
+	/* They may be one frame, and guests write to them meanwhile: just bytes. */
+	if (rc == 0)
+		__builtin_memmove(to + op->dst.offset, from + op->src.offset, op->len);
+	walk_end();
+	return rc;
 }
 
 static int copy_checked(struct domain *d, const struct pv_grant_copy *op)
@@ -445,12 +483,10 @@ static int copy_checked(struct domain *d, const struct pv_grant_copy *op)
 		return rc;
 	rc = copy_begin(d, &op->dst, true, &dst);
 	if (rc == 0) {
-		/* Both frames are held. They may be one, and are written by guests meanwhile: just bytes. */
-		__builtin_memmove((u8 *)mfn_to_virt(dst.mfn) + op->dst.offset,
-				  (u8 *)mfn_to_virt(src.mfn) + op->src.offset, op->len);
-		copy_end(&op->dst, &dst);
+		rc = copy_bytes(op, &src, &dst);
+		copy_finish(&op->dst, &dst);
 	}
-	copy_end(&op->src, &src);
+	copy_finish(&op->src, &src);
 	return rc;
 }
 

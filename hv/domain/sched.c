@@ -13,19 +13,19 @@
 
 struct runqueue {
 	struct spinlock lock;
-	u32 nr;                    /* vCPUs in the list                                */
+	u32 nr; /* vCPUs in the list */
 	struct cpu *cpu;
-	struct vcpu *curr;         /* chosen to run here; not in the list. NULL: idle   */
-	struct vcpu *head, *tail;  /* by vruntime                                      */
-	u64 min_vruntime;          /* never falls                                      */
-	struct vcpu *timers;       /* by tm_key                                        */
-	u64 programmed;            /* when this CPU's timer fires                       */
+	struct vcpu *curr;	  /* chosen to run here; not in the list. NULL: idle */
+	struct vcpu *head, *tail; /* by vruntime */
+	u64 min_vruntime;	  /* never falls */
+	struct vcpu *timers;	  /* by tm_key */
+	u64 programmed;		  /* when this CPU's timer fires */
 };
 
 #define EXPIRE_BATCH 16
-#define STEAL_LOOK   32 /* vCPUs of another queue that are looked at                      */
+#define STEAL_LOOK   32 /* vCPUs of another queue that are looked at */
 
-static u64 idle_mask; /* CPUs that found nothing to run; hints only                     */
+static u64 idle_mask; /* CPUs that found nothing to run; hints only */
 
 static struct runqueue *queue_of(unsigned cpu)
 {

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sched: which vCPU runs on which CPU, for how long; blocking, waking, timers.
  *
- * C1: each CPU has a queue (LOCK_RUNQUEUE) of runnable vCPUs by virtual run time; the smallest runs. A vCPU's
- *     virtual time grows by ns * PV_WEIGHT_DEFAULT / weight(domain) / up vCPUs do not share: weight is per vCPU.
- * C2: a vCPU is on one queue, or runs on one CPU (on_cpu), or neither; its scheduling fields belong to the lock of
- *     queue v->cpu, which changes only under both queues' locks (or the old one's while it is not queued).
- * C3: no lost wake-up: a vCPU that blocks sets BLOCKED under its queue's lock and then looks at its pending bits;
- *     who raises an event sets pending bits first and then takes the lock to look at the state.
- * C4: a woken vCPU starts at max(own, queue's minimum - one latency) and preempts if it is ahead of the running one
- *     by more than the granularity.
- * C5: a domain with a cap runs at most cap_percent of one CPU in each period of SCHED_PERIOD_NS; its vCPUs wait for the next.
- * C6: an idle CPU takes a runnable vCPU from the longest queue (affinity allowing), else halts with its timer set
- *     for the next deadline; a kick wakes it. */
+ * C1: each CPU has a queue (LOCK_RUNQUEUE) of runnable vCPUs by virtual run time; the smallest
+ *     runs. A vCPU's virtual time grows by ns * PV_WEIGHT_DEFAULT / weight of its domain: each of
+ *     a domain's vCPUs has the whole weight.
+ * C2: a vCPU is on one queue, or runs on one CPU (on_cpu), or neither; its scheduling fields
+ *     belong to the lock of queue v->cpu, which changes only under both queues' locks (or the old
+ *     one's while it is not queued).
+ * C3: no lost wake-up: a vCPU that blocks sets BLOCKED by a locked operation and then looks at
+ *     its pending bits; who raises an event sets pending bits by locked operations and then looks
+ *     at the state.
+ * C4: a woken vCPU starts at max(own, queue's minimum - one latency) and preempts if it is ahead
+ *     of the running one by more than the granularity.
+ * C5: a domain with a cap runs at most cap_percent of one CPU in each period of SCHED_PERIOD_NS;
+ *     its vCPUs wait for the next.
+ * C6: an idle CPU takes a runnable vCPU from the longest queue (affinity allowing), else halts
+ *     with its timer set for the next deadline; a kick wakes it. */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
 
 #include "domain/domain.h"
 
-#define SCHED_SLICE_NS       (6ull * 1000 * 1000)
+#define SCHED_SLICE_NS	     (6ull * 1000 * 1000)
 #define SCHED_GRANULARITY_NS (1ull * 1000 * 1000)
 #define SCHED_LATENCY_NS     (3ull * 1000 * 1000)
-#define SCHED_PERIOD_NS      (30ull * 1000 * 1000)
+#define SCHED_PERIOD_NS	     (30ull * 1000 * 1000)
 
-int sched_cpu_init(struct cpu *c); /* its queue, if it has none; -PV_ENOMEM            */
+int sched_cpu_init(struct cpu *c); /* its queue, if it has none; -PV_ENOMEM */
 /* Leave boot: run vCPUs for ever. */
 void sched_start(void) __noreturn;
 /* On the way back to a guest with ENTRY_SLOW_RESCHED: puts the current vCPU away if it may or should not run on, picks
@@ -43,8 +47,8 @@ void vcpu_yield(void);
 /* v, which may not run any more (vcpu_may_run), leaves its queue or CPU. Waits until it has left another CPU, or
  * until the caller is itself told to leave: two CPUs that stop each other must not wait for ever. */
 void vcpu_stop(struct vcpu *v);
-void vcpu_leave(struct vcpu *v);  /* the same without waiting                          */
-void vcpu_resume(struct vcpu *v); /* it may run again: back to a queue                */
+void vcpu_leave(struct vcpu *v);  /* the same without waiting */
+void vcpu_resume(struct vcpu *v); /* it may run again: back to a queue */
 void vcpu_timer_set(struct vcpu *v, u64 deadline);
 int vcpu_affinity(struct vcpu *v, u64 mask);
 /* Run-state times up to now, into v->run_time and the guest's area. */

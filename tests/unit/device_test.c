@@ -68,7 +68,8 @@ static const struct pv_device_slot *seen(u64 slot)
 Test(device, halves, .init = boot, .fini = finish)
 {
 	struct pv_device_slot s = desc(), out;
-	struct pv_device_side side = {.state = PV_DEV_READY, .grant = 5, .port = 6, .serial = 77, .features = 8};
+	struct pv_device_side side = {
+		.state = PV_DEV_READY, .grant = 5, .port = 6, .serial = 77, .features = 8};
 
 	cr_assert_eq(device_set(front, 3, &s), 0);
 	cr_assert(told(front));

@@ -151,8 +151,8 @@ void dh_audit(void)
 
 	if (rc)
 		fprintf(stderr,
-			"audit %d: ref %lu owner %lu shadow %lu count %lu leaked %lu first %lx\n", rc,
-			a.ref_errors, a.owner_errors, a.shadow_errors, a.count_errors,
+			"audit %d: ref %lu owner %lu shadow %lu count %lu leaked %lu first %lx\n",
+			rc, a.ref_errors, a.owner_errors, a.shadow_errors, a.count_errors,
 			a.leaked_frames, a.first_bad);
 	cr_assert_eq(rc, 0);
 }

@@ -61,9 +61,9 @@ Test(domain, create_checks_everything, .init = boot, .fini = finish)
 	struct pv_domain_create good = dh_args(PV_CAP_DEVICE, 2, 10), a;
 	struct domain *d;
 
-#define REFUSED(field, value, rc)                                                                  \
-	a = good;                                                                                  \
-	a.field = (value);                                                                         \
+#define REFUSED(field, value, rc) \
+	a = good;                 \
+	a.field = (value);        \
 	cr_assert_eq(domain_create(&a, PV_CAP_DEVICE, &d), (rc))
 	REFUSED(caps, PV_CAP_ALL, -PV_EPERM); /* D5 */
 	REFUSED(vcpus, 0, -PV_EINVAL);
@@ -306,7 +306,8 @@ static long whole_life(void)
 		rc = grant_table_set(fd, 2 * PAGE_SIZE, 30);
 	if (!rc) {
 		table = dh_ptr(fd, 2 * PAGE_SIZE);
-		table[3] = (struct pv_grant_entry){.flags = PV_GRANT_VALID, .domid = ge->id, .gfn = 39};
+		table[3] = (struct pv_grant_entry){
+			.flags = PV_GRANT_VALID, .domid = ge->id, .gfn = 39};
 		map.domid = fd->id;
 		grant_map(ge, &map);
 		rc = map.status;

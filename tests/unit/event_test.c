@@ -241,7 +241,8 @@ Test(event, pirqs, .init = boot, .fini = finish)
  * is beyond it, or was never set up, is refused. */
 Test(event, port_limits, .init = boot, .fini = finish)
 {
-	static const u64 numbers[] = {0, 4095, 4096, 4097, 1u << 16, 1ull << 31, 1ull << 32, 1ull << 52, ~0ull};
+	static const u64 numbers[] = {0,	  4095,	      4096,	  4097, 1u << 16,
+				      1ull << 31, 1ull << 32, 1ull << 52, ~0ull};
 	struct pv_domain_create args = dh_args(0, 1, 8);
 	struct pv_port_status s;
 	struct domain *c;

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RAM       64u
+#define RAM	  64u
 #define TABLE_GFN 2u
-#define HIGH      (1ull << 20) /* gfns for mappings */
+#define HIGH	  (1ull << 20) /* gfns for mappings */
 
 static struct domain *a, *b;
 static u64 at_boot;
@@ -173,7 +173,8 @@ Test(grant, identity, .init = boot, .fini = finish)
  * Try:  map over RAM, into 2 MiB runs, twice, beyond the P2M.  Want: an error, and nothing changed. */
 Test(grant, map_gfn_alignment, .init = boot, .fini = finish)
 {
-	static const u64 bad[] = {PV_MAX_GFN, PV_MAX_GFN + 1, 1ull << 40, 1ull << 52, 1ull << 63, ~0ull - 1};
+	static const u64 bad[] = {PV_MAX_GFN, PV_MAX_GFN + 1, 1ull << 40,
+				  1ull << 52, 1ull << 63,     ~0ull - 1};
 	struct domain *c = dh_domain_ram(0, 1, 1024);
 	u32 h;
 
@@ -223,7 +224,8 @@ Test(grant, table, .init = boot, .fini = finish)
 	cr_assert_eq(grant_table_set(c, 0, PV_GRANT_TABLE_PAGES), 0);
 	cr_assert_eq(grant_table_set(c, 0, 2), -PV_EEXIST);
 	cr_assert_eq(grant_table_set(c, PAGE_SIZE, PV_GRANT_TABLE_PAGES), -PV_EEXIST);
-	cr_assert_eq(map(a, c, PV_GRANTS_PER_PAGE * PV_GRANT_TABLE_PAGES - 1, HIGH + 1, 0, &h), -PV_ENOENT);
+	cr_assert_eq(map(a, c, PV_GRANTS_PER_PAGE * PV_GRANT_TABLE_PAGES - 1, HIGH + 1, 0, &h),
+		     -PV_ENOENT);
 	dh_audit();
 	cr_assert_eq(dh_destroy(c), -PV_EBUSY);
 }
@@ -255,7 +257,7 @@ static int copy(struct domain *d, struct pv_grant_end src, struct pv_grant_end d
 	return op.status;
 }
 
-#define OWN(g, off)    ((struct pv_grant_end){.domid = PV_DOM_SELF, .frame = (g), .offset = (off)})
+#define OWN(g, off)	((struct pv_grant_end){.domid = PV_DOM_SELF, .frame = (g), .offset = (off)})
 #define OF(d, ref, off) ((struct pv_grant_end){.domid = (d)->id, .frame = (ref), .offset = (off)})
 
 Test(grant, copies, .init = boot, .fini = finish)
@@ -382,10 +384,10 @@ static void do_grant(unsigned d, unsigned ref)
 				  .ro = dh_random() % 2,
 				  .to = dh_random() % DOMS,
 				  .gfn = GFN0 + dh_random() % 8};
-	*entry(dom[d], ref) = (struct pv_grant_entry){
-		.flags = (e->valid ? PV_GRANT_VALID : 0) | (e->ro ? PV_GRANT_RO : 0),
-		.domid = dom[e->to]->id,
-		.gfn = e->gfn};
+	*entry(dom[d], ref) = (struct pv_grant_entry){.flags = (e->valid ? PV_GRANT_VALID : 0) |
+							       (e->ro ? PV_GRANT_RO : 0),
+						      .domid = dom[e->to]->id,
+						      .gfn = e->gfn};
 }
 
 static void do_map(unsigned d, unsigned g, unsigned ref, unsigned slot)
@@ -415,8 +417,13 @@ static void do_map(unsigned d, unsigned g, unsigned ref, unsigned slot)
 	cr_assert_eq(rc, want, "map: %d instead of %d", rc, want);
 	if (rc)
 		return;
-	*m = (struct model_map){.live = true, .write = write, .mapper = d, .granter = g, .ref = ref,
-				.handle = h, .gfn = gfn};
+	*m = (struct model_map){.live = true,
+				.write = write,
+				.mapper = d,
+				.granter = g,
+				.ref = ref,
+				.handle = h,
+				.gfn = gfn};
 	m->mfn = p2m_mfn(p2m_lookup(dom[g], GFN(e->gfn)), GFN(e->gfn)).n;
 }
 
@@ -443,8 +450,9 @@ static void do_memory(unsigned d)
 	if (dh_random() % 2)
 		cr_assert_eq(domain_release(dom[d], gfn, 1), has ? 1 : -PV_ENOENT);
 	else
-		cr_assert_eq(domain_populate(dom[d], gfn, 1, 0),
-			     full ? -PV_ENOMEM : has ? -PV_EEXIST : 1);
+		cr_assert_eq(domain_populate(dom[d], gfn, 1, 0), full  ? -PV_ENOMEM
+								 : has ? -PV_EEXIST
+								       : 1);
 }
 
 static void do_die(unsigned d)
@@ -548,7 +556,8 @@ static void *chaos(void *arg)
 
 		switch (dh_random() % 6) {
 		case 0:
-			grant(d, 4 + dh_random() % 4, g, 30 + dh_random() % 4, 0); /* in use or not */
+			grant(d, 4 + dh_random() % 4, g, 30 + dh_random() % 4,
+			      0); /* in use or not */
 			break;
 		case 1:
 			if (dh_random() % 2)
@@ -611,14 +620,19 @@ static void *mapper(void *arg)
 
 	host_be((u64)arg);
 	for (unsigned i = 0; !atomic_load(&dead) || i < 100; i++) {
-		struct pv_grant_map op = {.domid = victim_id, .ref = (u64)arg, .gfn = HIGH + (u64)arg};
+		struct pv_grant_map op = {
+			.domid = victim_id, .ref = (u64)arg, .gfn = HIGH + (u64)arg};
 
 		grant_map(me, &op);
 		h = op.handle;
 		if (op.status == 0)
 			cr_assert_eq(unmap(me, h), 0);
 		if (i % 16 == 0)
-			cr_assert_leq(copy(me, OWN(30, 0), (struct pv_grant_end){.domid = victim_id, .frame = (u64)arg}, 64), 0);
+			cr_assert_leq(
+				copy(me, OWN(30, 0),
+				     (struct pv_grant_end){.domid = victim_id, .frame = (u64)arg},
+				     64),
+				0);
 		host_poll();
 	}
 	host_halt();

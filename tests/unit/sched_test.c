@@ -93,6 +93,20 @@ void cpu_kick(unsigned cpu)
 	atomic_or(&kicked[cpu], 1);
 }
 
+void host_jitter(void)
+{
+	static __thread u32 seed;
+
+	if (!threaded)
+		return;
+	seed = seed ? seed : 2463534242u + host_cpu->id;
+	seed ^= seed << 13;
+	seed ^= seed >> 17;
+	seed ^= seed << 5;
+	if (seed % 61 == 0)
+		sched_yield();
+}
+
 static u64 give_up;
 
 static void watchdog(void)
@@ -304,8 +318,9 @@ static void up(struct domain *d)
 }
 
 #define MS 1000000ull
-#define NEAR(x, want, percent)                                                                     \
-	cr_assert((x) >= (want) - (want) * (percent) / 100 && (x) <= (want) + (want) * (percent) / 100, \
+#define NEAR(x, want, percent)                                      \
+	cr_assert((x) >= (want) - (want) * (percent) / 100 &&       \
+			  (x) <= (want) + (want) * (percent) / 100, \
 		  "%lu instead of %lu", (u64)(x), (u64)(want))
 
 Test(sched, fair_by_weight)
@@ -509,8 +524,8 @@ Test(sched, timers)
 	vcpu_timer_set(d->vcpus[9], 0);
 	run(20 * MS, 100000);
 	for (unsigned i = 0; i < 40; i++)
-		cr_assert_eq(bit_test(d->vcpus[i]->area->pending, PV_VECTOR_TIMER), i != 7 && i != 8,
-			     "vCPU %u", i);
+		cr_assert_eq(bit_test(d->vcpus[i]->area->pending, PV_VECTOR_TIMER),
+			     i != 7 && i != 8, "vCPU %u", i);
 	run(20 * MS, 100000);
 	cr_assert(bit_test(d->vcpus[7]->area->pending, PV_VECTOR_TIMER));
 	cr_assert_not(bit_test(d->vcpus[8]->area->pending, PV_VECTOR_TIMER));
@@ -548,7 +563,7 @@ Test(sched, pause_and_resume)
 	run(20 * MS, 100000);
 	cr_assert_gt(used(d), 20 * MS);
 	vcpu_down(d->vcpus[0] == cpus[0]->cur || d->vcpus[0] == cpus[1]->cur ? d->vcpus[1]
-									      : d->vcpus[0]);
+									     : d->vcpus[0]);
 }
 
 Test(sched, down_and_up)
