@@ -110,7 +110,6 @@ struct domain {
 	struct p2m p2m;
 	struct stlb stlb;
 	u64 frames, frames_max; /* RAM in the P2M; atomic */
-	u64 cpu_mask; /* CPUs that run or ran it since stlb was last empty: for walk_sync */
 	u64 eretu;    /* guest address of its ERETU, 0: none */
 
 	u32 weight, cap_percent;

@@ -507,14 +507,12 @@ void schedule(void)
 			idle(q);
 			continue;
 		}
-		c->cur = next;
-		if (!(READ_ONCE(next->dom->cpu_mask) >> c->id & 1))
-			atomic_or(&next->dom->cpu_mask, 1ull << c->id);
 		next->perf.counter[PV_COUNT_switches]++;
-		if (vcpu_load(next))
+		if (vcpu_load(next)) {
+			c->cur = next; /* D3: not before, its registers were not in the entry block */
 			return;
-		/* Its domain was crashed; its registers are where they were. */
-		c->cur = NULL;
+		}
+		/* Its domain was crashed. */
 		lock(&q->lock);
 		q->curr = NULL;
 		vcpu_account(next, waiting_state(next));

@@ -93,7 +93,7 @@ void cpu_kick(unsigned cpu)
 	atomic_or(&kicked[cpu], 1);
 }
 
-void host_jitter(void)
+void host_jitter_real(void)
 {
 	static __thread u32 seed;
 
