@@ -6,6 +6,7 @@
 #include "domain_host.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <string.h>
 
 static u64 at_boot;
@@ -384,4 +385,86 @@ Test(domain, ports_of_the_machine, .init = boot, .fini = finish)
 	cr_assert_not(io_port_allowed(d, 0x70, 1));
 	cr_assert_eq(dh_destroy(d), 0);
 	cr_assert_eq(frames_free(), at_boot);
+}
+
+/* preempt_everywhere   Rules D1, D4
+ * Try:  two CPUs destroy a domain at once while others look it up, give it frames, take some, pause it and ask for
+ * its state.  Want: each operation is whole or refused, nothing is left, and the number is free once. */
+static u32 target;
+static bool gone;
+
+static void *meddler(void *arg)
+{
+	struct pv_domain_info info;
+	u64 cpu = (u64)arg;
+
+	host_be(cpu);
+	for (unsigned i = 0; !atomic_load(&gone) || i < 50; i++) {
+		struct domain *d = i % 5 ? domain_get(target) : domain_get_any(target);
+
+		host_poll();
+		if (!d)
+			continue;
+		if (i % 5 == 0) {
+			domain_info(d, &info);
+			cr_assert_eq(info.domid, target);
+		} else if (i % 5 == 1) {
+			(void)domain_populate(d, i * 64, 64, 0);
+		} else if (i % 5 == 2) {
+			(void)domain_release(d, (i - 1) * 64, 64);
+		} else if (i % 5 == 3) {
+			domain_pause(d);
+			(void)domain_unpause(d);
+		} else {
+			(void)io_ports_set(d, i % 100, 8, true);
+		}
+		domain_put(d);
+	}
+	host_halt();
+	return NULL;
+}
+
+static void *destroyer(void *arg)
+{
+	struct domain *d;
+
+	host_be((u64)arg);
+	while ((d = domain_get_any(target))) {
+		int rc = domain_destroy(d);
+
+		domain_put(d);
+		cr_assert(rc == 0 || rc == -PV_EAGAIN);
+		host_poll();
+	}
+	atomic_store(&gone, true);
+	host_halt();
+	return NULL;
+}
+
+static void boot_four(void)
+{
+	dh_boot(4, 8192);
+	at_boot = frames_free();
+}
+
+Test(domain, preempt_everywhere, .init = boot_four, .fini = finish, .timeout = 300)
+{
+	pthread_t t[4];
+
+	for (unsigned round = 0; round < 8; round++) {
+		struct domain *d = dh_domain_ram(0, 2, 2000);
+
+		target = d->id;
+		d->frames_max = 4000;
+		gone = false;
+		host_threaded = true;
+		for (u64 i = 0; i < 4; i++)
+			pthread_create(&t[i], NULL, i < 2 ? meddler : destroyer, (void *)i);
+		for (unsigned i = 0; i < 4; i++)
+			pthread_join(t[i], NULL);
+		host_threaded = false;
+		host_be(0);
+		cr_assert_null(domain_get_any(target));
+		cr_assert_eq(frames_free(), at_boot);
+	}
 }
