@@ -24,5 +24,8 @@ $(foreach t,$(UNIT_TESTS),$(eval $(call UNIT_RULE,$(t))))
 test-unit: $(UNIT_TESTS:%=$(UNIT_DIR)/%)
 	@sh tests/unit/run.sh $^
 
-test-model: $(UNIT_DIR)/model_stlb
-	MODEL_DEPTH=7 $<
+test-model:
+	@mkdir -p $(UNIT_DIR)
+	$(UNIT_CC) -std=gnu11 -O2 -DHV_DEBUG $(UNIT_HOST) -o $(UNIT_DIR)/model_stlb_deep tests/unit/model_stlb.c \
+		$(call UNIT_SRC,model_stlb) -lpthread
+	MODEL_DEPTH=5 MODEL_WALKS=2000 $(UNIT_DIR)/model_stlb_deep
