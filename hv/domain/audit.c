@@ -117,10 +117,11 @@ static void visit(u32 domid)
 }
 
 /* Everyone's finds against the descriptors. */
-static void compare(u64 end)
+static void compare(void)
 {
-	for (u64 m = 0; m < end; m++) {
-		struct frame *f = frame_of(MFN(m));
+	struct frame *f;
+
+	for (u64 m = 0; (f = frame_of(MFN(m))); m++) {
 		u16 *n = count_of(MFN(m), false);
 		u32 refs = n ? *n : 0, has = atomic_load(&f->refs);
 
@@ -136,7 +137,6 @@ static void compare(u64 end)
 
 int audit(struct pv_audit *out)
 {
-	u64 end = 0;
 	int rc;
 
 	*out = (struct pv_audit){.first_bad = ~0ull};
@@ -145,11 +145,9 @@ int audit(struct pv_audit *out)
 	counts = (struct counts){.top = hv_page_alloc(0)};
 	for (u32 i = 0; counts.top && i < PV_MAX_DOMAINS; i++)
 		visit(i);
-	while (frame_of(MFN(end)))
-		end++;
 	rc = !counts.top || counts.failed ? -PV_ENOMEM : 0;
 	if (rc == 0)
-		compare(end);
+		compare();
 	if (counts.top)
 		counts_free();
 	if (rc == 0)

@@ -447,7 +447,9 @@ static void leaf_put(struct domain *d, u64 e)
 	if (p2m_kind(e) == PV_MEM_DEVICE)
 		return;
 	for (u64 i = 0; i < n; i++) {
-		counted += READ_ONCE(frame_of(MFN(m.n + i))->use) == FRAME_GUEST;
+		struct frame *f = frame_of(MFN(m.n + i));
+
+		counted += f && f->use == FRAME_GUEST; /* not the device directory's page */
 		/* the last one, or the frame waits for who registered or mapped it */
 		frame_put(MFN(m.n + i));
 	}

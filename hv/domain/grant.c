@@ -450,7 +450,7 @@ static int copy_find(const struct copy_end *c, u8 **at)
 	if (!e || p2m_kind(e) == PV_MEM_DEVICE)
 		return -PV_EFAULT;
 	f = frame_of(m);
-	if (f->use != FRAME_GUEST || (c->write && !p2m_writable(e)) ||
+	if (!f || f->use != FRAME_GUEST || (c->write && !p2m_writable(e)) ||
 	    (c->pinned && f->owner != c->dom->id))
 		return -PV_EACCES;
 	*at = mfn_to_virt(m);
