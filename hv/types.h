@@ -71,12 +71,25 @@ typedef struct {
 /* Set or clear a bit in an array of words; the old value. */
 static inline bool bit_set(u64 *map, unsigned bit)
 {
-	return atomic_or(&map[bit / 64], 1ull << (bit % 64)) >> (bit % 64) & 1;
+	u64 mask = 1ull << (bit % 64);
+
+	return atomic_or(&map[bit / 64], mask) & mask; /* in this form: LOCK BTS */
 }
 
 static inline bool bit_clear(u64 *map, unsigned bit)
 {
-	return atomic_and(&map[bit / 64], ~(1ull << (bit % 64))) >> (bit % 64) & 1;
+	u64 mask = 1ull << (bit % 64);
+
+	return atomic_and(&map[bit / 64], ~mask) & mask;
+}
+
+static inline unsigned bits_count(u64 m)
+{
+	unsigned n = 0;
+
+	for (; m; m &= m - 1)
+		n++;
+	return n;
 }
 
 static inline bool bit_test(const u64 *map, unsigned bit)

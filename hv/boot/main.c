@@ -56,6 +56,7 @@ static void __noreturn boot_on_own_map(void *unused)
 	cpu_init(me);                   /* SMEP, SMAP, FPU and the rest of CR4              */
 	syscall_init(me);               /* SYSCALL leads to ring 0                          */
 	console_remap();                /* the screen again                                 */
+	memory_move_modules(&boot_info); /* dom0's addresses are free                        */
 	memory_give_frames();           /* frame_alloc, hv_page_alloc                       */
 	tsc_init();                     /* now_ns, delay_ns                                 */
 	apic_cpu_init();                /* IPIs, EOI                                        */

@@ -84,6 +84,20 @@ static void change_use(u64 start, u64 end, enum frame_use from, enum frame_use t
 			frame_of(MFN(n))->use = to;
 }
 
+void memory_move_modules(struct boot_info *bi)
+{
+	for (unsigned i = 0; i < bi->module_count; i++) {
+		struct boot_module *m = &bi->modules[i];
+		u64 len = m->end - m->start, to = memory_alloc(len, PAGE_SIZE, ~0ull);
+
+		memcpy(mfn_to_virt(MFN(to >> PAGE_SHIFT)), mfn_to_virt(MFN(m->start >> PAGE_SHIFT)), len);
+		if (m->start >= LOW_END)
+			ranges_add(&unused, m->start, page_up(m->end));
+		m->start = to;
+		m->end = to + len;
+	}
+}
+
 void memory_give_frames(void)
 {
 	u64 end = ram_end() >> PAGE_SHIFT;

@@ -15,6 +15,8 @@ void memory_init(const struct boot_info *bi);
 u64 memory_alloc(u64 bytes, u64 align, u64 limit);
 /* A page of ring 0's own for a table, below 4 GiB while the machine boots. */
 void *table_page(void);
+/* Out of the way, to the top of RAM: dom0's image has to go to the addresses that it was linked for. */
+void memory_move_modules(struct boot_info *bi);
 /* Every frame gets its descriptor; what is free goes to the allocator. */
 void memory_give_frames(void);
 /* After dom0 is built: the modules' memory becomes free. */

@@ -12,50 +12,51 @@
 struct vcpu;
 struct root;
 
-/* Guest registers while ring 0 works for the guest; the tail is what the CPU pushes. */
+/* Guest registers while ring 0 works for the guest; the tail is what the CPU pushes. Entry stubs save
+ * di to r11 (what C may change); bx to r15 are still the guest's in the CPU and are stored when a slow return needs them. */
 struct regs {
 	u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 	u64 error; /* error code, or 0; entry stubs put the vector into its upper half  */
 	u64 ip, cs, flags, sp, ss;
 };
 
-/* Top of the entry stack, and all that entry code touches before it is in the kernel view.
- * TSS.RSP0 points at `user`, so that an event from ring 3 pushes regs.ss and downwards.
+/* Top of the entry stack, and all that entry code touches before it is in the kernel view. TSS.RSP0 and
+ * KERNEL_GS_BASE point at `user` (ENTRY_TOP in assembly), so that an event from ring 3 pushes regs.ss and downwards.
  *
  * E1: written on its own CPU only, interrupts off.
  * E2: kcr3 and ucr3 are those of the root that cpu->loaded names.
- * E3: a user GS base lives in the area while the kernel runs; the kernel's in kgs while user
- *     mode runs; the hardware holds the other one. */
+ * E3: the user's GS base lives in the area while the guest's kernel runs; the kernel's in kgs while
+ *     user mode runs; the hardware's GS base is always that of the mode that runs. */
 struct entry {
 	struct regs regs;
 	u64 user;        /* 1: the guest is in user mode                               */
-	u64 slow;        /* ENTRY_SLOW_*: why the fast return paths are closed         */
+	u64 slow;        /* ENTRY_SLOW_*                                               */
 	u64 kcr3, ucr3;  /* CR3 of the two views                                       */
-	u64 guest_sp;    /* scratch: rsp at SYSCALL                                    */
+	u64 guest_sp;    /* rsp at SYSCALL                                             */
 	u64 tmp_ip, tmp_sp;
-	u64 kgs;         /* guest kernel's GS base while user mode runs                */
-	struct pv_vcpu_area *area; /* in the direct map; this CPU's area_none if not registered */
-	u64 event_entry; /* guest's FRED entry; HV_NO_ENTRY if not registered           */
+	u64 kgs;
+	struct pv_vcpu_area *area; /* in the direct map; area_none if not registered   */
+	u64 event_entry; /* guest's FRED entry; 0 if not registered                    */
 	u64 kernel_min;  /* PV_KERNEL_MIN + 64: lowest legal event stack               */
 	u64 user_max;    /* highest legal user ip for SYSRET, exclusive                */
 	u64 ss_syscall;  /* PV_SS_SYSCALL                                              */
-	u64 main_sp;     /* top of the main stack                                      */
-	u64 count_syscall, count_eretu; /* folded into the vCPU's counters at a switch    */
+	u64 main_sp;     /* top of the main stack; the word there is the address of `user` */
+	u64 count_syscall, count_eretu, count_iret, count_entry; /* folded into the vCPU's counters */
 	u64 hv_cr3;      /* ring 0's own root                                          */
-	u64 eretu_slow;  /* count: ERETU by IRET                                       */
-	u64 reserved[4];
+	u64 reserved[3];
+	u64 top;         /* address of `user`: the word above the first push of each stack */
 	struct cpu *cpu; /* the slot's last word                                       */
 };
+_Static_assert((sizeof(struct entry) - sizeof(struct regs)) % 16 == 0, "the CPU aligns RSP0 by 16");
 
-/* Why a return to the guest must go through C. */
-#define ENTRY_SLOW_RESCHED  1ul /* another vCPU should run, or this one may not        */
-#define ENTRY_SLOW_PREFILL  2ul /* a #PF was delivered: fill its address on return     */
-#define ENTRY_SLOW_LOW_U0   4ul /* the root has lower-half pages without U             */
-#define ENTRY_SLOW_PENDING  8ul /* virtual NMI or vectors to look at                   */
-#define ENTRY_SLOW_STATE    16ul /* registers were changed as a whole: restore all      */
-#define ENTRY_SLOW_TRACE    32ul /* returns are traced                                 */
+/* Why a return to the guest must go through C. The low half holds for every return, the high half
+ * for ERETU only. */
+#define ENTRY_SLOW_RESCHED (1ul << 0)  /* another vCPU should run, or this one may not    */
+#define ENTRY_SLOW_PENDING (1ul << 1)  /* virtual NMI or vectors to look at               */
+#define ENTRY_SLOW_STATE   (1ul << 2)  /* registers were changed as a whole: restore all  */
+#define ENTRY_SLOW_PREFILL (1ul << 32) /* a #PF was delivered: fill its address on return */
+#define ENTRY_SLOW_TRACE   (1ul << 34) /* returns to user mode are traced                 */
 
-struct trace_ring;
 
 struct cpu {
 	unsigned id;      /* index in cpus[]                                           */
@@ -70,9 +71,9 @@ struct cpu {
 	unsigned locks_held;
 	u64 prefill;      /* address of the last #PF delivered                         */
 	u64 idle_ns;
-	struct trace_ring *trace;
 	void *sched;      /* struct runqueue                                           */
-	u8 *xsave_scratch;
+	bool debug_loaded; /* DR7 may be enabled                                        */
+	bool ports_loaded; /* the TSS has somebody's port bitmap                         */
 	/* The only part that other CPUs write, atomically. */
 	struct {
 		u32 flush_wanted; /* shootdowns asked for                              */

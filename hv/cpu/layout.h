@@ -40,7 +40,7 @@
 #define STACK_DF      3
 #define STACK_MC      4
 #define STACK_DB      5
-#define STACK_TABLES  6 /* not a stack: 1 page, GDT and TSS; both views      */
+#define STACK_TABLES  6 /* no stack: 4 pages, LDT, then GDT, TSS, port bitmap; both views */
 #define STACK_USED    7
 
 #define MAX_CPUS 64

@@ -116,22 +116,15 @@ void frames_add(mfn_t first, u64 count)
 	unlock(&frames_lock);
 }
 
-mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner)
+/* No longer FREE, so that no buddy merges with it; frame_get fails while refs is 0. FRAMES held. */
+static void block_claim(u32 n, unsigned order, enum frame_use use)
 {
-	u32 n = NIL;
+	for (u32 i = n; i < n + (1u << order); i++)
+		frame_table[i].use = use;
+}
 
-	if (order > FRAME_ORDER_MAX)
-		return MFN_NONE;
-	lock(&frames_lock);
-	n = block_alloc(order);
-	if (n != NIL) {
-		/* No longer FREE, so that no buddy merges with it; frame_get fails while refs is 0. */
-		for (u32 i = n; i < n + (1u << order); i++)
-			frame_table[i].use = use;
-	}
-	unlock(&frames_lock);
-	if (n == NIL)
-		return MFN_NONE;
+static void block_setup(u32 n, unsigned order, u16 owner)
+{
 	for (u32 i = n; i < n + (1u << order); i++) {
 		struct frame *f = &frame_table[i];
 
@@ -142,7 +135,56 @@ mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner)
 		f->link_a = f->link_b = 0;
 		atomic_store(&f->refs, 1);
 	}
+}
+
+mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner)
+{
+	u32 n;
+
+	if (order > FRAME_ORDER_MAX)
+		return MFN_NONE;
+	lock(&frames_lock);
+	n = block_alloc(order);
+	if (n != NIL)
+		block_claim(n, order, use);
+	unlock(&frames_lock);
+	if (n == NIL)
+		return MFN_NONE;
+	block_setup(n, order, owner);
 	return MFN(n);
+}
+
+/* The free block that holds [n, n + 2^order): its order, or -1. FRAMES held. */
+static int block_around(u64 n, unsigned order)
+{
+	for (unsigned o = order; o <= FRAME_ORDER_MAX; o++) {
+		const struct frame *f = frame_of(MFN(n & ~((1ull << o) - 1)));
+
+		if (f && f->use == FRAME_FREE && (f->order_flags & ~FRAME_DIRTY) == (FRAME_HEAD | o))
+			return o;
+	}
+	return -1;
+}
+
+bool frame_take(mfn_t m, unsigned order, enum frame_use use, u16 owner)
+{
+	int o;
+
+	lock(&frames_lock);
+	o = block_around(m.n, order);
+	if (o >= 0) {
+		list_remove(m.n & ~((1ull << o) - 1), o);
+		while (o > (int)order) {
+			o--;
+			list_push((m.n & ~((1ull << o) - 1)) ^ (1u << o), o);
+		}
+		free_count -= 1ull << order;
+		block_claim(m.n, order, use);
+	}
+	unlock(&frames_lock);
+	if (o >= 0)
+		block_setup(m.n, order, owner);
+	return o >= 0;
 }
 
 int frame_get(mfn_t m, enum frame_use expected)

@@ -70,6 +70,8 @@ bool frame_is_ram(mfn_t m);
 /* 2^order frames, aligned to their size, refs = 1 each, zeroed. MFN_NONE if there are none.
  * 4 KiB and 2 MiB are what matters; a domain's frames are counted by the caller. */
 mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner);
+/* The same for these very frames, m aligned to 2^order; false if one of them is not free. Boot: an identity dom0. */
+bool frame_take(mfn_t m, unsigned order, enum frame_use use, u16 owner) __must_use;
 /* Drop the allocator's reference of each; the last one frees. */
 void frame_free(mfn_t m, unsigned order);
 /* Take one more. -PV_EBUSY: other use than expected, no reference left to take from, or saturated. */

@@ -52,7 +52,7 @@ static void removal_finish(struct removal *rm)
 		fill_sync(this_cpu(), st);
 	}
 	mask = cpus_running(st, rm->root);
-	count(shootdowns, __builtin_popcountll(mask));
+	count(shootdowns, bits_count(mask));
 	if (running_here(rm->d, rm->root)) {
 		if (rm->tables || others || rm->count > INVLPG_MAX)
 			mask |= 1ull << this_cpu()->id;
@@ -324,7 +324,7 @@ static void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
 		if (unlikely(mask))
 			mask = cpus_running(st, va_low(va) ? r : NULL);
 		if (unlikely(mask)) {
-			count(shootdowns, __builtin_popcountll(mask));
+			count(shootdowns, bits_count(mask));
 			tlb_shootdown(mask);
 		}
 	}

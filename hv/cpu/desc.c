@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* desc: GDT, TSS, IDT. Each CPU has a page for an LDT, then GDT, TSS and port bitmap in its tables slot, in both
+ * views; the IDT is one for all, read-only to the user view. */
+#include "cpu/desc.h"
+#include "boot/boot.h"
+#include "cpu/entry.h"
+#include "cpu/insn.h"
+#include "domain/io.h"
+#include "lib/string.h"
+#include "mm/map.h"
+
+#include <pv/domain.h>
+
+struct gate { /* Intel SDM vol. 3, 6.14.1 */
+	u16 offset_low, selector;
+	u8 ist, type;
+	u16 offset_mid;
+	u32 offset_high, reserved;
+};
+_Static_assert(sizeof(struct gate) == 16, "a 64-bit gate");
+
+struct tss { /* Intel SDM vol. 3, 7.7 */
+	u32 reserved0;
+	u64 rsp[3], reserved1, ist[7], reserved2;
+	u16 reserved3, port_map;
+} __attribute__((packed));
+_Static_assert(sizeof(struct tss) == 104, "a 64-bit TSS");
+
+struct tables {
+	u64 ldt[LDT_ENTRIES];
+	u64 gdt[16];
+	struct tss tss;
+	u8 ports[IO_PORTS / 8 + 1]; /* the last byte is all ones                        */
+};
+_Static_assert(sizeof(struct tables) <= STACK_SLOT, "the tables slot");
+
+#define PORT_MAP_NONE sizeof(struct tss) + IO_PORTS / 8 + 1
+
+static struct gate idt[256] __attribute__((section(".user_data"), aligned(PAGE_SIZE)));
+
+/* Intel SDM vol. 3, 3.4.5: code and data descriptors, flat. */
+#define DESC_KERNEL_CS 0x00af9b000000fffful
+#define DESC_KERNEL_DS 0x00cf93000000fffful
+#define DESC_USER32_CS 0x00cffb000000fffful
+#define DESC_USER_DS   0x00cff3000000fffful
+#define DESC_USER_CS   0x00affb000000fffful
+
+static struct tables *tables_of(const struct cpu *c)
+{
+	return (void *)(CPU_BASE + c->id * CPU_AREA + STACK_TABLES * STACK_SLOT);
+}
+
+static void system_desc(u64 *slot, u64 base, u32 limit, u64 type)
+{
+	slot[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
+	slot[1] = base >> 32;
+}
+
+static void idt_init(void)
+{
+	for (unsigned v = 0; v < 256; v++) {
+		u64 a = entry_stubs[v];
+
+		idt[v] = (struct gate){
+			.offset_low = a,
+			.offset_mid = a >> 16,
+			.offset_high = a >> 32,
+			.selector = HV_CS,
+			.type = v == 3 || v == 4 || v == 0x80 ? 0xee : 0x8e,
+			/* IST n is stack slot n + 1. */
+			.ist = v == 2	 ? STACK_NMI - 1
+			       : v == 8	 ? STACK_DF - 1
+			       : v == 18 ? STACK_MC - 1
+			       : v == 1	 ? STACK_DB - 1
+					 : 0,
+		};
+	}
+}
+
+static void entry_init(struct cpu *c)
+{
+	struct entry *e = c->entry;
+
+	*e = (struct entry){
+		.kcr3 = hv_cr3,
+		.ucr3 = hv_cr3,
+		.hv_cr3 = hv_cr3,
+		.area = &area_none,
+		.kernel_min = PV_KERNEL_MIN + 64,
+		.user_max = 0x00007ffffffff000ul,
+		.ss_syscall = PV_SS_SYSCALL,
+		.main_sp = stack_top(c->id, STACK_MAIN),
+		.top = (u64)&e->user,
+		.cpu = c,
+	};
+	for (unsigned s = STACK_MAIN; s <= STACK_DB; s++)
+		*(u64 *)stack_top(c->id, s) = (u64)&e->user;
+}
+
+struct pv_vcpu_area area_none;
+
+void desc_init(struct cpu *c)
+{
+	struct tables *t = tables_of(c);
+	struct __attribute__((packed)) {
+		u16 limit;
+		u64 base;
+	} gdtr = {sizeof(t->gdt) - 1, (u64)t->gdt}, idtr = {sizeof(idt) - 1, (u64)idt};
+
+	if (c->id == 0)
+		idt_init();
+	entry_init(c);
+	t->gdt[HV_CS / 8] = DESC_KERNEL_CS;
+	t->gdt[HV_DS / 8] = DESC_KERNEL_DS;
+	t->gdt[PV_USER32_CS / 8] = DESC_USER32_CS;
+	t->gdt[PV_USER_DS / 8] = DESC_USER_DS;
+	t->gdt[PV_USER_CS / 8] = DESC_USER_CS;
+	t->tss.rsp[0] = (u64)&c->entry->user;
+	for (unsigned i = STACK_NMI; i <= STACK_DB; i++)
+		t->tss.ist[i - 2] = stack_top(c->id, i);
+	t->tss.port_map = PORT_MAP_NONE;
+	t->ports[IO_PORTS / 8] = 0xff;
+	system_desc(&t->gdt[TSS_SEL / 8], (u64)&t->tss, sizeof(t->tss) + sizeof(t->ports) - 1, 0x89);
+	__asm__ volatile("lgdt %0" : : "m"(gdtr));
+	__asm__ volatile("lidt %0" : : "m"(idtr));
+	__asm__ volatile("ltr %w0" : : "r"(TSS_SEL));
+	__asm__ volatile("lldt %w0" : : "r"(0));
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; mov %1, %%ss"
+			 :
+			 : "r"(0), "r"(HV_DS));
+	/* CS: a far return, since a far jump has no 64-bit direct form. */
+	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:"
+			 :
+			 : "i"(HV_CS)
+			 : "rax", "memory");
+}
+
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_CSTAR          0xc0000083u
+#define MSR_FMASK          0xc0000084u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_SYSENTER_CS    0x174u
+#define FMASK              0x257fd5ul /* all of it: IF, DF, TF, NT, RF, AC, IOPL, and the arithmetic flags */
+
+void syscall_init(struct cpu *c)
+{
+	wrmsr(MSR_STAR, (u64)(PV_USER32_CS) << 48 | (u64)HV_CS << 32);
+	wrmsr(MSR_LSTAR, (u64)syscall_entry);
+	wrmsr(MSR_CSTAR, (u64)syscall32_entry);
+	wrmsr(MSR_FMASK, FMASK);
+	wrmsr(MSR_SYSENTER_CS, 0);
+	wrmsr(MSR_KERNEL_GS_BASE, (u64)&c->entry->user);
+	if (c->id == 0)
+		smap_patch();
+}
+
+extern const struct smap_site {
+	s32 place;
+	u32 stac;
+} smap_sites_start[], smap_sites_end[];
+
+/* Text is read-only in every map (M1), so the write goes around CR0.WP, once, before any other CPU runs. */
+void smap_patch(void)
+{
+	static const u8 insn[2][3] = {{0x0f, 0x01, 0xca}, {0x0f, 0x01, 0xcb}};
+	u64 cr0 = read_cr0();
+
+	if (!features.smap)
+		return;
+	write_cr0(cr0 & ~CR0_WP);
+	for (const struct smap_site *s = smap_sites_start; s < smap_sites_end; s++)
+		memcpy((u8 *)&s->place + s->place, insn[s->stac], 3);
+	write_cr0(cr0);
+}
+
+void desc_set_tls(struct cpu *c, const u64 tls[4])
+{
+	memcpy(&tables_of(c)->gdt[PV_GDT_TLS_MIN], tls, 4 * sizeof(u64));
+}
+
+void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
+{
+	struct tables *t = tables_of(c);
+
+	if (entries) {
+		memcpy(t->ldt, table, entries * sizeof(u64));
+		system_desc(&t->gdt[LDT_SEL / 8], (u64)t->ldt, entries * sizeof(u64) - 1, 0x82);
+	}
+	__asm__ volatile("lldt %w0" : : "r"(entries ? LDT_SEL : 0));
+}
+
+void desc_set_ports(struct cpu *c, const struct io_rights *io)
+{
+	struct tables *t = tables_of(c);
+
+	if (io)
+		memcpy(t->ports, io->refused, IO_PORTS / 8);
+	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
+}
+
+bool desc_allowed(u64 d)
+{
+	unsigned type = d >> 40 & 0x1f;
+
+	if (d == 0)
+		return true;
+	/* Code or data (S=1), DPL 3, no conforming code, never 64-bit code: what a TLS segment or user LDT is. */
+	return (type & 0x10) && (d >> 45 & 3) == 3 && !((type & 0xc) == 0xc) && !(d >> 53 & 1);
+}
+
+bool desc_stack_is_16bit(const struct cpu *c, u16 sel)
+{
+	const struct tables *t = tables_of(c);
+	unsigned i = sel >> 3;
+	u64 d;
+
+	if (sel & 4)
+		d = i < LDT_ENTRIES ? t->ldt[i] : 0;
+	else
+		d = i < ARRAY_SIZE(t->gdt) ? t->gdt[i] : 0;
+	return !(d >> 54 & 1);
+}

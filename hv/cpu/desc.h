@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* desc: the descriptors that guests may choose. See boot/boot.h for desc_init and syscall_init. */
+#ifndef HV_DESC_H
+#define HV_DESC_H
+
+#include "cpu/cpu.h"
+#include "types.h"
+
+#define LDT_ENTRIES 512u /* a page; CPU-local copy of the running vCPU's                 */
+
+struct io_rights;
+struct pv_vcpu_area;
+/* What a vCPU without a registered area has: no event stack, nothing pending. Only read. */
+extern struct pv_vcpu_area area_none;
+
+/* GDT slots 12 to 15. */
+void desc_set_tls(struct cpu *c, const u64 tls[4]);
+void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
+/* NULL: no ports at all. */
+void desc_set_ports(struct cpu *c, const struct io_rights *io);
+/* May a guest have this descriptor? Present or not, but never a gate or system segment, and DPL 3. */
+bool desc_allowed(u64 d);
+/* IRET to such a stack segment loads only SP, and would leave ring 0's address in the rest of RSP. */
+bool desc_stack_is_16bit(const struct cpu *c, u16 sel);
+void smap_patch(void);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fred: FRED event delivery and return in software (FRED spec. rev. 5.0, chapters 5 and 6).
+ *
+ * E7: delivery writes the frame by plain stores from ring 0's own stack; if that fails it is a #DF, and if that
+ *     fails too the domain ends. Nothing of the vCPU's state has changed before the frame is written.
+ * E8: the frame holds no bit of ring 0's own: selectors and flags are those that the guest believes in.
+ * E9: in ring 3 the hardware IF is always on; the guest's is the area's vif in kernel mode, and on in user mode. */
+#ifndef HV_FRED_H
+#define HV_FRED_H
+
+#include "cpu/cpu.h"
+#include "types.h"
+
+#include <pv/cpu.h>
+
+struct event {
+	u8 type, vector, insnlen;
+	bool swevent;
+	u64 error, edata;
+};
+
+/* To the guest kernel's entry point. Registers in the entry block become those at its first instruction. */
+void fred_deliver(const struct event *ev);
+/* A hardware exception (type HWEXC). */
+void fred_exception(u8 vector, u64 error, u64 edata);
+/* The highest pending vector or an NMI, if the guest takes it now. */
+void fred_deliver_pending(void);
+/* ERETS: 0 and the block holds the state, or -PV_E. */
+long fred_erets(u64 gsp);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/trace.h"
+#include "cpu/insn.h"
+#include "domain/domain.h"
+#include "domain/event.h"
+
+#define RING_ORDER 5
+#define RECORDS    ((PAGE_SIZE << RING_ORDER) / sizeof(struct pv_trace_record))
+
+struct trace_ring {
+	u64 head, tail; /* tail: the reader's */
+	struct pv_trace_record *records;
+};
+
+u64 trace_enabled;
+static struct trace_ring rings[MAX_CPUS];
+
+void trace_record(enum pv_trace_kind kind, u64 a, u64 b)
+{
+	struct cpu *c = this_cpu();
+	struct trace_ring *t = &rings[c->id];
+	struct vcpu *v = c->cur;
+
+	if (!t->records)
+		return;
+	t->records[t->head % RECORDS] = (struct pv_trace_record){
+		.tsc = rdtsc(),
+		.kind = kind,
+		.domid = v ? v->dom->id : PV_DOM_NONE,
+		.vcpu = v ? v->id : 0,
+		.cpu = c->id,
+		.a = a,
+		.b = b,
+	};
+	atomic_store(&t->head, t->head + 1); /* T1 */
+}
+
+long trace_set_mask(u64 mask)
+{
+	for (unsigned i = 0; mask && i < cpu_count; i++) {
+		void *p;
+
+		if (rings[i].records)
+			continue;
+		p = hv_page_alloc(RING_ORDER);
+		if (!p)
+			return -PV_ENOMEM;
+		atomic_store(&rings[i].records, p);
+	}
+	return atomic_xchg(&trace_enabled, mask);
+}
+
+bool trace_take(struct cpu *c, struct pv_trace_record *out)
+{
+	struct trace_ring *t = &rings[c->id];
+	u64 head = atomic_load(&t->head);
+
+	for (;;) {
+		if (head - t->tail > RECORDS)
+			t->tail = head - RECORDS;
+		if (!t->records || t->tail == head)
+			return false;
+		*out = t->records[t->tail % RECORDS];
+		head = atomic_load(&t->head);
+		if (head - t->tail < RECORDS) {
+			t->tail++;
+			return true;
+		}
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trace: a ring of records on each CPU, without locks.
+ *
+ * T1: a CPU alone writes its ring, interrupts off; head counts up for ever and is stored after the record. A reader copies
+ *     a record and then looks at head again: what may have been overwritten meanwhile is dropped.
+ * T2: with no kind enabled a trace point costs a load and a branch. */
+#ifndef HV_TRACE_H
+#define HV_TRACE_H
+
+#include "cpu/cpu.h"
+
+#include <pv/trace.h>
+
+extern u64 trace_enabled;
+
+void trace_record(enum pv_trace_kind kind, u64 a, u64 b);
+/* Kinds recorded from now on. Rings are made when the first is. Returns the old mask, or -PV_ENOMEM. */
+long trace_set_mask(u64 mask);
+/* The oldest record not yet taken of c's ring. One reader at a time. */
+bool trace_take(struct cpu *c, struct pv_trace_record *out);
+
+#define trace(kind, a, b)                                                     \
+	do {                                                                  \
+		if (unlikely(READ_ONCE(trace_enabled) >> (kind) & 1))         \
+			trace_record((kind), (a), (b));                       \
+	} while (0)
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* traps: exceptions and interrupts, and the slow way back to a guest.
+ * Rules:      E1-E3 (cpu.h), E7 (fred.h), S9 (mm/stlb.h)
+ * Read first: entry.S */
+#include "cpu/traps.h"
+#include "cpu/apic.h"
+#include "cpu/copy.h"
+#include "cpu/entry.h"
+#include "cpu/fred.h"
+#include "cpu/insn.h"
+#include "cpu/ipi.h"
+#include "dev/console.h"
+#include "dev/irq.h"
+#include "domain/event.h"
+#include "domain/sched.h"
+#include "lib/string.h"
+
+#define FLAG_AC (1ul << 18)
+#define DR6_NONE 0xffff0ff0ul
+
+enum { DB = 1, NMI = 2, BP = 3, OF = 4, PF = 14, MC = 18 };
+
+struct extable {
+	s32 insn, fixup;
+};
+struct extable_range {
+	s32 first, last, fixup;
+};
+extern const struct extable extable_start[], extable_end[];
+extern const struct extable_range extable_ranges_start[], extable_ranges_end[];
+
+static inline u64 read_dr6(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%dr6, %0" : "=r"(v));
+	return v;
+}
+
+static inline void write_dr6(u64 v)
+{
+	__asm__ volatile("mov %0, %%dr6" : : "r"(v));
+}
+
+/* Where a fault of ring 0's own at ip goes on; 0: nowhere. */
+static u64 fixup_of(u64 ip)
+{
+	for (const struct extable *x = extable_start; x < extable_end; x++)
+		if ((u64)&x->insn + x->insn == ip)
+			return (u64)&x->fixup + x->fixup;
+	for (const struct extable_range *x = extable_ranges_start; x < extable_ranges_end; x++)
+		if (ip >= (u64)&x->first + x->first && ip < (u64)&x->last + x->last)
+			return (u64)&x->fixup + x->fixup;
+	return 0;
+}
+
+void regs_print(const struct regs *r)
+{
+	log_info("ip %lx cs %lx flags %lx sp %lx ss %lx error %lx", r->ip, r->cs, r->flags, r->sp, r->ss,
+		 r->error);
+	log_info("ax %lx bx %lx cx %lx dx %lx si %lx di %lx bp %lx", r->ax, r->bx, r->cx, r->dx, r->si,
+		 r->di, r->bp);
+	log_info("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9, r->r10,
+		 r->r11, r->r12, r->r13, r->r14, r->r15);
+}
+
+static void __noreturn trap_panic(const struct regs *r, u64 cr2)
+{
+	regs_print(r);
+	panic("exception %u in ring 0 at %lx, address %lx", (unsigned)(r->error >> 32), r->ip, cr2);
+}
+
+/* ---- page faults ---- */
+
+/* The guest's root went away between two accesses: load it again. */
+static void reload_root(struct cpu *c)
+{
+	struct root *r = stlb_load(c->cur->dom, c->cur->root_gpa);
+
+	if (!r) {
+		domain_crash(c->cur, PV_CRASH_BAD_ROOT, c->cur->root_gpa);
+		return;
+	}
+	c->entry->kcr3 = r->kcr3;
+	c->entry->ucr3 = r->ucr3;
+}
+
+void page_fault(struct regs *r)
+{
+	struct cpu *c = this_cpu();
+	u64 va = read_cr2();
+	u32 error = 0;
+	u32 access = (r->error & (PF_W | PF_I)) | (c->entry->user ? PF_U : 0);
+
+	switch (stlb_fill(c->loaded, va, access, &error)) {
+	case FILL_DONE:
+		return;
+	case FILL_GUEST:
+		c->prefill = va;
+		c->entry->slow |= ENTRY_SLOW_PREFILL;
+		count(page_faults, 1);
+		fred_deliver(&(struct event){
+			.type = PV_EVENT_HWEXC, .vector = PF, .error = error, .edata = va});
+		return;
+	case FILL_RETRY:
+		reload_root(c);
+	}
+}
+
+/* ring 0 touched guest memory by virtual address, for copy_guest, push_frame or an ERETU: true if it is there now. */
+static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
+{
+	u32 error = 0;
+
+	if (!c->loaded || (va >= HV_BASE && va < HV_END) || !canonical(va) ||
+	    (features.smap && !(r->flags & FLAG_AC)))
+		return false;
+	for (unsigned try = 0; try < 8; try++) {
+		switch (stlb_fill(c->loaded, va, r->error & PF_W, &error)) {
+		case FILL_DONE:
+			return true;
+		case FILL_GUEST:
+			return false;
+		case FILL_RETRY:
+			cpu_relax_serving();
+		}
+	}
+	return false;
+}
+
+/* ---- from ring 3 ---- */
+
+static void debug_trap(void)
+{
+	u64 dr6 = read_dr6();
+
+	write_dr6(DR6_NONE);
+	current()->dr[6] |= dr6 & 0xe00f;
+	fred_exception(DB, 0, (dr6 ^ DR6_NONE) & 0x1e00f);
+}
+
+static void software_event(u8 type, u8 vector, u8 len)
+{
+	count(exceptions, 1);
+	fred_deliver(&(struct event){
+		.type = type, .vector = vector, .insnlen = len, .swevent = type == PV_EVENT_SWINT});
+}
+
+static void interrupt(u8 vector)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->cur)
+		c->cur->perf.counter[PV_COUNT_interrupts]++;
+	switch (vector) {
+	case VECTOR_TIMER:
+		apic_eoi();
+		if (c->id == 0 && console_poll())
+			virq_raise_all(PV_VIRQ_CONSOLE);
+		sched_timer();
+		break;
+	case VECTOR_KICK:
+		apic_eoi();
+		ipi_service(c);
+		sched_kicked();
+		break;
+	case VECTOR_SPURIOUS:
+		break;
+	default:
+		irq_arrived(vector);
+	}
+}
+
+void trap_user(struct regs *r)
+{
+	unsigned vector = r->error >> 32;
+
+	r->error = (u32)r->error;
+	switch (vector) {
+	case DB:
+		debug_trap();
+		break;
+	case NMI:
+		cpu_stop_if_asked(this_cpu());
+		log_warn("NMI");
+		break;
+	case BP:
+		software_event(PV_EVENT_SWEXC, BP, 1);
+		break;
+	case OF:
+		software_event(PV_EVENT_SWEXC, OF, 1);
+		break;
+	case 0x80:
+		software_event(PV_EVENT_SWINT, 0x80, 2);
+		break;
+	case MC:
+		panic("machine check");
+	default:
+		if (vector < 32)
+			fred_exception(vector, r->error, 0);
+		else
+			interrupt(vector);
+	}
+	r->error = 0;
+}
+
+/* ---- from ring 0 ---- */
+
+/* The IRET at the end of restore_all: what it was to load is the guest's doing. The nested frame lies over the
+ * entry block's GPRs, so it is copied out first, and nothing returns through it. */
+static void __noreturn iret_refused(struct cpu *c, const struct regs *nested)
+{
+	struct regs *r = &c->entry->regs;
+	u64 tail[] = {r->ip, r->cs, r->flags, r->sp, r->ss}, error = (u32)nested->error;
+
+	memmove(r, nested, offsetof(struct regs, error));
+	r->error = error;
+	r->ip = tail[0];
+	r->cs = tail[1];
+	r->flags = tail[2];
+	r->sp = tail[3];
+	r->ss = tail[4];
+	iret_failed((u64)&c->entry->user);
+}
+
+void trap_ring0(struct regs *r)
+{
+	struct cpu *c = this_cpu();
+	unsigned vector = r->error >> 32;
+	u64 cr2 = vector == PF ? read_cr2() : 0, fixup;
+
+	if (vector >= 32) {
+		interrupt(vector);
+		return;
+	}
+	r->error = (u32)r->error;
+	if (vector == PF && ring0_miss(c, r, cr2))
+		return;
+	if (r->ip == (u64)restore_iret)
+		iret_refused(c, r);
+	fixup = fixup_of(r->ip);
+	if (!fixup) {
+		r->error |= (u64)vector << 32;
+		trap_panic(r, cr2);
+	}
+	r->ip = fixup;
+}
+
+/* NMI, #DB, #MC, #DF that hit ring 0 itself, on their own stacks and ring 0's own root. */
+void trap_ring0_ist(struct regs *r)
+{
+	switch (r->error >> 32) {
+	case NMI:
+		cpu_stop_if_asked(this_cpu());
+		return;
+	case DB:
+		/* MOV SS held a guest's breakpoint back until ring 0's first instruction: it is lost, as
+		 * on hardware when a kernel ignores it. */
+		write_dr6(DR6_NONE);
+		return;
+	default:
+		trap_panic(r, read_cr2());
+	}
+}
+
+/* ---- back to the guest, the slow way ---- */
+
+void exit_slow(void)
+{
+	struct entry *e = this_cpu()->entry;
+
+	for (;;) {
+		u64 why = e->slow & 0xffffffff;
+
+		e->slow &= ~(why & ~ENTRY_SLOW_RESCHED);
+		if (why & ENTRY_SLOW_RESCHED || !current())
+			schedule();
+		else if (why & ENTRY_SLOW_PENDING)
+			fred_deliver_pending();
+		else
+			break;
+	}
+}

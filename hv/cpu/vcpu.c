@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vcpu: the machine's part of a vCPU: registers, FPU, segments, debug registers, and switching them.
+ * Rules:      D3 (domain/domain.h), E2, E3 (cpu.h), S6 (mm/stlb.h)
+ * Read first: cpu.h */
+#include "cpu/vcpu.h"
+#include "cpu/desc.h"
+#include "cpu/entry.h"
+#include "cpu/insn.h"
+#include "cpu/traps.h"
+#include "cpu/tsc.h"
+#include "domain/domain.h"
+#include "domain/event.h"
+#include "lib/string.h"
+#include "mm/map.h"
+
+#define DR7_FIXED 0x400ul
+#define DR7_KNOWN 0xffff00fful /* local and global enables, conditions, lengths: no GD, no LE/GE */
+#define DR6_FIXED 0xffff0ff0ul
+#define MXCSR_RESET 0x1f80u
+
+static unsigned xsave_order(void)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < features.xsave_size)
+		order++;
+	return order;
+}
+
+/* ---- FPU: eager, whole ---- */
+
+static void fpu_save(void *area)
+{
+	if (features.xsaveopt)
+		__asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+	else if (features.xsave)
+		__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+static void fpu_load(const void *area)
+{
+	if (features.xsave)
+		__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
+
+static void fpu_reset(void *area)
+{
+	memset(area, 0, features.xsave_size);
+	*(u16 *)area = 0x37f;                       /* FCW */
+	*(u32 *)((u8 *)area + 24) = MXCSR_RESET;
+	if (features.xsave)
+		*(u64 *)((u8 *)area + 512) = 3; /* XSTATE_BV: x87 and SSE as above, the rest initial */
+}
+
+/* ---- debug registers ---- */
+
+static void debug_load(const u64 dr[8])
+{
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
+			 :
+			 : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
+	__asm__ volatile("mov %0, %%dr6" : : "r"(DR6_FIXED));
+	__asm__ volatile("mov %0, %%dr7" : : "r"(dr[7] | DR7_FIXED));
+}
+
+static bool debugged(const struct vcpu *v)
+{
+	return v->dr[7] & 0xff;
+}
+
+int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value)
+{
+	if (reg > 7 || reg == 4 || reg == 5)
+		return -PV_EINVAL;
+	/* A breakpoint on ring 0's own addresses would trap there. */
+	if (reg < 4 && (!canonical(value) || (value >= HV_BASE && value < HV_END)))
+		return -PV_EINVAL;
+	if (reg >= 6 && value >> 32)
+		return -PV_EINVAL;
+	if (reg == 7)
+		value &= DR7_KNOWN;
+	v->dr[reg] = value;
+	if (reg != 6)
+		debug_load(v->dr);
+	return 0;
+}
+
+long vcpu_debug_get(struct vcpu *v, u64 reg)
+{
+	if (reg > 7 || reg == 4 || reg == 5)
+		return -PV_EINVAL;
+	if (reg == 6)
+		return v->dr[6] | DR6_FIXED;
+	if (reg == 7)
+		return v->dr[7] | DR7_FIXED;
+	return v->dr[reg];
+}
+
+/* ---- life ---- */
+
+int vcpu_machine_init(struct vcpu *v)
+{
+	v->xsave = hv_page_alloc(xsave_order());
+	v->area_mfn = v->clock_mfn = MFN_NONE;
+	return v->xsave ? 0 : -PV_ENOMEM;
+}
+
+void vcpu_machine_free(struct vcpu *v)
+{
+	hv_page_free(v->xsave, xsave_order());
+	hv_page_free(v->ldt, 0);
+	v->xsave = v->ldt = NULL;
+}
+
+void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
+{
+	v->regs = (struct regs){
+		.ip = s->ip, .sp = s->sp, .di = s->arg, .cs = PV_USER_CS, .ss = PV_USER_DS, .flags = 0x202};
+	v->user = v->slow = v->kgs = v->fs_base = 0;
+	v->gs_base = s->gs_base;
+	v->fs = v->gs = v->ds = v->es = 0;
+	v->root_gpa = s->root & PAGE_MASK;
+	v->event_entry = v->stklvls = 0;
+	v->stack_level = v->nmi_pending = 0;
+	v->nmi_blocked = false;
+	v->ldt_entries = 0;
+	memset(v->tls, 0, sizeof(v->tls));
+	memset(v->dr, 0, sizeof(v->dr));
+	fpu_reset(v->xsave);
+}
+
+int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up)
+{
+	struct domain *d = v->dom;
+	int rc = 0;
+
+	if (s->reserved[0] || s->reserved[1] || s->reserved[2] || !canonical(s->ip) ||
+	    !canonical(s->gs_base) || s->root >> PAGE_SHIFT >= PV_MAX_GFN)
+		return -PV_EINVAL;
+	lock(&d->lock);
+	if (v->state != VCPU_DOWN || atomic_load(&v->on_cpu) || (!up && d->state != PV_DOMAIN_BUILDING))
+		rc = -PV_EBUSY;
+	else
+		vcpu_reset(v, s);
+	if (rc == 0 && up)
+		rc = vcpu_up(v);
+	unlock(&d->lock);
+	return rc;
+}
+
+/* ---- pages that the guest registers (F2) ---- */
+
+/* A frame of the domain's own writable RAM for [gpa, gpa + size), held; its direct-map address, or NULL with *rc. */
+static void *pin(struct domain *d, u64 gpa, u64 size, u64 align, mfn_t *m, int *rc)
+{
+	*rc = -PV_EINVAL;
+	if (gpa % align || gpa % PAGE_SIZE + size > PAGE_SIZE)
+		return NULL;
+	*rc = p2m_get(d, GFN(gpa >> PAGE_SHIFT), P2M_WRITE, m);
+	return *rc ? NULL : (u8 *)mfn_to_virt(*m) + gpa % PAGE_SIZE;
+}
+
+static void unpin(mfn_t *m)
+{
+	if (!mfn_eq(*m, MFN_NONE))
+		frame_put(*m);
+	*m = MFN_NONE;
+}
+
+int vcpu_area_set(struct vcpu *v, u64 gpa)
+{
+	struct entry *e = this_cpu()->entry;
+	mfn_t m, old = v->area_mfn;
+	int rc;
+	void *p = pin(v->dom, gpa, sizeof(struct pv_vcpu_area), PV_VCPU_AREA_ALIGN, &m, &rc);
+
+	if (!p)
+		return rc;
+	/* Senders find it by v->area in walks: the old frame is kept until they are through (S3). */
+	atomic_store(&v->area, p);
+	v->area_mfn = m;
+	e->area = p;
+	walk_sync(v->dom);
+	unpin(&old);
+	/* Ports may have become pending before there was an area to say so in. */
+	if (events_used(v->dom)) {
+		atomic_store(&v->area->port_words, ~0ull);
+		vector_raise(v, PV_VECTOR_PORTS);
+	}
+	return 0;
+}
+
+static void clock_write(struct pv_clock *c)
+{
+	u32 version = READ_ONCE(c->version) | 1;
+
+	WRITE_ONCE(c->version, version);
+	barrier();
+	c->tsc_timestamp = tsc_params.base;
+	c->system_time = 0;
+	c->tsc_to_system_mul = tsc_params.mul;
+	c->tsc_shift = tsc_params.shift;
+	c->flags = PV_CLOCK_STABLE;
+	barrier();
+	WRITE_ONCE(c->version, version + 1);
+}
+
+int vcpu_clock_set(struct vcpu *v, u64 gpa)
+{
+	mfn_t m = MFN_NONE;
+	int rc;
+	struct pv_clock *c = NULL;
+
+	if (gpa != ~0ull) {
+		c = pin(v->dom, gpa, sizeof(*c), sizeof(*c), &m, &rc);
+		if (!c)
+			return rc;
+		clock_write(c);
+	}
+	unpin(&v->clock_mfn);
+	v->clock = c;
+	v->clock_mfn = m;
+	return 0;
+}
+
+/* ---- switching (D3) ---- */
+
+static void segments_save(struct vcpu *v)
+{
+	u16 s[4];
+
+	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+			 : "=r"(s[0]), "=r"(s[1]), "=r"(s[2]), "=r"(s[3]));
+	v->ds = s[0];
+	v->es = s[1];
+	v->fs = s[2];
+	v->gs = s[3];
+	v->fs_base = rdfsbase();
+	v->gs_base = rdgsbase();
+}
+
+static void counts_fold(struct vcpu *v, struct entry *e)
+{
+	u64 *c = v->perf.counter;
+
+	c[PV_COUNT_syscalls] += e->count_syscall;
+	c[PV_COUNT_eretu_fast] += e->count_eretu;
+	c[PV_COUNT_eretu_slow] += e->count_iret;
+	c[PV_COUNT_entries] += e->count_entry;
+	e->count_syscall = e->count_eretu = e->count_iret = e->count_entry = 0;
+}
+
+void vcpu_counts(struct vcpu *v)
+{
+	counts_fold(v, this_cpu()->entry);
+}
+
+void vcpu_save(struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+	struct entry *e = c->entry;
+
+	v->regs = e->regs;
+	v->user = e->user;
+	v->kgs = e->kgs;
+	v->slow = e->slow & ~(u64)ENTRY_SLOW_RESCHED;
+	v->prefill = c->prefill;
+	segments_save(v);
+	fpu_save(v->xsave);
+	counts_fold(v, e);
+}
+
+static void segments_load(struct cpu *c, const struct vcpu *v)
+{
+	desc_set_tls(c, v->tls);
+	desc_set_ldt(c, v->ldt, v->ldt_entries);
+	/* Selectors first: they overwrite the bases. */
+	load_segments(v->ds, v->es, v->fs, v->gs);
+	wrfsbase(v->fs_base);
+	wrgsbase(v->gs_base);
+}
+
+bool vcpu_load(struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+	struct entry *e = c->entry;
+	struct root *r = stlb_load(v->dom, v->root_gpa);
+
+	if (!r) {
+		domain_crash(v, PV_CRASH_BAD_ROOT, v->root_gpa);
+		return false;
+	}
+	e->kcr3 = r->kcr3;
+	e->ucr3 = r->ucr3;
+	e->regs = v->regs;
+	e->user = v->user;
+	e->kgs = v->kgs;
+	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | v->slow | ENTRY_SLOW_PENDING;
+	e->area = v->area ? v->area : &area_none;
+	e->event_entry = v->event_entry;
+	c->prefill = v->prefill;
+	segments_load(c, v);
+	fpu_load(v->xsave);
+	if (debugged(v) || c->debug_loaded)
+		debug_load(v->dr);
+	c->debug_loaded = debugged(v);
+	if (v->dom->io || c->ports_loaded)
+		desc_set_ports(c, v->dom->io);
+	c->ports_loaded = v->dom->io;
+	return true;
+}
+
+void vcpu_idle_state(void)
+{
+	struct cpu *c = this_cpu();
+
+	c->entry->user = 0;
+	c->entry->kcr3 = c->entry->ucr3 = hv_cr3;
+	c->entry->area = &area_none;
+	write_cr3(hv_cr3);
+	stlb_unload();
+}
+
+void vcpu_dump(struct vcpu *v)
+{
+	regs_print(v == current() ? &this_cpu()->entry->regs : &v->regs);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vcpu: what hypercalls change of the current vCPU's machine state. domain/domain.h has the switch. */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+#include "types.h"
+
+struct vcpu;
+
+/* -PV_EINVAL: alignment; else p2m_get's. The page registered before is let go. */
+int vcpu_area_set(struct vcpu *v, u64 gpa);
+int vcpu_clock_set(struct vcpu *v, u64 gpa); /* ~0: none                                */
+/* -PV_EINVAL: no such register, or not a value that a guest may have. */
+int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
+long vcpu_debug_get(struct vcpu *v, u64 reg);
+/* Bring the counters that entry code keeps into v->perf. v is the current one. */
+void vcpu_counts(struct vcpu *v);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* irq: routing of GSIs and MSIs to ports.
+ * Calls:      phys_irq_bind, phys_irq_eoi, phys_msi_bind
+ * Owns:       the table of vectors, under lock PIRQ
+ * Rules:      R1, R2 (irq.h) */
+#include "dev/irq.h"
+#include "cpu/apic.h"
+#include "cpu/layout.h"
+#include "dev/ioapic.h"
+#include "domain/event.h"
+
+#define NO_GSI 0xffffu
+
+static struct spinlock irq_lock = SPINLOCK(PIRQ);
+
+static struct irq {
+	u16 domid, port; /* port 0: free                                               */
+	u16 gsi;         /* NO_GSI: an MSI                                             */
+	bool level;
+} irqs[256];
+
+static int vector_take(u16 domid, u16 gsi, bool level)
+{
+	int found = -PV_ENOSPC;
+
+	lock(&irq_lock);
+	for (int v = VECTOR_DEV_MAX; v >= VECTOR_DEV_MIN; v--) {
+		if (irqs[v].port && gsi != NO_GSI && irqs[v].gsi == gsi) {
+			found = -PV_EBUSY;
+			break;
+		}
+		if (!irqs[v].port && found < 0)
+			found = v;
+	}
+	if (found > 0)
+		irqs[found] = (struct irq){domid, 0xffff, gsi, level}; /* not yet to be raised */
+	unlock(&irq_lock);
+	return found;
+}
+
+static void vector_drop(unsigned v)
+{
+	lock(&irq_lock);
+	if (irqs[v].gsi != NO_GSI)
+		ioapic_mask(irqs[v].gsi, true);
+	irqs[v] = (struct irq){0};
+	unlock(&irq_lock);
+}
+
+static long bind(struct domain *d, unsigned v, u64 vcpu)
+{
+	long port = event_bind_pirq(d, v, vcpu);
+
+	if (port < 0) {
+		vector_drop(v);
+		return port;
+	}
+	lock(&irq_lock);
+	irqs[v].port = port;
+	if (irqs[v].gsi != NO_GSI)
+		ioapic_mask(irqs[v].gsi, false);
+	unlock(&irq_lock);
+	return port;
+}
+
+long irq_bind_gsi(struct domain *d, u64 gsi, u64 flags, u64 vcpu)
+{
+	int v, rc;
+
+	if (gsi >= NO_GSI || flags & ~3ul)
+		return -PV_EINVAL;
+	v = vector_take(d->id, gsi, flags & 1);
+	if (v < 0)
+		return v;
+	lock(&irq_lock);
+	rc = ioapic_route(gsi, v, cpus[0]->apic_id, flags & 1, flags >> 1 & 1);
+	unlock(&irq_lock);
+	if (rc) {
+		irqs[v].gsi = NO_GSI;
+		vector_drop(v);
+		return rc;
+	}
+	return bind(d, v, vcpu);
+}
+
+long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2])
+{
+	int v = vector_take(d->id, NO_GSI, false);
+
+	if (v < 0)
+		return v;
+	address_data[0] = 0xfee00000ul | (u64)(cpus[0]->apic_id & 0xff) << 12;
+	address_data[1] = v;
+	return bind(d, v, vcpu);
+}
+
+int irq_eoi(struct domain *d, u64 port)
+{
+	int rc = -PV_ENOENT;
+
+	lock(&irq_lock);
+	for (unsigned v = VECTOR_DEV_MIN; v <= VECTOR_DEV_MAX; v++) {
+		if (irqs[v].port != port || irqs[v].domid != d->id || !port)
+			continue;
+		if (irqs[v].level)
+			ioapic_mask(irqs[v].gsi, false);
+		rc = 0;
+	}
+	unlock(&irq_lock);
+	return rc;
+}
+
+void pirq_unbind(u32 irq)
+{
+	if (irq >= VECTOR_DEV_MIN && irq <= VECTOR_DEV_MAX)
+		vector_drop(irq);
+}
+
+void irq_arrived(u8 vector)
+{
+	struct irq q;
+	struct domain *d;
+
+	lock(&irq_lock);
+	q = irqs[vector];
+	if (q.port && q.level)
+		ioapic_mask(q.gsi, true); /* R2 */
+	unlock(&irq_lock);
+	apic_eoi();
+	if (!q.port || q.port == 0xffff)
+		return;
+	walk_begin();
+	d = domain_find(q.domid);
+	if (d)
+		pirq_raise(d, q.port);
+	walk_end();
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cpu: a vCPU's own machine state.
+ * Calls:      eretu, erets, vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid, vcpu_clock
+ * Read first: cpu/fred.h, cpu/vcpu.h */
+#include "cpu/cpuid.h"
+#include "cpu/desc.h"
+#include "cpu/fred.h"
+#include "cpu/vcpu.h"
+#include "hypercalls/handlers.h"
+#include "lib/string.h"
+
+/* entry.S takes ERETU itself; only a batch could come here, and it refuses. */
+long hc_eretu(void)
+{
+	return -PV_EINVAL;
+}
+
+long hc_erets(void)
+{
+	struct vcpu *v = current();
+	u64 gsp = this_cpu()->entry->guest_sp;
+
+	if (fred_erets(gsp))
+		domain_crash(v, PV_CRASH_BAD_RETURN, gsp);
+	return 0;
+}
+
+long hc_vcpu_area(u64 gpa)
+{
+	return vcpu_area_set(current(), gpa);
+}
+
+long hc_event_entry(u64 entry, u64 stklvls)
+{
+	struct vcpu *v = current();
+
+	/* The kernel's entry is 256 bytes on, and must not leave the kernel half. */
+	if (entry < PV_KERNEL_MIN || entry > -512ull)
+		return -PV_EINVAL;
+	v->event_entry = this_cpu()->entry->event_entry = entry;
+	v->stklvls = stklvls;
+	return 0;
+}
+
+long hc_event_deliver(void)
+{
+	this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
+	return 0;
+}
+
+long hc_debug_set(u64 reg, u64 value)
+{
+	struct cpu *c = this_cpu();
+	int rc = vcpu_debug_set(c->cur, reg, value);
+
+	c->debug_loaded |= !rc;
+	return rc;
+}
+
+long hc_debug_get(u64 reg)
+{
+	return vcpu_debug_get(current(), reg);
+}
+
+long hc_desc_set(u64 slot, u64 desc)
+{
+	struct vcpu *v = current();
+
+	if (slot < PV_GDT_TLS_MIN || slot > PV_GDT_CPUNODE || !desc_allowed(desc))
+		return -PV_EINVAL;
+	v->tls[slot - PV_GDT_TLS_MIN] = desc;
+	desc_set_tls(this_cpu(), v->tls);
+	return 0;
+}
+
+long hc_ldt_set(gva_t table, u64 entries)
+{
+	struct vcpu *v = current();
+	u64 *page;
+
+	if (entries > LDT_ENTRIES)
+		return -PV_E2BIG;
+	page = entries ? hv_page_alloc(0) : NULL;
+	if (entries && !page)
+		return -PV_ENOMEM;
+	if (entries && copy_in(page, table, entries * sizeof(u64))) {
+		hv_page_free(page, 0);
+		return -PV_EFAULT;
+	}
+	for (u64 i = 0; i < entries; i++) {
+		if (desc_allowed(page[i]))
+			continue;
+		hv_page_free(page, 0);
+		return -PV_EINVAL;
+	}
+	desc_set_ldt(this_cpu(), page, entries);
+	hv_page_free(v->ldt, 0);
+	v->ldt = page;
+	v->ldt_entries = entries;
+	return 0;
+}
+
+long hc_cpuid(gva_t leaf)
+{
+	struct pv_cpuid c;
+
+	if (copy_in(&c, leaf, sizeof(c)))
+		return -PV_EFAULT;
+	cpuid_answer(current()->dom, &c);
+	return copy_out(leaf, &c, sizeof(c));
+}
+
+long hc_vcpu_clock(u64 gpa)
+{
+	return vcpu_clock_set(current(), gpa);
+}

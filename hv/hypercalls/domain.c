@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* domain: a control domain's power over others.
+ * Calls:      domain_*
+ * Rules:      D1-D5 (domain/domain.h)
+ * Read first: pv/domain.h, domain/domain.h */
+#include "domain/sched.h"
+#include "hypercalls/handlers.h"
+
+#define CPUID_MASKS (PAGE_SIZE / sizeof(struct pv_cpuid) - 1)
+
+long hc_domain_create(gva_t args)
+{
+	struct pv_domain_create a;
+	struct domain *d;
+	long rc;
+
+	if (copy_in(&a, args, sizeof(a)))
+		return -PV_EFAULT;
+	rc = domain_create(&a, current()->dom->caps, &d);
+	if (rc)
+		return rc;
+	/* If this fails the number is still the call's result. */
+	rc = copy_out(args, &a, sizeof(a));
+	return a.domid;
+}
+
+long hc_domain_destroy(u64 domid)
+{
+	struct domain *d = domain_get_any(domid);
+	int rc;
+
+	if (!d)
+		return -PV_ESRCH;
+	rc = domain_destroy(d);
+	domain_put(d);
+	return rc;
+}
+
+long hc_domain_pause(u64 domid)
+{
+	struct domain *d = domain_get(domid);
+
+	if (!d)
+		return -PV_ESRCH;
+	domain_pause(d);
+	domain_put(d);
+	return 0;
+}
+
+long hc_domain_unpause(u64 domid)
+{
+	struct domain *d = domain_get(domid);
+	int rc;
+
+	if (!d)
+		return -PV_ESRCH;
+	rc = domain_unpause(d);
+	domain_put(d);
+	return rc;
+}
+
+static long info_out(struct domain *d, gva_t out)
+{
+	struct pv_domain_info info;
+
+	domain_info(d, &info);
+	domain_put(d);
+	return copy_out(out, &info, sizeof(info)) ? -PV_EFAULT : 0;
+}
+
+long hc_domain_info(u64 domid, gva_t out)
+{
+	struct domain *me = current()->dom, *d;
+
+	if (domid != PV_DOM_SELF && domid != me->id && !(me->caps & PV_CAP_DOMAIN))
+		return -PV_EPERM;
+	d = domain_get_any(domid);
+	return d ? info_out(d, out) : -PV_ESRCH;
+}
+
+long hc_domain_next(u64 after, gva_t out)
+{
+	u64 id = after + 1;
+	struct domain *d = NULL;
+
+	if (after != ~0ull && after >= PV_MAX_DOMAINS)
+		return -PV_EINVAL;
+	for (; id < PV_MAX_DOMAINS && !d; id++)
+		d = domain_get_any(id);
+	return d ? info_out(d, out) : -PV_ENOENT;
+}
+
+long hc_domain_vcpu_init(u64 domid, u64 vcpu, gva_t start)
+{
+	struct pv_vcpu_start s;
+	struct domain *d;
+	long rc;
+
+	if (copy_in(&s, start, sizeof(s)))
+		return -PV_EFAULT;
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	rc = vcpu >= d->vcpu_count ? -PV_ENOENT : vcpu_start(d->vcpus[vcpu], &s, false);
+	domain_put(d);
+	return rc;
+}
+
+long hc_domain_sched(u64 domid, u64 vcpu, gva_t params, u64 reserved)
+{
+	struct pv_sched_params p;
+	struct domain *d;
+	long rc = 0;
+
+	if (copy_in(&p, params, sizeof(p)))
+		return -PV_EFAULT;
+	if (reserved || p.weight > PV_WEIGHT_MAX ||
+	    (p.cap_percent != ~0u && p.cap_percent > 100 * MAX_CPUS))
+		return -PV_EINVAL;
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	if (vcpu != ~0ull && vcpu >= d->vcpu_count)
+		rc = -PV_ENOENT;
+	for (u64 i = 0; !rc && p.affinity && i < d->vcpu_count; i++)
+		if (vcpu == ~0ull || vcpu == i)
+			rc = vcpu_affinity(d->vcpus[i], p.affinity);
+	if (!rc && p.weight)
+		WRITE_ONCE(d->weight, p.weight);
+	if (!rc && p.cap_percent != ~0u)
+		WRITE_ONCE(d->cap_percent, p.cap_percent);
+	domain_put(d);
+	return rc;
+}
+
+long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages)
+{
+	struct domain *d = domain_get(domid);
+	long rc = 0;
+
+	if (!d)
+		return -PV_ESRCH;
+	if (frames_max > PV_MAX_GFN ||
+	    (shadow_pages && shadow_pages < PV_SHADOW_PAGES_MIN + 8ul * d->vcpu_count))
+		rc = -PV_EINVAL;
+	if (!rc && shadow_pages)
+		rc = stlb_resize(d, shadow_pages);
+	if (!rc && frames_max)
+		WRITE_ONCE(d->frames_max, frames_max);
+	domain_put(d);
+	return rc;
+}
+
+long hc_domain_caps(u64 domid, u64 caps)
+{
+	struct domain *d;
+
+	if (caps & ~(u64)PV_CAP_ALL)
+		return -PV_EINVAL;
+	if (caps & ~(u64)current()->dom->caps)
+		return -PV_EPERM; /* D5 */
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	WRITE_ONCE(d->caps, caps);
+	domain_put(d);
+	return 0;
+}
+
+/* Before the domain starts: readers take no lock. */
+static long masks_set(struct domain *d, gva_t leaves, u64 count)
+{
+	struct pv_cpuid *page = hv_page_alloc(0);
+	bool building;
+
+	if (!page)
+		return -PV_ENOMEM;
+	if (copy_in(page, leaves, count * sizeof(*page))) {
+		hv_page_free(page, 0);
+		return -PV_EFAULT;
+	}
+	page[count].leaf = ~0u;
+	lock(&d->lock);
+	building = d->state == PV_DOMAIN_BUILDING && !d->cpuid_mask;
+	if (building)
+		d->cpuid_mask = page;
+	unlock(&d->lock);
+	if (!building)
+		hv_page_free(page, 0);
+	return building ? 0 : -PV_EBUSY;
+}
+
+long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count)
+{
+	struct domain *d;
+	long rc;
+
+	if (count > CPUID_MASKS)
+		return -PV_E2BIG;
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	rc = masks_set(d, leaves, count);
+	domain_put(d);
+	return rc;
+}
+
+long hc_domain_shutdown(u64 domid, u64 reason, u64 arg)
+{
+	struct domain *d;
+
+	if (reason == PV_SHUTDOWN_NONE || reason > PV_SHUTDOWN_WATCHDOG)
+		return -PV_EINVAL;
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	domain_shutdown(d, reason, arg);
+	domain_put(d);
+	return 0;
+}
+
+long hc_domain_eretu(u64 domid, u64 address)
+{
+	struct domain *d;
+
+	if (address && address < PV_KERNEL_MIN)
+		return -PV_EINVAL;
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	WRITE_ONCE(d->eretu, address);
+	domain_put(d);
+	return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memory: frames of domains, and a builder's access to them.
+ * Calls:      mem_populate, mem_release, mem_info, mem_copy, mem_query
+ * Rules:      P1-P4 (mm/p2m.h), F2, F4 (mm/frame.h)
+ * Read first: pv/memory.h */
+#include "hypercalls/handlers.h"
+#include "lib/string.h"
+
+#define COPY_CHUNK 1024ul /* through ring 0's stack, so that no guest address is trusted twice */
+#define COPY_BATCH (256ul * 1024)
+
+static bool gfn_range(u64 gfn, u64 count)
+{
+	return gfn < PV_MAX_GFN && count <= PV_MAX_GFN - gfn;
+}
+
+long hc_mem_populate(u64 domid, u64 gfn, u64 count, u64 flags)
+{
+	struct domain *d;
+	long rc;
+
+	if (!gfn_range(gfn, count) || flags & ~(u64)PV_MEM_POPULATE_RO)
+		return -PV_EINVAL;
+	rc = target(domid, PV_CAP_MEMORY, &d);
+	if (rc)
+		return rc;
+	rc = domain_populate(d, gfn, count, flags);
+	domain_put(d);
+	return rc;
+}
+
+long hc_mem_release(u64 domid, u64 gfn, u64 count)
+{
+	struct domain *d;
+	long rc;
+
+	if (!gfn_range(gfn, count))
+		return -PV_EINVAL;
+	rc = target(domid, PV_CAP_MEMORY, &d);
+	if (rc)
+		return rc;
+	rc = domain_release(d, gfn, count);
+	domain_put(d);
+	return rc;
+}
+
+long hc_mem_info(u64 domid, gva_t out)
+{
+	struct domain *d;
+	struct pv_mem_info info;
+	long rc = target(domid, PV_CAP_MEMORY, &d);
+
+	if (rc)
+		return rc;
+	info = (struct pv_mem_info){
+		.frames = atomic_load(&d->frames),
+		.frames_max = d->frames_max,
+		.shadow = READ_ONCE(d->stlb.pages),
+		.shadow_max = READ_ONCE(d->stlb.pages_max),
+		.free_frames = frames_free(),
+		.total_frames = frames_total(),
+	};
+	domain_put(d);
+	return copy_out(out, &info, sizeof(info));
+}
+
+/* One piece that crosses no page of the other domain. */
+static int copy_piece(struct domain *d, const struct pv_mem_copy *op, u64 n)
+{
+	u8 buf[COPY_CHUNK];
+	bool writes = op->flags != PV_MEM_COPY_READ;
+	mfn_t m;
+	u8 *p;
+	int rc;
+
+	if (op->flags == PV_MEM_COPY_ZERO)
+		memset(buf, 0, n);
+	else if (writes && copy_in(buf, GVA(op->buf), n))
+		return -PV_EFAULT;
+	/* A builder may write what its guest may only read. */
+	rc = p2m_get(d, GFN(op->gpa >> PAGE_SHIFT), P2M_READ, &m);
+	if (rc)
+		return rc;
+	p = (u8 *)mfn_to_virt(m) + op->gpa % PAGE_SIZE;
+	memcpy(writes ? p : buf, writes ? buf : p, n);
+	frame_put(m);
+	return writes ? 0 : copy_out(GVA(op->buf), buf, n);
+}
+
+long hc_mem_copy(gva_t uop)
+{
+	struct pv_mem_copy op;
+	struct domain *d;
+	u64 done = 0;
+	long rc;
+
+	if (copy_in(&op, uop, sizeof(op)))
+		return -PV_EFAULT;
+	if (op.flags > PV_MEM_COPY_ZERO || op.gpa + op.len < op.gpa)
+		return -PV_EINVAL;
+	rc = target(op.domid, PV_CAP_MEMORY, &d);
+	if (rc)
+		return rc;
+	while (op.len && !rc && done < COPY_BATCH) {
+		u64 n = MIN(MIN(op.len, COPY_CHUNK), PAGE_SIZE - op.gpa % PAGE_SIZE);
+
+		rc = copy_piece(d, &op, n);
+		if (rc)
+			break;
+		op.gpa += n;
+		op.buf += n;
+		op.len -= n;
+		done += n;
+	}
+	domain_put(d);
+	/* Progress is reported even with an error; what remains stays in the arguments. */
+	if (copy_out(uop, &op, sizeof(op)))
+		return -PV_EFAULT;
+	return rc ? rc : (long)done;
+}
+
+long hc_mem_query(u64 domid, u64 gfn)
+{
+	struct domain *d;
+	long rc = target(domid, PV_CAP_MEMORY, &d);
+
+	if (rc)
+		return rc;
+	walk_begin();
+	rc = p2m_kind(p2m_lookup(d, GFN(gfn)));
+	walk_end();
+	domain_put(d);
+	return rc;
+}

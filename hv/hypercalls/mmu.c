@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mmu: roots and flushes of the software TLB.
+ * Calls:      root_load, flush, flush_list, root_drop, root_hint
+ * Rules:      S2, S6 (mm/stlb.h)
+ * Read first: pv/mmu.h, mm/stlb.h */
+#include "cpu/trace.h"
+#include "hypercalls/handlers.h"
+
+#define HINT_PAGES 256 /* filled by one root_hint at the most                             */
+
+long hc_root_load(u64 root)
+{
+	struct cpu *c = this_cpu();
+	struct vcpu *v = c->cur;
+	struct root *r = stlb_load(v->dom, root);
+
+	if (!r)
+		return -PV_EINVAL;
+	v->root_gpa = root & PAGE_MASK;
+	c->entry->kcr3 = r->kcr3;
+	c->entry->ucr3 = r->ucr3;
+	count(root_loads, 1);
+	return 0;
+}
+
+static bool flush_valid(const struct pv_flush *f)
+{
+	return !f->reserved && f->flags <= 0xf && (f->flags & PV_FLUSH_SCOPE) != PV_FLUSH_SCOPE;
+}
+
+/* Between pieces an interrupt is let in by running the call again with what remains. */
+static long flush_all_of(struct pv_flush *f)
+{
+	count(flushes, 1);
+	trace(PV_TRACE_flush, f->start, f->end);
+	while (stlb_flush(current()->dom, f))
+		cpu_relax_serving();
+	return 0;
+}
+
+long hc_flush(u64 root, u64 start, u64 end, u64 flags)
+{
+	struct pv_flush f = {.root = root, .start = start, .end = end, .flags = flags};
+
+	if (flags >> 32 || !flush_valid(&f))
+		return -PV_EINVAL;
+	return flush_all_of(&f);
+}
+
+long hc_flush_list(gva_t list, u64 count)
+{
+	if (count > PV_FLUSH_LIST_MAX)
+		return -PV_E2BIG;
+	for (u64 i = 0; i < count; i++) {
+		struct pv_flush f;
+
+		if (copy_in(&f, GVA(list.a + i * sizeof(f)), sizeof(f)))
+			return -PV_EFAULT;
+		if (!flush_valid(&f))
+			return -PV_EINVAL;
+		flush_all_of(&f);
+	}
+	return 0;
+}
+
+long hc_root_drop(u64 root, u64 user_only)
+{
+	if (user_only > 1)
+		return -PV_EINVAL;
+	stlb_drop(current()->dom, root, user_only);
+	return 0;
+}
+
+long hc_root_hint(u64 start, u64 end)
+{
+	struct cpu *c = this_cpu();
+
+	for (u64 n = 0, va = start & PAGE_MASK; va < end && n < HINT_PAGES; n++, va += PAGE_SIZE)
+		if (canonical(va))
+			stlb_prefill(c->loaded, va);
+	return 0;
+}

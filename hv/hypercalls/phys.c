@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* phys: the machine's devices, for the domain that drives them.
+ * Calls:      phys_*
+ * Rules:      R1, R2 (dev/irq.h), P1 (mm/p2m.h)
+ * Read first: dev/irq.h, domain/io.h */
+#include "dev/ioapic.h"
+#include "dev/irq.h"
+#include "dev/power.h"
+#include "domain/io.h"
+#include "hypercalls/handlers.h"
+
+#define DEVICE_BATCH 1024ul /* frames a call                                                */
+
+long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow)
+{
+	struct domain *d;
+	long rc;
+
+	if (allow > 1)
+		return -PV_EINVAL;
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	rc = io_ports_set(d, first, count, allow);
+	domain_put(d);
+	if (!rc)
+		this_cpu()->entry->slow |= ENTRY_SLOW_RESCHED;
+	return rc;
+}
+
+static int device_map(struct domain *d, u64 gfn, u64 mfn, bool allow)
+{
+	enum pv_mem_kind kind;
+	mfn_t m;
+	int rc;
+
+	if (allow) {
+		if (frame_is_ram(MFN(mfn)) || ioapic_owns(mfn << PAGE_SHIFT, PAGE_SIZE))
+			return -PV_EACCES;
+		return p2m_add(d, GFN(gfn), MFN(mfn), 0, PV_MEM_DEVICE);
+	}
+	walk_begin();
+	kind = p2m_kind(p2m_lookup(d, GFN(gfn)));
+	walk_end();
+	if (kind != PV_MEM_DEVICE)
+		return -PV_EACCES;
+	rc = p2m_remove(d, GFN(gfn), &m, &kind);
+	return rc;
+}
+
+long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
+{
+	struct domain *d;
+	u64 n = 0;
+	int rc = 0;
+
+	if (allow > 1 || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn || mfn >= PV_MAX_GFN ||
+	    count > PV_MAX_GFN - mfn)
+		return -PV_EINVAL;
+	d = domain_get(domid);
+	if (!d)
+		return -PV_ESRCH;
+	for (; n < MIN(count, DEVICE_BATCH) && !rc; n += !rc)
+		rc = device_map(d, gfn + n, mfn + n, allow);
+	domain_put(d);
+	return n ? (long)n : rc;
+}
+
+long hc_phys_irq_bind(u64 gsi, u64 flags, u64 vcpu)
+{
+	return irq_bind_gsi(current()->dom, gsi, flags, vcpu);
+}
+
+long hc_phys_irq_eoi(u64 port)
+{
+	return irq_eoi(current()->dom, port);
+}
+
+long hc_phys_msi_bind(gva_t out, u64 vcpu)
+{
+	u64 ad[2];
+	long port = irq_bind_msi(current()->dom, vcpu, ad);
+
+	if (port >= 0 && copy_out(out, ad, sizeof(ad)))
+		return -PV_EFAULT; /* the port stays: event_close gives it back */
+	return port;
+}
+
+long hc_phys_reboot(u64 how)
+{
+	if (how > 1)
+		return -PV_EINVAL;
+	if (how)
+		machine_reset();
+	machine_poweroff();
+}

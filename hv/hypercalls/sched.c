@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sched: when a domain's vCPUs run, sleep, and end.
+ * Calls:      yield, block, poll, timer_set, shutdown, vcpu_up, vcpu_down, ipi, vcpu_is_up, time
+ * Rules:      C1-C6 (domain/sched.h), E6 (domain/event.h)
+ * Read first: pv/sched.h, domain/sched.h */
+#include "domain/event.h"
+#include "domain/sched.h"
+#include "hypercalls/handlers.h"
+
+long hc_yield(void)
+{
+	vcpu_yield();
+	return 0;
+}
+
+long hc_block(void)
+{
+	this_cpu()->entry->area->vif = current()->area ? PV_FLAG_IF : 0;
+	vcpu_block(PV_TIME_NEVER);
+	this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
+	return 0;
+}
+
+long hc_poll(gva_t list, u64 count, u64 deadline)
+{
+	u32 in[PV_POLL_MAX];
+	u16 ports[PV_POLL_MAX];
+	int rc;
+
+	if (count > PV_POLL_MAX)
+		return -PV_E2BIG;
+	if (copy_in(in, list, count * sizeof(in[0])))
+		return -PV_EFAULT;
+	for (u64 i = 0; i < count; i++) {
+		if (in[i] >= PV_MAX_PORTS)
+			return -PV_ERANGE;
+		ports[i] = in[i];
+	}
+	rc = event_poll(ports, count, deadline);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	return hypercall_again(PV_NR_poll);
+}
+
+long hc_timer_set(u64 deadline)
+{
+	vcpu_timer_set(current(), deadline);
+	return 0;
+}
+
+long hc_shutdown(u64 reason, u64 arg)
+{
+	if (reason == PV_SHUTDOWN_NONE || reason > PV_SHUTDOWN_PANIC)
+		return -PV_EINVAL;
+	domain_shutdown(current()->dom, reason, arg);
+	return 0;
+}
+
+static long own_vcpu(u64 id, struct vcpu **out)
+{
+	struct domain *d = current()->dom;
+
+	if (id >= d->vcpu_count)
+		return -PV_ENOENT;
+	*out = d->vcpus[id];
+	return 0;
+}
+
+long hc_vcpu_up(u64 vcpu, gva_t start)
+{
+	struct pv_vcpu_start s;
+	struct vcpu *v;
+	long rc = own_vcpu(vcpu, &v);
+
+	if (rc)
+		return rc;
+	if (copy_in(&s, start, sizeof(s)))
+		return -PV_EFAULT;
+	return vcpu_start(v, &s, true);
+}
+
+long hc_vcpu_down(void)
+{
+	vcpu_down(current());
+	return 0;
+}
+
+long hc_ipi(u64 vector, u64 mask, u64 nmi)
+{
+	struct domain *d = current()->dom;
+
+	if (nmi > 1 || (!nmi && (vector < PV_VECTOR_MIN || vector > 255)))
+		return -PV_EINVAL;
+	if (d->vcpu_count < 64)
+		mask &= (1ull << d->vcpu_count) - 1;
+	for (; mask; mask &= mask - 1) {
+		struct vcpu *v = d->vcpus[__builtin_ctzll(mask)];
+
+		if (nmi) {
+			atomic_store(&v->nmi_pending, 1);
+			vcpu_notify(v);
+		} else {
+			walk_begin();
+			vector_raise(v, vector);
+			walk_end();
+		}
+	}
+	return 0;
+}
+
+long hc_vcpu_is_up(u64 vcpu)
+{
+	struct vcpu *v;
+	long rc = own_vcpu(vcpu, &v);
+
+	return rc ? rc : READ_ONCE(v->state) != VCPU_DOWN;
+}
+
+long hc_time(void)
+{
+	return now_ns();
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* version: the machine and this hypervisor.
+ * Calls: host_info */
+#include "boot/boot.h"
+#include "cpu/tsc.h"
+#include "hypercalls/handlers.h"
+
+long hc_host_info(gva_t out)
+{
+	struct pv_host_info h = {
+		.abi = PV_ABI_VERSION,
+		.hypercalls = PV_HYPERCALL_MAX,
+		.cpus = cpu_count,
+		.tsc_khz = tsc_params.khz,
+		.total_frames = frames_total(),
+		.free_frames = frames_free(),
+		.features = (features.smap ? PV_HOST_SMAP : 0) | (features.smep ? PV_HOST_SMEP : 0) |
+			    (features.umip ? PV_HOST_UMIP : 0) | (features.pcid ? PV_HOST_PCID : 0) |
+			    (features.debug_build ? PV_HOST_DEBUG : 0) |
+			    (features.x2apic ? PV_HOST_X2APIC : 0),
+		.version = RINGSIDE_VERSION,
+	};
+
+	for (unsigned i = 0; i < PV_MAX_DOMAINS; i++)
+		h.domains += READ_ONCE(domains[i]) != NULL;
+	return copy_out(out, &h, sizeof(h));
+}
