@@ -37,30 +37,32 @@ static struct domain *create(u64 frames)
 	return d;
 }
 
-/* One block for dom0 at gfn = mfn, if it is free. */
-static bool take(mfn_t m, unsigned order)
+static void enter(u64 n, unsigned order)
 {
-	if (!frame_take(m, order, FRAME_GUEST, dom0->id))
-		return false;
-	if (p2m_add(dom0, GFN(m.n), m, order, PV_MEM_RAM))
+	if (p2m_add(dom0, GFN(n), MFN(n), order, PV_MEM_RAM))
 		boot_fail("too little memory for dom0's tables");
 	atomic_add(&dom0->frames, 1ull << order);
-	return true;
 }
 
-/* The kernel's own frames first, then from the bottom what is free, in 2 MiB runs. */
+/* All of the kernel's own frames are taken before a table of the P2M could want one of them; then, from the
+ * bottom, what is free, in 2 MiB runs. */
 static void take_memory(const struct elf *kernel, u64 frames)
 {
-	for (u64 n = kernel->start >> PAGE_SHIFT; n < (kernel->end + PAGE_SIZE - 1) >> PAGE_SHIFT;) {
-		unsigned order = n % RUN_FRAMES ? 0 : FRAME_ORDER_MAX;
+	u64 first = kernel->start >> PAGE_SHIFT, last = (kernel->end - 1) >> PAGE_SHIFT;
 
-		if (!take(MFN(n), order) && (!order || !take(MFN(n), order = 0)))
+	for (u64 n = first; n <= last; n++)
+		if (!frame_take(MFN(n), 0, FRAME_GUEST, dom0->id))
 			boot_fail("dom0's kernel wants memory at %lx, which is not free", n << PAGE_SHIFT);
+	for (u64 n = first; n <= last;) {
+		unsigned order = n % RUN_FRAMES || last - n < RUN_FRAMES - 1 ? 0 : FRAME_ORDER_MAX;
+
+		enter(n, order);
 		n += 1ul << order;
 	}
 	for (u64 n = RUN_FRAMES; n < frame_table_end && dom0->frames + RUN_FRAMES <= frames;
 	     n += RUN_FRAMES)
-		(void)take(MFN(n), FRAME_ORDER_MAX);
+		if (frame_take(MFN(n), FRAME_ORDER_MAX, FRAME_GUEST, dom0->id))
+			enter(n, FRAME_ORDER_MAX);
 }
 
 static void load_segments_of(const struct elf *e)

@@ -305,7 +305,6 @@ struct root *stlb_load(struct domain *d, u64 gpa)
 	if (r) {
 		r->used_at = ++state_of(d)->clock;
 		root_switch(c, r);
-		count(root_loads, 1);
 	}
 	unlock(&d->stlb.roots_lock);
 	return r;

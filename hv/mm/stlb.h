@@ -40,7 +40,9 @@
  *
  * What a guest sees besides its own faults: a leaf whose gfn its P2M does not have (or not writable, for a
  * write), a table outside its RAM, address bits 48-51, or PS in an L4 entry: #PF with P and RSVD. Slots 256-271:
- * not present. User mode in the upper half: always #PF, P as the guest's tables say. */
+ * not present, and so is the last page of the lower half: no SYSCALL there can return to a non-canonical address, and no
+ * access that begins in the lower half runs out of it. User mode in the upper half: always #PF, P as the guest's
+ * tables say. */
 #ifndef HV_STLB_H
 #define HV_STLB_H
 

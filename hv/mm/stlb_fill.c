@@ -109,7 +109,11 @@ static inline u64 quiet_entry(const struct domain *d, const u64 *guest, u64 abov
 static inline void fill_group(const struct domain *d, struct shadow *leaf, const u64 *guest, u64 above,
 			      bool low, unsigned i)
 {
-	for (unsigned j = i & ~(FILL_GROUP - 1u), end = j + FILL_GROUP; j < end; j++) {
+	unsigned j = i & ~(FILL_GROUP - 1u), end = j + FILL_GROUP;
+
+	if (unlikely(end == 512 && leaf->base == LOW_END - RUN_SIZE))
+		end = 511; /* LOW_LAST_PAGE */
+	for (; j < end; j++) {
 		u64 e = READ_ONCE(leaf->table[j]) ? 0 : quiet_entry(d, guest, above, low, j);
 
 		if (e)
@@ -171,7 +175,8 @@ static enum step guest_walk(struct fill *f)
 	u64 offset;
 
 	f->rights = PTE_W | PTE_U | EXECUTE;
-	if (va_index(f->va, 4) >= LOW_SLOTS && va_index(f->va, 4) < KERNEL_SLOT)
+	if ((va_index(f->va, 4) >= LOW_SLOTS && va_index(f->va, 4) < KERNEL_SLOT) ||
+	    (f->va & PAGE_MASK) == LOW_LAST_PAGE)
 		return guest_fault(f, 0); /* S10 */
 	for (f->level = 4;; f->level--) {
 		u64 p = p2m_find(&f->d->p2m, g), e;
@@ -376,7 +381,7 @@ static bool may_be_big(const struct fill *f)
 {
 	unsigned kind = p2m_kind(f->p2m);
 
-	return f->level > 1 && f->p2m & P2M_BIG && kind != PV_MEM_GRANT && kind != PV_MEM_GRANT_RO;
+	return f->level > 1 && f->p2m & P2M_BIG && f->va >> 21 != LOW_LAST_PAGE >> 21 && kind != PV_MEM_GRANT && kind != PV_MEM_GRANT_RO;
 }
 
 static void remember(const struct fill *f, struct shadow *leaf)
@@ -508,7 +513,8 @@ enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error)
 
 	walk_enter(c);
 	access &= PF_W | PF_U | PF_I;
-	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 && (va_low(va) || !(access & PF_U)))) {
+	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 && (va_low(va) || !(access & PF_U)) &&
+		   (va & PAGE_MASK) != LOW_LAST_PAGE)) {
 		s = fill_cached(d, w, va, access, error);
 		if (s == STEP_DONE)
 			fill_group(d, w->leaf, w->guest, w->rights, va_low(va), va_index(va, 1));
@@ -537,7 +543,7 @@ void stlb_prefill(struct root *r, u64 va)
 	enum step s = STEP_AGAIN;
 
 	walk_enter(c);
-	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0)) {
+	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 && (va & PAGE_MASK) != LOW_LAST_PAGE)) {
 		u64 e = quiet_entry(d, w->guest, w->rights, va_low(va), va_index(va, 1));
 
 		s = e ? enter(w->leaf, va_index(va, 1), e) : STEP_GUEST;

@@ -400,7 +400,6 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	struct root *r = c->loaded;
 	u64 va = f->start & PAGE_MASK;
 
-	count(flushes, 1);
 	if (f->end <= f->start)
 		return 0;
 	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d)) {

@@ -21,6 +21,7 @@
 #define KERNEL_SLOTS  240
 #define LOW_SLOTS     256
 #define LOW_END       (1ul << 47)
+#define LOW_LAST_PAGE (LOW_END - PAGE_SIZE) /* never mapped: see mm/stlb.h                */
 #define TABLE_RIGHTS  (PTE_P | PTE_W | PTE_U | PTE_A) /* rights are at the leaf alone   */
 #define CHUNK_SHIFT   7   /* descriptors are made 128 at a time                         */
 #define CHUNK_ORDER   2

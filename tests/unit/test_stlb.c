@@ -128,13 +128,34 @@ Test(stlb, upper_half)
 		cr_assert(!reach(0xffff000000000000ul | (u64)i << 39, 0) && error == 0, "S10");
 	}
 	/* Both ends of the hypervisor's slots are the guest's and work. */
-	map(0x00007ffffffff000ul, DATA + 1, RWAD);
+	map(0x00007fffffffe000ul, DATA + 1, RWAD);
 	map(0xffff880000000000ul, DATA + 2, RWAD);
-	cr_assert(reaches(0x00007ffffffff000ul, PF_U, DATA + 1));
+	cr_assert(reaches(0x00007fffffffe000ul, PF_U, DATA + 1));
 	cr_assert(reaches(0xffff880000000000ul, 0, DATA + 2));
 	stlb_drop(d, ROOT << 12, false);
 	cr_assert_eq(host_audit(all, 1), 0);
-	cr_assert(reaches(0x00007ffffffff000ul, PF_U, DATA + 1));
+	cr_assert(reaches(0x00007fffffffe000ul, PF_U, DATA + 1));
+}
+
+Test(stlb, last_page_of_the_lower_half_is_never_mapped)
+{
+	u64 last = 0x00007ffffffff000ul;
+
+	map(last, DATA, RWAD);
+	map(last - 4096, DATA + 1, RWAD);
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(!reach(last, PF_U) && error == PF_U);
+		cr_assert(!reach(last, PF_W) && error == PF_W);
+		cr_assert(reaches(last - 4096, PF_U, DATA + 1)); /* with its group */
+		stlb_prefill(this_cpu()->loaded, last);
+		cr_assert_not(hw_access(last, PF_U).ok);
+	}
+	host_populate(d, 1024, 9, PV_MEM_RAM);
+	host_map(d, ROOT, &next, last & ~(RUN_SIZE - 1), 1024, RWAD, 2);
+	flush(ROOT, 0, ~0ull, PV_FLUSH_TABLES);
+	cr_assert(reach(last - 4096, PF_U));
+	cr_assert(!reach(last, PF_U) && error == PF_U);
+	cr_assert_not(hw_access(last, PF_U).ok);
 }
 
 Test(stlb, kernel_half_is_shared)
