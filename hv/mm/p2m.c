@@ -50,7 +50,8 @@ void p2m_free(struct domain *d)
 {
 	if (!d->p2m.top)
 		return;
-	walk_sync(d); /* P3: a walk that found the domain just before it left the table of domains */
+	walk_sync(
+		d); /* P3: a walk that found the domain just before it left the table of domains */
 	tree_free(&d->p2m, d->p2m.top, 4);
 	HV_ASSERT(d->p2m.tables == 0);
 	d->p2m.top = NULL;
@@ -121,7 +122,8 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
 
 	HV_ASSERT(order == 0 || order == 9);
 	HV_ASSERT(kind != PV_MEM_NONE);
-	if (g.n >= PV_MAX_GFN || (order && (g.n | m.n) % RUN_FRAMES) || m.n > P2M_ADDR >> PAGE_SHIFT)
+	if (g.n >= PV_MAX_GFN || (order && (g.n | m.n) % RUN_FRAMES) ||
+	    m.n > P2M_ADDR >> PAGE_SHIFT)
 		return -PV_ERANGE;
 	lock(&d->p2m.lock);
 	slot = slot_make(&d->p2m, g, order ? 2 : 1, &rc);
@@ -139,7 +141,8 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
 	return rc;
 }
 
-/* P5: a table of 512 entries in the place of a 2 MiB leaf; rights and references stay as they are. */
+/* P5: a table of 512 entries in the place of a 2 MiB leaf; rights and references stay as they are.
+ */
 static int leaf_split(struct p2m *p, u64 *slot)
 {
 	u64 *t = table_alloc(p);
@@ -152,7 +155,8 @@ static int leaf_split(struct p2m *p, u64 *slot)
 	return 0;
 }
 
-/* The slot of the leaf that covers g, *level its level; or NULL and *level the level of the hole. */
+/* The slot of the leaf that covers g, *level its level; or NULL and *level the level of the hole.
+ */
 static u64 *slot_find(struct p2m *p, gfn_t g, unsigned *level)
 {
 	u64 *t = p->top;
@@ -193,7 +197,8 @@ int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind)
 	return rc;
 }
 
-/* One step of p2m_remove_range: what went at g goes to *e (0: nothing). Gfns done, 0: no memory to split. */
+/* One step of p2m_remove_range: what went at g goes to *e (0: nothing). Gfns done, 0: no memory to
+ * split. */
 static u64 remove_step(struct p2m *p, gfn_t g, u64 count, u64 *e)
 {
 	unsigned level;
@@ -256,8 +261,8 @@ static bool each_below(const struct each *x, u64 *t, u64 base, unsigned level)
 	return true;
 }
 
-void p2m_each(struct domain *d, u64 from, bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg),
-	      void *arg)
+void p2m_each(struct domain *d, u64 from,
+	      bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg), void *arg)
 {
 	struct each x = {d, from, fn, arg};
 

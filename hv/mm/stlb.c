@@ -96,7 +96,8 @@ int stlb_init(struct domain *d, u64 pages)
 {
 	struct stlb_state *st = hv_page_alloc(STATE_ORDER);
 
-	d->stlb = (struct stlb){.roots_lock = SPINLOCK(ROOTS), .pool_lock = SPINLOCK(POOL), .priv = st};
+	d->stlb = (struct stlb){
+		.roots_lock = SPINLOCK(ROOTS), .pool_lock = SPINLOCK(POOL), .priv = st};
 	if (!st)
 		return -PV_ENOMEM;
 	generation_end(st);
@@ -157,7 +158,8 @@ static struct root *coldest(struct stlb_state *st, bool loaded, const struct roo
 	return victim;
 }
 
-/* Make something of the pool dead: other roots first, then what the needy one itself has. ROOTS held. */
+/* Make something of the pool dead: other roots first, then what the needy one itself has. ROOTS
+ * held. */
 static bool evict(struct domain *d, struct root *keep)
 {
 	struct stlb_state *st = state_of(d);
@@ -364,8 +366,10 @@ void low_u0_hold(struct root *r)
 	if (!r->low_u0) {
 		removal_begin(&rm, r->dom, r);
 		WRITE_ONCE(r->low_u0, LOW_U0_HELD);
-		fill_sync(this_cpu(), state_of(r->dom)); /* S9: from here no walk enters anything in the user view */
-		for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS; i = next_used(u->used, i + 1)) {
+		fill_sync(this_cpu(), state_of(r->dom)); /* S9: from here no walk enters anything in
+							    the user view */
+		for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS;
+		     i = next_used(u->used, i + 1)) {
 			bit_clear(u->used, i);
 			(void)atomic_xchg(&u->table[i], 0);
 		}
@@ -383,7 +387,8 @@ void stlb_drop_low_u0(struct root *r)
 	if (r->low_u0) {
 		removal_begin(&rm, r->dom, r);
 		WRITE_ONCE(r->low_u0, LOW_U0_DROPPING);
-		fill_sync(this_cpu(), state_of(r->dom)); /* S9: what walks entered before is in the tables that go now */
+		fill_sync(this_cpu(), state_of(r->dom)); /* S9: what walks entered before is in the
+							    tables that go now */
 		detach_low(&rm, r);
 		removal_end(&rm);
 		WRITE_ONCE(r->low_u0, 0);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stlb_audit: recount everything, and compare what is cached with the guest's tables. Slow, and holds locks
- * throughout: for the audit hypercall, debug builds and tests.
- * Rules:      S1, S4, S6, S8, S10 (mm/stlb.h), F6 (mm/frame.h)
- * Read first: stlb_impl.h */
+/* stlb_audit: recount everything, and compare what is cached with the guest's tables. Slow, and
+ * holds locks throughout: for the audit hypercall, debug builds and tests. Rules:      S1, S4, S6,
+ * S8, S10 (mm/stlb.h), F6 (mm/frame.h) Read first: stlb_impl.h */
 #include "mm/stlb_impl.h"
 
 static void mark_frames(u64 e, u8 bits, bool set)
@@ -51,7 +50,8 @@ static bool frame_allowed(struct domain *d, u64 e, u64 mfn)
 	struct device_search x = {.mfn = mfn};
 
 	if (f && f->use == FRAME_GUEST)
-		return f->order_flags & FRAME_SEEN && (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W);
+		return f->order_flags & FRAME_SEEN &&
+		       (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W);
 	p2m_each(d, 0, match_device, &x);
 	return x.found;
 }
@@ -153,7 +153,8 @@ u64 stlb_leaves(struct domain *d)
 
 		if (s->level != 1 && s->level != 2)
 			continue;
-		for_each_used (i, s) {
+		for_each_used(i, s)
+		{
 			u64 e = READ_ONCE(s->table[i]);
 
 			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && entry_frame(e);
@@ -191,7 +192,8 @@ static u64 guest_says(struct domain *d, gfn_t g, u64 va, u64 *rights)
 static bool is_linked(struct stlb_state *st, const struct shadow *s)
 {
 	/* Only leaf tables are ever out of sight for long; their L2 is found from the top. */
-	struct shadow *t = s->root ? NULL : READ_ONCE(st->kernel_l3[va_index(s->base, 4) - KERNEL_SLOT]);
+	struct shadow *t =
+		s->root ? NULL : READ_ONCE(st->kernel_l3[va_index(s->base, 4) - KERNEL_SLOT]);
 	u64 e = s->root ? READ_ONCE(s->root->kernel_shadow->table[va_index(s->base, 4)]) : 0;
 
 	if (e)
@@ -208,14 +210,16 @@ static u64 stale_entries(struct domain *d, const struct shadow *s, gfn_t root)
 	u64 stale = 0, rights;
 	unsigned i;
 
-	for_each_used (i, s) {
+	for_each_used(i, s)
+	{
 		u64 e = READ_ONCE(s->table[i]), now;
 
 		if (!(e & PTE_P) || (s->level == 2 && !(e & PTE_PS)))
 			continue;
-		now = guest_says(d, root, s->base + (i * PAGE_SIZE << (9 * (s->level - 1))), &rights);
-		stale += !now || entry_mfn(now).n != entry_mfn(e).n || (e & PTE_W && !(rights & PTE_W)) ||
-			 (!(e & PTE_NX) && !(rights & PTE_NX));
+		now = guest_says(d, root, s->base + (i * PAGE_SIZE << (9 * (s->level - 1))),
+				 &rights);
+		stale += !now || entry_mfn(now).n != entry_mfn(e).n ||
+			 (e & PTE_W && !(rights & PTE_W)) || (!(e & PTE_NX) && !(rights & PTE_NX));
 	}
 	return stale;
 }

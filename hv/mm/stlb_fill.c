@@ -4,13 +4,14 @@
  * Rules:      S1, S3, S4, S7, S9-S13 (mm/stlb.h)
  * Read first: stlb_impl.h
  *
- * Most misses and nearly all of the guest's own faults end in the paging-structure cache: the guest's leaf
- * table and ours are known, and one entry of each is touched. The rest walk four levels of each. */
+ * Most misses and nearly all of the guest's own faults end in the paging-structure cache: the
+ * guest's leaf table and ours are known, and one entry of each is touched. The rest walk four
+ * levels of each. */
 #include "mm/stlb_impl.h"
 
 #define FILL_TRIES  8
-#define FILL_GROUP  4           /* neighbours entered with a miss; aligned                */
-#define EXECUTE     PTE_NX      /* in `rights` the bit says that the page may be executed  */
+#define FILL_GROUP  4		  /* neighbours entered with a miss; aligned                */
+#define EXECUTE	    PTE_NX	  /* in `rights` the bit says that the page may be executed  */
 #define RESERVED    (0xful << 48) /* gfns have 36 bits                                    */
 #define RESERVED_2M 0x1fe000ul
 #define RESERVED_1G 0x3fffe000ul
@@ -24,7 +25,7 @@ enum step {
 	STEP_AGAIN, /* lost a race                                                        */
 	STEP_PAGES, /* f->wanted pages are needed                                         */
 	STEP_CLASH, /* an entry that leads elsewhere is in the way (S13)                  */
-	STEP_TABLE, /* the same one level up: a leaf table where a 2 MiB page goes, or the reverse */
+	STEP_TABLE, /* a leaf table where a 2 MiB page goes, or the reverse                 */
 	STEP_HOLD_U0,
 	STEP_DROP_U0,
 };
@@ -90,9 +91,10 @@ static enum step enter(struct shadow *s, unsigned i, u64 e)
 	return STEP_DONE;
 }
 
-/* Entry i of the guest's leaf table w->guest as it would be shadowed now without the guest noticing; 0: not.
- * Lower-half pages without U are for the full walk (S9). */
-static inline u64 quiet_entry(const struct domain *d, const u64 *guest, u64 above, bool low, unsigned i)
+/* Entry i of the guest's leaf table w->guest as it would be shadowed now without the guest
+ * noticing; 0: not. Lower-half pages without U are for the full walk (S9). */
+static inline u64 quiet_entry(const struct domain *d, const u64 *guest, u64 above, bool low,
+			      unsigned i)
 {
 	u64 g = READ_ONCE(guest[i]), rights = above & (g ^ PTE_NX), p;
 	gfn_t gfn = GFN((g & PTE_ADDR) >> PAGE_SHIFT);
@@ -102,12 +104,13 @@ static inline u64 quiet_entry(const struct domain *d, const u64 *guest, u64 abov
 	p = p2m_find(&d->p2m, gfn);
 	if (!p)
 		return 0;
-	return leaf_entry(g, rights, p, p2m_mfn(p, gfn)) | (p2m_kind(p) == PV_MEM_DEVICE ? g & PTE_PS : 0);
+	return leaf_entry(g, rights, p, p2m_mfn(p, gfn)) |
+	       (p2m_kind(p) == PV_MEM_DEVICE ? g & PTE_PS : 0);
 }
 
 /* The other entries of i's group, where ours are empty. */
-static inline void fill_group(const struct domain *d, struct shadow *leaf, const u64 *guest, u64 above,
-			      bool low, unsigned i)
+static inline void fill_group(const struct domain *d, struct shadow *leaf, const u64 *guest,
+			      u64 above, bool low, unsigned i)
 {
 	unsigned j = i & ~(FILL_GROUP - 1u), end = j + FILL_GROUP;
 
@@ -122,8 +125,8 @@ static inline void fill_group(const struct domain *d, struct shadow *leaf, const
 }
 
 /* A miss by the paging-structure cache. STEP_AGAIN: it needs the full walk. */
-static inline enum step fill_cached(const struct domain *d, const struct walk_cache *w, u64 va, u32 access,
-				    u32 *error)
+static inline enum step fill_cached(const struct domain *d, const struct walk_cache *w, u64 va,
+				    u32 access, u32 *error)
 {
 	unsigned i = va_index(va, 1);
 	u64 *slot = &w->guest[i], g = READ_ONCE(*slot), need = rights_needed(access), p, e;
@@ -164,11 +167,15 @@ static u64 reserved_bits(unsigned level, u64 e)
 	u64 bits = RESERVED;
 
 	if (e & PTE_PS)
-		bits |= level == 4 ? PTE_PS : level == 3 ? RESERVED_1G : level == 2 ? RESERVED_2M : 0;
+		bits |= level == 4   ? PTE_PS
+			: level == 3 ? RESERVED_1G
+			: level == 2 ? RESERVED_2M
+				     : 0;
 	return bits;
 }
 
-/* The guest's tables, as hardware walks them: every step by the P2M, present bits before anything else. */
+/* The guest's tables, as hardware walks them: every step by the P2M, present bits before anything
+ * else. */
 static enum step guest_walk(struct fill *f)
 {
 	gfn_t g = f->r->gfn;
@@ -225,12 +232,14 @@ static enum step guest_mark(struct fill *f)
 /* S12: leaf is this walk's alone. Make its entries anew from the guest's leaf table. */
 static void recheck(struct fill *f, struct shadow *leaf)
 {
-	u64 *guest = f->level == 1 ? f->at[1] - va_index(f->va, 1) : NULL, above = PTE_W | PTE_U | EXECUTE;
+	u64 *guest = f->level == 1 ? f->at[1] - va_index(f->va, 1) : NULL,
+	    above = PTE_W | PTE_U | EXECUTE;
 	unsigned i;
 
 	for (unsigned l = 4; l > 1 && guest; l--)
 		above &= f->val[l] ^ PTE_NX;
-	for_each_used (i, leaf) {
+	for_each_used(i, leaf)
+	{
 		u64 old = READ_ONCE(leaf->table[i]), new = 0;
 
 		if (old && guest)
@@ -376,12 +385,14 @@ static enum step mirror_big(struct fill *f, struct shadow *l2)
 	return s == STEP_CLASH ? STEP_TABLE : s;
 }
 
-/* What a 2 MiB entry may cover: a run of the P2M that is the domain's own, under a leaf of the guest's as large. */
+/* What a 2 MiB entry may cover: a run of the P2M that is the domain's own, under a leaf of the
+ * guest's as large. */
 static bool may_be_big(const struct fill *f)
 {
 	unsigned kind = p2m_kind(f->p2m);
 
-	return f->level > 1 && f->p2m & P2M_BIG && f->va >> 21 != LOW_LAST_PAGE >> 21 && kind != PV_MEM_GRANT && kind != PV_MEM_GRANT_RO;
+	return f->level > 1 && f->p2m & P2M_BIG && f->va >> 21 != LOW_LAST_PAGE >> 21 &&
+	       kind != PV_MEM_GRANT && kind != PV_MEM_GRANT_RO;
 }
 
 static void remember(const struct fill *f, struct shadow *leaf)
@@ -543,7 +554,8 @@ void stlb_prefill(struct root *r, u64 va)
 	enum step s = STEP_AGAIN;
 
 	walk_enter(c);
-	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 && (va & PAGE_MASK) != LOW_LAST_PAGE)) {
+	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 &&
+		   (va & PAGE_MASK) != LOW_LAST_PAGE)) {
 		u64 e = quiet_entry(d, w->guest, w->rights, va_low(va), va_index(va, 1));
 
 		s = e ? enter(w->leaf, va_index(va, 1), e) : STEP_GUEST;

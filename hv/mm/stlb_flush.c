@@ -4,8 +4,9 @@
  * Rules:      S2-S5, S12-S14 (mm/stlb.h), F6 (mm/frame.h), P4 (mm/p2m.h)
  * Read first: stlb_impl.h
  *
- * The order is always: wait for walks that may have read the guest's old entry; clear ours; shoot down;
- * only then lower the frames' counts. Tables go out of sight first, wait for walks, and are shot down and emptied after. */
+ * The order is always: wait for walks that may have read the guest's old entry; clear ours; shoot
+ * down; only then lower the frames' counts. Tables go out of sight first, wait for walks, and are
+ * shot down and emptied after. */
 #include "mm/stlb_impl.h"
 
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
@@ -89,7 +90,8 @@ void removal_table(struct removal *rm, struct shadow *s)
 	rm->tables = true;
 }
 
-/* Take leaf entry i out of s; 0 if there was none. S4: the bit first, and never without an attempt at the entry. */
+/* Take leaf entry i out of s; 0 if there was none. S4: the bit first, and never without an attempt
+ * at the entry. */
 static u64 entry_take(struct shadow *s, unsigned i)
 {
 	u64 e;
@@ -98,7 +100,8 @@ static u64 entry_take(struct shadow *s, unsigned i)
 		bit_clear(s->used, i);
 		return atomic_xchg(&s->table[i], 0);
 	}
-	/* Of an L2 a 2 MiB entry alone, whatever comes in its place meanwhile; the bit stays, it is one of few. */
+	/* Of an L2 a 2 MiB entry alone, whatever comes in its place meanwhile; the bit stays, it is
+	 * one of few. */
 	do {
 		e = READ_ONCE(s->table[i]);
 		if ((e & (PTE_P | PTE_PS)) != (PTE_P | PTE_PS))
@@ -134,11 +137,14 @@ void detach_low(struct removal *rm, struct root *r)
 	}
 	if (!rm->dead)
 		return;
-	fill_sync(this_cpu(), st); /* a walk that found one of these may have entered it in the user view since */
+	fill_sync(
+		this_cpu(),
+		st); /* a walk that found one of these may have entered it in the user view since */
 	for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS; i = next_used(u->used, i + 1)) {
 		e = READ_ONCE(u->table[i]);
 		if (!e || e == READ_ONCE(k->table[i]))
-			continue; /* S4: the bit is cleared only with an entry to take out after it */
+			continue; /* S4: the bit is cleared only with an entry to take out after it
+				   */
 		bit_clear(u->used, i);
 		(void)atomic_cas(&u->table[i], e, 0);
 	}
@@ -174,8 +180,8 @@ void detach_kernel(struct removal *rm)
 		}
 }
 
-/* The L2 table that holds 2 MiB run *n (an address >> 21) of r's lower half or the kernel half; else NULL, and *n is
- * the next run where there may be one. */
+/* The L2 table that holds 2 MiB run *n (an address >> 21) of r's lower half or the kernel half;
+ * else NULL, and *n is the next run where there may be one. */
 static struct shadow *tree_l2(struct stlb_state *st, struct root *r, u64 *n)
 {
 	u64 run = *n;
@@ -207,7 +213,8 @@ static struct shadow *tree_l2(struct stlb_state *st, struct root *r, u64 *n)
 }
 
 /* What entry i of l2 leads to, as far as it lies in [first, last]. */
-static void clear_run(struct removal *rm, struct shadow *l2, unsigned i, u64 first, u64 last, bool tables)
+static void clear_run(struct removal *rm, struct shadow *l2, unsigned i, u64 first, u64 last,
+		      bool tables)
 {
 	u64 e = READ_ONCE(l2->table[i]), base = l2->base + i * RUN_SIZE;
 	bool whole = first <= base && last >= base + RUN_SIZE - 1;
@@ -236,13 +243,15 @@ static void clear_run(struct removal *rm, struct shadow *l2, unsigned i, u64 fir
 		unsigned from = first > base ? va_index(first, 1) : 0;
 		unsigned to = last < base + RUN_SIZE - 1 ? va_index(last, 1) : 511;
 
-		for (unsigned j = next_used(leaf->used, from); j <= to; j = next_used(leaf->used, j + 1))
+		for (unsigned j = next_used(leaf->used, from); j <= to;
+		     j = next_used(leaf->used, j + 1))
 			take_leaf(rm, leaf, j, base + j * PAGE_SIZE);
 	}
 }
 
 /* As range_clear, until *budget runs or entries are done: 0, or the address to go on from. */
-static u64 tree_clear(struct removal *rm, struct root *r, u64 first, u64 last, bool tables, unsigned *budget)
+static u64 tree_clear(struct removal *rm, struct root *r, u64 first, u64 last, bool tables,
+		      unsigned *budget)
 {
 	u64 n = first >> 21, end = last >> 21;
 
@@ -303,8 +312,8 @@ static u64 *leaf_find(struct cpu *c, struct domain *d, struct root *r, u64 va, s
 	return NULL;
 }
 
-/* The commonest flush: one page, no table freed, in a half of the root loaded here. No lock: the walk holds the
- * tables in place. */
+/* The commonest flush: one page, no table freed, in a half of the root loaded here. No lock: the
+ * walk holds the tables in place. */
 static void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
 {
 	struct stlb_state *st = state_of(d);
@@ -336,9 +345,11 @@ static void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
 }
 
 /* One root or the kernel half (r NULL) under ROOTS. 0, or where to go on. */
-static u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget)
+static u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
+		      unsigned *budget)
 {
-	bool everything = r ? first == 0 && last >= LOW_END - 1 : first <= PV_KERNEL_MIN && last == ~0ull;
+	bool everything =
+		r ? first == 0 && last >= LOW_END - 1 : first <= PV_KERNEL_MIN && last == ~0ull;
 	struct removal rm;
 	u64 rest = 0;
 
@@ -347,13 +358,15 @@ static u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32
 	if (r && flags & PV_FLUSH_DYING)
 		detach_low(&rm, r);
 	else
-		rest = tree_clear(&rm, r, first, last, flags & PV_FLUSH_TABLES && !everything, budget);
+		rest = tree_clear(&rm, r, first, last, flags & PV_FLUSH_TABLES && !everything,
+				  budget);
 	removal_end(&rm);
 	return rest;
 }
 
 /* Lower halves of one root or all. */
-static u64 flush_low(struct domain *d, const struct pv_flush *f, u64 first, u64 last, unsigned *budget)
+static u64 flush_low(struct domain *d, const struct pv_flush *f, u64 first, u64 last,
+		     unsigned *budget)
 {
 	struct stlb_state *st = state_of(d);
 	gfn_t g = GFN(f->root >> PAGE_SHIFT);
@@ -365,7 +378,9 @@ static u64 flush_low(struct domain *d, const struct pv_flush *f, u64 first, u64 
 		for (unsigned h = 0; h < ROOT_HASH; h++)
 			for (struct root *r = st->hash[h]; r; r = r->next)
 				flush_tree(d, r, first, last,
-					   f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0), &all);
+					   f->flags |
+						   (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0),
+					   &all);
 		return 0;
 	}
 	for (struct root *r = st->hash[g.n % ROOT_HASH]; r; r = r->next)
@@ -376,7 +391,8 @@ static u64 flush_low(struct domain *d, const struct pv_flush *f, u64 first, u64 
 
 static int flush_locked(struct domain *d, struct pv_flush *f)
 {
-	u64 first = f->start & PAGE_MASK, last = f->end == ~0ull ? ~0ull : (f->end - 1) | (PAGE_SIZE - 1);
+	u64 first = f->start & PAGE_MASK,
+	    last = f->end == ~0ull ? ~0ull : (f->end - 1) | (PAGE_SIZE - 1);
 	unsigned budget = STLB_FLUSH_BATCH;
 	u64 rest = 0;
 
@@ -403,7 +419,8 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	if (f->end <= f->start)
 		return 0;
 	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d)) {
-		if (f->flags == PV_FLUSH_ROOT && va < LOW_END && r->gfn.n == f->root >> PAGE_SHIFT) {
+		if (f->flags == PV_FLUSH_ROOT && va < LOW_END &&
+		    r->gfn.n == f->root >> PAGE_SHIFT) {
 			flush_page(c, d, r, va);
 			return 0;
 		}
@@ -415,7 +432,8 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	return flush_locked(d, f);
 }
 
-/* What stlb_forget looks for: runs of 512 or single frames; a filter by run rejects nearly all entries. */
+/* What stlb_forget looks for: runs of 512 or single frames; a filter by run rejects nearly all
+ * entries. */
 struct forget {
 	struct removal rm;
 	const u64 *entries;
@@ -451,7 +469,8 @@ static void scan_table(struct forget *f, struct shadow *s)
 
 	if (level != 1 && level != 2)
 		return;
-	for_each_used (i, s) {
+	for_each_used(i, s)
+	{
 		u64 e = READ_ONCE(s->table[i]);
 
 		if (!(e & PTE_P) || (level == 2 && !(e & PTE_PS)))
@@ -483,7 +502,8 @@ static bool may_be_cached(u64 e)
 	       READ_ONCE(head->link_a);
 }
 
-/* A granted frame has no 2 MiB entry, and mostly one entry at most: where the hint says. True if that was all. */
+/* A granted frame has no 2 MiB entry, and mostly one entry at most: where the hint says. True if
+ * that was all. */
 static bool forget_by_hint(struct forget *f, u64 e)
 {
 	struct stlb_state *st = state_of(f->rm.d);
@@ -502,7 +522,8 @@ static bool forget_by_hint(struct forget *f, u64 e)
 	s = shadow_by_number(st, hint->link_a);
 	if (READ_ONCE(s->level) != 1)
 		return false;
-	found = READ_ONCE(s->table[i]); /* where it is if gfn = mfn and the guest maps them in order */
+	found = READ_ONCE(
+		s->table[i]); /* where it is if gfn = mfn and the guest maps them in order */
 	if (!(found & PTE_P) || (found ^ e) & PTE_ADDR)
 		for (i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
 			found = READ_ONCE(s->table[i]);
@@ -554,8 +575,9 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 	forget_search(&f, d);
 	removal_end(&f.rm);
 	unlock(&d->stlb.roots_lock);
-	/* A flush_page or a recheck elsewhere may have taken an entry out just before we looked for it, and not lowered
-	 * the frame's count yet: it does that before the frame is the caller's to give away. */
+	/* A flush_page or a recheck elsewhere may have taken an entry out just before we looked for
+	 * it, and not lowered the frame's count yet: it does that before the frame is the caller's
+	 * to give away. */
 	removing_sync();
 	walk_sync(d);
 }

@@ -47,8 +47,8 @@ void walk_sync(struct domain *d)
 	walk_sync_cpus(cpus_up);
 }
 
-/* As walk_sync does for walks. This CPU itself is not taking anything away, so that two who wait do not wait for
- * each other. */
+/* As walk_sync does for walks. This CPU itself is not taking anything away, so that two who wait do
+ * not wait for each other. */
 void removing_sync(void)
 {
 	unsigned self = this_cpu()->id;
@@ -120,14 +120,16 @@ void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
 	WRITE_ONCE(s->level, level);
 }
 
-/* One used entry of a dead table. Its children die after it; a leaf's reach ended with the shootdown. */
+/* One used entry of a dead table. Its children die after it; a leaf's reach ended with the
+ * shootdown. */
 static void reap_entry(struct stlb_state *st, struct shadow *s, unsigned i)
 {
 	u64 e = atomic_xchg(&s->table[i], 0);
 	struct shadow *below;
 
 	if (!e || s->level == 4)
-		return; /* an L4's lower half was detached before, its kernel half is the domain's */
+		return; /* an L4's lower half was detached before, its kernel half is the domain's
+			 */
 	if (s->level == 1 || (e & PTE_P && e & PTE_PS)) {
 		maps_lower(e);
 		return;

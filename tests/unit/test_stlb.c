@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RW    (PTE_P | PTE_W | PTE_U)
-#define RWAD  (RW | PTE_A | PTE_D)
-#define USER  0x400000ul
-#define KERN  0xffff888000000000ul
-#define ROOT  1ul  /* gfns of L4 tables */
-#define ROOT2 2ul
-#define TABLES 8ul /* from here on tables are made */
-#define DATA  64ul /* pages */
+#define RW     (PTE_P | PTE_W | PTE_U)
+#define RWAD   (RW | PTE_A | PTE_D)
+#define USER   0x400000ul
+#define KERN   0xffff888000000000ul
+#define ROOT   1ul /* gfns of L4 tables */
+#define ROOT2  2ul
+#define TABLES 8ul  /* from here on tables are made */
+#define DATA   64ul /* pages */
 
 static struct domain *d, *all[2];
 static u64 next;
@@ -118,7 +118,8 @@ Test(stlb, upper_half)
 	u64 *pte = map(KERN, DATA, RWAD);
 
 	cr_assert(reaches(KERN, PF_W, DATA));
-	cr_assert(!reach(KERN, PF_U) && error == (PF_P | PF_U), "the user view has none, P from the guest's tables");
+	cr_assert(!reach(KERN, PF_U) && error == (PF_P | PF_U),
+		  "the user view has none, P from the guest's tables");
 	cr_assert(!reach(KERN + 0x1000, PF_U) && error == PF_U);
 	*pte &= ~PTE_U;
 	flush(0, KERN, KERN + 1, PV_FLUSH_KERNEL);
@@ -315,7 +316,8 @@ Test(stlb, big_pages)
 	cr_assert_eq(hw.mfn.n, run.n + 5);
 	cr_assert(reaches(big + (DATA << 12), PF_U, DATA));
 	cr_assert_eq(hw.level, 1, "split: the P2M has single frames there");
-	cr_assert(!reach(big + (900 << 12), PF_U) && error == (PF_P | PF_U | PF_RSVD), "a hole of the P2M");
+	cr_assert(!reach(big + (900 << 12), PF_U) && error == (PF_P | PF_U | PF_RSVD),
+		  "a hole of the P2M");
 	/* One frame goes: the 2 MiB entries with it. */
 	cr_assert(host_release(d, 1024 + 5));
 	cr_assert_not(reach(va + 0x5000, PF_U));
@@ -335,7 +337,8 @@ Test(stlb, big_page_over_leaf_table_and_back)
 	pde = host_entry(d, ROOT, va, 2);
 	table = *pde;
 	*pde = 1024 << 12 | RWAD | PTE_PS;
-	/* A flush of another place ends what is known of the guest's tables, and leaves ours here. */
+	/* A flush of another place ends what is known of the guest's tables, and leaves ours here.
+	 */
 	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
 	cr_assert(hw_access(va, PF_U).ok);
 	cr_assert(reach(va + 0x9000, PF_U));
@@ -353,7 +356,8 @@ Test(stlb, superpage_over_foreign)
 	const unsigned levels[] = {2, 3, 4};
 	u64 va = 3ul << 30;
 
-	/* Nothing but what the P2M holds is reached under large pages over holes, MMIO, foreign frames, anything. */
+	/* Nothing but what the P2M holds is reached under large pages over holes, MMIO, foreign
+	 * frames, anything. */
 	cr_assert_eq(p2m_add(d, GFN(600), MFN(0xfe000), 0, PV_MEM_DEVICE), 0);
 	host_populate(d, 601, 0, PV_MEM_RAM_RO);
 	for (unsigned l = 0; l < 3; l++) {
@@ -392,7 +396,8 @@ Test(stlb, recursive_tables_bounded)
 		va = (u64)((s64)(va << 16) >> 16);
 		cr_assert_eq(reach(va, 0), !slots);
 		if (!slots)
-			cr_assert(mfn_eq(hw.mfn, virt_to_mfn(l4)), "the guest's own table, not a shadow");
+			cr_assert(mfn_eq(hw.mfn, virt_to_mfn(l4)),
+				  "the guest's own table, not a shadow");
 		if (i < 256)
 			cr_assert(reach(va, PF_U | PF_W));
 	}
@@ -486,11 +491,13 @@ Test(stlb, prefill_is_quiet)
 	cr_assert_eq(this_cpu()->loaded->low_u0, 0);
 }
 
-/* The guest's entry changes between the walk and the compare-and-swap: nothing is entered for the old value.
- * (test_stress tries it with threads; here the cached path meets each kind of new value.) */
+/* The guest's entry changes between the walk and the compare-and-swap: nothing is entered for the
+ * old value. (test_stress tries it with threads; here the cached path meets each kind of new
+ * value.) */
 Test(stlb, adbit_cas_race)
 {
-	const u64 values[] = {0, DATA << 12 | RW, (DATA + 1) << 12 | RW, DATA << 12 | PTE_P | PTE_U, DATA << 12 | RWAD};
+	const u64 values[] = {0, DATA << 12 | RW, (DATA + 1) << 12 | RW, DATA << 12 | PTE_P | PTE_U,
+			      DATA << 12 | RWAD};
 	u64 *pte = map(USER, DATA, RW);
 
 	for (unsigned a = 0; a < ARRAY_SIZE(values); a++)
@@ -503,7 +510,8 @@ Test(stlb, adbit_cas_race)
 				flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
 				bool ok = reach(USER, access);
 
-				cr_assert_eq(ok, (values[b] & PTE_P) && !(access & PF_W && !(values[b] & PTE_W)));
+				cr_assert_eq(ok, (values[b] & PTE_P) &&
+							 !(access & PF_W && !(values[b] & PTE_W)));
 				cr_assert_eq(*pte & ~(PTE_A | PTE_D), values[b] & ~(PTE_A | PTE_D));
 				cr_assert(!ok || *pte & PTE_A);
 				cr_assert(!(ok && access & PF_W) || *pte & PTE_D);
@@ -552,7 +560,8 @@ Test(stlb, frame_changes_owner)
 	host_map(b, 1, &bnext, USER + 4096, 500, RWAD, 1);
 	cr_assert(reach(USER, PF_U));
 	cr_assert(mfn_eq(hw.mfn, m));
-	cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W | PF_RSVD), "read-only grant");
+	cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W | PF_RSVD),
+		  "read-only grant");
 	cr_assert(!reach(USER + 4096, PF_W));
 	cr_assert(reach(USER + 4096, 0));
 	cr_assert_eq(frame_of(m)->link_a, 3);
@@ -573,7 +582,9 @@ Test(stlb, grant_unmap_by_hint)
 
 	for (u64 g = 1; g < 32; g++)
 		host_populate(b, g, 0, PV_MEM_RAM);
-	cr_assert_eq(p2m_add(b, m.n + 2000 < PV_MAX_GFN ? GFN(m.n + 2000) : GFN(0), m, 0, PV_MEM_GRANT), 0);
+	cr_assert_eq(
+		p2m_add(b, m.n + 2000 < PV_MAX_GFN ? GFN(m.n + 2000) : GFN(0), m, 0, PV_MEM_GRANT),
+		0);
 	host_be(1);
 	stlb_load(b, 1 << 12);
 	host_map(b, 1, &bnext, USER, m.n + 2000, RWAD, 1);
@@ -663,8 +674,9 @@ Test(stlb, flush_reaches_the_cpus_that_count)
 
 Test(stlb, flush_ranges_are_clipped)
 {
-	const u64 edge[] = {0, 1, USER, USER + 4096, (1ul << 47) - 1, 1ul << 47, 1ul << 52, HV_BASE, HV_END,
-			    KERN, KERN + 4096, ~0ull - 4095, ~0ull};
+	const u64 edge[] = {0,	       1,	USER,	USER + 4096, (1ul << 47) - 1, 1ul << 47,
+			    1ul << 52, HV_BASE, HV_END, KERN,	     KERN + 4096,     ~0ull - 4095,
+			    ~0ull};
 
 	map(USER, DATA, RWAD);
 	map(KERN, DATA + 1, RWAD);
@@ -725,7 +737,8 @@ Test(stlb, resize)
 	cr_assert_eq(stlb_resize(d, 50), 0);
 }
 
-/* S7: the smallest legal pool under 8 CPUs with roots and addresses at random: slower, never stuck. */
+/* S7: the smallest legal pool under 8 CPUs with roots and addresses at random: slower, never stuck.
+ */
 Test(stlb_pool, pool_minimum_progress, .fini = finish)
 {
 	u64 va[24];
@@ -737,7 +750,8 @@ Test(stlb_pool, pool_minimum_progress, .fini = finish)
 	next = TABLES;
 	srand(3);
 	for (unsigned i = 0; i < 24; i++) { /* each in an L3 and L2 of its own, so 3 pages a fill */
-		va[i] = (u64)(i < 16 ? i * 3 : 280 + i) << 39 | (u64)i << 30 | (u64)i << 21 | i << 12;
+		va[i] = (u64)(i < 16 ? i * 3 : 280 + i) << 39 | (u64)i << 30 | (u64)i << 21 |
+			i << 12;
 		va[i] = (u64)((s64)(va[i] << 16) >> 16);
 		host_map(d, ROOT, &next, va[i], DATA + 300 + i, RWAD, 1);
 	}
