@@ -37,6 +37,16 @@
 	.popsection
 .endm
 
+/* rsp = TOP: nothing may be pushed there, the frame lies right below. */
+.macro SAVE_CALLEE
+	mov	%rbx, R_bx(%rsp)
+	mov	%rbp, R_bp(%rsp)
+	mov	%r12, R_r12(%rsp)
+	mov	%r13, R_r13(%rsp)
+	mov	%r14, R_r14(%rsp)
+	mov	%r15, R_r15(%rsp)
+.endm
+
 	.section .entry, "ax"
 
 /* syscall_entry: SYSCALL from ring 3. In user mode it is the FRED SYSCALL event; in kernel mode a hypercall.
@@ -125,40 +135,29 @@ syscall_no_stack:
 101:	wrgsbase %rcx
 102:	mov	E_tmp_ip(%rsp), %rcx
 	mov	E_tmp_sp(%rsp), %r11
-	call	save_all
+	mov	%rcx, R_ip(%rsp)
+	mov	%r11, R_flags(%rsp)
+	mov	%rcx, R_cx(%rsp)
+	mov	%r11, R_r11(%rsp)
+	mov	%rax, R_ax(%rsp)
+	mov	%rdi, R_di(%rsp)
+	mov	%rsi, R_si(%rsp)
+	mov	%rdx, R_dx(%rsp)
+	mov	%r8, R_r8(%rsp)
+	mov	%r9, R_r9(%rsp)
+	mov	%r10, R_r10(%rsp)
+	movq	$USER_CS, R_cs(%rsp)
+	movq	$USER_DS, R_ss(%rsp)
 	mov	E_guest_sp(%rsp), %rcx
 	mov	%rcx, R_sp(%rsp)
+	movq	$0, R_error(%rsp)
+	SAVE_CALLEE
 	lea	-REGS_SIZE(%rsp), %rdi
 	mov	E_main_sp(%rsp), %rsp
 	call	fred_syscall_failed
 	mov	(%rsp), %rsp
 	jmp	exit_slow_all
 	EXTABLE 101b, 102b
-
-/* All GPRs, and rip and rflags from rcx and r11, into the entry block; TOP = rsp + 8. */
-save_all:
-	mov	%rcx, R_ip + 8(%rsp)
-	mov	%r11, R_flags + 8(%rsp)
-	movq	$0, R_error + 8(%rsp)
-	mov	%rcx, R_cx + 8(%rsp)
-	mov	%r11, R_r11 + 8(%rsp)
-	mov	%rax, R_ax + 8(%rsp)
-	mov	%rdi, R_di + 8(%rsp)
-	mov	%rsi, R_si + 8(%rsp)
-	mov	%rdx, R_dx + 8(%rsp)
-	mov	%r8, R_r8 + 8(%rsp)
-	mov	%r9, R_r9 + 8(%rsp)
-	mov	%r10, R_r10 + 8(%rsp)
-	movq	$USER_CS, R_cs + 8(%rsp)
-	movq	$USER_DS, R_ss + 8(%rsp)
-save_callee:
-	mov	%rbx, R_bx + 8(%rsp)
-	mov	%rbp, R_bp + 8(%rsp)
-	mov	%r12, R_r12 + 8(%rsp)
-	mov	%r13, R_r13 + 8(%rsp)
-	mov	%r14, R_r14 + 8(%rsp)
-	mov	%r15, R_r15 + 8(%rsp)
-	ret
 
 /* A hypercall. dispatch(a1, a2, a3, a4, a5, nr). rsp = TOP, kernel view. */
 hypercall:
@@ -204,7 +203,7 @@ hypercall_slow:
 	mov	%rcx, R_sp(%rsp)
 	movq	$USER_CS, R_cs(%rsp)
 	movq	$USER_DS, R_ss(%rsp)
-	call	save_callee
+	SAVE_CALLEE
 	jmp	exit_slow_all
 
 /* eretu: back to user mode with the struct pv_regs that the guest's rsp points at. Of the guest kernel's own
@@ -440,7 +439,7 @@ trap_exit:
 	iretq
 
 trap_exit_slow:
-	call	save_callee
+	SAVE_CALLEE
 exit_slow_all:
 	mov	E_main_sp(%rsp), %rsp
 	call	exit_slow
