@@ -64,23 +64,32 @@ static bool ram_run(unsigned i, uint64_t *start, uint64_t *end)
 	return true;
 }
 
-/* Where the bitmap can lie: behind the image or behind the initrd, in the first GiB. */
+static bool overlaps(uint64_t at, uint64_t bytes, uint64_t start, uint64_t end)
+{
+	return at < end && at + bytes > start;
+}
+
+/* Where the bitmap can lie: at the start of a run of RAM or behind the image or the initrd in it, in the first GiB.
+ * The start info page may go: it was copied. */
 static uint64_t bitmap_place(uint64_t bytes)
 {
-	uint64_t image_end = (uint64_t)mini_image_end - MINI_IMAGE;
+	uint64_t image = (uint64_t)mini_image_start - MINI_IMAGE;
+	uint64_t image_end = mini_align_up((uint64_t)mini_image_end - MINI_IMAGE, PV_PAGE_SIZE);
 	uint64_t initrd = mini_start.initrd;
 	uint64_t initrd_end = mini_align_up(initrd + mini_start.initrd_len, PV_PAGE_SIZE);
 	uint64_t start, end;
-	const uint64_t tries[2] = {image_end, initrd_end};
 
-	for (int t = 0; t < 2; t++) {
-		uint64_t at = tries[t];
+	for (unsigned i = 0; ram_run(i, &start, &end); i++) {
+		const uint64_t tries[] = {start ? start : PV_PAGE_SIZE, image_end, initrd_end};
 
-		if (mini_start.initrd_len && at < initrd_end && at + bytes > initrd)
-			continue;
-		for (unsigned i = 0; ram_run(i, &start, &end); i++)
-			if (at >= start && at + bytes <= end && at + bytes <= 1ull << 30)
+		for (unsigned t = 0; t < 3; t++) {
+			uint64_t at = tries[t];
+
+			if (at >= start && at + bytes <= end && at + bytes <= 1ull << 30 &&
+			    !overlaps(at, bytes, image, image_end) &&
+			    !(mini_start.initrd_len && overlaps(at, bytes, initrd, initrd_end)))
 				return at;
+		}
 	}
 	mini_panic("no place for the frame bitmap");
 }

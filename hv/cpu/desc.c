@@ -97,7 +97,7 @@ static void entry_init(struct cpu *c)
 		*(u64 *)stack_top(c->id, s) = (u64)&e->user;
 }
 
-struct pv_vcpu_area area_none;
+struct pv_vcpu_area area_none = {.pending_any = 1}; /* so that ERETU goes to C, which refuses */
 
 void desc_init(struct cpu *c)
 {

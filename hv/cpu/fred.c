@@ -133,6 +133,8 @@ void fred_deliver_pending(void)
 	struct event ev = {.type = PV_EVENT_NMI, .vector = VECTOR_NMI};
 	int vector;
 
+	if (unlikely(e->area == &area_none))
+		return;
 	if (unlikely(take_nmi(c->cur))) {
 		fred_deliver(&ev);
 		return;
@@ -211,9 +213,8 @@ void fred_eretu(struct regs *r)
 	u64 gsp = e->guest_sp;
 	struct pv_regs p;
 
-	e->slow &= ~(u64)ENTRY_SLOW_STATE;
-	if (copy_in(&p, GVA(gsp), sizeof(p))) {
-		r->ip = r->sp = 0;
+	r->ip = r->sp = 0;
+	if (e->area == &area_none || copy_in(&p, GVA(gsp), sizeof(p))) {
 		domain_crash(c->cur, PV_CRASH_BAD_RETURN, gsp);
 		return;
 	}

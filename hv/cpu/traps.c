@@ -11,6 +11,7 @@
 #include "cpu/ipi.h"
 #include "dev/console.h"
 #include "dev/irq.h"
+#include "dev/power.h"
 #include "domain/event.h"
 #include "domain/sched.h"
 #include "lib/string.h"
@@ -265,6 +266,16 @@ void trap_ring0_ist(struct regs *r)
 
 /* ---- back to the guest, the slow way ---- */
 
+/* Without its control domain the machine has nothing left to do but what that domain wanted. */
+static void dom0_ended(const struct domain *d)
+{
+	if (d->shutdown == PV_SHUTDOWN_POWEROFF)
+		machine_poweroff();
+	if (d->shutdown == PV_SHUTDOWN_REBOOT)
+		machine_reset();
+	panic("dom0 ended: reason %u, argument %x", d->shutdown, d->shutdown_arg);
+}
+
 void exit_slow(void)
 {
 	struct entry *e = this_cpu()->entry;
@@ -273,11 +284,14 @@ void exit_slow(void)
 		u64 why = e->slow & 0xffffffff;
 
 		e->slow &= ~(why & ~ENTRY_SLOW_RESCHED);
-		if (why & ENTRY_SLOW_RESCHED || !current())
+		if (why & ENTRY_SLOW_RESCHED || !current()) {
+			if (current() && current()->dom->id == 0 && domains[0]->shutdown)
+				dom0_ended(domains[0]);
 			schedule();
-		else if (why & ENTRY_SLOW_PENDING)
+		} else if (why & ENTRY_SLOW_PENDING) {
 			fred_deliver_pending();
-		else
+		} else if (!why) {
 			break;
+		}
 	}
 }

@@ -284,6 +284,14 @@ static void segments_load(struct cpu *c, const struct vcpu *v)
 	wrgsbase(v->gs_base);
 }
 
+void vcpu_ports_load(const struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	desc_set_ports(c, v->dom->io);
+	c->ports_loaded = v->dom->io;
+}
+
 bool vcpu_load(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();
@@ -309,8 +317,7 @@ bool vcpu_load(struct vcpu *v)
 		debug_load(v->dr);
 	c->debug_loaded = debugged(v);
 	if (v->dom->io || c->ports_loaded)
-		desc_set_ports(c, v->dom->io);
-	c->ports_loaded = v->dom->io;
+		vcpu_ports_load(v);
 	return true;
 }
 

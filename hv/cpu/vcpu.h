@@ -13,6 +13,8 @@ int vcpu_clock_set(struct vcpu *v, u64 gpa); /* ~0: none                        
 /* -PV_EINVAL: no such register, or not a value that a guest may have. */
 int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
 long vcpu_debug_get(struct vcpu *v, u64 reg);
+/* This CPU lets v reach the ports that its domain may, and no others. */
+void vcpu_ports_load(const struct vcpu *v);
 /* Bring the counters that entry code keeps into v->perf. v is the current one. */
 void vcpu_counts(struct vcpu *v);
 

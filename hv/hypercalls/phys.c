@@ -3,6 +3,7 @@
  * Calls:      phys_*
  * Rules:      R1, R2 (dev/irq.h), P1 (mm/p2m.h)
  * Read first: dev/irq.h, domain/io.h */
+#include "cpu/vcpu.h"
 #include "dev/ioapic.h"
 #include "dev/irq.h"
 #include "dev/power.h"
@@ -22,9 +23,10 @@ long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow)
 	if (!d)
 		return -PV_ESRCH;
 	rc = io_ports_set(d, first, count, allow);
+	/* Here at once; on a CPU that runs it now, when it is next switched to. */
+	if (!rc && d == current()->dom)
+		vcpu_ports_load(current());
 	domain_put(d);
-	if (!rc)
-		this_cpu()->entry->slow |= ENTRY_SLOW_RESCHED;
 	return rc;
 }
 
