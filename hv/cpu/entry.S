@@ -608,22 +608,6 @@ copy_guest:
 	EXTABLE 1b, 3b
 	EXTABLE 2b, 4b
 
-/* int push_frame(u64 sp, const struct pv_frame *f): 64 bytes below guest address sp, range-checked. 0 or -1. */
-	.globl push_frame
-push_frame:
-	STAC
-	.irp off, 0, 8, 16, 24, 32, 40, 48, 56
-	mov	\off(%rsi), %rax
-1:	mov	%rax, \off - 64(%rdi)
-	EXTABLE 1b, 9f
-	.endr
-	CLAC
-	xor	%eax, %eax
-	ret
-9:	CLAC
-	mov	$-1, %eax
-	ret
-
 /* int wrgsbase_checked(u64 base): 0, or -1 if it is not canonical. */
 	.globl wrgsbase_checked
 wrgsbase_checked:

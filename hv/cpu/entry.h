@@ -12,7 +12,6 @@ extern const u64 entry_stubs[256];
 extern char syscall_entry[], syscall32_entry[], restore_iret[];
 
 u64 copy_guest(void *dst, const void *src, u64 n);
-int push_frame(u64 sp, const struct pv_frame *f);
 int wrgsbase_checked(u64 base);
 void load_segments(u16 ds, u16 es, u16 fs, u16 gs);
 void iret_failed(u64 top) __noreturn;
@@ -28,6 +27,16 @@ void fred_syscall_failed(struct regs *regs);
 void fred_iret_failed(void);
 void fred_eretu(struct regs *regs);
 void fred_prefill(void);
+
+/* Guest memory may be touched between these two (SMAP); smap_patch() makes them what they say. */
+#define SMAP_SITE(on)                                                                 \
+	__asm__ volatile("1: .byte 0x0f, 0x1f, 0x00\n\t.pushsection .smap_sites, \"a\"\n\t" \
+			 ".long 1b - ., " #on "\n\t.popsection"                        \
+			 :                                                             \
+			 :                                                             \
+			 : "memory")
+#define stac() SMAP_SITE(1)
+#define clac() SMAP_SITE(0)
 
 static inline u64 rdgsbase(void)
 {

@@ -21,52 +21,74 @@
 #define VECTOR_GP      13
 
 /* FRED's stack level of an event (5.1.1): vectors below 32 by STKLVLS, all else the current one. */
-static unsigned level_of(const struct vcpu *v, const struct event *ev, unsigned current_level)
+static unsigned level_of(const struct vcpu *v, u64 event, unsigned from)
 {
-	unsigned level = 0;
+	unsigned type = PV_SS_GET_TYPE(event), vector = PV_SS_GET_VECTOR(event), level = 0;
 
-	if (ev->type != PV_EVENT_EXTINT && ev->type != PV_EVENT_OTHER && ev->vector < 32)
-		level = v->stklvls >> (2 * ev->vector) & 3;
-	return MAX(level, current_level);
+	if (v->stklvls && type != PV_EVENT_EXTINT && type != PV_EVENT_OTHER && vector < 32)
+		level = v->stklvls >> (2 * vector) & 3;
+	return MAX(level, from);
 }
 
-/* To the kernel's GS base, keeping the user's in the area (E3). */
-static void enter_kernel_gs(struct entry *e)
+/* One word of the frame; to `fault` if the guest's memory cannot take it. */
+#define PUT(field, value)                                                                       \
+	__asm__ goto("1: mov %1, %0\n\t.pushsection .extable, \"a\"\n\t.long 1b - ., %l2 - .\n\t"  \
+		     ".popsection"                                                              \
+		     :                                                                          \
+		     : "m"(field), "r"((u64)(value))                                            \
+		     : "memory"                                                                 \
+		     : fault)
+
+/* From user mode, or else from kernel mode with its cs and flags words as the guest believes them (E8). */
+static bool frame_write(struct pv_frame *f, const struct regs *r, u64 cs, u64 flags, u64 ss, u64 error,
+			u64 edata)
 {
-	e->area->user_gs_base = rdgsbase();
-	wrgsbase(e->kgs);
+	stac();
+	PUT(f->error, error);
+	PUT(f->ip, r->ip);
+	PUT(f->cs, cs);
+	PUT(f->flags, flags);
+	PUT(f->sp, r->sp);
+	PUT(f->ss, ss);
+	PUT(f->edata, edata);
+	PUT(f->reserved, 0);
+	clac();
+	return true;
+fault:
+	clac();
+	return false;
 }
 
-static bool try_deliver(struct vcpu *v, struct entry *e, const struct event *ev)
+static bool try_deliver(struct vcpu *v, struct entry *e, u64 event, u64 error, u64 edata)
 {
 	struct regs *r = &e->regs;
-	bool user = e->user;
-	unsigned from = user ? 0 : v->stack_level, level = level_of(v, ev, from);
-	u64 sp = user || level > from ? e->area->rsp[level] : r->sp - 64;
-	struct pv_frame f = {
-		.error = ev->error,
-		.ip = r->ip,
-		.cs = user ? (u16)r->cs : PV_KERNEL_CS | from << 16,
-		.flags = user ? r->flags | PV_FLAG_IF
-			      : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(e->area->vif) & PV_FLAG_IF),
-		.sp = r->sp,
-		.ss = (user ? (u16)r->ss : PV_KERNEL_DS) | PV_SS_VECTOR(ev->vector) |
-		      PV_SS_TYPE(ev->type) | PV_SS_INSNLEN(ev->insnlen) |
-		      (ev->swevent ? PV_SS_SWEVENT : 0) |
-		      (ev->type == PV_EVENT_NMI ? PV_SS_NMI : 0) |
-		      ((u16)r->cs == PV_USER_CS ? PV_SS_LM : 0),
-		.edata = ev->edata,
-	};
+	struct pv_vcpu_area *a = e->area;
+	unsigned from = e->user ? 0 : v->stack_level, level = level_of(v, event, from);
+	u64 sp = e->user || level > from ? a->rsp[level] : r->sp - 64;
+	u64 entry = e->event_entry;
 
 	sp &= -64ul;
-	if (unlikely(!e->event_entry || sp < e->kernel_min || push_frame(sp, &f)))
+	if ((u16)r->cs == PV_USER_CS)
+		event |= PV_SS_LM;
+	if (unlikely(!entry || sp < e->kernel_min))
 		return false;
-	if (user)
-		enter_kernel_gs(e);
-	e->user = 0;
+	if (e->user) {
+		if (!frame_write((struct pv_frame *)sp - 1, r, (u16)r->cs, r->flags | PV_FLAG_IF,
+				 event | (u16)r->ss, error, edata))
+			return false;
+		a->user_gs_base = rdgsbase(); /* E3 */
+		wrgsbase(e->kgs);
+		e->user = 0;
+	} else {
+		if (!frame_write((struct pv_frame *)sp - 1, r, PV_KERNEL_CS | from << 16,
+				 (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF),
+				 event | PV_KERNEL_DS, error, edata))
+			return false;
+		entry += 256;
+	}
 	v->stack_level = level;
-	e->area->vif = 0;
-	r->ip = e->event_entry + (user ? 0 : 256);
+	a->vif = 0;
+	r->ip = entry;
 	r->cs = PV_USER_CS;
 	r->ss = PV_USER_DS;
 	r->flags = 0x202;
@@ -74,26 +96,25 @@ static bool try_deliver(struct vcpu *v, struct entry *e, const struct event *ev)
 	return true;
 }
 
-void fred_deliver(const struct event *ev)
+void fred_deliver(u64 event, u64 error, u64 edata)
 {
 	struct cpu *c = this_cpu();
 	struct entry *e = c->entry;
-	const struct event df = {.type = PV_EVENT_HWEXC, .vector = VECTOR_DF};
+	u8 vector = PV_SS_GET_VECTOR(event);
 
-	if (likely(try_deliver(c->cur, e, ev)))
+	if (likely(try_deliver(c->cur, e, event, error, edata)))
 		return;
 	if (!e->event_entry || e->area == &area_none)
-		domain_crash(c->cur, PV_CRASH_NO_HANDLER, ev->vector);
-	else if (ev->vector == VECTOR_DF || !try_deliver(c->cur, e, &df))
-		domain_crash(c->cur, PV_CRASH_DOUBLE_FAULT, ev->vector);
+		domain_crash(c->cur, PV_CRASH_NO_HANDLER, vector);
+	else if (vector == VECTOR_DF ||
+		 !try_deliver(c->cur, e, EVENT(PV_EVENT_HWEXC, VECTOR_DF, 0), 0, 0))
+		domain_crash(c->cur, PV_CRASH_DOUBLE_FAULT, vector);
 }
 
 void fred_exception(u8 vector, u64 error, u64 edata)
 {
-	struct event ev = {.type = PV_EVENT_HWEXC, .vector = vector, .error = error, .edata = edata};
-
 	count(exceptions, 1);
-	fred_deliver(&ev);
+	fred_deliver(EVENT(PV_EVENT_HWEXC, vector, 0), error, edata);
 }
 
 /* ---- virtual vectors and NMIs ---- */
@@ -130,13 +151,12 @@ void fred_deliver_pending(void)
 {
 	struct cpu *c = this_cpu();
 	struct entry *e = c->entry;
-	struct event ev = {.type = PV_EVENT_NMI, .vector = VECTOR_NMI};
 	int vector;
 
 	if (unlikely(e->area == &area_none))
 		return;
 	if (unlikely(take_nmi(c->cur))) {
-		fred_deliver(&ev);
+		fred_deliver(EVENT(PV_EVENT_NMI, VECTOR_NMI, 0) | PV_SS_NMI, 0, 0);
 		return;
 	}
 	if (!e->user && !(READ_ONCE(e->area->vif) & PV_FLAG_IF))
@@ -144,9 +164,8 @@ void fred_deliver_pending(void)
 	vector = take_vector(e->area);
 	if (vector < 0)
 		return;
-	ev = (struct event){.type = PV_EVENT_EXTINT, .vector = vector};
 	count(vectors, 1);
-	fred_deliver(&ev);
+	fred_deliver(EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
 }
 
 /* ---- returns ---- */
@@ -275,11 +294,8 @@ long fred_erets(u64 gsp)
 /* From entry.S: a SYSCALL event whose frame could not be written. */
 void fred_syscall_failed(struct regs *r)
 {
-	const struct event ev = {
-		.type = PV_EVENT_OTHER, .vector = 1, .insnlen = 2, .swevent = true};
-
 	(void)r;
-	fred_deliver(&ev);
+	fred_deliver(EVENT(PV_EVENT_OTHER, 1, 2) | PV_SS_SWEVENT, 0, 0);
 }
 
 /* From entry.S: an IRET to user mode with selectors that the CPU refused, by trap_ring0. */
@@ -290,7 +306,8 @@ void fred_iret_failed(void)
 	u64 sel = e->regs.error;
 
 	/* Back to where the ERETU was: the kernel's GS base, its stack. */
-	enter_kernel_gs(e);
+	e->area->user_gs_base = rdgsbase();
+	wrgsbase(e->kgs);
 	e->regs.error = 0;
 	eretu_fault(c, e->guest_sp, VECTOR_GP, sel & 0xffff);
 }

@@ -13,14 +13,11 @@
 
 #include <pv/cpu.h>
 
-struct event {
-	u8 type, vector, insnlen;
-	bool swevent;
-	u64 error, edata;
-};
+/* What the frame's ss word says of an event (pv/cpu.h), and what names it to fred_deliver. */
+#define EVENT(type, vector, len) (PV_SS_TYPE(type) | PV_SS_VECTOR(vector) | PV_SS_INSNLEN(len))
 
 /* To the guest kernel's entry point. Registers in the entry block become those at its first instruction. */
-void fred_deliver(const struct event *ev);
+void fred_deliver(u64 event, u64 error, u64 edata);
 /* A hardware exception (type HWEXC). */
 void fred_exception(u8 vector, u64 error, u64 edata);
 /* The highest pending vector or an NMI, if the guest takes it now. */

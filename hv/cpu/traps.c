@@ -100,8 +100,7 @@ void page_fault(struct regs *r)
 		c->prefill = va;
 		c->entry->slow |= ENTRY_SLOW_PREFILL;
 		count(page_faults, 1);
-		fred_deliver(&(struct event){
-			.type = PV_EVENT_HWEXC, .vector = PF, .error = error, .edata = va});
+		fred_deliver(EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
 		return;
 	case FILL_RETRY:
 		reload_root(c);
@@ -140,11 +139,10 @@ static void debug_trap(void)
 	fred_exception(DB, 0, (dr6 ^ DR6_NONE) & 0x1e00f);
 }
 
-static void software_event(u8 type, u8 vector, u8 len)
+static void software_event(u64 event)
 {
 	count(exceptions, 1);
-	fred_deliver(&(struct event){
-		.type = type, .vector = vector, .insnlen = len, .swevent = type == PV_EVENT_SWINT});
+	fred_deliver(event, 0, 0);
 }
 
 static void interrupt(u8 vector)
@@ -186,13 +184,13 @@ void trap_user(struct regs *r)
 		log_warn("NMI");
 		break;
 	case BP:
-		software_event(PV_EVENT_SWEXC, BP, 1);
+		software_event(EVENT(PV_EVENT_SWEXC, BP, 1));
 		break;
 	case OF:
-		software_event(PV_EVENT_SWEXC, OF, 1);
+		software_event(EVENT(PV_EVENT_SWEXC, OF, 1));
 		break;
 	case 0x80:
-		software_event(PV_EVENT_SWINT, 0x80, 2);
+		software_event(EVENT(PV_EVENT_SWINT, 0x80, 2) | PV_SS_SWEVENT);
 		break;
 	case MC:
 		panic("machine check");

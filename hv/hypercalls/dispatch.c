@@ -38,6 +38,13 @@ static long call(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 	return -PV_ENOSYS;
 }
 
+/* Apart, so that the plain way needs no stack frame. */
+static __attribute__((noinline)) long call_traced(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
+{
+	trace(PV_TRACE_hypercall, nr, a1);
+	return call(a1, a2, a3, a4, a5, nr);
+}
+
 long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 {
 	struct vcpu *v = current();
@@ -45,7 +52,8 @@ long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 	v->perf.counter[PV_COUNT_hypercalls]++;
 	if (likely(nr < PV_HYPERCALL_MAX))
 		v->perf.hypercall[nr]++;
-	trace(PV_TRACE_hypercall, nr, a1);
+	if (unlikely(trace_enabled))
+		return call_traced(a1, a2, a3, a4, a5, nr);
 	return call(a1, a2, a3, a4, a5, nr);
 }
 
