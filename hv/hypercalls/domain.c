@@ -26,37 +26,30 @@ long hc_domain_create(gva_t args)
 
 long hc_domain_destroy(u64 domid)
 {
-	struct domain *d = domain_get_any(domid);
-	int rc;
+	struct domain *d HELD = domain_get_any(domid);
 
 	if (!d)
 		return -PV_ESRCH;
-	rc = domain_destroy(d);
-	domain_put(d);
-	return rc;
+	return domain_destroy(d);
 }
 
 long hc_domain_pause(u64 domid)
 {
-	struct domain *d = domain_get(domid);
+	struct domain *d HELD = domain_get(domid);
 
 	if (!d)
 		return -PV_ESRCH;
 	domain_pause(d);
-	domain_put(d);
 	return 0;
 }
 
 long hc_domain_unpause(u64 domid)
 {
-	struct domain *d = domain_get(domid);
-	int rc;
+	struct domain *d HELD = domain_get(domid);
 
 	if (!d)
 		return -PV_ESRCH;
-	rc = domain_unpause(d);
-	domain_put(d);
-	return rc;
+	return domain_unpause(d);
 }
 
 static long info_out(struct domain *d, gva_t out)
@@ -64,13 +57,12 @@ static long info_out(struct domain *d, gva_t out)
 	struct pv_domain_info info;
 
 	domain_info(d, &info);
-	domain_put(d);
 	return copy_out(out, &info, sizeof(info)) ? -PV_EFAULT : 0;
 }
 
 long hc_domain_info(u64 domid, gva_t out)
 {
-	struct domain *me = current()->dom, *d;
+	struct domain *me = current()->dom, *d HELD = NULL;
 
 	if (domid != PV_DOM_SELF && domid != me->id && !(me->caps & PV_CAP_DOMAIN))
 		return -PV_EPERM;
@@ -80,12 +72,11 @@ long hc_domain_info(u64 domid, gva_t out)
 
 long hc_domain_next(u64 after, gva_t out)
 {
-	u64 id = after + 1;
-	struct domain *d = NULL;
+	struct domain *d HELD = NULL;
 
 	if (after != ~0ull && after >= PV_MAX_DOMAINS)
 		return -PV_EINVAL;
-	for (; id < PV_MAX_DOMAINS && !d; id++)
+	for (u64 id = after + 1; id < PV_MAX_DOMAINS && !d; id++)
 		d = domain_get_any(id);
 	return d ? info_out(d, out) : -PV_ENOENT;
 }
@@ -93,23 +84,20 @@ long hc_domain_next(u64 after, gva_t out)
 long hc_domain_vcpu_init(u64 domid, u64 vcpu, gva_t start)
 {
 	struct pv_vcpu_start s;
-	struct domain *d;
-	long rc;
+	struct domain *d HELD = NULL;
 
 	if (copy_in(&s, start, sizeof(s)))
 		return -PV_EFAULT;
 	d = domain_get(domid);
 	if (!d)
 		return -PV_ESRCH;
-	rc = vcpu >= d->vcpu_count ? -PV_ENOENT : vcpu_start(d->vcpus[vcpu], &s, false);
-	domain_put(d);
-	return rc;
+	return vcpu >= d->vcpu_count ? -PV_ENOENT : vcpu_start(d->vcpus[vcpu], &s, false);
 }
 
 long hc_domain_sched(u64 domid, u64 vcpu, gva_t params, u64 reserved)
 {
 	struct pv_sched_params p;
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	long rc = 0;
 
 	if (copy_in(&p, params, sizeof(p)))
@@ -129,13 +117,12 @@ long hc_domain_sched(u64 domid, u64 vcpu, gva_t params, u64 reserved)
 		WRITE_ONCE(d->weight, p.weight);
 	if (!rc && p.cap_percent != ~0u)
 		WRITE_ONCE(d->cap_percent, p.cap_percent);
-	domain_put(d);
 	return rc;
 }
 
 long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages)
 {
-	struct domain *d = domain_get(domid);
+	struct domain *d HELD = domain_get(domid);
 	long rc = 0;
 
 	if (!d)
@@ -147,13 +134,12 @@ long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages)
 		rc = stlb_resize(d, shadow_pages);
 	if (!rc && frames_max)
 		WRITE_ONCE(d->frames_max, frames_max);
-	domain_put(d);
 	return rc;
 }
 
 long hc_domain_caps(u64 domid, u64 caps)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 
 	if (caps & ~(u64)PV_CAP_ALL)
 		return -PV_EINVAL;
@@ -163,7 +149,6 @@ long hc_domain_caps(u64 domid, u64 caps)
 	if (!d)
 		return -PV_ESRCH;
 	WRITE_ONCE(d->caps, caps);
-	domain_put(d);
 	return 0;
 }
 
@@ -192,22 +177,19 @@ static long masks_set(struct domain *d, gva_t leaves, u64 count)
 
 long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count)
 {
-	struct domain *d;
-	long rc;
+	struct domain *d HELD = NULL;
 
 	if (count > CPUID_MASKS)
 		return -PV_E2BIG;
 	d = domain_get(domid);
 	if (!d)
 		return -PV_ESRCH;
-	rc = masks_set(d, leaves, count);
-	domain_put(d);
-	return rc;
+	return masks_set(d, leaves, count);
 }
 
 long hc_domain_shutdown(u64 domid, u64 reason, u64 arg)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 
 	if (reason == PV_SHUTDOWN_NONE || reason > PV_SHUTDOWN_WATCHDOG)
 		return -PV_EINVAL;
@@ -215,13 +197,12 @@ long hc_domain_shutdown(u64 domid, u64 reason, u64 arg)
 	if (!d)
 		return -PV_ESRCH;
 	domain_shutdown(d, reason, arg);
-	domain_put(d);
 	return 0;
 }
 
 long hc_domain_eretu(u64 domid, u64 address)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 
 	if (address && address < PV_KERNEL_MIN)
 		return -PV_EINVAL;
@@ -229,6 +210,5 @@ long hc_domain_eretu(u64 domid, u64 address)
 	if (!d)
 		return -PV_ESRCH;
 	WRITE_ONCE(d->eretu, address);
-	domain_put(d);
 	return 0;
 }

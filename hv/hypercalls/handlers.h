@@ -30,6 +30,14 @@
 #undef PV_CALL4
 #undef PV_CALL5
 
+static inline void held_put(struct domain **d)
+{
+	if (*d)
+		domain_put(*d);
+}
+/* A reference for as long as the handler works, put at its return (D1). */
+#define HELD __attribute__((cleanup(held_put)))
+
 /* The caller itself, or with the capability any domain that is not dying; takes a reference. */
 static inline long target(u64 domid, u32 cap, struct domain **out)
 {

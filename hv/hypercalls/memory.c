@@ -16,7 +16,7 @@ static bool gfn_range(u64 gfn, u64 count)
 
 long hc_mem_populate(u64 domid, u64 gfn, u64 count, u64 flags)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	long rc;
 
 	if (!gfn_range(gfn, count) || flags & ~(u64)PV_MEM_POPULATE_RO)
@@ -24,14 +24,12 @@ long hc_mem_populate(u64 domid, u64 gfn, u64 count, u64 flags)
 	rc = target(domid, PV_CAP_MEMORY, &d);
 	if (rc)
 		return rc;
-	rc = domain_populate(d, gfn, count, flags);
-	domain_put(d);
-	return rc;
+	return domain_populate(d, gfn, count, flags);
 }
 
 long hc_mem_release(u64 domid, u64 gfn, u64 count)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	long rc;
 
 	if (!gfn_range(gfn, count))
@@ -39,14 +37,12 @@ long hc_mem_release(u64 domid, u64 gfn, u64 count)
 	rc = target(domid, PV_CAP_MEMORY, &d);
 	if (rc)
 		return rc;
-	rc = domain_release(d, gfn, count);
-	domain_put(d);
-	return rc;
+	return domain_release(d, gfn, count);
 }
 
 long hc_mem_info(u64 domid, gva_t out)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	struct pv_mem_info info;
 	long rc = target(domid, PV_CAP_MEMORY, &d);
 
@@ -60,7 +56,6 @@ long hc_mem_info(u64 domid, gva_t out)
 		.free_frames = frames_free(),
 		.total_frames = frames_total(),
 	};
-	domain_put(d);
 	return copy_out(out, &info, sizeof(info));
 }
 
@@ -90,7 +85,7 @@ static int copy_piece(struct domain *d, const struct pv_mem_copy *op, u64 n)
 long hc_mem_copy(gva_t uop)
 {
 	struct pv_mem_copy op;
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	u64 done = 0;
 	long rc;
 
@@ -112,7 +107,6 @@ long hc_mem_copy(gva_t uop)
 		op.len -= n;
 		done += n;
 	}
-	domain_put(d);
 	/* Progress is reported even with an error; what remains stays in the arguments. */
 	if (copy_out(uop, &op, sizeof(op)))
 		return -PV_EFAULT;
@@ -121,7 +115,7 @@ long hc_mem_copy(gva_t uop)
 
 long hc_mem_query(u64 domid, u64 gfn)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	long rc = target(domid, PV_CAP_MEMORY, &d);
 
 	if (rc)
@@ -129,6 +123,5 @@ long hc_mem_query(u64 domid, u64 gfn)
 	walk_begin();
 	rc = p2m_kind(p2m_lookup(d, GFN(gfn)));
 	walk_end();
-	domain_put(d);
 	return rc;
 }

@@ -14,7 +14,7 @@
 
 long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	long rc;
 
 	if (allow > 1)
@@ -26,7 +26,6 @@ long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow)
 	/* Here at once; on a CPU that runs it now, when it is next switched to. */
 	if (!rc && d == current()->dom)
 		vcpu_ports_load(current());
-	domain_put(d);
 	return rc;
 }
 
@@ -52,7 +51,7 @@ static int device_map(struct domain *d, u64 gfn, u64 mfn, bool allow)
 
 long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
 {
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	u64 n = 0;
 	int rc = 0;
 
@@ -64,7 +63,6 @@ long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
 		return -PV_ESRCH;
 	for (; n < MIN(count, DEVICE_BATCH) && !rc; n += !rc)
 		rc = device_map(d, gfn + n, mfn + n, allow);
-	domain_put(d);
 	return n ? (long)n : rc;
 }
 

@@ -20,7 +20,7 @@ static void add(struct pv_perf *to, const struct pv_perf *from)
 long hc_perf_read(u64 domid, u64 vcpu, gva_t out)
 {
 	struct pv_perf p = {0};
-	struct domain *d;
+	struct domain *d HELD = NULL;
 	long rc = target(domid, PV_CAP_TRACE, &d);
 
 	if (rc)
@@ -31,7 +31,6 @@ long hc_perf_read(u64 domid, u64 vcpu, gva_t out)
 	for (u64 i = 0; !rc && i < d->vcpu_count; i++)
 		if (vcpu == ~0ull || vcpu == i)
 			add(&p, &d->vcpus[i]->perf);
-	domain_put(d);
 	return rc ? rc : copy_out(out, &p, sizeof(p));
 }
 
