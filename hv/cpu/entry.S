@@ -47,6 +47,23 @@
 	mov	%r15, R_r15(%rsp)
 .endm
 
+/* The user's registers from the struct pv_regs at rcx, but r11, rcx and rsp. */
+.macro LOAD_USER
+	mov	P_r15(%rcx), %r15
+	mov	P_r14(%rcx), %r14
+	mov	P_r13(%rcx), %r13
+	mov	P_r12(%rcx), %r12
+	mov	P_bp(%rcx), %rbp
+	mov	P_bx(%rcx), %rbx
+	mov	P_r10(%rcx), %r10
+	mov	P_r9(%rcx), %r9
+	mov	P_r8(%rcx), %r8
+	mov	P_ax(%rcx), %rax
+	mov	P_dx(%rcx), %rdx
+	mov	P_si(%rcx), %rsi
+	mov	P_di(%rcx), %rdi
+.endm
+
 	.section .entry, "ax"
 
 /* syscall_entry: SYSCALL from ring 3. In user mode it is the FRED SYSCALL event; in kernel mode a hypercall.
@@ -241,19 +258,7 @@ eretu:
 	mov	%rax, E_kgs(%rsp)
 	mov	AREA_user_gs(%rdx), %rax
 12:	wrgsbase %rax
-	mov	P_r15(%rcx), %r15
-	mov	P_r14(%rcx), %r14
-	mov	P_r13(%rcx), %r13
-	mov	P_r12(%rcx), %r12
-	mov	P_bp(%rcx), %rbp
-	mov	P_bx(%rcx), %rbx
-	mov	P_r10(%rcx), %r10
-	mov	P_r9(%rcx), %r9
-	mov	P_r8(%rcx), %r8
-	mov	P_ax(%rcx), %rax
-	mov	P_dx(%rcx), %rdx
-	mov	P_si(%rcx), %rsi
-	mov	P_di(%rcx), %rdi
+	LOAD_USER
 13:	CLAC
 	or	$0x202, %r11d
 	incq	E_count_eretu(%rsp)
@@ -295,20 +300,8 @@ eretu_iret:
 22:	wrgsbase %rax
 	mov	P_cx(%rcx), %rax
 	mov	%rax, R_cx(%rsp)
-	mov	P_r15(%rcx), %r15
-	mov	P_r14(%rcx), %r14
-	mov	P_r13(%rcx), %r13
-	mov	P_r12(%rcx), %r12
-	mov	P_bp(%rcx), %rbp
-	mov	P_bx(%rcx), %rbx
 	mov	P_r11(%rcx), %r11
-	mov	P_r10(%rcx), %r10
-	mov	P_r9(%rcx), %r9
-	mov	P_r8(%rcx), %r8
-	mov	P_ax(%rcx), %rax
-	mov	P_dx(%rcx), %rdx
-	mov	P_si(%rcx), %rsi
-	mov	P_di(%rcx), %rdi
+	LOAD_USER
 23:	CLAC
 	incq	E_count_iret(%rsp)
 	movl	$1, E_user(%rsp)

@@ -7,6 +7,7 @@
 #include "cpu/copy.h"
 #include "cpu/desc.h"
 #include "cpu/entry.h"
+#include "cpu/trace.h"
 #include "domain/domain.h"
 #include "lib/string.h"
 
@@ -114,6 +115,7 @@ void fred_deliver(u64 event, u64 error, u64 edata)
 void fred_exception(u8 vector, u64 error, u64 edata)
 {
 	count(exceptions, 1);
+	trace(PV_TRACE_exception, vector, this_cpu()->entry->regs.ip);
 	fred_deliver(EVENT(PV_EVENT_HWEXC, vector, 0), error, edata);
 }
 
@@ -165,6 +167,7 @@ void fred_deliver_pending(void)
 	if (vector < 0)
 		return;
 	count(vectors, 1);
+	trace(PV_TRACE_vector, vector, e->regs.ip);
 	fred_deliver(EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
 }
 
@@ -244,6 +247,7 @@ void fred_eretu(struct regs *r)
 	}
 	if (!user_frame(c, gsp, &p.frame))
 		return;
+	trace(PV_TRACE_return_user, r->ip, r->sp);
 	e->count_iret++;
 	e->user = 1;
 	c->cur->stack_level = 0;

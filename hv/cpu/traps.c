@@ -9,6 +9,7 @@
 #include "cpu/fred.h"
 #include "cpu/insn.h"
 #include "cpu/ipi.h"
+#include "cpu/trace.h"
 #include "dev/console.h"
 #include "dev/irq.h"
 #include "dev/power.h"
@@ -95,8 +96,10 @@ void page_fault(struct regs *r)
 
 	switch (stlb_fill(c->loaded, va, access, &error)) {
 	case FILL_DONE:
+		trace(PV_TRACE_fill, va, access);
 		return;
 	case FILL_GUEST:
+		trace(PV_TRACE_page_fault, va, error);
 		c->prefill = va;
 		c->entry->slow |= ENTRY_SLOW_PREFILL;
 		count(page_faults, 1);
@@ -149,8 +152,8 @@ static void interrupt(u8 vector)
 {
 	struct cpu *c = this_cpu();
 
-	if (c->cur)
-		c->cur->perf.counter[PV_COUNT_interrupts]++;
+	count(interrupts, 1);
+	trace(PV_TRACE_irq, vector, c->entry->regs.ip);
 	switch (vector) {
 	case VECTOR_TIMER:
 		apic_eoi();

@@ -6,6 +6,7 @@
 #include "cpu/desc.h"
 #include "cpu/entry.h"
 #include "cpu/insn.h"
+#include "cpu/trace.h"
 #include "cpu/traps.h"
 #include "cpu/tsc.h"
 #include "domain/domain.h"
@@ -302,12 +303,14 @@ bool vcpu_load(struct vcpu *v)
 		domain_crash(v, PV_CRASH_BAD_ROOT, v->root_gpa);
 		return false;
 	}
+	trace(PV_TRACE_switch_to, (u64)v->dom->id << 16 | v->id, 0);
 	e->kcr3 = r->kcr3;
 	e->ucr3 = r->ucr3;
 	e->regs = v->regs;
 	e->user = v->user;
 	e->kgs = v->kgs;
-	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | v->slow | ENTRY_SLOW_PENDING;
+	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | (v->slow & ~(u64)ENTRY_SLOW_TRACE) | ENTRY_SLOW_PENDING |
+		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
 	e->area = v->area ? v->area : &area_none;
 	e->event_entry = v->event_entry;
 	c->prefill = v->prefill;

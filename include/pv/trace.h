@@ -61,11 +61,11 @@ PV_ASSERT_SIZE(struct pv_trace_record, 32);
 	X(return_user, "ip", "sp")                            \
 	X(exception, "vector", "ip")                          \
 	X(page_fault, "address", "error code")                \
-	X(fill, "address", "entry")                           \
+	X(fill, "address", "access, as an error code")                           \
 	X(flush, "start", "end")                              \
 	X(vector, "vector", "ip")                             \
 	X(port, "port", "domain")                             \
-	X(switch_to, "domain << 16 | vcpu", "previous")       \
+	X(switch_to, "domain << 16 | vcpu", "")       \
 	X(block, "deadline", "")                              \
 	X(wake, "domain << 16 | vcpu", "")                    \
 	X(domain_state, "domain", "state")                    \
