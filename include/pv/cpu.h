@@ -3,7 +3,12 @@
  *
  * Events follow Intel's FRED specification (Flexible Return and Event Delivery, rev. 5.0,
  * chapters 5 and 6): a 64-byte frame, one entry point, and 256 bytes on the second one for
- * events that hit the guest kernel itself. */
+ * events that hit the guest kernel itself.
+ *
+ * Where the frame goes: below rsp[level] of the area for an event from user mode and for one that
+ * raises the stack level; otherwise below the interrupted kernel's rsp, of which the 64 bytes next
+ * below are left alone (a red zone of 64 bytes, as with 1 in IA32_FRED_CONFIG 8:6; not the 128 of the
+ * System V ABI). Either address is rounded down to 64 first. */
 #ifndef PV_CPU_H
 #define PV_CPU_H
 
@@ -13,7 +18,8 @@
 struct pv_frame {
 	uint64_t error; /* error code, or 0                                              */
 	uint64_t ip;
-	uint64_t cs;    /* 15:0 selector (PV_KERNEL_CS for a guest kernel), 17:16 old stack level */
+	uint64_t cs;    /* 15:0 selector (PV_KERNEL_CS for a guest kernel), 17:16 old stack level,
+			 * to which ERETS goes back: never above the current one              */
 	uint64_t flags; /* bit 9 is the virtual interrupt flag                           */
 	uint64_t sp;
 	uint64_t ss;    /* 15:0 selector, then PV_SS_* information                       */
@@ -22,7 +28,9 @@ struct pv_frame {
 };
 PV_ASSERT_SIZE(struct pv_frame, 64);
 
-/* What ERETU and ERETS take: rsp points at one of these. It is Linux's pt_regs under FRED. */
+/* What ERETU and ERETS take: rsp points at one of these. It is Linux's pt_regs under FRED. Of the
+ * frame they read ip, cs, flags, sp and ss; of flags the guest chooses CF PF AF ZF SF TF DF OF NT RF
+ * AC ID and, with ERETS, IF: the new virtual IF. What else is set there is dropped. */
 struct pv_regs {
 	uint64_t r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 	struct pv_frame frame;
@@ -68,15 +76,19 @@ enum pv_event_type { /* FRED spec. table 5-1 */
 
 #define PV_FLAG_IF 0x200u
 
-/* Guest kernels live in the upper half above the hypervisor's slots; entry points, event
- * stacks and pv_regs must lie here. */
+/* Guest kernels live in the upper half above the hypervisor's slots (the kernel half). Entry point
+ * and event frames must lie here, pv_regs should: ERETU is slow with others. */
 #define PV_KERNEL_MIN 0xffff880000000000ull
-/* L4 slots [first, last] that guests' tables leave alone: what they say there is ignored. */
+/* L4 slots [first, last], 0xffff800000000000 to 0xffff87ffffffffff, are the hypervisor's: what guests'
+ * tables say there is ignored, any access is a #PF for a page that is not present. */
 #define PV_HV_SLOT_FIRST 256
 #define PV_HV_SLOT_LAST  271
 
-/* Shared by a vCPU and ring 0. In guest memory, registered once by vcpu_area with its
- * guest-physical address: PV_VCPU_AREA_ALIGN-aligned, so it never crosses a page. */
+/* Shared by a vCPU and ring 0. In guest memory, registered by vcpu_area with its guest-physical
+ * address: PV_VCPU_AREA_ALIGN-aligned, so it never crosses a page. It may be registered again
+ * elsewhere: the new one counts at once, as the guest has filled it. Ports lose nothing by that
+ * (ring 0 sets all of port_words and raises PV_VECTOR_PORTS); other vectors that are pending in the old
+ * one are the guest's to carry over. event_entry may be called again likewise. */
 struct pv_vcpu_area {
 	/* Virtual interrupt flag: 0 or PV_FLAG_IF. Meaningful in kernel mode only: user mode
 	 * always takes interrupts. Delivery of any event to the kernel clears it. The guest
@@ -84,7 +96,8 @@ struct pv_vcpu_area {
 	uint64_t vif;
 	/* Not zero: some bit of pending[] may be set. Ring 0 sets, delivery clears. */
 	uint64_t pending_any;
-	/* FRED's RSP0-RSP3, 64-byte aligned, at or above PV_KERNEL_MIN. Guest writes. */
+	/* FRED's RSP0-RSP3, 64-byte aligned, at or above PV_KERNEL_MIN + 64: frames go below. Guest
+	 * writes. */
 	uint64_t rsp[4];
 	/* GS base of user mode while the kernel runs (FRED: IA32_KERNEL_GS_BASE). ERETU
 	 * loads it; an address that is not canonical makes ERETU raise #GP. */
@@ -92,7 +105,9 @@ struct pv_vcpu_area {
 	uint64_t reserved0;
 	/* Virtual vectors awaiting delivery, a bit each; ring 0 sets with a locked OR. */
 	uint64_t pending[4];
-	/* Event channels: a bit for each word of the port bitmap that has a pending bit. */
+	/* Event channels: bit n for word n of the port bitmap, set when one of its 64 ports that is
+	 * bound to this vCPU was raised. The word's other ports may be other vCPUs': the guest masks
+	 * what it finds there by a map of its own of the ports of each vCPU. */
 	uint64_t port_words;
 	/* Run state since vCPU start, ns; version is odd while ring 0 writes. */
 	uint32_t run_version;
@@ -122,9 +137,11 @@ struct pv_clock {
 #define PV_CLOCK_STABLE 1u
 PV_ASSERT_SIZE(struct pv_clock, 32);
 
-/* Registers with which a vCPU starts: kernel mode, virtual IF off, no area, no entry. */
+/* Registers with which a vCPU starts: kernel mode, virtual IF off, no event_entry, FPU as after
+ * FNINIT, all that is not named here 0. Vectors wait until there is a vcpu_area; an exception before
+ * there is an event_entry too ends the domain (PV_CRASH_NO_HANDLER). */
 struct pv_vcpu_start {
-	uint64_t ip;      /* in the upper half, at or above PV_KERNEL_MIN, or (domain builder) anywhere */
+	uint64_t ip;      /* canonical; wherever the tables under root have the first instruction */
 	uint64_t sp;
 	uint64_t arg;     /* rdi */
 	uint64_t root;    /* guest-physical address of the L4 table */
@@ -141,8 +158,12 @@ struct pv_cpuid {
 PV_ASSERT_SIZE(struct pv_cpuid, 24);
 #define PV_CPUID_BASE 0x40000000u /* "RingsideRing"; +1: ABI version; +2: hypercall count */
 
-/* event_entry: stack levels as FRED's IA32_FRED_STKLVLS (2 bits a vector, vectors 0-31). */
+/* event_entry: stack levels as FRED's IA32_FRED_STKLVLS (2 bits a vector, vectors 0-31). The entry
+ * point is in the kernel half, its last 512 bytes excluded. */
 
 /* Registers that debug_set and debug_get take by number: 0-3, 6 and 7. */
+
+/* ldt_set takes at most 512 entries, else -PV_E2BIG. Descriptors of desc_set and ldt_set: code or data
+ * with DPL 3, or not present; no gates, no system segments. */
 
 #endif

@@ -13,10 +13,14 @@
 #define PV_NOTE_ABI   1 /* PV_ABI_VERSION that the kernel was built for                  */
 #define PV_NOTE_ENTRY 2 /* virtual address of the first instruction                      */
 #define PV_NOTE_ROOT  3 /* guest-physical address of the first L4 table                  */
-#define PV_NOTE_ERETU 4 /* optional: address of the ERETU hypercall, for faults in it    */
+/* Optional: address of the only SYSCALL instruction by which the kernel calls ERETU. An ERETU that is
+ * refused (selectors, an address that is not canonical) becomes #GP or #SS from kernel mode there, with
+ * rsp at pv_regs' frame; without the note it ends the domain. */
+#define PV_NOTE_ERETU 4
 
 /* A first vCPU starts in kernel mode at ENTRY with rdi = guest-physical address of this page,
- * rsp = 0, CR3 = ROOT, virtual IF off. The ELF's segments lie at their p_paddr. */
+ * rsp = 0, CR3 = ROOT, virtual IF off. The ELF's segments lie at their p_paddr. Nothing says that the page
+ * is mapped by ROOT: a kernel whose first tables cover its RAM below 1 GiB finds it. */
 struct pv_start_info {
 	uint32_t magic;     /* PV_START_MAGIC */
 	uint32_t abi;       /* PV_ABI_VERSION */
@@ -30,9 +34,11 @@ struct pv_start_info {
 	uint64_t rsdp;      /* machine address of ACPI's RSDP; 0 unless PV_CAP_PHYS       */
 	uint32_t map_count;
 	uint32_t reserved0;
+	/* Not sorted. Type 1 is the RAM of this domain: of dom0 too, whose gpas are machine addresses.
+	 * The machine's other RAM is not listed; its other types are, for dom0. */
 	struct pv_start_map {
 		uint64_t start, len; /* bytes */
-		uint32_t type;       /* Multiboot2 3.6.8 numbers: 1 RAM, 2 reserved, 3 ACPI, 4 NVS */
+		uint32_t type;       /* Multiboot2 3.6.8 numbers: 1 RAM, 2 reserved, 3 ACPI, 4 NVS, 5 bad */
 		uint32_t reserved;
 	} map[128];
 	/* The screen, if this domain may take it (Multiboot2 3.6.12); type 0xff: none. */
@@ -48,6 +54,8 @@ struct pv_start_info {
 #define PV_START_MAGIC 0x52494e47u
 PV_ASSERT_SIZE(struct pv_start_info, 3728);
 
+/* shutdown takes POWEROFF to PANIC, domain_shutdown all but NONE. The first reason stays. When dom0
+ * ends, so does the machine: POWEROFF and REBOOT mean it, any other reason is a panic of ring 0. */
 enum pv_shutdown {
 	PV_SHUTDOWN_NONE,
 	PV_SHUTDOWN_POWEROFF,
@@ -63,7 +71,9 @@ enum pv_crash {
 	PV_CRASH_NO_HANDLER,    /* event before event_entry and vcpu_area                  */
 	PV_CRASH_DOUBLE_FAULT,  /* the event stack cannot be written, nor that of #DF      */
 	PV_CRASH_BAD_ROOT,      /* the loaded root is no longer RAM of the domain          */
-	PV_CRASH_BAD_RETURN,    /* ERETU or ERETS with a frame that cannot be read, and no PV_NOTE_ERETU */
+	/* ERETU without a vcpu_area or with pv_regs that cannot be read; a refused ERETU without
+	 * PV_NOTE_ERETU; any refused ERETS. */
+	PV_CRASH_BAD_RETURN,
 	PV_CRASH_NO_SHADOW,     /* not even the smallest working set fits (a bug of ours)   */
 	PV_CRASH_BUILDER,       /* destroyed by who built it                               */
 	PV_CRASH_TRIPLE,        /* CPU exception class that has no event                   */

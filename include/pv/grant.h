@@ -3,8 +3,9 @@
  *
  * The granting domain writes an entry of its grant table (its own memory, registered by
  * grant_table): gfn and domid first, then flags with PV_GRANT_VALID by a release store.
- * Ring 0 sets PV_GRANT_READING and PV_GRANT_WRITING in use while the frame is reached. To revoke:
- * compare-and-swap flags from an unused value to 0; while in use that fails. */
+ * Ring 0 sets PV_GRANT_READING and PV_GRANT_WRITING while the frame is reached. To revoke:
+ * compare-and-swap flags from a value without these bits to 0; while in use that fails. What a domain
+ * has by another's grant is not its own to grant. */
 #ifndef PV_GRANT_H
 #define PV_GRANT_H
 
@@ -36,6 +37,9 @@ struct pv_grant_map {
 	uint32_t reserved;
 };
 PV_ASSERT_SIZE(struct pv_grant_map, 32);
+/* For dom0, whose P2M is the identity: its drivers' DMA reaches the frame at the same number. It tells a
+ * machine frame number (gfn on return), so it needs PV_CAP_PHYS, else status is -PV_EPERM. Others map at
+ * a gfn of theirs that has nothing. */
 #define PV_GRANT_IDENTITY (~0ull)
 
 struct pv_grant_unmap {

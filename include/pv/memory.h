@@ -18,7 +18,8 @@ struct pv_mem_copy {
 	uint32_t flags;     /* PV_MEM_COPY_*                                             */
 	uint64_t gpa;       /* in that domain                                            */
 	uint64_t buf;       /* caller's virtual address                                  */
-	uint64_t len;       /* bytes; updated with how many remain                       */
+	uint64_t len;       /* bytes; gpa, buf and len are updated to what remains, also
+			     * after an error; less than asked for is a checkpoint: call again */
 };
 #define PV_MEM_COPY_READ  0x0u
 #define PV_MEM_COPY_WRITE 0x1u

@@ -4,7 +4,13 @@
  * Word for word what x86 says of a TLB (Intel SDM vol. 3, 4.10): a translation may be cached
  * from the moment that it is present until it is flushed; entries that are not present are
  * never cached; adding a translation or a right needs no flush; removing one, or moving a
- * page table, does. Guest tables hold guest-physical addresses and ordinary x86 bits. */
+ * page table, does. Guest tables hold guest-physical addresses and ordinary x86 bits.
+ *
+ * Three things differ from hardware. L4 slots 256-271 are the hypervisor's (cpu.h). The last page of
+ * the lower half, 0x7ffffffff000, is never mapped, whatever the tables say: so no access and no SYSCALL
+ * runs out of the lower half, and no pointer given to a hypercall may reach into it. An entry that
+ * leads to a gfn that the domain does not have (or may not write, for a write) is a #PF with P and RSVD.
+ * The kernel half is one for all roots of a domain: a guest keeps it the same in each. */
 #ifndef PV_MMU_H
 #define PV_MMU_H
 
