@@ -63,25 +63,51 @@ static void run(const struct mini_test *t)
 	if (pt_root() != mini_root)
 		pt_load(mini_root);
 	mini_irq_enable();
+	if (mini_test_after)
+		mini_test_after();
+}
+
+/* Is name one of the words of list, which commas separate? */
+static bool listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
+		if (strcspn(p, ",") == len && strncmp(p, name, len) == 0)
+			return true;
+	return false;
+}
+
+static void option(const char *name, char *to, size_t size)
+{
+	const char *v = mini_option(name);
+
+	strlcpy(to, v ? v : "", size);
 }
 
 int mini_run_tests(void)
 {
-	char prefix[64] = "";
-	const char *chosen = mini_option("test");
+	char prefix[64], skip[256], after[64];
 	unsigned counts[3] = {0, 0, 0};
 	bool list = strstr(mini_cmdline, "list") != NULL;
 
-	if (chosen)
-		strlcpy(prefix, chosen, sizeof(prefix));
+	option("test", prefix, sizeof(prefix));
+	option("skip", skip, sizeof(skip));
+	option("after", after, sizeof(after));
 	/* The compiler emits them last to first. */
 	for (const struct mini_test *const *t = mini_tests_end; t-- > mini_tests_start;) {
-		if (strncmp((*t)->name, prefix, strlen(prefix)) != 0)
+		if (after[0]) {
+			if (strcmp((*t)->name, after) == 0)
+				after[0] = 0;
+			continue;
+		}
+		if (strncmp((*t)->name, prefix, strlen(prefix)) != 0 || listed(skip, (*t)->name))
 			continue;
 		if (list) {
 			mini_printk("%s\n", (*t)->name);
 			continue;
 		}
+		mini_printk("TEST %s\n", (*t)->name);
 		run(*t);
 		counts[outcome]++;
 		mini_printk("%s %s%s%s\n", words[outcome], (*t)->name, why[0] ? ": " : "", why);

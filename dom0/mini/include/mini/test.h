@@ -15,7 +15,8 @@
  *
  * A test ends at its first failed check, or at an exception that it did not expect. One line each:
  * "PASS name", "SKIP name: why", "FAIL name: file:line: what"; a last line "TESTS passed n failed n
- * skipped n". The option test=prefix on the command line chooses; list prints the names. */
+ * skipped n". Before each, "TEST name". Options on the command line: test=prefix chooses; skip=name,name
+ * leaves out; after=name begins behind that test; list prints the names. */
 #ifndef MINI_TEST_H
 #define MINI_TEST_H
 
@@ -39,6 +40,9 @@ int mini_run_tests(void);
 void mini_test_failed(const char *file, int line, const char *format, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 void mini_test_skip(const char *why) __attribute__((noreturn));
+
+/* A program may have one: called after each test, however it ended. */
+void mini_test_after(void) __attribute__((weak));
 
 /* In the test's own thread only: they leave the test. */
 #define CHECK(cond)                                                        \

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* abuse_child: what abuse_*.c and random.c share. Each is one program for two roles. As the control domain it
+ * runs MINI_TESTs; its initrd is its own image, of which it builds children: the same program with child=NAME
+ * on the command line, that runs the ABUSE_CHILD of that name. What could end an attacker is done there. */
+#ifndef ABUSE_CHILD_H
+#define ABUSE_CHILD_H
+
+#include <mini/test.h>
+
+#define HV_START 0xffff800000000000ull
+#define HV_STOP	 PV_KERNEL_MIN
+
+struct abuse_child {
+	const char *name;
+	int (*fn)(void);
+};
+
+/* 0: the attack failed as it should. */
+#define ABUSE_CHILD(id)                                                            \
+	static int abuse_child_##id(void);                                         \
+	static const struct abuse_child abuse_desc_##id = {#id, abuse_child_##id}; \
+	__attribute__((constructor)) static void abuse_reg_##id(void)              \
+	{                                                                          \
+		abuse_register(&abuse_desc_##id);                                  \
+	}                                                                          \
+	static int abuse_child_##id(void)
+
+void abuse_register(const struct abuse_child *c);
+
+/* In a child: say which line, and return it. */
+#define WANT(cond)                                                         \
+	do {                                                               \
+		if (!(cond)) {                                             \
+			mini_printk("line %d: not %s\n", __LINE__, #cond); \
+			return __LINE__;                                   \
+		}                                                          \
+	} while (0)
+
+struct child {
+	uint32_t domid;
+	struct pv_domain_info end; /* as it was when last looked at                          */
+};
+
+struct child_options {
+	unsigned vcpus;	     /* 0: 1                                                         */
+	unsigned memory_mib; /* 0: 8                                                         */
+	uint32_t shadow_pages, caps;
+	const char *words; /* more options of its command line                    */
+	void (*entry)(
+		void *arg); /* NULL: role `name`; else kernel code that starts without a runtime */
+	bool paused;
+};
+
+/* Build and start; 0 or a negative errno. */
+int child_start(struct child *c, const char *name, const struct child_options *o);
+/* Until it shuts down or crashes; false at the limit. */
+bool child_wait(struct child *c, uint64_t limit);
+int child_destroy(struct child *c);
+/* All of it. CHECKs that it powered off, that its frames are back, and that the audit agrees. */
+void child_run(const char *name, const struct child_options *o);
+/* As child_run, without judging how it ended: in *c. */
+void child_run_any(struct child *c, const char *name, const struct child_options *o);
+
+void check_audit(void);
+/* Documented status, or a success. */
+bool status_known(long rc);
+
+#endif
