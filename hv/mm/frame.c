@@ -277,13 +277,3 @@ u64 frames_audit(void)
 	unlock(&frames_lock);
 	return bad;
 }
-
-u64 frames_maps(void)
-{
-	u64 sum = 0;
-
-	for (u64 n = 0; n < frame_table_end; n++)
-		if (frame_table[n].use == FRAME_GUEST)
-			sum += READ_ONCE(frame_table[n].link_a);
-	return sum;
-}

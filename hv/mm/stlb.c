@@ -15,7 +15,7 @@ void stlb_boot(const u64 kernel[16], u64 user_slot_271)
 	user_slot = user_slot_271;
 }
 
-static struct root *root_find(struct stlb_state *st, gfn_t g)
+struct root *root_find(struct stlb_state *st, gfn_t g)
 {
 	struct root *r = st->hash[g.n % ROOT_HASH];
 

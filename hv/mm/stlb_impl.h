@@ -172,6 +172,7 @@ void generation_end(struct stlb_state *st);
 void walk_sync_cpus(u64 mask);
 
 /* stlb.c */
+struct root *root_find(struct stlb_state *st, gfn_t g); /* ROOTS held */
 /* n pages, by eviction if need be; `keep` is evicted last. False: too much is held by others now. */
 bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep);
 /* S9: r's lower half is emptied, and from now on takes U=0 pages or is in the user view. */
