@@ -22,7 +22,7 @@ HV_OBJS_$(1) := $$(patsubst %,$(2)/obj/%.o,$$(HV_SRCS))
 $(2)/obj/%.c.o: %.c
 	@mkdir -p $$(@D)
 	@echo "  CC    $$< ($(1))"
-	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -MMD -MP -c $$< -o $$@
+	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -I$(2) -MMD -MP -c $$< -o $$@
 
 $(2)/obj/%.S.o: %.S $(2)/asm-offsets.h
 	@mkdir -p $$(@D)
@@ -34,6 +34,11 @@ $(2)/asm-offsets.h: hv/cpu/asm-offsets.c
 	@echo "  GEN   $$@"
 	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -MMD -MP -MF $$(@:.h=.d) -MT $$@ -S $$< -o $$(@:.h=.s)
 	@sed -n 's/^->\([A-Za-z0-9_]*\) \$$$$\(-*[0-9]*\).*$$$$/#define \1 \2/p' $$(@:.h=.s) > $$@
+
+$(2)/obj/hv/dev/screen.c.o: $(2)/font.h
+$(2)/font.h: hv/dev/font.awk hv/dev/font.txt
+	@mkdir -p $$(@D)
+	@awk -f $$^ > $$@
 
 $(2)/hv.lds: hv/boot/hv.lds hv/cpu/layout.h
 	@mkdir -p $$(@D)

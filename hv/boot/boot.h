@@ -5,16 +5,12 @@
 #include "boot/boot_info.h"
 
 #define RINGSIDE_VERSION "0.1"
-#ifdef HV_DEBUG
-#define RINGSIDE_NAME "Ringside " RINGSIDE_VERSION " (debug build)"
-#else
-#define RINGSIDE_NAME "Ringside " RINGSIDE_VERSION
-#endif
 
-/* start.S calls it. */
+/* start.S calls them: on the first CPU, and on each of the others. */
 void boot_main(u32 magic, u32 info) __noreturn;
+void ap_main(void) __noreturn;
 /* start.S: go on with fn on another stack, for good. */
-void stack_call(u64 sp, void (*fn)(void *), void *arg) __noreturn;
+void stack_call(u64 sp, void (*fn)(void)) __noreturn;
 /* boot/load.c: build dom0 from the modules and make its first vCPU runnable. */
 void dom0_start(const struct boot_info *bi);
 

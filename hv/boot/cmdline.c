@@ -5,138 +5,106 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-enum kind { FLAG, NUMBER, SIZE, CHOICE, SET };
+enum kind { FLAG, NUMBER, CHOICE, SET };
 
+#define OPTION(kind, name, ...) {#name, offsetof(struct options, name), kind, {__VA_ARGS__}}
 static const struct option {
 	const char *name;
-	enum kind kind;
 	u16 offset;
-	const char *words; /* of CHOICE: 0, 1, ...; of SET: bits 0, 1, ..., `none` is 0 */
+	u16 kind;
+	const char *words[8]; /* of CHOICE: values 0, 1, ...; of SET: bits 0, 1, ... */
 } table[] = {
-	{"console", SET, offsetof(struct options, console), "com1 com2 com3 com4 screen"},
-	{"loglvl", CHOICE, offsetof(struct options, loglvl), "error warn info debug"},
-	{"panic", CHOICE, offsetof(struct options, panic), "halt poweroff reset"},
-	{"baud", NUMBER, offsetof(struct options, baud), NULL},
-	{"maxcpus", NUMBER, offsetof(struct options, maxcpus), NULL},
-	{"dom0_mem", SIZE, offsetof(struct options, dom0_mem), NULL},
-	{"dom0_vcpus", NUMBER, offsetof(struct options, dom0_vcpus), NULL},
-	{"noreboot", FLAG, offsetof(struct options, noreboot), NULL},
-	{"nosmap", FLAG, offsetof(struct options, nosmap), NULL},
-	{"smap", FLAG, offsetof(struct options, smap), NULL},
-	{"nosmep", FLAG, offsetof(struct options, nosmep), NULL},
-	{"nox2apic", FLAG, offsetof(struct options, nox2apic), NULL},
-	{"nopcid", FLAG, offsetof(struct options, nopcid), NULL},
+	OPTION(SET, console, "com1", "com2", "com3", "com4", "screen", "serial", "none"),
+	OPTION(CHOICE, loglvl, "error", "warn", "info", "debug"),
+	OPTION(CHOICE, panic, "halt", "poweroff", "reset"),
+	OPTION(NUMBER, baud),
+	OPTION(NUMBER, maxcpus),
+	OPTION(NUMBER, dom0_mem),
+	OPTION(NUMBER, dom0_vcpus),
+	OPTION(FLAG, noreboot),
+	OPTION(FLAG, nosmap),
+	OPTION(FLAG, smap),
+	OPTION(FLAG, nosmep),
+	OPTION(FLAG, nox2apic),
+	OPTION(FLAG, nopcid),
 };
 
 struct options options;
 
-/* Decimal, and for sizes one of K, M, G behind it. */
-static bool parse_number(const char *s, bool size, u64 *out)
+/* Bytes of [s, s + n) before the first c. */
+static size_t span(const char *s, size_t n, char c)
 {
-	u64 v = 0;
-	const char *start = s;
+	size_t i = 0;
 
-	for (; *s >= '0' && *s <= '9'; s++) {
-		if (v > (~0ull >> 36))
+	while (i < n && s[i] != c)
+		i++;
+	return i;
+}
+
+static bool same(const char *s, size_t n, const char *word)
+{
+	return n == strlen(word) && !memcmp(s, word, n);
+}
+
+/* Decimal, perhaps with one of K, M, G behind it. */
+static bool parse_number(const char *s, size_t n, u64 *out)
+{
+	static const char units[] = "KMG";
+	size_t unit = n ? span(units, 3, s[n - 1] & ~0x20) + 1 : 0;
+
+	*out = 0;
+	if (unit <= 3 && n > 1)
+		n--;
+	else
+		unit = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9' || *out > ~0ull >> 36)
 			return false;
-		v = v * 10 + (*s - '0');
+		*out = *out * 10 + (s[i] - '0');
 	}
-	if (s == start)
+	*out <<= 10 * unit;
+	return n > 0;
+}
+
+static bool parse_words(const struct option *t, const char *s, size_t n, u64 *out)
+{
+	size_t len = t->kind == SET ? span(s, n, ',') : n;
+	unsigned i = 0;
+
+	while (t->words[i] && !same(s, len, t->words[i]))
+		i++;
+	*out = t->kind == SET ? *out | 1u << i : i;
+	if (!t->words[i])
 		return false;
-	if (size && *s)
-		for (const char *u = "KMG"; *u; u++) {
-			v <<= 10;
-			if ((*s & ~0x20) == *u) {
-				s++;
-				break;
-			}
-		}
-	*out = v;
-	return !*s;
+	return len == n || parse_words(t, s + len + 1, n - len - 1, out);
 }
 
-/* Place of the word [s, s + n) in a list, -1 if it is not there. */
-static int word_index(const char *list, const char *s, size_t n)
+/* The option [s, s + n). */
+static const char *parse_option(const char *s, size_t n, struct options *o)
 {
-	for (int i = 0; *list; i++) {
-		size_t len = 0;
-
-		while (list[len] && list[len] != ' ')
-			len++;
-		if (len == n && !strncmp(list, s, n))
-			return i;
-		list += len + (list[len] == ' ');
-	}
-	return -1;
-}
-
-static bool parse_set(const char *words, const char *s, u32 *out)
-{
-	u32 set = 0;
-
-	while (*s) {
-		size_t n = 0;
-		int i;
-
-		while (s[n] && s[n] != ',')
-			n++;
-		i = n == 6 && !strncmp(s, "serial", 6) ? 0 : word_index(words, s, n);
-		if (i >= 0)
-			set |= 1u << i;
-		else if (n != 4 || strncmp(s, "none", 4))
-			return false;
-		s += n + (s[n] == ',');
-	}
-	*out = set;
-	return true;
-}
-
-static bool set_option(const struct option *t, const char *value, struct options *o)
-{
-	void *to = (char *)o + t->offset;
-	int i;
-
-	if (t->kind == FLAG)
-		return *(bool *)to = !value;
-	if (!value || !*value)
-		return false;
-	switch (t->kind) {
-	case CHOICE:
-		i = word_index(t->words, value, strlen(value));
-		*(u32 *)to = i;
-		return i >= 0;
-	case SET:
-		return parse_set(t->words, value, to);
-	default:
-		return parse_number(value, t->kind == SIZE, to);
-	}
-}
-
-static const char *parse_word(char *word, struct options *o)
-{
-	char *value = NULL;
+	size_t name = span(s, n, '='), skip = MIN(name + 1, n);
 	bool ok;
 
-	for (char *p = word; *p && !value; p++)
-		if (*p == '=') {
-			*p = 0;
-			value = p + 1;
-		}
-	for (const struct option *t = table; t < table + ARRAY_SIZE(table); t++)
-		if (!strcmp(t->name, word)) {
-			ok = set_option(t, value, o);
-			if (value)
-				value[-1] = '=';
-			return ok ? NULL : "bad value of option";
-		}
-	if (value)
-		value[-1] = '=';
+	for (const struct option *t = table; t < table + ARRAY_SIZE(table); t++) {
+		u64 *to = (u64 *)((char *)o + t->offset);
+
+		if (!same(s, name, t->name))
+			continue;
+		*to = t->kind == FLAG;
+		if (t->kind == FLAG)
+			ok = name == n;
+		else if (t->kind == NUMBER)
+			ok = parse_number(s + skip, n - skip, to);
+		else
+			ok = parse_words(t, s + skip, n - skip, to);
+		return ok ? NULL : "bad value of option";
+	}
 	return "unknown option";
 }
 
 const char *cmdline_parse(const char *s, struct options *o, char word[64])
 {
-	const char *wrong;
+	const char *wrong = NULL;
 
 	*o = (struct options){
 		.console = CONSOLE_COM1 | CONSOLE_SCREEN,
@@ -144,20 +112,14 @@ const char *cmdline_parse(const char *s, struct options *o, char word[64])
 		.baud = 115200,
 		.maxcpus = ~0ull,
 	};
-	for (;;) {
-		size_t n = 0;
+	while (*s && !wrong) {
+		size_t n = span(s, strlen(s), ' '), shown = MIN(n, 63u);
 
-		while (*s == ' ')
-			s++;
-		if (!*s)
-			return NULL;
-		while (*s && *s != ' ' && n < 63)
-			word[n++] = *s++;
-		word[n] = 0;
-		if (*s && *s != ' ')
-			return "too long an option";
-		wrong = parse_word(word, o);
-		if (wrong)
-			return wrong;
+		memcpy(word, s, shown);
+		word[shown] = 0;
+		if (n)
+			wrong = parse_option(s, n, o);
+		s += n + (s[n] == ' ');
 	}
+	return wrong;
 }

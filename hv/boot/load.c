@@ -11,7 +11,8 @@
 
 #include <pv/domain.h>
 
-#define LOW_1G (1ull << 30)
+#define LOW_1G   (1ull << 30)
+#define RSDP_MAX 64u /* the cmdline's page ends with a copy of ACPI's root pointer  */
 
 static struct domain *dom0;
 static struct pv_start_info *info; /* in dom0's memory                                  */
@@ -148,13 +149,14 @@ static void start_info_fill(const struct boot_info *bi, const struct elf *kernel
 		.initrd = rd ? place(at + 2 * PAGE_SIZE, len) : 0,
 		.initrd_len = len,
 		.tsc_khz = tsc_params.khz,
-		.rsdp = bi->rsdp_addr,
+		.rsdp = at + 2 * PAGE_SIZE - RSDP_MAX,
 		.screen = {bi->screen.addr, bi->screen.pitch, bi->screen.width, bi->screen.height,
 			   bi->screen.bpp, bi->screen.type, bi->screen.red_pos, bi->screen.red_size,
 			   bi->screen.green_pos, bi->screen.green_size, bi->screen.blue_pos,
 			   bi->screen.blue_size, 0},
 	};
-	memcpy(direct(at + PAGE_SIZE), k->cmdline, MIN(strlen(k->cmdline), PAGE_SIZE - 1));
+	memcpy(direct(at + PAGE_SIZE), k->cmdline, MIN(strlen(k->cmdline), PAGE_SIZE - RSDP_MAX - 1));
+	memcpy(direct(info->rsdp), bi->rsdp, MIN(bi->rsdp_len, RSDP_MAX));
 	if (rd)
 		memcpy(direct(info->initrd), direct(rd->start), len);
 	p2m_each(dom0, 0, map_add, info->map);

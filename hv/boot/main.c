@@ -3,7 +3,6 @@
 #include "boot/acpi.h"
 #include "boot/boot.h"
 #include "boot/cmdline.h"
-#include "boot/mb2.h"
 #include "boot/memory.h"
 #include "boot/smp.h"
 #include "cpu/apic.h"
@@ -15,7 +14,7 @@
 #include "lib/string.h"
 #include "mm/map.h"
 
-static struct boot_info boot_info;
+static struct boot_info boot_info = {.cmdline = "", .screen.type = 0xff};
 
 /* The early map holds the low 4 GiB, where loaders put what they tell. */
 static const void *early_read(u64 phys, size_t len)
@@ -26,36 +25,35 @@ static const void *early_read(u64 phys, size_t len)
 /* All is read before the first complaint, which then reaches the console and may switch the machine off. */
 static void read_loader(u32 magic, u64 info)
 {
+	static u64 copy[BOOT_INFO_MAX / 8];
 	struct boot_info *bi = &boot_info;
-	const char *wrong, *option, *table;
-	char word[64] = "";
+	const u32 *size = early_read(info, BOOT_INFO_MAX);
+	const char *wrong = "not started by a Multiboot2 loader", *option, *table;
+	char word[64];
 
-	wrong = magic != MB2_BOOT_MAGIC ? "not started by a Multiboot2 loader"
-					: mb2_parse(early_read(info, 8), BELOW_4G - info, bi);
+	if (magic == MB2_BOOT_MAGIC && size) {
+		memcpy(copy, size, MIN(*size, BOOT_INFO_MAX));
+		wrong = mb2_parse(copy, sizeof(copy), bi);
+	}
 	option = cmdline_parse(wrong ? "" : bi->cmdline, &options, word);
 	table = acpi_parse(bi->rsdp, bi->rsdp_len, early_read, &acpi);
-	console_init(bi);
-	log_info(RINGSIDE_NAME);
+	console_init(&bi->screen);
+	log_info("Ringside " RINGSIDE_VERSION "%s", features.debug_build ? " (debug build)" : "");
 	if (wrong)
 		boot_fail("%s", wrong);
 	if (option)
 		boot_fail("%s '%s'", option, word);
 	if (table)
 		boot_fail("%s", table);
-	if (acpi.cpus_beyond)
-		log_warn("%u CPUs stay unused: ring 0 knows %u", acpi.cpus_beyond, MAX_CPUS);
-	bi->rsdp_addr = acpi_find_rsdp(bi->efi_table, bi->rsdp, bi->rsdp_len, early_read);
 }
 
-static void __noreturn boot_on_own_map(void *unused)
+static void boot_on_own_map(void)
 {
 	struct cpu *me = this_cpu();
 
-	(void)unused;
 	desc_init(me);                  /* faults are reported, not triple-faulted          */
 	cpu_init(me);                   /* SMEP, SMAP, FPU and the rest of CR4              */
 	syscall_init(me);               /* SYSCALL leads to ring 0                          */
-	console_remap();                /* the screen again                                 */
 	memory_move_modules(&boot_info); /* dom0's addresses are free                        */
 	memory_give_frames();           /* frame_alloc, hv_page_alloc                       */
 	tsc_init();                     /* now_ns, delay_ns                                 */
@@ -71,14 +69,15 @@ static void __noreturn boot_on_own_map(void *unused)
 	sched_start();                  /* so does this one                                 */
 }
 
-void __noreturn boot_main(u32 magic, u32 info)
+void boot_main(u32 magic, u32 info)
 {
 	read_loader(magic, info);       /* log_*, panic, options, acpi, boot_info           */
 	features_init();                /* features                                         */
 	memory_init(&boot_info);        /* memory_alloc below 4 GiB                         */
 	map_init(cpus_wanted());        /* ring 0's tables and all CPUs' stacks exist       */
 	map_load();                     /* W^X; all RAM in the direct map; map_device       */
+	screen_remap();                 /* the screen again                                 */
 	apic_init();                    /* apic_id                                          */
 	cpu_boot_init();                /* cpus[0]                                          */
-	stack_call(stack_top(0, STACK_MAIN), boot_on_own_map, NULL);
+	stack_call(stack_top(0, STACK_MAIN), boot_on_own_map);
 }

@@ -1,123 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mb2: the Multiboot2 boot information (specification 2.0, section 3.6).
+/* mb2: the Multiboot2 boot information (specification 2.0, section 3.6), as GRUB writes it.
  * Rule: no byte beyond a tag's own size is read, whatever the tag says. */
-#include "boot/mb2.h"
+#include "boot/boot_info.h"
 #include "lib/string.h"
 
 enum tag_type {
 	TAG_END = 0,
 	TAG_CMDLINE = 1,
-	TAG_LOADER = 2,
 	TAG_MODULE = 3,
 	TAG_MMAP = 6,
 	TAG_FRAMEBUFFER = 8,
-	TAG_EFI32 = 11,
-	TAG_EFI64 = 12,
 	TAG_ACPI_OLD = 14,
 	TAG_ACPI_NEW = 15,
-	TAG_EFI_MMAP = 17,
 };
 
 struct tag {
 	u32 type, size;
+	union {
+		char text[1];
+		struct {
+			u32 start, end;
+			char cmdline[1];
+		} module;
+		struct {
+			u32 entry_size, version;
+			struct boot_map entries[1];
+		} mmap;
+		struct boot_screen screen;
+		u8 rsdp[1];
+	};
 };
-
-/* A little-endian field of a tag; the caller knows that the tag has it. */
-static u64 get(const struct tag *t, size_t offset, unsigned bytes)
-{
-	u64 v = 0;
-
-	memcpy(&v, (const char *)t + offset, bytes);
-	return v;
-}
-
-/* Copy the string that ends a tag, after `skip` bytes of it. NULL: no room. */
-static const char *keep_text(struct boot_info *bi, const struct tag *t, size_t skip)
-{
-	const char *s = (const char *)t + skip;
-	size_t n = 0, room = BOOT_TEXT_SIZE - bi->text_used;
-	char *copy = bi->text + bi->text_used;
-
-	while (skip + n < t->size && s[n])
-		n++;
-	if (n + 1 > room)
-		return NULL;
-	memcpy(copy, s, n);
-	copy[n] = 0;
-	bi->text_used += n + 1;
-	return copy;
-}
+#define BODY offsetof(struct tag, text)
 
 static const char *take_module(struct boot_info *bi, const struct tag *t)
 {
-	struct boot_module *to = &bi->modules[bi->module_count];
-
-	if (t->size < 16 || get(t, 12, 4) < get(t, 8, 4) || get(t, 8, 4) % PAGE_SIZE)
-		return "a module's place is malformed";
+	if (t->size <= BODY + 8 || ((const char *)t)[t->size - 1] ||
+	    t->module.end < t->module.start || t->module.start % PAGE_SIZE)
+		return "a module's tag is malformed";
 	if (bi->module_count == BOOT_MODULE_MAX)
-		return "too many modules";
-	*to = (struct boot_module){get(t, 8, 4), get(t, 12, 4), keep_text(bi, t, 16)};
-	if (!to->cmdline)
-		return "the modules' command lines are too long";
-	bi->module_count++;
+		return "too many modules: dom0's kernel and its initrd are all";
+	bi->modules[bi->module_count++] =
+		(struct boot_module){t->module.start, t->module.end, t->module.cmdline};
 	return NULL;
 }
 
 static const char *take_mmap(struct boot_info *bi, const struct tag *t)
 {
-	u64 step = t->size < 16 ? 0 : get(t, 8, 4);
-
-	if (step < 20)
+	if (t->size < BODY + 8 || t->mmap.entry_size != sizeof(struct boot_map))
 		return "the memory map is malformed";
-	for (u64 at = 16; at + step <= t->size; at += step) {
-		struct boot_map e = {get(t, at, 8), get(t, at + 8, 8), get(t, at + 16, 4)};
-
-		if (e.start + e.len < e.start)
+	bi->map = t->mmap.entries;
+	bi->map_count = (t->size - BODY - 8) / sizeof(struct boot_map);
+	for (unsigned i = 0; i < bi->map_count; i++)
+		if (bi->map[i].start + bi->map[i].len < bi->map[i].start)
 			return "the memory map is malformed";
-		if (bi->map_count == BOOT_MAP_MAX)
-			return "the memory map has too many entries";
-		bi->map[bi->map_count++] = e;
-	}
-	return NULL;
-}
-
-static const char *take_rsdp(struct boot_info *bi, const struct tag *t)
-{
-	size_t len = MIN(t->size - sizeof(*t), sizeof(bi->rsdp));
-
-	if (t->type == TAG_ACPI_OLD && bi->rsdp_len)
-		return NULL; /* the new one wins */
-	memcpy(bi->rsdp, t + 1, len);
-	bi->rsdp_len = len;
 	return NULL;
 }
 
 static const char *take(struct boot_info *bi, const struct tag *t)
 {
+	size_t len = t->size - BODY;
+
 	switch (t->type) {
 	case TAG_CMDLINE:
-		bi->cmdline = keep_text(bi, t, sizeof(*t));
-		return bi->cmdline ? NULL : "the command line is too long";
-	case TAG_LOADER:
-		bi->loader = keep_text(bi, t, sizeof(*t));
-		return bi->loader ? NULL : "the loader's name is too long";
+		bi->cmdline = t->text;
+		return len && !t->text[len - 1] ? NULL : "the command line has no end";
 	case TAG_MODULE:
 		return take_module(bi, t);
 	case TAG_MMAP:
 		return take_mmap(bi, t);
-	case TAG_FRAMEBUFFER: /* struct boot_screen is its body */
-		memcpy(&bi->screen, t + 1, MIN(t->size - sizeof(*t), sizeof(bi->screen)));
+	case TAG_FRAMEBUFFER:
+		memcpy(&bi->screen, &t->screen, MIN(len, sizeof(bi->screen)));
 		return NULL;
 	case TAG_ACPI_OLD:
-	case TAG_ACPI_NEW:
-		return take_rsdp(bi, t);
-	case TAG_EFI64:
-		if (t->size >= sizeof(*t) + 8)
-			bi->efi_table = get(t, 8, 8);
-		/* fall through */
-	case TAG_EFI32:
-	case TAG_EFI_MMAP:
-		bi->efi = true;
+	case TAG_ACPI_NEW: /* there may be both: the longer one is newer */
+		if (len > bi->rsdp_len) {
+			bi->rsdp = t->rsdp;
+			bi->rsdp_len = len;
+		}
 		return NULL;
 	default:
 		return NULL;
@@ -129,16 +88,13 @@ const char *mb2_parse(const void *info, size_t len, struct boot_info *bi)
 	const u32 *total = info;
 	const char *wrong;
 
-	memset(bi, 0, sizeof(*bi));
-	bi->cmdline = bi->loader = "";
-	bi->screen.type = 0xff;
 	if (len < 8 || *total < 16 || *total > len)
 		return "the boot information's size is wrong";
 	len = *total;
-	for (size_t at = 8; at + sizeof(struct tag) <= len;) {
+	for (size_t at = 8; at + BODY <= len;) {
 		const struct tag *t = (const void *)((const char *)info + at);
 
-		if (t->size < sizeof(*t) || t->size > len - at)
+		if (t->size < BODY || t->size > len - at)
 			return "a boot information tag is too long";
 		if (t->type == TAG_END)
 			return bi->map_count ? NULL : "the boot loader gave no memory map";

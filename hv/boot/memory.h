@@ -10,9 +10,9 @@ extern struct ranges ram; /* all of it, whole pages                             
 extern u64 start_page;    /* below 1 MiB, for other CPUs' first instructions; 0: there is none */
 
 void memory_init(const struct boot_info *bi);
-/* Zeroed, never given back; below `limit`. For the early map's sake what lies over 4 GiB can only be
- * asked for after map_load. */
-u64 memory_alloc(u64 bytes, u64 align, u64 limit);
+/* Whole pages, zeroed, never given back; below `limit`. For the early map's sake what lies over 4 GiB can
+ * only be asked for after map_load. */
+u64 memory_alloc(u64 bytes, u64 limit);
 /* A page of ring 0's own for a table, below 4 GiB while the machine boots. */
 void *table_page(void);
 /* Out of the way, to the top of RAM: dom0's image has to go to the addresses that it was linked for. */

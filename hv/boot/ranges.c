@@ -1,51 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "boot/ranges.h"
 
-static void append(struct ranges *s, u64 start, u64 end)
+void ranges_add(struct ranges *s, u64 start, u64 end)
 {
-	if (start >= end)
-		return;
-	if (s->count == RANGES_MAX)
-		s->overflow = true;
-	else
+	if (start < end && s->count < RANGES_MAX) /* what is too much stays unused */
 		s->r[s->count++] = (struct range){start, end};
 }
 
 void ranges_cut(struct ranges *s, u64 start, u64 end)
 {
-	unsigned i = 0;
-
-	while (i < s->count) {
+	for (unsigned i = s->count; i--;) {
 		struct range r = s->r[i];
 
-		if (r.end <= start || r.start >= end) {
-			i++;
+		if (r.end <= start || r.start >= end)
 			continue;
-		}
 		s->r[i] = s->r[--s->count];
-		append(s, r.start, MIN(r.end, start));
-		append(s, MAX(r.start, end), r.end);
+		ranges_add(s, r.start, MIN(r.end, start));
+		ranges_add(s, MAX(r.start, end), r.end);
 	}
 }
 
-void ranges_add(struct ranges *s, u64 start, u64 end)
-{
-	ranges_cut(s, start, end); /* whoever adds twice counts once */
-	append(s, start, end);
-}
-
-u64 ranges_take(struct ranges *s, u64 bytes, u64 align, u64 limit)
+u64 ranges_take(struct ranges *s, u64 bytes, u64 limit)
 {
 	u64 best = 0;
 
 	for (unsigned i = 0; i < s->count; i++) {
-		u64 end = MIN(s->r[i].end, limit), at;
+		u64 end = MIN(s->r[i].end, limit);
 
-		if (end < bytes)
-			continue;
-		at = (end - bytes) & ~(align - 1);
-		if (at >= s->r[i].start && at > best)
-			best = at;
+		if (end >= bytes && end - bytes >= s->r[i].start)
+			best = MAX(best, end - bytes);
 	}
 	if (best)
 		ranges_cut(s, best, best + bytes);

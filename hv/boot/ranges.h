@@ -9,17 +9,16 @@
 
 struct ranges {
 	unsigned count;
-	bool overflow; /* it had too many pieces: some were left out                    */
 	struct range {
 		u64 start, end;
 	} r[RANGES_MAX];
 };
 
-void ranges_cut(struct ranges *s, u64 start, u64 end);
+/* Disjoint from what is there. */
 void ranges_add(struct ranges *s, u64 start, u64 end);
-/* Cut bytes (aligned to `align`, a power of 2) from the highest range that has them below `limit`;
- * 0 if none has. */
-u64 ranges_take(struct ranges *s, u64 bytes, u64 align, u64 limit);
+void ranges_cut(struct ranges *s, u64 start, u64 end);
+/* Cut whole pages from the highest range that has them below `limit`; 0 if none has. */
+u64 ranges_take(struct ranges *s, u64 bytes, u64 limit);
 u64 ranges_total(const struct ranges *s);
 
 #endif

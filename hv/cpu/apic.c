@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/apic.h"
-#include "boot/acpi.h"
 #include "boot/cmdline.h"
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
@@ -18,11 +17,7 @@ enum {
 	REG_ICR = 0x30,
 	REG_ICR_HIGH = 0x31,
 	REG_LVT_TIMER = 0x32,
-	REG_LVT_THERMAL = 0x33,
-	REG_LVT_PERF = 0x34,
-	REG_LVT_LINT0 = 0x35,
 	REG_LVT_LINT1 = 0x36,
-	REG_LVT_ERROR = 0x37,
 	REG_TIMER_INITIAL = 0x38,
 	REG_TIMER_CURRENT = 0x39,
 	REG_TIMER_DIVIDE = 0x3e,
@@ -31,7 +26,6 @@ enum {
 #define BASE_ENABLE      (1u << 11)
 #define BASE_X2APIC      (1u << 10)
 #define SPURIOUS_ENABLE  0x100u
-#define LVT_MASKED       (1u << 16)
 #define LVT_TSC_DEADLINE (2u << 17)
 #define LVT_NMI          (4u << 8)
 #define DIVIDE_BY_1      0xbu
@@ -71,17 +65,9 @@ static void send(u32 to, u32 command)
 	apic_write(REG_ICR, command);
 }
 
-/* The 8259s are masked before the local APIC stops to listen to them: one that withdraws its request after
- * that leaves QEMU with an interrupt without a vector. */
-static void mask_8259(void)
-{
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
-}
-
 static void enable(void)
 {
-	u64 base = rdmsr(MSR_APIC_BASE) | BASE_ENABLE;
+	u64 base = (rdmsr(MSR_APIC_BASE) & ~PAGE_MASK) | APIC_PHYS | BASE_ENABLE;
 
 	wrmsr(MSR_APIC_BASE, base); /* from off to x2APIC there is no direct way */
 	if (features.x2apic)
@@ -92,10 +78,13 @@ void apic_init(void)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
 
-	mask_8259();
+	/* The 8259s are masked before the local APIC stops to listen to them: one that withdraws its
+	 * request after that leaves QEMU with an interrupt without a vector. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
 	features.x2apic = (cpuid(1, 0).c >> 21 & 1) && (!options.nox2apic || base & BASE_X2APIC);
 	if (!features.x2apic)
-		regs = map_device(acpi.lapic, PAGE_SIZE);
+		regs = map_device(APIC_PHYS, PAGE_SIZE, false);
 	enable();
 }
 
@@ -103,12 +92,9 @@ void apic_cpu_init(void)
 {
 	enable();
 	apic_write(REG_TPR, 0);
+	apic_write(REG_SPURIOUS, VECTOR_SPURIOUS); /* disabled: this masks every local source */
 	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
-	apic_write(REG_LVT_LINT0, LVT_MASKED);
 	apic_write(REG_LVT_LINT1, LVT_NMI);
-	apic_write(REG_LVT_ERROR, LVT_MASKED);
-	apic_write(REG_LVT_PERF, LVT_MASKED);
-	apic_write(REG_LVT_THERMAL, LVT_MASKED);
 	apic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_write(REG_LVT_TIMER, VECTOR_TIMER | (features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
 }
@@ -120,16 +106,13 @@ void apic_timer_calibrate(void)
 
 	if (features.tsc_deadline)
 		return;
-	apic_write(REG_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
 	apic_write(REG_TIMER_INITIAL, ~0u);
 	do
 		now = now_ns();
 	while (now - start < CALIBRATE_NS);
 	ticks = ~0u - apic_read(REG_TIMER_CURRENT);
 	apic_write(REG_TIMER_INITIAL, 0);
-	apic_write(REG_LVT_TIMER, VECTOR_TIMER);
 	ticks_per_ns_32 = ((u64)ticks << 32) / (now - start);
-	log_debug("APIC timer: %lu kHz", (u64)ticks * 1000000 / (now - start));
 }
 
 u32 apic_id(void)

@@ -5,6 +5,8 @@
 
 #include "types.h"
 
+#define APIC_PHYS 0xfee00000ul /* of every CPU's own */
+
 /* Once, on the boot CPU: mode and mapping. */
 void apic_init(void);
 /* On each CPU: enable, mask all local sources. */

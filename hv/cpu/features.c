@@ -8,7 +8,11 @@
 
 #define XCR0_KNOWN 0xe7ul /* x87, SSE, AVX, AVX-512: no MPX, no PKRU, no AMX */
 
-struct features features;
+struct features features = {
+#ifdef HV_DEBUG
+	.debug_build = 1,
+#endif
+};
 
 /* An entry of Linux's PAT, so that a guest's page table bits mean what it thinks. */
 #define PAT_AS_LINUX 0x0407050600070106ul /* WB WC UC- UC, WB WP UC- WT */
@@ -18,25 +22,6 @@ static bool under_tcg(void)
 	struct cpuid_regs r = cpuid(0x40000000, 0);
 
 	return cpuid(1, 0).c >> 31 && !memcmp(&r.b, "TCGTCGTCGTCG", 12);
-}
-
-static const char *missing(void)
-{
-	struct cpuid_regs one = cpuid(1, 0), ext = cpuid(0x80000001, 0);
-	const struct {
-		u32 word, bit;
-		const char *name;
-	} need[] = {
-		{one.d, 4, "a TSC"},	   {one.d, 9, "a local APIC"}, {one.d, 13, "global pages"},
-		{one.d, 16, "PAT"},	   {one.d, 24, "FXSR"},	       {one.d, 26, "SSE2"},
-		{one.c, 13, "CMPXCHG16B"}, {ext.d, 11, "SYSCALL"},     {ext.d, 20, "NX"},
-		{ext.d, 29, "long mode"},  {features.fsgsbase, 0, "FSGSBASE"},
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(need); i++)
-		if (!(need[i].word >> need[i].bit & 1))
-			return need[i].name;
-	return NULL;
 }
 
 static void init_xsave(void)
@@ -56,33 +41,46 @@ static void init_xsave(void)
 
 void features_init(void)
 {
-	struct cpuid_regs one = cpuid(1, 0), ext = cpuid(0x80000001, 0), seven = {0};
-	const char *name;
+	static const struct cpuid_regs none;
+	struct cpuid_regs one = cpuid(1, 0), seven = cpuid(0, 0).a < 7 ? none : cpuid(7, 0);
+	struct cpuid_regs ext = cpuid(0x80000001, 0);
+	const struct {
+		u32 word, bit;
+		const char *needed; /* NULL: ring 0 does without */
+		bool *have;
+	} list[] = {
+		{one.d, 4, "TSC", NULL},
+		{one.d, 9, "local APIC", NULL},
+		{one.d, 13, "global pages", NULL},
+		{one.d, 16, "PAT", NULL},
+		{one.d, 24, "FXSR", NULL},
+		{one.d, 26, "SSE2", NULL},
+		{one.c, 13, "CMPXCHG16B", NULL},
+		{one.c, 17, NULL, &features.pcid},
+		{one.c, 24, NULL, &features.tsc_deadline},
+		{one.c, 26, NULL, &features.xsave},
+		{ext.d, 11, "SYSCALL", NULL},
+		{ext.d, 26, NULL, &features.page_1g},
+		{seven.b, 0, "FSGSBASE", &features.fsgsbase},
+		{seven.b, 7, NULL, &features.smep},
+		{seven.b, 10, NULL, &features.invpcid},
+		{seven.b, 20, NULL, &features.smap},
+		{seven.c, 2, NULL, &features.umip},
+		{cpuid(0x80000007, 0).d, 8, NULL, &features.invariant_tsc},
+	};
 
-	if (cpuid(0, 0).a >= 7)
-		seven = cpuid(7, 0);
-	features.fsgsbase = seven.b & 1;
-	features.smep = (seven.b >> 7 & 1) && !options.nosmep;
-	features.invpcid = seven.b >> 10 & 1;
-	features.smap = (seven.b >> 20 & 1) && !options.nosmap;
-	features.umip = seven.c >> 2 & 1;
-	features.la57 = seven.c >> 16 & 1;
-	features.pcid = (one.c >> 17 & 1) && !options.nopcid;
-	features.invpcid &= features.pcid;
-	features.tsc_deadline = one.c >> 24 & 1;
-	features.xsave = one.c >> 26 & 1;
-	features.nx = ext.d >> 20 & 1;
-	features.page_1g = ext.d >> 26 & 1;
-	if (cpuid(0x80000000, 0).a >= 0x80000008) {
-		features.invariant_tsc = cpuid(0x80000007, 0).d >> 8 & 1;
-		features.phys_bits = cpuid(0x80000008, 0).a & 0xff;
+	for (unsigned i = 0; i < ARRAY_SIZE(list); i++) {
+		bool has = list[i].word >> list[i].bit & 1;
+
+		if (list[i].needed && !has)
+			boot_fail("the CPU has no %s", list[i].needed);
+		if (list[i].have)
+			*list[i].have = has;
 	}
-#ifdef HV_DEBUG
-	features.debug_build = 1;
-#endif
-	name = missing();
-	if (name)
-		boot_fail("the CPU has no %s", name);
+	features.smep &= !options.nosmep;
+	features.smap &= !options.nosmap;
+	features.pcid &= !options.nopcid;
+	features.invpcid &= features.pcid;
 	/* QEMU's TCG (7.2 and before) reads an IRET frame of ring 3 as the supervisor. */
 	if (features.smap && !options.smap && under_tcg()) {
 		features.smap = false;

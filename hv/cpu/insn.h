@@ -35,39 +35,21 @@
 #define CR4_SMEP       (1ul << 20)
 #define CR4_SMAP       (1ul << 21)
 
-static inline void outb(u16 port, u8 v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
-}
-
-static inline void outw(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port));
-}
-
-static inline u8 inb(u16 port)
-{
-	u8 v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline u16 inw(u16 port)
-{
-	u16 v;
-
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline u32 inl(u16 port)
-{
-	u32 v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
+#define DEFINE_IO(type, suffix)                                                      \
+	static inline void out##suffix(u16 port, type v)                             \
+	{                                                                            \
+		__asm__ volatile("out" #suffix " %0, %1" : : "a"(v), "Nd"(port));    \
+	}                                                                            \
+	static inline type in##suffix(u16 port)                                      \
+	{                                                                            \
+		type v;                                                              \
+		__asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port));     \
+		return v;                                                            \
+	}
+DEFINE_IO(u8, b)
+DEFINE_IO(u16, w)
+DEFINE_IO(u32, l)
+#undef DEFINE_IO
 
 static inline u64 rdmsr(u32 msr)
 {

@@ -12,58 +12,49 @@
 struct time_params tsc_params;
 static u64 tsc_per_ns_32; /* 32 bits of fraction */
 
-/* What CPUID or a hypervisor under us says; 0: nothing. */
-static u64 khz_by_cpuid(void)
-{
-	struct cpuid_regs r;
-
-	if (cpuid(0, 0).a >= 0x15) {
-		r = cpuid(0x15, 0);
-		if (r.a && r.b && r.c)
-			return (u64)r.c * r.b / r.a / 1000;
-	}
-	if (cpuid(1, 0).c >> 31 && cpuid(0x40000000, 0).a >= 0x40000010)
-		return cpuid(0x40000010, 0).a;
-	return 0;
-}
-
-/* A reference clock and the TSC at one moment: of some tries the one that took least time, since the
+/* The ACPI timer and the TSC at one moment: of some tries the one that took least time, since the
  * machine under us may stop us between the two. */
 struct sample {
-	u64 tsc;
+	u64 tsc, took;
 	u32 ref;
 };
 
 static struct sample take(void)
 {
-	struct sample best = {0, 0};
-	u64 least = ~0ull;
+	struct sample best = {.took = ~0ull};
 
 	for (int i = 0; i < 8; i++) {
-		u64 t = rdtsc();
-		u32 ref = inl(acpi.pm_timer);
-		u64 took = rdtsc() - t;
+		struct sample s = {.tsc = rdtsc(), .ref = inl(acpi.pm_timer)};
 
-		if (took < least) {
-			least = took;
-			best = (struct sample){t + took / 2, ref};
-		}
+		s.took = rdtsc() - s.tsc;
+		if (s.took < best.took)
+			best = s;
 	}
 	return best;
 }
 
+/* 0: there is no ACPI timer that counts. */
 static u64 khz_by_pm_timer(void)
 {
 	struct sample a = take(), b = a;
-	u32 mask = acpi.pm_timer_32 ? ~0u : 0xffffff;
-	u64 limit = a.tsc + (1ull << 33);
+	u64 count = 0;
 
-	while (((b.ref - a.ref) & mask) < PM_TIMER_HZ * MEASURE_MS / 1000) {
+	while (count < PM_TIMER_HZ * MEASURE_MS / 1000) {
 		b = take();
-		if (b.tsc > limit)
-			return 0; /* it does not count */
+		count = (b.ref - a.ref) & 0xffffff; /* it may have no more bits */
+		if (!acpi.pm_timer || b.tsc - a.tsc > 1ull << 33)
+			return 0;
 	}
-	return (b.tsc - a.tsc) * PM_TIMER_HZ / ((b.ref - a.ref) & mask) / 1000;
+	return (b.tsc - a.tsc) * PM_TIMER_HZ / count / 1000;
+}
+
+static u64 khz_by_cpuid(void)
+{
+	struct cpuid_regs r = {0};
+
+	if (cpuid(0, 0).a >= 0x15)
+		r = cpuid(0x15, 0);
+	return r.a && r.b ? (u64)r.c * r.b / r.a / 1000 : 0;
 }
 
 void tsc_scale(u64 khz, u32 *mul, int8_t *shift)
@@ -80,20 +71,18 @@ void tsc_scale(u64 khz, u32 *mul, int8_t *shift)
 
 void tsc_init(void)
 {
-	u64 khz = khz_by_cpuid(), near;
-	const char *by = "CPUID";
+	u64 khz = khz_by_cpuid(), mhz;
+	const char *by = khz ? "CPUID" : "the ACPI timer";
 
-	if (!khz && acpi.pm_timer) {
+	if (!khz)
 		khz = khz_by_pm_timer();
-		by = "the ACPI timer";
-	}
 	if (!khz)
 		boot_fail("the TSC's frequency is not known, and there is no ACPI timer to measure it");
 	/* What is as good as whole MHz is taken for it: the measurement is no better, and two boots of a
 	 * machine then agree. */
-	near = (khz + 500) / 1000 * 1000;
-	if ((near > khz ? near - khz : khz - near) * 50000 < khz)
-		khz = near;
+	mhz = (khz + 500) / 1000;
+	if (MAX(mhz * 1000, khz) - MIN(mhz * 1000, khz) < khz / 50000)
+		khz = mhz * 1000;
 	tsc_params.khz = khz;
 	tsc_params.base = rdtsc();
 	tsc_scale(khz, &tsc_params.mul, &tsc_params.shift);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* console: back ends, input ring, the log and its ring, panic.
+/* console: back ends, the log and its ring, panic.
  * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it. */
 #include "dev/console.h"
 #include "boot/cmdline.h"
@@ -10,19 +10,17 @@
 #include "lib/string.h"
 #include "locks.h"
 
-#define LOG_SIZE   (64u << 10)
-#define INPUT_SIZE 1024u
-#define PREFIX     "ringside: "
-
-enum log_level log_level = LOG_INFO;
+#define LOG_SIZE (64u << 10)
+#define PREFIX   "ringside: "
 
 static struct spinlock console_lock = SPINLOCK(CONSOLE);
 static bool panicking;
-static u32 backends; /* enum console_bits: those that work */
+static u32 backends; /* CONSOLE_*: those that work */
 static char log_ring[LOG_SIZE];
 static u64 log_end; /* bytes ever logged */
-static char input[INPUT_SIZE];
-static u32 input_head, input_tail; /* count up; taken modulo INPUT_SIZE */
+
+#define for_each_com(com) \
+	for (u32 m_ = backends & CONSOLE_COMS, com; m_ && (com = __builtin_ctz(m_), true); m_ &= m_ - 1)
 
 static void enter(void)
 {
@@ -38,29 +36,22 @@ static void leave(void)
 
 static void put_raw(const char *s, size_t len)
 {
-	for (unsigned com = 0; com < 4; com++)
-		if (backends & CONSOLE_COM1 << com)
-			serial_put(com, s, len);
+	for_each_com(com)
+		serial_put(com, s, len);
 	if (backends & CONSOLE_SCREEN)
 		screen_put(s, len);
 }
 
-void console_init(const struct boot_info *bi)
+void console_init(const struct boot_screen *screen)
 {
-	log_level = options.loglvl;
-	for (unsigned com = 0; com < 4; com++)
-		if (options.console & CONSOLE_COM1 << com && serial_init(com, options.baud))
-			backends |= CONSOLE_COM1 << com;
-	if (options.console & CONSOLE_SCREEN && bi->screen.type != 0xff) {
-		screen_init(&bi->screen);
-		backends |= CONSOLE_SCREEN;
-	}
-}
+	u32 wanted = options.console | (options.console & CONSOLE_SERIAL ? CONSOLE_COM1 : 0);
 
-void console_remap(void)
-{
-	if (backends & CONSOLE_SCREEN)
-		screen_remap();
+	backends = wanted & CONSOLE_COMS;
+	for_each_com(com)
+		if (!serial_init(com, options.baud))
+			backends &= ~(CONSOLE_COM1 << com);
+	if (wanted & CONSOLE_SCREEN && screen_init(screen))
+		backends |= CONSOLE_SCREEN;
 }
 
 void console_leave_screen(void)
@@ -77,24 +68,12 @@ void console_put(const char *s, size_t len)
 	leave();
 }
 
-static void poll_input(void)
-{
-	char c;
-
-	for (unsigned com = 0; com < 4; com++)
-		while (backends & CONSOLE_COM1 << com && input_head - input_tail < INPUT_SIZE &&
-		       serial_get(com, &c))
-			input[input_head++ % INPUT_SIZE] = c;
-}
-
 bool console_poll(void)
 {
-	bool any;
+	bool any = false;
 
-	enter();
-	poll_input();
-	any = input_head != input_tail;
-	leave();
+	for_each_com(com)
+		any |= serial_ready(com);
 	return any;
 }
 
@@ -103,9 +82,9 @@ size_t console_get(char *buf, size_t len)
 	size_t n = 0;
 
 	enter();
-	poll_input();
-	while (n < len && input_tail != input_head)
-		buf[n++] = input[input_tail++ % INPUT_SIZE];
+	for_each_com(com)
+		while (n < len && serial_ready(com))
+			buf[n++] = serial_get(com);
 	leave();
 	return n;
 }
@@ -127,9 +106,11 @@ size_t log_read(char *buf, size_t len, u64 from, u64 *pos)
 /* One line, to the ring and the back ends. */
 static void log_line(const char *tag, const char *fmt, va_list args)
 {
-	char line[256];
-	size_t n = snprint(line, sizeof(line), PREFIX "%s", tag);
+	char line[256] = PREFIX;
+	size_t n = strlen(PREFIX), tag_len = strlen(tag);
 
+	memcpy(line + n, tag, tag_len);
+	n += tag_len;
 	n += vsnprint(line + n, sizeof(line) - 1 - n, fmt, args);
 	if (line[n - 1] != '\n')
 		line[n++] = '\n';
@@ -145,7 +126,7 @@ void log_print(enum log_level level, const char *fmt, ...)
 	static const char *const tags[] = {"error: ", "warning: ", "", ""};
 	va_list args;
 
-	if (level > log_level)
+	if (level > options.loglvl)
 		return;
 	va_start(args, fmt);
 	log_line(tags[level], fmt, args);
@@ -159,12 +140,10 @@ static void backtrace(void)
 	u64 *bp = __builtin_frame_address(0), slot = (u64)bp / STACK_SLOT;
 
 	for (int i = 0; i < 16 && (u64)bp / STACK_SLOT == slot && (u64)bp % 8 == 0; i++) {
-		u64 *up = (u64 *)bp[0];
-
-		log_error("  at %016lx", bp[1]);
-		if (up <= bp)
+		log_error("  at %lx", bp[1]);
+		if (bp[0] <= (u64)bp)
 			return;
-		bp = up;
+		bp = (u64 *)bp[0];
 	}
 }
 

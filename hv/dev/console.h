@@ -6,14 +6,12 @@
 #include "boot/boot_info.h"
 
 /* Back ends by the options' console=; before this nothing is written anywhere. */
-void console_init(const struct boot_info *bi);
-/* The framebuffer moves from the early map to a device mapping. */
-void console_remap(void);
+void console_init(const struct boot_screen *screen);
 /* Raw bytes to all back ends. Takes LOCK_CONSOLE. */
 void console_put(const char *s, size_t len);
 /* Bytes typed on a serial line; returns how many were taken. */
 size_t console_get(char *buf, size_t len);
-/* Moves what the UART has received to the input ring; true if there is input. For the timer tick. */
+/* True if there is input. For the timer tick. */
 bool console_poll(void);
 /* The screen belongs to dom0 from now on. */
 void console_leave_screen(void);
@@ -22,11 +20,14 @@ void console_leave_screen(void);
  * behind what was copied. Returns bytes. */
 size_t log_read(char *buf, size_t len, u64 from, u64 *pos);
 
-/* dev/serial.c, dev/screen.c */
+/* dev/serial.c; false: there is no UART. */
 bool serial_init(unsigned com, unsigned baud);
 void serial_put(unsigned com, const char *s, size_t len);
-bool serial_get(unsigned com, char *c);
-void screen_init(const struct boot_screen *s);
+bool serial_ready(unsigned com); /* a byte has arrived */
+char serial_get(unsigned com);
+/* dev/screen.c; false: there is none. */
+bool screen_init(const struct boot_screen *s);
+/* From the early map to a device mapping. */
 void screen_remap(void);
 void screen_put(const char *s, size_t len);
 

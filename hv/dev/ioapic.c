@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dev/ioapic.h"
 #include "boot/acpi.h"
-#include "lib/log.h"
+#include "cpu/apic.h"
 #include "mm/map.h"
 
 #include <pv/errno.h>
@@ -47,7 +47,7 @@ void ioapic_init(void)
 	for (unsigned i = 0; i < acpi.ioapics; i++) {
 		struct ioapic *a = &ioapics[i];
 
-		a->regs = map_device(acpi.ioapic[i].addr, PAGE_SIZE);
+		a->regs = map_device(acpi.ioapic[i].addr, PAGE_SIZE, false);
 		a->gsi_base = acpi.ioapic[i].gsi_base;
 		a->pins = (reg_read(a, REG_VERSION) >> 16 & 0xff) + 1;
 		for (u32 pin = 0; pin < a->pins; pin++)
@@ -79,24 +79,11 @@ void ioapic_mask(u32 gsi, bool masked)
 	reg_write(a, pin_reg(a, gsi), masked ? v | MASKED : v & ~MASKED);
 }
 
-u32 ioapic_isa_gsi(u8 irq, bool *level, bool *active_low)
-{
-	*level = *active_low = false;
-	for (unsigned i = 0; i < acpi.overrides; i++)
-		if (acpi.override[i].irq == irq) {
-			*level = acpi.override[i].level;
-			*active_low = acpi.override[i].low;
-			return acpi.override[i].gsi;
-		}
-	return irq;
-}
-
 bool ioapic_owns(u64 phys, u64 len)
 {
-	if (phys < acpi.lapic + PAGE_SIZE && acpi.lapic < phys + len)
-		return true;
-	for (unsigned i = 0; i < acpi.ioapics; i++)
-		if (phys < acpi.ioapic[i].addr + PAGE_SIZE && acpi.ioapic[i].addr < phys + len)
-			return true;
-	return false;
+	bool owned = phys < APIC_PHYS + PAGE_SIZE && APIC_PHYS < phys + len;
+
+	for (const struct acpi_ioapic *a = acpi.ioapic; a < acpi.ioapic + acpi.ioapics; a++)
+		owned |= phys < a->addr + PAGE_SIZE && a->addr < phys + len;
+	return owned;
 }

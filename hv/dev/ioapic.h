@@ -10,8 +10,6 @@ void ioapic_init(void);
 /* GSI -> vector on a CPU, masked. -PV_ENODEV: no I/O APIC has that GSI. */
 int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool level, bool active_low) __must_use;
 void ioapic_mask(u32 gsi, bool masked);
-/* GSI that an ISA interrupt is wired to, and how. */
-u32 ioapic_isa_gsi(u8 irq, bool *level, bool *active_low);
 /* Some I/O APIC or the local APICs lie in [phys, phys + len): never a guest's. */
 bool ioapic_owns(u64 phys, u64 len);
 

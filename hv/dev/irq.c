@@ -89,7 +89,7 @@ long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2])
 
 	if (v < 0)
 		return v;
-	address_data[0] = 0xfee00000ul | (u64)(cpus[0]->apic_id & 0xff) << 12;
+	address_data[0] = APIC_PHYS | (u64)(cpus[0]->apic_id & 0xff) << 12;
 	address_data[1] = v;
 	return bind(d, v, vcpu);
 }

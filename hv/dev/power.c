@@ -15,18 +15,11 @@ static void sleep(u32 port, u8 type)
 		outw(port, (inw(port) & PM1_KEEP) | (u32)type << PM1_SLP_TYP | PM1_SLP_EN);
 }
 
-static void wait(void)
-{
-	for (unsigned i = 0; i < 100000; i++)
-		inb(0x80);
-}
-
 void machine_poweroff(void)
 {
 	if (acpi.can_power_off) {
 		sleep(acpi.pm1a, acpi.s5_a);
 		sleep(acpi.pm1b, acpi.s5_b);
-		wait();
 	}
 	cpu_stop();
 }
@@ -40,15 +33,10 @@ void machine_reset(void)
 
 	if (options.noreboot)
 		cpu_stop();
-	if (acpi.reset_space == 1) {
-		outb(acpi.reset_addr, acpi.reset_value);
-		wait();
-	}
 	outb(0xcf9, 0x02);
 	outb(0xcf9, 0x06);
-	wait();
-	outb(0x64, 0xfe);
-	wait();
+	for (unsigned i = 0; i < 100000; i++) /* about 100 ms */
+		inb(0x80);
 	__asm__ volatile("lidt %0; int3" : : "m"(no_idt));
 	cpu_stop();
 }

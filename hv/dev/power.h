@@ -6,8 +6,7 @@
 
 /* ACPI S5 as far as ring 0 knows it without AML; halts if the machine stays on. */
 void machine_poweroff(void) __noreturn;
-/* ACPI's reset register, port 0xcf9, the keyboard controller, a triple fault. With the option
- * noreboot: halts. */
+/* Port 0xcf9, or a triple fault. With the option noreboot: halts. */
 void machine_reset(void) __noreturn;
 
 #endif

@@ -14,19 +14,18 @@ enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCRATCH = 7 };
 
 static const u16 base[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
 
-/* False: there is no UART. */
 bool serial_init(unsigned com, unsigned baud)
 {
 	u16 port = base[com];
-	u32 divisor = 115200 / MAX(baud, 1u);
+	u32 divisor = MAX(115200 / MAX(baud, 1u), 1u);
 
 	outb(port + SCRATCH, 0x5a);
 	if (inb(port + SCRATCH) != 0x5a)
 		return false;
 	outb(port + IER, 0);
 	outb(port + LCR, LCR_DLAB);
-	outb(port + DATA, MAX(divisor, 1u));
-	outb(port + IER, MAX(divisor, 1u) >> 8);
+	outb(port + DATA, divisor);
+	outb(port + IER, divisor >> 8);
 	outb(port + LCR, LCR_8N1);
 	outb(port + FCR, FCR_ON);
 	outb(port + MCR, MCR_DTR_RTS);
@@ -50,10 +49,12 @@ void serial_put(unsigned com, const char *s, size_t len)
 	}
 }
 
-bool serial_get(unsigned com, char *c)
+bool serial_ready(unsigned com)
 {
-	if (!(inb(base[com] + LSR) & LSR_DATA))
-		return false;
-	*c = inb(base[com] + DATA);
-	return true;
+	return inb(base[com] + LSR) & LSR_DATA;
+}
+
+char serial_get(unsigned com)
+{
+	return inb(base[com] + DATA);
 }

@@ -5,11 +5,10 @@
 
 #include "types.h"
 
+/* What is above the command line's loglvl= is dropped. */
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-extern enum log_level log_level; /* what is above it is dropped: command line loglvl= */
 
 void log_print(enum log_level level, const char *fmt, ...) __printf_like(2, 3);
-int snprint(char *buf, size_t size, const char *fmt, ...) __printf_like(3, 4);
 
 #define log_error(...) log_print(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_print(LOG_WARN, __VA_ARGS__)

@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/* As vsnprintf for %d %i %u %x %p %s %c %%, with -, 0, width, precision of strings, and the sizes
- * hh h l ll z. Returns the bytes written without the NUL: less than size, never more. */
+/* As vsnprintf for %d %u %x %s %%, the numbers also with l or ll and with 0 and a width; size > 0. Returns
+ * the bytes written without the NUL: less than size, never more. */
 int vsnprint(char *buf, size_t size, const char *fmt, va_list args);
 
 #endif

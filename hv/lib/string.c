@@ -57,16 +57,3 @@ size_t strlen(const char *s)
 		n++;
 	return n;
 }
-
-int strncmp(const char *a, const char *b, size_t n)
-{
-	for (; n; n--, a++, b++)
-		if (*a != *b || !*a)
-			return (u8)*a - (u8)*b;
-	return 0;
-}
-
-int strcmp(const char *a, const char *b)
-{
-	return strncmp(a, b, ~0ul);
-}

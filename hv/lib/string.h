@@ -10,7 +10,5 @@ void *memmove(void *to, const void *from, size_t n);
 void *memset(void *p, int value, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t n);
 
 #endif

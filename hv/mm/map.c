@@ -4,7 +4,6 @@
 #include "boot/smp.h"
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
-#include "lib/string.h"
 #include "mm/stlb.h"
 
 /* hv.lds: virtual, page-aligned */
@@ -74,20 +73,15 @@ static void map(u64 *l4, u64 va, u64 pa, u64 len, u64 flags)
 	}
 }
 
-static u64 image_phys(const char *p)
-{
-	return (u64)p - IMAGE_BASE;
-}
-
 static void map_image(u64 *l4, const char *start, const char *end, u64 flags)
 {
-	map(l4, (u64)start, image_phys(start), end - start, flags);
+	map(l4, (u64)start, (u64)start - IMAGE_BASE, end - start, flags);
 }
 
 /* M1: the image's text and rodata lie before data_start. */
 static void map_direct(u64 start, u64 end)
 {
-	u64 ro = image_phys(text_start), rw = image_phys(data_start);
+	u64 ro = (u64)text_start - IMAGE_BASE, rw = (u64)data_start - IMAGE_BASE;
 	const u64 cut[] = {start, MIN(MAX(start, ro), end), MIN(MAX(start, rw), end), end};
 
 	for (unsigned i = 0; i < 3; i++)
@@ -101,7 +95,7 @@ static void map_cpu(u64 *user_l4, unsigned id)
 	for (unsigned slot = 0; slot < STACK_USED; slot++) {
 		u64 len = slot_pages[slot] * PAGE_SIZE;
 		u64 va = CPU_BASE + id * CPU_AREA + (slot + 1) * STACK_SLOT - len;
-		u64 pa = memory_alloc(len, PAGE_SIZE, BELOW_4G);
+		u64 pa = memory_alloc(len, BELOW_4G);
 		struct cpu **owner = mfn_to_virt(MFN((pa + len) >> PAGE_SHIFT));
 
 		map(hv_l4, va, pa, len, DATA_FLAGS);
@@ -143,31 +137,12 @@ void map_share(void)
 	stlb_boot(&hv_l4[index_at(HV_BASE, 4)], user_slot);
 }
 
-static void *map_io(u64 phys, u64 len, u64 flags)
+void *map_device(u64 phys, u64 len, bool screen)
 {
 	u64 first = phys & PAGE_MASK, va = device_next;
 
 	len = ROUND_UP(phys + len - first, PAGE_SIZE);
-	map(hv_l4, va, first, len, flags);
+	map(hv_l4, va, first, len, screen ? WC_FLAGS : DEVICE_FLAGS);
 	device_next = va + len + PAGE_SIZE;
 	return (void *)(va + (phys - first));
-}
-
-void *map_device(u64 phys, u64 len)
-{
-	return map_io(phys, len, DEVICE_FLAGS);
-}
-
-void *map_framebuffer(u64 phys, u64 len)
-{
-	return map_io(phys, len, WC_FLAGS);
-}
-
-u64 map_trampoline(u64 phys)
-{
-	u64 *l4 = table_page();
-
-	memcpy(l4, hv_l4, PAGE_SIZE);
-	map(l4, phys, phys, PAGE_SIZE, PTE_P | PTE_A | PTE_D | PTE_W);
-	return phys_of(l4);
 }

@@ -21,11 +21,8 @@ void map_init(unsigned cpus);
 void map_load(void);
 /* Hand the shared L4 entries to the software TLB. */
 void map_share(void);
-/* Physical [phys, phys + len), uncached, or write-combining for a framebuffer. Boot only; never undone. */
-void *map_device(u64 phys, u64 len);
-void *map_framebuffer(u64 phys, u64 len);
-/* A root that holds ring 0's map and `phys`, one executable page, at its own address: below 4 GiB. */
-u64 map_trampoline(u64 phys);
+/* Physical [phys, phys + len), uncached, or write-combining for the screen. Boot only; never undone. */
+void *map_device(u64 phys, u64 len, bool screen);
 
 /* First stack pointer of a slot; the words above it belong to the slot's owner. */
 static inline u64 stack_top(unsigned cpu, unsigned slot)
