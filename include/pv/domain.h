@@ -27,11 +27,11 @@ struct pv_start_info {
 	uint32_t domid;
 	uint32_t vcpus;
 	uint64_t caps;
-	uint64_t cmdline;   /* gpa of a NUL-terminated string, below 4096 bytes; 0: none  */
+	uint64_t cmdline;   /* gpa of a NUL-terminated string, less than a page; 0: none   */
 	uint64_t initrd, initrd_len; /* gpa and bytes; 0: none                            */
 	uint64_t memory_end; /* first gpa after the last RAM frame                        */
 	uint64_t tsc_khz;
-	uint64_t rsdp;      /* machine address of ACPI's RSDP; 0 unless PV_CAP_PHYS       */
+	uint64_t rsdp;      /* gpa of a copy of ACPI's RSDP; 0 unless PV_CAP_PHYS          */
 	uint32_t map_count;
 	uint32_t reserved0;
 	/* Not sorted. Type 1 is the RAM of this domain: of dom0 too, whose gpas are machine addresses.
