@@ -9,51 +9,46 @@
 #include "domain/event.h"
 #include "domain/grant.h"
 
-/* References found, a u16 for each frame: pages made where something is found. 512 * 512 * 2048 frames: 2 TiB. */
-#define COUNTS 2048u
-struct counts {
-	u16 ***top;
-	bool failed; /* out of memory */
-};
+/* References found, a u16 for each frame, in blocks of 2^order pages: one for up to 4 GiB of RAM, of 512 at most. */
+static u16 *counts[512];
+static unsigned order;
+#define PER_BLOCK (PAGE_SIZE / sizeof(u16) << order)
 
 /* One audit at a time; p2m_each and grants_audit call back without room for more. */
-static struct counts counts;
 static struct pv_audit *result;
 static struct spinlock audit_lock = SPINLOCK(DOMLIST);
 
-static u16 *count_of(mfn_t m, bool make)
+static bool counts_alloc(void)
 {
-	u64 page = m.n / COUNTS;
-	u16 ***mid, **leaf;
-
-	if (page / 512 >= 512)
-		return NULL;
-	mid = &counts.top[page / 512];
-	if (!*mid && (!make || !(*mid = hv_page_alloc(0))))
-		return NULL;
-	leaf = &(*mid)[page % 512];
-	if (!*leaf && (!make || !(*leaf = hv_page_alloc(0))))
-		return NULL;
-	return &(*leaf)[m.n % COUNTS];
+	for (order = 0; order < FRAME_ORDER_MAX && PER_BLOCK < frame_table_end; order++)
+		;
+	for (unsigned i = 0; i < ARRAY_SIZE(counts) && i * PER_BLOCK < frame_table_end; i++)
+		if (!(counts[i] = hv_page_alloc(order)))
+			return false;
+	return true;
 }
 
 static void counts_free(void)
 {
-	for (unsigned i = 0; i < 512; i++) {
-		for (unsigned j = 0; counts.top[i] && j < 512; j++)
-			hv_page_free(counts.top[i][j], 0);
-		hv_page_free(counts.top[i], 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
+		hv_page_free(counts[i], order);
+		counts[i] = NULL;
 	}
-	hv_page_free(counts.top, 0);
+}
+
+/* NULL: no RAM, or too far up. */
+static u16 *count_of(mfn_t m)
+{
+	u64 i = m.n / PER_BLOCK;
+
+	return i < ARRAY_SIZE(counts) && counts[i] ? &counts[i][m.n % PER_BLOCK] : NULL;
 }
 
 static void found(mfn_t m)
 {
-	u16 *n = count_of(m, true);
+	u16 *n = count_of(m);
 
-	if (!n)
-		counts.failed = true;
-	else if (*n != 0xffff)
+	if (n && *n != 0xffff)
 		++*n;
 }
 
@@ -82,7 +77,7 @@ static bool see_leaf(struct domain *d, gfn_t g, u64 e, void *ram)
 		else if (own && f->use == FRAME_GUEST)
 			++*(u64 *)ram;
 	}
-	return !counts.failed;
+	return true;
 }
 
 static void see_domain(struct domain *d)
@@ -96,10 +91,8 @@ static void see_domain(struct domain *d)
 		if (d->vcpus[i]->clock)
 			found(d->vcpus[i]->clock_mfn);
 	}
-	event_page_audit(d, found);
-	result->count_errors += grants_audit(d, found) != 0;
-	result->count_errors += ram != atomic_load(&d->frames);
-	result->count_errors += events_audit(d) != events_used(d);
+	result->count_errors += (grants_audit(d, found) != 0) + (events_audit(d, found) != 0) +
+				(ram != atomic_load(&d->frames));
 	result->shadow_errors += stlb_audit(d);
 }
 
@@ -122,8 +115,8 @@ static void compare(void)
 	struct frame *f;
 
 	for (u64 m = 0; (f = frame_of(MFN(m))); m++) {
-		u16 *n = count_of(MFN(m), false);
-		u32 refs = n ? *n : 0, has = atomic_load(&f->refs);
+		u16 *n = count_of(MFN(m));
+		u32 has = atomic_load(&f->refs), refs = n ? *n : has;
 
 		result->frames_checked++;
 		if (f->use == FRAME_HV)
@@ -137,24 +130,20 @@ static void compare(void)
 
 int audit(struct pv_audit *out)
 {
-	int rc;
+	int rc = -PV_ENOMEM;
 
 	*out = (struct pv_audit){.first_bad = ~0ull};
 	lock(&audit_lock);
 	result = out;
-	counts = (struct counts){.top = hv_page_alloc(0)};
-	for (u32 i = 0; counts.top && i < PV_MAX_DOMAINS; i++)
-		visit(i);
-	rc = !counts.top || counts.failed ? -PV_ENOMEM : 0;
-	if (rc == 0)
+	if (counts_alloc()) {
+		for (u32 i = 0; i < PV_MAX_DOMAINS; i++)
+			visit(i);
 		compare();
-	if (counts.top)
-		counts_free();
-	if (rc == 0)
 		out->ref_errors += frames_audit();
+		rc = out->ref_errors || out->owner_errors || out->shadow_errors ||
+		     out->count_errors || out->leaked_frames;
+	}
+	counts_free();
 	unlock(&audit_lock);
-	if (rc == 0 && (out->ref_errors || out->owner_errors || out->shadow_errors ||
-			out->count_errors || out->leaked_frames))
-		rc = 1;
 	return rc;
 }

@@ -12,15 +12,13 @@
 
 #include "domain/domain.h"
 
-int devices_init(struct domain *d);
-void devices_wipe(struct domain *d); /* d is going: its back ends are told */
-void devices_free(struct domain *d); /* memory only */
+bool devices_wipe(struct domain *d); /* d is going: its back ends are told */
 int device_page_map(struct domain *d, u64 gfn);
 int device_set(struct domain *target, u64 slot, const struct pv_device_slot *desc);
 int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv_device_slot *out);
 int device_update(struct domain *caller, struct domain *target, u64 slot,
 		  const struct pv_device_side *side);
-/* d is going: close its halves in every directory. */
-void devices_back_end_gone(struct domain *d);
+/* The back end `dead` is going: its halves in d's directory are closed. */
+void devices_forget(struct domain *d, u16 dead);
 
 #endif

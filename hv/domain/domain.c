@@ -14,7 +14,6 @@
 
 struct domain *domains[PV_MAX_DOMAINS];
 
-static struct spinlock list_lock = SPINLOCK(DOMLIST);
 static u64 numbers[PV_MAX_DOMAINS / 64]; /* in use: from before domains[] has it until after */
 static u32 next_number;			 /* round-robin: a number is used again late */
 
@@ -22,40 +21,15 @@ static u32 next_number;			 /* round-robin: a number is used again late */
 
 static long number_take(u32 wanted)
 {
-	long number = wanted ? -PV_EEXIST : -PV_ENOSPC;
+	if (wanted)
+		return bit_set(numbers, wanted) ? -PV_EEXIST : (long)wanted;
+	for (u32 i = 0; i < PV_MAX_DOMAINS; i++) {
+		u32 n = (atomic_add(&next_number, 1) - 1) % PV_MAX_DOMAINS;
 
-	lock(&list_lock);
-	for (u32 i = 0; i < (wanted ? 1u : PV_MAX_DOMAINS); i++) {
-		u32 n = wanted ? wanted : (next_number + i) % PV_MAX_DOMAINS;
-
-		if (bit_test(numbers, n))
-			continue;
-		bit_set(numbers, n);
-		number = n;
-		next_number = n + 1;
-		break;
+		if (!bit_set(numbers, n))
+			return n;
 	}
-	unlock(&list_lock);
-	return number;
-}
-
-static void number_drop(u32 n)
-{
-	bit_clear(numbers, n);
-}
-
-static struct domain *by_number(u64 domid)
-{
-	if (domid == PV_DOM_SELF)
-		return current() ? current()->dom : NULL;
-	return domid < PV_MAX_DOMAINS ? READ_ONCE(domains[domid]) : NULL;
-}
-
-struct domain *domain_find(u64 domid)
-{
-	struct domain *d = by_number(domid);
-
-	return d && atomic_load(&d->state) != PV_DOMAIN_DYING ? d : NULL;
+	return -PV_ENOSPC;
 }
 
 struct domain *domain_get_any(u64 domid)
@@ -64,7 +38,7 @@ struct domain *domain_get_any(u64 domid)
 	u32 refs;
 
 	walk_begin();
-	d = by_number(domid);
+	d = domain_by_number(domid);
 	while (d) {
 		refs = atomic_load(&d->refs);
 		if (refs == 0)
@@ -93,14 +67,6 @@ void domain_hold(struct domain *d)
 	atomic_add(&d->refs, 1);
 }
 
-static void vcpu_free(struct vcpu *v)
-{
-	if (!v)
-		return;
-	vcpu_machine_free(v);
-	hv_page_free(v, 0);
-}
-
 /* All memory of a domain that nothing reaches any more, or that was never seen by anyone. */
 static void domain_free(struct domain *d)
 {
@@ -109,11 +75,13 @@ static void domain_free(struct domain *d)
 	p2m_free(d);
 	events_free(d);
 	grants_free(d);
-	devices_free(d);
+	hv_page_free(d->devices, 0);
 	io_free(d);
 	hv_page_free(d->cpuid_mask, 0);
-	for (u32 i = 0; i < d->vcpu_count; i++)
-		vcpu_free(d->vcpus[i]);
+	for (u32 i = 0; i < d->vcpu_count; i++) {
+		vcpu_machine_free(d->vcpus[i]);
+		hv_page_free(d->vcpus[i], 0);
+	}
 	hv_page_free(d, 0);
 }
 
@@ -127,7 +95,7 @@ void domain_put(struct domain *d)
 	atomic_store(&domains[id], NULL);
 	walk_sync(d); /* who found it in a walk has seen refs 0, or DYING */
 	domain_free(d);
-	number_drop(id);
+	bit_clear(numbers, id);
 	virq_raise_all(PV_VIRQ_DOMAIN);
 }
 
@@ -135,14 +103,10 @@ void domain_put(struct domain *d)
 
 static bool name_valid(const char *name, size_t size)
 {
-	size_t n = 0;
-
-	while (n < size && name[n] >= 0x20 && name[n] < 0x7f)
-		n++;
-	for (size_t i = n; i < size; i++)
-		if (name[i])
+	for (size_t i = 0; i < size; i++)
+		if (name[i] && (name[i] < 0x20 || name[i] >= 0x7f))
 			return false;
-	return n < size;
+	return !name[size - 1];
 }
 
 static int args_check(const struct pv_domain_create *a, u32 caller_caps)
@@ -171,21 +135,12 @@ static void domain_settings(struct domain *d, const struct pv_domain_create *a)
 	d->frames_max = a->frames_max;
 	d->weight = a->weight ? a->weight : PV_WEIGHT_DEFAULT;
 	d->cap_percent = a->cap_percent;
-	d->ports_max = a->ports_max ? a->ports_max : PV_MAX_PORTS;
-	d->grant_maps_max = a->grant_maps_max ? a->grant_maps_max : GRANT_MAPS_DEFAULT;
 	__builtin_memcpy(d->name, a->name, sizeof(d->name));
-}
-
-/* One page in 128 of the domain's own maps all of it from two address spaces by 4 KiB entries. */
-static u64 shadow_default(const struct pv_domain_create *a)
-{
-	return PV_SHADOW_PAGES_MIN + 24 * a->vcpus + a->frames_max / 128;
 }
 
 static int vcpu_make(struct domain *d, u32 id)
 {
 	struct vcpu *v = hv_page_alloc(0);
-	int rc;
 
 	if (!v)
 		return -PV_ENOMEM;
@@ -194,31 +149,27 @@ static int vcpu_make(struct domain *d, u32 id)
 	v->state = VCPU_DOWN;
 	v->cpu = (d->id + id) % cpu_count;
 	v->affinity = ~0ull;
-	v->timer = v->poll_deadline = v->park_until = v->tm_key = PV_TIME_NEVER;
+	v->timer = v->wake_at = PV_TIME_NEVER;
 	v->run_since = now_ns();
 	v->run_state = PV_RUN_OFFLINE;
-	rc = vcpu_machine_init(v);
-	if (rc) {
-		hv_page_free(v, 0);
-		return rc;
-	}
 	d->vcpus[id] = v;
 	d->vcpu_count = id + 1;
-	return 0;
+	return vcpu_machine_init(v);
 }
 
 static int domain_parts(struct domain *d, const struct pv_domain_create *a)
 {
+	/* One page in 128 of the domain's own maps all of it from two address spaces by 4 KiB entries. */
+	u64 shadow = PV_SHADOW_PAGES_MIN + 24 * a->vcpus + a->frames_max / 128;
 	int rc = p2m_init(d);
 
+	grants_init(d, a->grant_maps_max ? a->grant_maps_max : GRANT_MAPS_DEFAULT);
 	if (rc == 0)
-		rc = stlb_init(d, a->shadow_pages ? a->shadow_pages : shadow_default(a));
+		rc = stlb_init(d, a->shadow_pages ? a->shadow_pages : shadow);
 	if (rc == 0)
-		rc = events_init(d);
-	if (rc == 0)
-		rc = grants_init(d);
-	if (rc == 0)
-		rc = devices_init(d);
+		rc = events_init(d, a->ports_max ? a->ports_max : PV_MAX_PORTS);
+	if (rc == 0 && !(d->devices = hv_page_alloc(0)))
+		rc = -PV_ENOMEM;
 	for (u32 i = 0; rc == 0 && i < a->vcpus; i++)
 		rc = vcpu_make(d, i);
 	return rc;
@@ -236,16 +187,17 @@ int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain 
 	if (number < 0)
 		return number;
 	d = hv_page_alloc(0);
+	rc = d ? 0 : -PV_ENOMEM;
 	if (d) {
 		d->id = number;
 		domain_settings(d, args);
 		rc = domain_parts(d, args);
-		if (rc)
-			domain_free(d);
 	}
-	if (!d || rc) {
-		number_drop(number);
-		return d ? rc : -PV_ENOMEM;
+	if (rc) {
+		if (d)
+			domain_free(d);
+		bit_clear(numbers, number);
+		return rc;
 	}
 	atomic_store(&domains[number], d); /* whole from here on */
 	args->domid = number;
@@ -296,28 +248,22 @@ int domain_unpause(struct domain *d)
 	return 0;
 }
 
-static bool domain_shut(struct domain *d, enum pv_shutdown reason, u32 arg)
+void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
 {
-	bool did;
+	bool first;
 
 	lock(&d->lock);
-	did = d->state < PV_DOMAIN_SHUT;
-	if (did) {
+	first = d->state < PV_DOMAIN_SHUT;
+	if (first) {
 		d->shutdown = reason;
 		d->shutdown_arg = arg;
 		atomic_store(&d->state, PV_DOMAIN_SHUT);
 	}
 	unlock(&d->lock);
-	return did;
-}
-
-void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
-{
-	if (!domain_shut(d, reason, arg))
-		return;
-	for (u32 i = 0; i < d->vcpu_count; i++)
+	for (u32 i = 0; first && i < d->vcpu_count; i++)
 		vcpu_leave(d->vcpus[i]);
-	virq_raise_all(PV_VIRQ_DOMAIN);
+	if (first)
+		virq_raise_all(PV_VIRQ_DOMAIN);
 }
 
 void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
@@ -373,8 +319,8 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 	__builtin_memcpy(out->name, d->name, sizeof(out->name));
 	unlock(&d->lock);
 	out->ports = events_used(d);
-	out->grant_maps = grants_mapped_by(d);
-	out->grants_mapped = grants_mapped_from(d);
+	out->grant_maps = READ_ONCE(d->grants.used);
+	out->grants_mapped = atomic_load(&d->grants.mapped_from);
 	out->frames = atomic_load(&d->frames);
 	out->shadow = READ_ONCE(d->stlb.pages);
 	out->shadow_max = READ_ONCE(d->stlb.pages_max);
@@ -500,10 +446,10 @@ long domain_release(struct domain *d, u64 gfn, u64 count)
 		return 0;
 	count = MIN(count, MEM_BATCH);
 	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
-	lock(grants_lock(d));
+	lock(&d->grants.lock);
 	n = ram_from(d, gfn, count, &rc);
 	done = n ? take_back(d, gfn, n) : 0;
-	unlock(grants_lock(d));
+	unlock(&d->grants.lock);
 	if (n && !done)
 		rc = -PV_ENOMEM;
 	return done ? (long)done : rc;
@@ -519,10 +465,8 @@ static bool die_stop(struct domain *d)
 	atomic_store(&d->state, PV_DOMAIN_DYING);
 	unlock(&d->lock);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before die_drain counts */
-	for (u32 i = 0; i < d->vcpu_count; i++) {
-		vcpu_down(d->vcpus[i]);
-		off = off && !atomic_load(&d->vcpus[i]->on_cpu);
-	}
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		off = vcpu_down(d->vcpus[i]) && off;
 	walk_sync(d); /* no sender and no timer that found it alive is still at it */
 	return off;
 }
@@ -531,14 +475,7 @@ static bool die_stop(struct domain *d)
  * change anything. A map in progress counts its mapping last, so it is seen either way. */
 static bool die_drain(struct domain *d)
 {
-	u32 refs = atomic_load(&d->refs);
-
-	return refs == 2 + grants_mapped_from(d);
-}
-
-static bool die_ports(struct domain *d)
-{
-	return events_close_all(d);
+	return atomic_load(&d->refs) == 2 + atomic_load(&d->grants.mapped_from);
 }
 
 /* Nobody is to let in a later domain of this number by what was meant for this one. */
@@ -550,22 +487,11 @@ static bool die_names(struct domain *d)
 		if (!x)
 			continue;
 		events_forget(x, d->id);
+		devices_forget(x, d->id);
 		domain_put(x);
 		return false;
 	}
 	d->die_cursor = 0;
-	return true;
-}
-
-static bool die_grants(struct domain *d)
-{
-	return grants_unmap_all(d);
-}
-
-static bool die_devices(struct domain *d)
-{
-	devices_wipe(d);
-	devices_back_end_gone(d);
 	return true;
 }
 
@@ -585,11 +511,6 @@ static bool die_registered(struct domain *d)
 	event_pages_drop(d);
 	grant_table_drop(d);
 	return true;
-}
-
-static bool die_shadow(struct domain *d)
-{
-	return stlb_free(d);
 }
 
 static bool first_leaf(struct domain *d, gfn_t g, u64 e, void *arg)
@@ -621,8 +542,8 @@ static bool die_last(struct domain *d)
 }
 
 static bool (*const die_stages[])(struct domain *d) = {
-	die_stop,    die_drain,	     die_ports,	 die_names,  die_grants,
-	die_devices, die_registered, die_shadow, die_frames, die_last,
+	die_stop,     die_drain,      events_close_all, die_names,  grants_unmap_all,
+	devices_wipe, die_registered, stlb_free,	die_frames, die_last,
 };
 
 int domain_destroy(struct domain *d)
@@ -636,7 +557,7 @@ int domain_destroy(struct domain *d)
 	if (d->die_stage < ARRAY_SIZE(die_stages) && die_stages[d->die_stage](d))
 		d->die_stage++;
 	if (d->die_stage == ARRAY_SIZE(die_stages))
-		rc = grants_mapped_from(d) ? -PV_EBUSY : 0;
+		rc = atomic_load(&d->grants.mapped_from) ? -PV_EBUSY : 0;
 	atomic_store(&d->die_busy, 0);
 	return rc;
 }

@@ -35,6 +35,12 @@
 #include <pv/sched.h>
 #include <pv/trace.h>
 
+/* A place in a sorted list of the scheduler's; next is NULL outside. */
+struct node {
+	struct node *next, *prev;
+	u64 key;
+};
+
 enum vcpu_state {
 	VCPU_DOWN,     /* never started, or vcpu_down */
 	VCPU_RUNNABLE, /* on a run queue, or running (v->on_cpu) */
@@ -72,24 +78,43 @@ struct vcpu {
 	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
 	enum vcpu_state state;
 	u32 cpu;     /* queue it is on, or ran on last */
-	bool on_cpu; /* is cpus[cpu]->cur */
-	bool queued;
-	bool yielding;
-	u64 vruntime, slice_start, slice_end, affinity;
-	struct vcpu *rq_next, *rq_prev;
-	u64 timer;	   /* deadline of timer_set, PV_TIME_NEVER: none */
-	u64 poll_deadline; /* of poll or block; PV_TIME_NEVER */
-	u64 park_until;	   /* its domain's cap is used up (C5); PV_TIME_NEVER */
-	u64 tm_key; /* the earliest of the three; in the CPU's timer list unless PV_TIME_NEVER */
-	struct vcpu *tm_next, *tm_prev;
-	bool polling;
-	u32 poll_count;
+	bool on_cpu; /* chosen there, or not saved yet (D3); never with run.next */
+	u64 slice_start, slice_end, affinity;
+	struct node run; /* by virtual time */
+	struct node tm;	 /* by the earlier of the next two, in the timers of queue `cpu` */
+	u64 timer;	 /* deadline of timer_set; PV_TIME_NEVER: none */
+	u64 wake_at;	 /* BLOCKED: deadline; RUNNABLE: its domain's cap is used up until then (C5) */
+	u32 poll_count;	 /* while its bit in poll_mask is set */
 	u16 poll_ports[PV_POLL_MAX];
-	u32 wake_pending; /* a polled port became pending before it was blocked */
 	u64 run_since, run_time[4];
 	enum pv_run_state run_state;
 
 	struct pv_perf perf;
+};
+
+/* event.c: changed under lock PORT, read by senders in walks. */
+struct ports {
+	u32 max, used;
+	u32 hint;		    /* no free port below it, but port 0 */
+	u32 cursor;		    /* events_close_all */
+	bool dead;		    /* nothing is bound any more */
+	u16 virq[PV_VIRQ_COUNT];    /* its port; 0: none */
+	u64 *word;		    /* one a port (E4) */
+	struct pv_event_page *page; /* direct map; NULL until registered */
+	mfn_t page_mfn;
+};
+
+/* grant.c: a granter's table and counts, a mapper's handles. */
+#define USES_PAGES 16
+struct grants {
+	struct spinlock lock; /* LOCK_GRANT */
+	u32 pages;	      /* of the table */
+	u64 table_gfn;
+	mfn_t mfn[PV_GRANT_TABLE_PAGES];     /* references held (F2) */
+	struct grant_uses *uses[USES_PAGES]; /* mappings of each entry */
+	u32 mapped_from;		     /* mappings by others; atomic */
+	u32 max, made, used, free, cursor;   /* handles; those from `made` on were never used */
+	struct grant_handle *handles;	     /* from the first mapping on */
 };
 
 struct domain {
@@ -116,11 +141,10 @@ struct domain {
 	s64 cap_left_ns; /* budget of the current period; atomic */
 	u64 cap_period_start;
 	u64 poll_mask; /* vCPUs in poll; atomic */
-	u32 ports_max, grant_maps_max;
 
-	struct port_table *ports;
-	struct grant_state *grants;
-	struct device_dir *devices;
+	struct ports ports;
+	struct grants grants;
+	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
 	struct io_rights *io;	     /* port bitmap and device ranges, or NULL */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 die_stage, die_busy;
@@ -150,10 +174,22 @@ static inline struct vcpu *current(void)
 			v_->perf.counter[PV_COUNT_##c] += (n); \
 	} while (0)
 
+static inline struct domain *domain_by_number(u64 domid)
+{
+	if (unlikely(domid == PV_DOM_SELF))
+		return current() ? current()->dom : NULL;
+	return domid < PV_MAX_DOMAINS ? READ_ONCE(domains[domid]) : NULL;
+}
+
 /* Domain by number as a guest wrote it: PV_DOM_SELF is the caller's. NULL if none or DYING. The first
  * needs a walk around its use; the second takes a reference for domain_put. References are for the length of an
  * operation: destruction waits for them (D4). domain_put is called without locks, outside walks. */
-struct domain *domain_find(u64 domid);
+static inline struct domain *domain_find(u64 domid)
+{
+	struct domain *d = domain_by_number(domid);
+
+	return d && READ_ONCE(d->state) != PV_DOMAIN_DYING ? d : NULL;
+}
 struct domain *domain_get(u64 domid);
 /* The same, also DYING ones: for destroy and info. */
 struct domain *domain_get_any(u64 domid);
@@ -192,7 +228,7 @@ void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s);
  * -PV_EINVAL: s; -PV_EBUSY: v is up, or the domain has started. */
 int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up);
 int vcpu_up(struct vcpu *v);	/* -PV_EBUSY: it is up, or has not left its CPU */
-void vcpu_down(struct vcpu *v); /* DOWN, timers off; if elsewhere, waits as vcpu_stop does */
+bool vcpu_down(struct vcpu *v); /* DOWN, timers off; then as vcpu_stop */
 
 /* Boot: domain table, per-CPU queues; before any domain is made. */
 void domains_init(void);

@@ -13,7 +13,7 @@
 
 #include "domain/domain.h"
 
-int events_init(struct domain *d); /* -PV_ENOMEM */
+int events_init(struct domain *d, u32 max); /* -PV_ENOMEM */
 /* d is DYING. Closes some ports; false: call again. */
 bool events_close_all(struct domain *d);
 /* Domain number `dead` will be another's: no port of d is for it any more. */
@@ -47,9 +47,8 @@ int event_any_pending(struct domain *d, const u16 *ports, u32 count);
  * -PV_ETIMEDOUT; -PV_EINVAL: count above PV_POLL_MAX; else as event_any_pending. */
 int event_poll(const u16 *ports, u32 count, u64 deadline);
 u32 events_used(struct domain *d);
-void event_page_audit(struct domain *d, void (*fn)(mfn_t m)); /* fn for the event page */
-/* Ports in use, counted, and the two ends of each channel compared: ~0 if one is wrong. */
-u32 events_audit(struct domain *d);
+/* Errors in counts and channels' ends; fn for the event page. */
+u32 events_audit(struct domain *d, void (*fn)(mfn_t m));
 
 /* cpu/ or dev/: the port of that physical interrupt was closed. PORT lock held: rank PIRQ or higher only. */
 void pirq_unbind(u32 irq);

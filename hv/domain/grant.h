@@ -3,7 +3,7 @@
  *
  * G1: an entry is read once by an atomic load; PV_GRANT_READING/WRITING are set by compare-and-
  *     swap on the flags word that was checked, so that a grant cannot be revoked or changed
- *     between check and use.
+ *     between check and use. A copy holds the GRANT locks of who granted from check to end.
  * G2: each mapping (handle) holds one reference on the frame, one on the granting domain, and one
  *     count in ring 0's own per-entry record (never in guest memory); the guest-visible bits are
  *     cleared when that count falls to zero.
@@ -19,20 +19,16 @@
 #define GRANT_MAPS_DEFAULT 4096u
 #define GRANT_MAPS_MAX	   65536u
 
-int grants_init(struct domain *d);
+void grants_init(struct domain *d, u32 maps_max);
 /* d is DYING. Unmaps some of what d had mapped; false: call again. */
 bool grants_unmap_all(struct domain *d);
 void grant_table_drop(struct domain *d); /* its frames need not be kept any more */
 void grants_free(struct domain *d);	 /* memory only */
-/* While held, no grant mapping comes into d's P2M: for domain_release, which must not take one out. */
-struct spinlock *grants_lock(struct domain *d);
 int grant_table_set(struct domain *d, u64 gpa, u64 pages);
 /* One operation each; fill in op->status (and handle), no other return. */
 void grant_map(struct domain *d, struct pv_grant_map *op);
 void grant_unmap(struct domain *d, struct pv_grant_unmap *op);
 void grant_copy(struct domain *d, struct pv_grant_copy *op);
-u32 grants_mapped_by(struct domain *d);	  /* handles in use */
-u32 grants_mapped_from(struct domain *d); /* mappings of own frames by others */
 /* Audit: calls fn for each frame of the grant table. Errors in counts against all domains' handles are returned. */
 u32 grants_audit(struct domain *d, void (*fn)(mfn_t m));
 

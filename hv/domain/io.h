@@ -15,8 +15,6 @@ struct io_rights {
 
 /* -PV_EINVAL: range; -PV_ENOMEM. DOMAIN lock is taken. */
 int io_ports_set(struct domain *d, u64 first, u64 count, bool allow);
-/* All of [port, port + bytes)? */
-bool io_port_allowed(struct domain *d, u32 port, u32 bytes);
 void io_free(struct domain *d);
 
 #endif

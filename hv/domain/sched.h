@@ -5,8 +5,9 @@
  *     runs. A vCPU's virtual time grows by ns * PV_WEIGHT_DEFAULT / weight of its domain: each of
  *     a domain's vCPUs has the whole weight.
  * C2: a vCPU is on one queue, or runs on one CPU (on_cpu), or neither; its scheduling fields
- *     belong to the lock of queue v->cpu, which changes only under both queues' locks (or the old
- *     one's while it is not queued).
+ *     belong to the lock of queue v->cpu, which changes only under both queues' locks. Only a
+ *     saved vCPU is on a queue: one that is preempted, or woken before it has left its CPU, gets
+ *     there when it has left.
  * C3: no lost wake-up: a vCPU that blocks sets BLOCKED by a locked operation and then looks at
  *     its pending bits; who raises an event sets pending bits by locked operations and then looks
  *     at the state.
@@ -14,8 +15,9 @@
  *     of the running one by more than the granularity.
  * C5: a domain with a cap runs at most cap_percent of one CPU in each period of SCHED_PERIOD_NS;
  *     its vCPUs wait for the next.
- * C6: an idle CPU takes a runnable vCPU from the longest queue (affinity allowing), else halts
- *     with its timer set for the next deadline; a kick wakes it. */
+ * C6: a vCPU that becomes runnable goes to an idle CPU, else to its last one; at the end of its
+ *     slice to the CPU with the least to do. An idle CPU takes a runnable vCPU from another queue
+ *     (affinity allowing), else halts with its timer set for the next deadline; a kick wakes it. */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
 
@@ -45,14 +47,12 @@ void vcpu_notify(struct vcpu *v);
 void vcpu_block(u64 deadline);
 void vcpu_yield(void);
 /* v, which may not run any more (vcpu_may_run), leaves its queue or CPU. Waits until it has left another CPU, or
- * until the caller is itself told to leave: two CPUs that stop each other must not wait for ever. */
-void vcpu_stop(struct vcpu *v);
+ * until the caller is itself told to leave: two CPUs that stop each other must not wait for ever. True if it has. */
+bool vcpu_stop(struct vcpu *v);
 void vcpu_leave(struct vcpu *v);  /* the same without waiting */
 void vcpu_resume(struct vcpu *v); /* it may run again: back to a queue */
 void vcpu_timer_set(struct vcpu *v, u64 deadline);
 int vcpu_affinity(struct vcpu *v, u64 mask);
-/* Run-state times up to now, into v->run_time and the guest's area. */
-void vcpu_account(struct vcpu *v, enum pv_run_state next);
 
 /* The handler of VECTOR_KICK calls this: what other CPUs asked of this one becomes entry->slow bits. */
 void sched_kicked(void);

@@ -331,14 +331,12 @@ Test(event, poll, .init = boot, .fini = finish)
 	ports[0] = 5;
 	consume(a, 0);
 	cr_assert_eq(a->poll_mask, 0);
-	cr_assert_not(v->polling);
 	/* interrupts off: other events do not end it */
 	area(a, 0)->pending_any = 1;
 	area(a, 0)->vif = 0;
 	cr_assert_eq(event_poll(ports, 2, PV_TIME_NEVER), 0);
 	cr_assert_eq(v->state, VCPU_BLOCKED);
 	this_cpu()->cur = NULL;
-	v->queued = false;
 	vcpu_wake(v);
 	cr_assert_eq(v->state, VCPU_RUNNABLE);
 	cr_assert_eq(a->poll_mask, 0);

@@ -91,8 +91,8 @@ Test(grant, map_and_unmap, .init = boot, .fini = finish)
 	cr_assert_eq(uses(b, 7), PV_GRANT_READING | PV_GRANT_WRITING);
 	p = dh_ptr(a, (HIGH + 1) * PAGE_SIZE);
 	cr_assert_eq(p, dh_ptr(b, 40 * PAGE_SIZE));
-	cr_assert_eq(grants_mapped_by(a), 2);
-	cr_assert_eq(grants_mapped_from(b), 2);
+	cr_assert_eq(a->grants.used, 2);
+	cr_assert_eq(b->grants.mapped_from, 2);
 	dh_audit();
 	/* G4: unmapping the reader leaves the writer's bits, and the other way round (XSA-234) */
 	cr_assert_eq(unmap(a, r), 0);
@@ -151,7 +151,7 @@ Test(grant, refusals, .init = boot, .fini = finish)
 	cr_assert_eq(device_page_map(b, 500), 0);
 	grant(b, 5, a, 500, 0);
 	cr_assert_lt(map(a, b, 5, HIGH, PV_GRANT_RO, &h), 0);
-	cr_assert_eq(grants_mapped_by(a) + grants_mapped_by(b), 0);
+	cr_assert_eq(a->grants.used + b->grants.used, 0);
 	op = (struct pv_grant_map){.domid = 900, .gfn = HIGH};
 	grant_map(a, &op);
 	cr_assert_eq(op.status, -PV_ESRCH);
@@ -199,7 +199,7 @@ Test(grant, map_gfn_alignment, .init = boot, .fini = finish)
 	cr_assert_eq(domain_populate(c, 700, 1, 0), -PV_EEXIST);
 	dh_audit();
 	cr_assert_eq(dh_destroy(c), 0);
-	cr_assert_eq(grants_mapped_from(b), 0);
+	cr_assert_eq(b->grants.mapped_from, 0);
 	cr_assert_eq(uses(b, 0) | uses(b, 2), 0);
 }
 
@@ -493,7 +493,7 @@ static void compare(void)
 		cr_assert_eq(frame_of(MFN(m->mfn))->use, FRAME_GUEST);
 	}
 	for (unsigned d = 0; d < DOMS; d++) {
-		cr_assert_eq(grants_mapped_by(dom[d]), live[d]);
+		cr_assert_eq(dom[d]->grants.used, live[d]);
 		for (unsigned r = 0; r < REFS; r++)
 			cr_assert_eq(uses(dom[d], r), m_uses(d, r));
 	}
@@ -606,7 +606,7 @@ Test(grant, map_unmap_release_stress, .init = boot, .fini = finish, .timeout = 3
 	cr_assert_gt(done_maps, 100);
 	cr_assert_gt(done_copies, 100);
 	dh_audit();
-	mapped = grants_mapped_from(b);
+	mapped = b->grants.mapped_from;
 	cr_assert_eq(dh_destroy(b), mapped ? -PV_EBUSY : 0);
 	b = NULL;
 }

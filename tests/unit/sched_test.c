@@ -184,18 +184,6 @@ int p2m_get(struct domain *d, gfn_t g, enum p2m_need need, mfn_t *out)
 	*out = MFN(g.n);
 	return 0;
 }
-struct domain *domain_find(u64 id)
-{
-	return id < PV_MAX_DOMAINS ? domains[id] : NULL;
-}
-struct domain *domain_get(u64 id)
-{
-	return domain_find(id);
-}
-struct domain *domain_get_any(u64 id)
-{
-	return domain_find(id);
-}
 void domain_put(struct domain *d)
 {
 	(void)d;
@@ -238,7 +226,6 @@ static struct domain *domain(unsigned vcpus, u32 weight)
 	domains[next++] = d;
 	d->weight = weight;
 	d->state = PV_DOMAIN_RUNNING;
-	d->ports_max = 64;
 	d->vcpu_count = vcpus;
 	for (unsigned i = 0; i < vcpus; i++) {
 		struct vcpu *v = calloc(1, sizeof(*v));
@@ -248,7 +235,7 @@ static struct domain *domain(unsigned vcpus, u32 weight)
 		v->state = VCPU_DOWN;
 		v->cpu = i % cpu_count;
 		v->affinity = ~0ull;
-		v->timer = v->poll_deadline = v->park_until = v->tm_key = PV_TIME_NEVER;
+		v->timer = v->wake_at = PV_TIME_NEVER;
 		v->run_since = now;
 		v->run_state = PV_RUN_OFFLINE;
 		v->area = aligned_alloc(256, sizeof(*v->area));
@@ -499,7 +486,7 @@ Test(sched, block_does_not_sleep_on_pending)
 	cr_assert_eq(v->state, VCPU_RUNNABLE);
 	settle();
 	cr_assert_eq(cpus[0]->cur, v);
-	cr_assert_eq(v->tm_key, PV_TIME_NEVER);
+	cr_assert_null(v->tm.next);
 	v->area->pending_any = 0;
 	vcpu_block(now + 5 * MS);
 	run(4 * MS, 100000);
@@ -548,7 +535,7 @@ Test(sched, pause_and_resume)
 	settle();
 	for (unsigned i = 0; i < 2; i++) {
 		cr_assert_not(d->vcpus[i]->on_cpu);
-		cr_assert_not(d->vcpus[i]->queued);
+		cr_assert_not(d->vcpus[i]->run.next);
 		vcpu_wake(d->vcpus[i]);
 		vcpu_timer_set(d->vcpus[i], now + MS);
 	}
@@ -732,7 +719,7 @@ static void go_round(bool ports)
 	threaded = true;
 	by_port = ports;
 	ring = domain(VCPUS, 256);
-	cr_assert_eq(events_init(ring), 0);
+	cr_assert_eq(events_init(ring, 64), 0);
 	cr_assert_eq(event_pages(ring, PAGE_SIZE), 0);
 	/* port_to[i] is where vCPU i receives; VCPUS + 1 + i its end for sending on. */
 	for (unsigned i = 0; ports && i < VCPUS; i++)
