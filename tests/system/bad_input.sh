@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# bad_input.sh RINGSIDE.elf CONTROL.elf GUEST.elf
+# Boots that must end with one clear line and no reboot, then boots that must work, on each firmware and machine.
+# One line a test, last line "N passed, N failed". QEMU ends where the machine would be reset (-no-reboot), so a loop
+# of reboots shows as a halt that did not last.
+set -u
+
+hv=$1 control=$2 guest=$3
+here=$(dirname "$0")/../..
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+result() { # NAME OK WHY
+	if [ "$2" = yes ]; then
+		passed=$((passed + 1))
+		echo "$1: passed"
+	else
+		failed=$((failed + 1))
+		echo "$1: FAILED: $3"
+		tail -5 "$work/log"
+	fi
+}
+
+# NAME, what the line must say, status (3: switched off, 124: halted until the time limit), options, the module or
+# nothing, then arguments for qemu.sh
+refuses() {
+	name=$1 text=$2 want=$3 options=$4 module=$5
+	shift 5
+	"$here/tools/iso.sh" -o "$options" "$work/disc.iso" "$hv" ${module:+"$module"} || exit 2
+	"$here/tools/qemu.sh" "$@" -l "$work/log" "$work/disc.iso" >"$work/out" 2>&1
+	status=$?
+	lines=$(grep -ac 'ringside: cannot start: ' "$work/log")
+	ok=no
+	[ $status -eq "$want" ] && [ "$lines" -eq 1 ] && grep -aq "cannot start: .*$text" "$work/log" && ok=yes
+	result "$name" $ok "status $status, $lines lines"
+}
+
+boots() { # arguments for qemu.sh
+	"$here/tools/qemu.sh" "$@" -t 60 -l "$work/log" "$work/disc.iso" >"$work/out" 2>&1
+	status=$?
+	ok=no
+	[ $status -eq 0 ] && grep -aq '^control: PASS' "$work/log" && ok=yes
+	result "boot $*" $ok "status $status"
+}
+
+head -c 5000 "$control" >"$work/short.elf"
+head -c 40 "$control" >"$work/shorter.elf"
+cp "$control" "$work/other.elf" && printf '\003' | dd of="$work/other.elf" bs=1 seek=18 conv=notrunc 2>/dev/null
+off=panic=poweroff
+refuses "wrong module" "not an x86-64 ELF" 3 $off "$here/LICENSE" -t 30
+refuses "module for another CPU" "not an x86-64 ELF" 3 $off "$work/other.elf" -t 30
+refuses "truncated module" "truncated" 3 $off "$work/short.elf" -t 30
+refuses "module without a header" "too short" 3 $off "$work/shorter.elf" -t 30
+refuses "module without notes" "no Ringside notes" 3 $off "$hv" -t 30
+refuses "no module" "no module" 3 $off "" -t 30
+refuses "too little memory" "too little memory" 3 $off "$control" -t 30 -m 24
+refuses "dom0_mem too small" "" 3 "$off dom0_mem=1K" "$control" -t 30
+refuses "unknown option" "unknown option 'nosmpa'" 3 "$off nosmpa" "$control" -t 30
+refuses "bad value" "bad value of option 'baud=fast'" 3 "$off baud=fast" "$control" -t 30
+refuses "no ACPI" "ACPI" 124 $off "$control" -t 8 -M pc,acpi=off
+refuses "32-bit CPU" "no long mode" 124 $off "$control" -t 8 -p qemu32
+refuses "halts, and stays so" "no module" 124 "" "" -t 10
+
+"$here/tools/iso.sh" -o $off "$work/disc.iso" "$hv" "$control" "$guest" || exit 2
+for firmware in '' -u; do
+	for machine in pc q35; do
+		for cpus in 1 4; do
+			boots $firmware -M $machine -c $cpus
+		done
+	done
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unit tests: what ring 0 reads before it has anything of its own to stand on: boot information, options, ACPI.
+ * Sources: hv/boot/mb2.c hv/boot/cmdline.c hv/boot/acpi.c hv/boot/ranges.c
+ * Each input lies in an allocation of exactly its size, so that the sanitizer sees a byte read too far. */
+#include "boot/acpi.h"
+#include "boot/boot_info.h"
+#include "boot/cmdline.h"
+#include "boot/ranges.h"
+#include "lib/log.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Multiboot2 ---- */
+
+static u64 blob[4096];
+static size_t blob_len;
+
+static void tag(u32 type, u32 size, const void *body, size_t len)
+{
+	u8 *p = (u8 *)blob + blob_len;
+
+	memcpy(p, &type, 4);
+	memcpy(p + 4, &size, 4);
+	memcpy(p + 8, body, len);
+	blob_len = ROUND_UP(blob_len + 8 + len, 8);
+}
+
+static void begin(void)
+{
+	memset(blob, 0, sizeof(blob));
+	blob_len = 8;
+}
+
+static const u64 one_map[5] = {24 | 0ull << 32, 0x100000, 0x10000000, 1}; /* entry size, then an entry */
+
+static void mmap_tag(void)
+{
+	tag(6, 8 + 32, one_map, 32);
+}
+
+static void end_tag(void)
+{
+	tag(0, 8, "", 0);
+	*(u32 *)blob = blob_len;
+}
+
+static struct boot_info bi;
+static void *given;
+
+static const char *parse_len(size_t len)
+{
+	free(given);
+	given = malloc(len);
+	memcpy(given, blob, len);
+	bi = (struct boot_info){.cmdline = "", .screen.type = 0xff};
+	return mb2_parse(given, len, &bi);
+}
+
+static const char *parse(void)
+{
+	return parse_len(blob_len);
+}
+
+static void module(u32 start, u32 end, const char *text, size_t len)
+{
+	u8 body[64] = {0};
+
+	memcpy(body, &start, 4);
+	memcpy(body + 4, &end, 4);
+	memcpy(body + 8, text, len);
+	tag(3, 16 + len, body, 8 + len);
+}
+
+Test(mb2, takes_what_grub_gives)
+{
+	struct boot_screen s = {.addr = 0xfd000000, .pitch = 2400, .width = 800, .height = 600, .bpp = 24, .type = 1};
+
+	begin();
+	tag(1, 8 + 14, "loglvl=debug x", 14);
+	((char *)blob)[8 + 8 + 12] = 0;
+	((char *)blob)[8 + 8 + 13] = 0;
+	module(0x200000, 0x201234, "vmlinux quiet", 14);
+	module(0x300000, 0x300000, "", 1);
+	mmap_tag();
+	tag(8, 8 + 30, &s, 30);
+	tag(14, 8 + 20, "RSD PTR 12345678901", 20);
+	tag(15, 8 + 36, one_map, 36);
+	tag(99, 8 + 3, "new", 3);
+	end_tag();
+	cr_assert_null(parse());
+	cr_assert_str_eq(bi.cmdline, "loglvl=debug");
+	cr_assert_eq(bi.module_count, 2);
+	cr_assert_eq(bi.modules[0].end, 0x201234);
+	cr_assert_str_eq(bi.modules[0].cmdline, "vmlinux quiet");
+	cr_assert_eq(bi.map_count, 1);
+	cr_assert_eq(bi.map[0].len, 0x10000000);
+	cr_assert_eq(bi.screen.width, 800);
+	cr_assert_eq(bi.rsdp_len, 36);
+}
+
+Test(mb2, refuses_a_size_that_lies)
+{
+	begin();
+	mmap_tag();
+	end_tag();
+	cr_assert_null(parse());
+	*(u32 *)blob = blob_len + 8;
+	cr_assert_not_null(parse());
+	*(u32 *)blob = 8;
+	cr_assert_not_null(parse());
+	*(u32 *)blob = ~0u;
+	cr_assert_not_null(parse());
+	cr_assert_not_null(parse_len(7));
+}
+
+Test(mb2, every_truncation_is_an_error)
+{
+	begin();
+	module(0x200000, 0x201000, "kernel", 7);
+	mmap_tag();
+	end_tag();
+	for (size_t len = 16; len < blob_len; len++) {
+		*(u32 *)blob = len;
+		cr_assert_not_null(parse_len(len), "%zu bytes of %zu", len, blob_len);
+	}
+}
+
+Test(mb2, refuses_hostile_tags)
+{
+	static const u32 sizes[] = {0, 7, 64, 0x7fffffff, ~0u, ~0u - 7};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		begin();
+		tag(1, sizes[i], "x", 2);
+		end_tag();
+		cr_assert_not_null(parse());
+	}
+	begin();
+	tag(1, 8 + 4, "text", 4); /* no NUL */
+	mmap_tag();
+	end_tag();
+	cr_assert_not_null(parse());
+	begin();
+	tag(1, 8, "", 0); /* empty */
+	mmap_tag();
+	end_tag();
+	cr_assert_not_null(parse());
+}
+
+Test(mb2, refuses_bad_modules)
+{
+	static const struct {
+		u32 start, end;
+		const char *text;
+		size_t len;
+	} bad[] = {
+		{0x200001, 0x201000, "x", 2}, {0x201000, 0x200000, "x", 2},
+		{0x200000, 0x201000, "x", 1}, {0x200000, 0x201000, "", 0},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		begin();
+		mmap_tag();
+		module(bad[i].start, bad[i].end, bad[i].text, bad[i].len);
+		end_tag();
+		cr_assert_not_null(parse(), "case %u", i);
+	}
+	begin();
+	mmap_tag();
+	for (int i = 0; i < 3; i++)
+		module(0x200000, 0x201000, "x", 2);
+	end_tag();
+	cr_assert_not_null(parse());
+}
+
+Test(mb2, refuses_bad_maps)
+{
+	u64 wraps[] = {24, ~0ull - 10, 100, 1}, sized[] = {20, 0, 100, 1};
+
+	begin();
+	end_tag();
+	cr_assert_not_null(parse());
+	begin();
+	tag(6, 8 + 32, wraps, 32);
+	end_tag();
+	cr_assert_not_null(parse());
+	begin();
+	tag(6, 8 + 32, sized, 32);
+	end_tag();
+	cr_assert_not_null(parse());
+	begin();
+	tag(6, 8 + 4, sized, 4);
+	end_tag();
+	cr_assert_not_null(parse());
+}
+
+/* ---- options ---- */
+
+static struct options o;
+static char word[64];
+
+static const char *options_of(const char *s)
+{
+	char *copy = strdup(s);
+	const char *wrong = cmdline_parse(copy, &o, word);
+
+	free(copy);
+	return wrong;
+}
+
+Test(cmdline, defaults_and_values)
+{
+	cr_assert_null(options_of(""));
+	cr_assert_eq(o.console, CONSOLE_COM1 | CONSOLE_SCREEN);
+	cr_assert_eq(o.baud, 115200);
+	cr_assert_null(options_of("  console=com2,screen  loglvl=debug panic=reset baud=9600 maxcpus=3 dom0_mem=256M nosmap "));
+	cr_assert_eq(o.console, 2 | CONSOLE_SCREEN);
+	cr_assert_eq(o.loglvl, LOG_DEBUG);
+	cr_assert_eq(o.panic, PANIC_RESET);
+	cr_assert_eq(o.baud, 9600);
+	cr_assert_eq(o.maxcpus, 3);
+	cr_assert_eq(o.dom0_mem, 256ull << 20);
+	cr_assert(o.nosmap && !o.smap);
+	cr_assert_null(options_of("dom0_mem=2g console=none"));
+	cr_assert_eq(o.dom0_mem, 2ull << 30);
+	cr_assert_eq(o.console & (CONSOLE_COMS | CONSOLE_SCREEN | CONSOLE_SERIAL), 0);
+	cr_assert_null(options_of("console=serial"));
+	cr_assert_eq(o.console & (CONSOLE_COMS | CONSOLE_SCREEN | CONSOLE_SERIAL), CONSOLE_SERIAL);
+}
+
+Test(cmdline, names_what_is_wrong)
+{
+	static const char *const bad[] = {
+		"nosmapp", "nosma", "=", "=1", "nosmap=1", "nosmap=", "baud", "baud=", "baud=K", "baud=1x", "baud=-1",
+		"baud=1KK", "baud=99999999999999999999", "console", "console=", "console=com5", "console=com1,",
+		"console=,com1", "loglvl=warn,info", "loglvl=", "loglvl", "panic=no", "dom0_mem=0x10",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "maxcpus=1 %s noreboot", bad[i]);
+		cr_assert_not_null(options_of(line), "%s", bad[i]);
+		cr_assert_str_eq(word, bad[i]);
+	}
+}
+
+Test(cmdline, a_long_word_is_cut_where_it_is_named)
+{
+	char line[5000];
+
+	memset(line, 'a', sizeof(line) - 1);
+	line[sizeof(line) - 1] = 0;
+	cr_assert_not_null(options_of(line));
+	cr_assert_eq(strlen(word), 63);
+}
+
+/* ---- ACPI ---- */
+
+#define MEMORY 8192u
+static u8 memory[MEMORY];
+static u8 rsdp[36];
+
+/* Copies of no more than what was asked for. */
+static void *lent[64];
+static unsigned lent_count;
+
+static const void *reader(u64 phys, size_t len)
+{
+	void *copy;
+
+	if (phys > MEMORY || len > MEMORY - phys)
+		return NULL;
+	copy = malloc(len);
+	memcpy(copy, memory + phys, len);
+	return lent[lent_count++] = copy;
+}
+
+static void put(u8 *p, u64 v, unsigned bytes)
+{
+	memcpy(p, &v, bytes);
+}
+
+static void seal(u8 *p, size_t len, unsigned at)
+{
+	u8 sum = 0;
+
+	p[at] = 0;
+	for (size_t i = 0; i < len; i++)
+		sum += p[i];
+	p[at] = -sum;
+}
+
+static void table(u32 at, const char *name, u32 len)
+{
+	memcpy(memory + at, name, 4);
+	put(memory + at + 4, len, 4);
+	seal(memory + at, len, 9);
+}
+
+/* RSDT at 256, MADT at 512, FADT at 1024, DSDT at 2048: what a PC has. */
+static void machine(void)
+{
+	static const u8 madt[] = {0, 8, 0, 0, 1, 0, 0, 0, 0, 8, 1, 7, 1, 0, 0, 0, 0, 8, 2, 9, 0, 0, 0, 0, 1, 12, 0, 0,
+				  0, 0, 0xc0, 0xfe, 0, 0, 0, 0, 9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 16,
+				  0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+	static const u8 s5[] = {8, '_', 'S', '5', '_', 0x12, 7, 4, 0x0a, 5, 1, 0, 0};
+
+	while (lent_count)
+		free(lent[--lent_count]);
+	memset(memory, 0, MEMORY);
+	put(memory + 256 + 36, 1024, 4);
+	put(memory + 256 + 40, 512, 4);
+	table(256, "RSDT", 44);
+	memcpy(memory + 512 + 44, madt, sizeof(madt));
+	table(512, "APIC", 44 + sizeof(madt));
+	put(memory + 1024 + 40, 2048, 4);
+	put(memory + 1024 + 64, 0x604, 4);
+	put(memory + 1024 + 76, 0x608, 4);
+	table(1024, "FACP", 116);
+	memcpy(memory + 2048 + 60, s5, sizeof(s5));
+	table(2048, "DSDT", 100);
+	memset(rsdp, 0, sizeof(rsdp));
+	memcpy(rsdp, "RSD PTR ", 8);
+	put(rsdp + 16, 256, 4);
+	seal(rsdp, 20, 8);
+}
+
+static struct acpi_info a;
+
+static const char *tables(void)
+{
+	return acpi_parse(rsdp, 20, reader, &a);
+}
+
+Test(acpi, reads_a_pc)
+{
+	machine();
+	cr_assert_null(tables());
+	cr_assert_eq(a.cpus, 3); /* of five entries one is off and one is listed twice */
+	cr_assert_eq(a.apic_id[1], 7);
+	cr_assert_eq(a.apic_id[2], 256);
+	cr_assert_eq(a.ioapics, 1);
+	cr_assert_eq(a.ioapic[0].addr, 0xfec00000);
+	cr_assert_eq(a.pm_timer, 0x608);
+	cr_assert(a.can_power_off);
+	cr_assert_eq(a.s5_a, 5);
+	cr_assert_eq(a.s5_b, 1);
+}
+
+Test(acpi, refuses_what_is_not_there)
+{
+	machine();
+	cr_assert_not_null(acpi_parse(NULL, 0, reader, &a));
+	cr_assert_not_null(acpi_parse(rsdp, 19, reader, &a));
+	rsdp[9]++;
+	cr_assert_not_null(tables());
+	machine();
+	put(rsdp + 16, 0xffffff00, 4);
+	seal(rsdp, 20, 8);
+	cr_assert_not_null(tables());
+	machine();
+	memory[512 + 50]++; /* the MADT's sum */
+	cr_assert_not_null(tables());
+	machine();
+	memory[1024 + 50]++; /* without a FADT there is no timer, and no switching off */
+	cr_assert_null(tables());
+	cr_assert(!a.pm_timer && !a.can_power_off);
+}
+
+Test(acpi, refuses_hostile_lengths)
+{
+	static const u32 lengths[] = {0, 35, 5u << 20, MEMORY, ~0u};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
+		machine();
+		put(memory + 256 + 4, lengths[i], 4);
+		cr_assert_not_null(tables());
+	}
+	machine();
+	memory[512 + 44 + 9] = 0; /* an entry of no length would never end */
+	seal(memory + 512, 44 + 68, 9);
+	cr_assert_not_null(tables());
+	machine();
+	memory[512 + 44 + 9] = 200;
+	seal(memory + 512, 44 + 68, 9);
+	cr_assert_not_null(tables());
+	for (u32 len = 36; len < 44 + 68; len++) { /* never past the end, whatever the answer */
+		machine();
+		table(512, "APIC", len);
+		(void)tables();
+	}
+}
+
+/* ---- ranges ---- */
+
+Test(ranges, cut_and_take)
+{
+	static struct ranges r;
+
+	ranges_add(&r, 0x1000, 0x9000);
+	ranges_add(&r, 0x20000, 0x30000);
+	ranges_cut(&r, 0x3000, 0x5000);
+	ranges_cut(&r, 0x8000, 0x21000);
+	cr_assert_eq(ranges_total(&r), 0x2000 + 0x3000 + 0xf000);
+	cr_assert_eq(ranges_take(&r, 0x2000, ~0ull), 0x2e000);
+	cr_assert_eq(ranges_take(&r, 0x3000, 0x10000), 0x5000);
+	cr_assert_eq(ranges_take(&r, 0x3000, 0x10000), 0);
+	cr_assert_eq(ranges_total(&r), 0x2000 + 0xd000);
+}
