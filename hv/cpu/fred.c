@@ -26,7 +26,7 @@ static unsigned level_of(const struct vcpu *v, u64 event, unsigned from)
 {
 	unsigned type = PV_SS_GET_TYPE(event), vector = PV_SS_GET_VECTOR(event), level = 0;
 
-	if (v->stklvls && type != PV_EVENT_EXTINT && type != PV_EVENT_OTHER && vector < 32)
+	if (unlikely(v->stklvls) && type != PV_EVENT_EXTINT && type != PV_EVENT_OTHER && vector < 32)
 		level = v->stklvls >> (2 * vector) & 3;
 	return MAX(level, from);
 }
@@ -41,8 +41,8 @@ static unsigned level_of(const struct vcpu *v, u64 event, unsigned from)
 		     : fault)
 
 /* From user mode, or else from kernel mode with its cs and flags words as the guest believes them (E8). */
-static bool frame_write(struct pv_frame *f, const struct regs *r, u64 cs, u64 flags, u64 ss, u64 error,
-			u64 edata)
+static inline __attribute__((always_inline)) bool
+frame_write(struct pv_frame *f, const struct regs *r, u64 cs, u64 flags, u64 ss, u64 error, u64 edata)
 {
 	stac();
 	PUT(f->error, error);
@@ -73,7 +73,7 @@ static bool try_deliver(struct vcpu *v, struct entry *e, u64 event, u64 error, u
 		event |= PV_SS_LM;
 	if (unlikely(!entry || sp < e->kernel_min))
 		return false;
-	if (e->user) {
+	if (likely(e->user)) {
 		if (!frame_write((struct pv_frame *)sp - 1, r, (u16)r->cs, r->flags | PV_FLAG_IF,
 				 event | (u16)r->ss, error, edata))
 			return false;

@@ -91,7 +91,7 @@ void page_fault(struct regs *r)
 {
 	struct cpu *c = this_cpu();
 	u64 va = read_cr2();
-	u32 error = 0;
+	u32 error;
 	u32 access = (r->error & (PF_W | PF_I)) | (c->entry->user ? PF_U : 0);
 
 	switch (stlb_fill(c->loaded, va, access, &error)) {
@@ -102,7 +102,7 @@ void page_fault(struct regs *r)
 		trace(PV_TRACE_page_fault, va, error);
 		c->prefill = va;
 		c->entry->slow |= ENTRY_SLOW_PREFILL;
-		count(page_faults, 1);
+		c->cur->perf.counter[PV_COUNT_page_faults]++;
 		fred_deliver(EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
 		return;
 	case FILL_RETRY:
