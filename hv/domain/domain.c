@@ -124,20 +124,6 @@ static int args_check(const struct pv_domain_create *a, u32 caller_caps)
 	return 0;
 }
 
-static void domain_settings(struct domain *d, const struct pv_domain_create *a)
-{
-	d->refs = 1;
-	d->lock = SPINLOCK(DOMAIN);
-	d->state = PV_DOMAIN_BUILDING;
-	d->pause_count = 1;
-	d->caps = a->caps;
-	d->created = now_ns();
-	d->frames_max = a->frames_max;
-	d->weight = a->weight ? a->weight : PV_WEIGHT_DEFAULT;
-	d->cap_percent = a->cap_percent;
-	__builtin_memcpy(d->name, a->name, sizeof(d->name));
-}
-
 static int vcpu_make(struct domain *d, u32 id)
 {
 	struct vcpu *v = hv_page_alloc(0);
@@ -157,13 +143,25 @@ static int vcpu_make(struct domain *d, u32 id)
 	return vcpu_machine_init(v);
 }
 
-static int domain_parts(struct domain *d, const struct pv_domain_create *a)
+static int domain_fill(struct domain *d, u16 number, const struct pv_domain_create *a)
 {
 	/* One page in 128 of the domain's own maps all of it from two address spaces by 4 KiB entries. */
 	u64 shadow = PV_SHADOW_PAGES_MIN + 24 * a->vcpus + a->frames_max / 128;
-	int rc = p2m_init(d);
+	int rc;
 
+	d->id = number;
+	d->refs = 1;
+	d->lock = SPINLOCK(DOMAIN);
+	d->state = PV_DOMAIN_BUILDING;
+	d->pause_count = 1;
+	d->caps = a->caps;
+	d->frames_max = a->frames_max;
+	d->weight = a->weight ? a->weight : PV_WEIGHT_DEFAULT;
+	d->cap_percent = a->cap_percent;
+	d->told.created = now_ns();
+	__builtin_memcpy(d->told.name, a->name, sizeof(d->told.name));
 	grants_init(d, a->grant_maps_max ? a->grant_maps_max : GRANT_MAPS_DEFAULT);
+	rc = p2m_init(d);
 	if (rc == 0)
 		rc = stlb_init(d, a->shadow_pages ? a->shadow_pages : shadow);
 	if (rc == 0)
@@ -187,12 +185,7 @@ int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain 
 	if (number < 0)
 		return number;
 	d = hv_page_alloc(0);
-	rc = d ? 0 : -PV_ENOMEM;
-	if (d) {
-		d->id = number;
-		domain_settings(d, args);
-		rc = domain_parts(d, args);
-	}
+	rc = d ? domain_fill(d, number, args) : -PV_ENOMEM;
 	if (rc) {
 		if (d)
 			domain_free(d);
@@ -273,9 +266,9 @@ void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
 
 	lock(&d->lock);
 	if (d->state < PV_DOMAIN_SHUT) {
-		d->crash_ip = r->ip;
-		d->crash_sp = r->sp;
-		d->crash_data = data;
+		d->told.crash_ip = r->ip;
+		d->told.crash_sp = r->sp;
+		d->told.crash_data = data;
 	}
 	unlock(&d->lock);
 	log_info("domain %u vcpu %u crashed: reason %u, data %lx\n", d->id, v->id, (unsigned)why,
@@ -301,8 +294,8 @@ static void info_vcpus(struct domain *d, struct pv_domain_info *out)
 
 void domain_info(struct domain *d, struct pv_domain_info *out)
 {
-	__builtin_memset(out, 0, sizeof(*out));
 	lock(&d->lock);
+	*out = d->told;
 	out->domid = d->id;
 	out->state = d->state;
 	out->vcpus = d->vcpu_count;
@@ -312,11 +305,6 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 	out->weight = d->weight;
 	out->cap_percent = d->cap_percent;
 	out->frames_max = d->frames_max;
-	out->created = d->created;
-	out->crash_ip = d->crash_ip;
-	out->crash_sp = d->crash_sp;
-	out->crash_data = d->crash_data;
-	__builtin_memcpy(out->name, d->name, sizeof(out->name));
 	unlock(&d->lock);
 	out->ports = events_used(d);
 	out->grant_maps = READ_ONCE(d->grants.used);
@@ -329,33 +317,17 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 
 /* ---- frames ---- */
 
-static bool frames_charge(struct domain *d, u64 n)
-{
-	u64 have, max;
-
-	do {
-		have = atomic_load(&d->frames);
-		max = READ_ONCE(d->frames_max);
-		if (have > max || n > max - have)
-			return false;
-	} while (!atomic_cas(&d->frames, have, have + n));
-	return true;
-}
-
 static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_kind kind)
 {
-	mfn_t m;
-	int rc;
+	mfn_t m = MFN_NONE;
+	int rc = -PV_ENOMEM;
 
-	if (!frames_charge(d, 1ull << order))
-		return -PV_ENOMEM;
-	m = frame_alloc(order, FRAME_GUEST, d->id);
-	rc = mfn_eq(m, MFN_NONE) ? -PV_ENOMEM : p2m_add(d, g, m, order, kind);
-	if (rc == 0)
-		return 0;
-	if (!mfn_eq(m, MFN_NONE))
+	if (atomic_add(&d->frames, 1ull << order) <= READ_ONCE(d->frames_max))
+		m = frame_alloc(order, FRAME_GUEST, d->id);
+	if (!mfn_eq(m, MFN_NONE) && (rc = p2m_add(d, g, m, order, kind)))
 		frame_free(m, order);
-	atomic_sub(&d->frames, 1ull << order);
+	if (rc)
+		atomic_sub(&d->frames, 1ull << order);
 	return rc;
 }
 
@@ -368,18 +340,12 @@ long domain_populate(struct domain *d, u64 gfn, u64 count, u32 flags)
 	if (flags & ~PV_MEM_POPULATE_RO || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
 		return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
-	while (done < count) {
-		bool run = (gfn + done) % RUN_FRAMES == 0 && count - done >= RUN_FRAMES;
-		unsigned order = run ? 9 : 0;
-
-		rc = populate_one(d, GFN(gfn + done), order, kind);
-		if (rc && order) { /* a part may fit where the whole does not */
-			order = 0;
-			rc = populate_one(d, GFN(gfn + done), order, kind);
-		}
+	if (gfn % RUN_FRAMES == 0 && count == RUN_FRAMES && !populate_one(d, GFN(gfn), 9, kind))
+		return count;
+	for (; done < count; done++) { /* a part may fit where the whole does not */
+		rc = populate_one(d, GFN(gfn + done), 0, kind);
 		if (rc)
 			break;
-		done += 1ull << order;
 	}
 	return done ? (long)done : rc;
 }
@@ -430,7 +396,7 @@ static u64 ram_from(struct domain *d, u64 gfn, u64 count, long *rc)
 		n += e & P2M_BIG ? RUN_FRAMES - (gfn + n) % RUN_FRAMES : 1;
 	}
 	walk_end();
-	if (n == 0)
+	if (n == 0 && count)
 		*rc = !e ? -PV_ENOENT : p2m_kind(e) == PV_MEM_DEVICE ? -PV_EACCES : -PV_EBUSY;
 	return MIN(n, count);
 }
@@ -442,8 +408,6 @@ long domain_release(struct domain *d, u64 gfn, u64 count)
 
 	if (gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
 		return -PV_EINVAL;
-	if (count == 0)
-		return 0;
 	count = MIN(count, MEM_BATCH);
 	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
 	lock(&d->grants.lock);

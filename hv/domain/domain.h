@@ -105,13 +105,13 @@ struct ports {
 };
 
 /* grant.c: a granter's table and counts, a mapper's handles. */
-#define USES_PAGES 16
+#define USES_ORDER 4
 struct grants {
 	struct spinlock lock; /* LOCK_GRANT */
 	u32 pages;	      /* of the table */
 	u64 table_gfn;
 	mfn_t mfn[PV_GRANT_TABLE_PAGES];     /* references held (F2) */
-	struct grant_uses *uses[USES_PAGES]; /* mappings of each entry */
+	struct grant_uses *uses; /* mappings of each entry; made with the table */
 	u32 mapped_from;		     /* mappings by others; atomic */
 	u32 max, made, used, free, cursor;   /* handles; those from `made` on were never used */
 	struct grant_handle *handles;	     /* from the first mapping on */
@@ -125,9 +125,7 @@ struct domain {
 	u32 caps;
 	u32 pause_count;
 	u32 shutdown, shutdown_arg;
-	u64 crash_ip, crash_sp, crash_data;
-	char name[32];
-	u64 created;
+	struct pv_domain_info told; /* what domain_info alone needs: name, creation, crash */
 
 	u32 vcpu_count;
 	struct vcpu *vcpus[PV_MAX_VCPUS];
@@ -179,6 +177,16 @@ static inline struct domain *domain_by_number(u64 domid)
 	if (unlikely(domid == PV_DOM_SELF))
 		return current() ? current()->dom : NULL;
 	return domid < PV_MAX_DOMAINS ? READ_ONCE(domains[domid]) : NULL;
+}
+
+/* Of the pages that n things of that size take. */
+static inline unsigned pages_order(u64 n, u64 size)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < n * size)
+		order++;
+	return order;
 }
 
 /* Domain by number as a guest wrote it: PV_DOM_SELF is the caller's. NULL if none or DYING. The first

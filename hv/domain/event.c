@@ -76,18 +76,22 @@ static void port_lead(struct domain *d, u32 port, enum pv_port_kind kind, u64 to
 
 /* ---- raising ---- */
 
-void vector_raise(struct vcpu *v, unsigned vector)
+static inline void area_raise(struct vcpu *v, struct pv_vcpu_area *a, unsigned vector)
 {
-	struct pv_vcpu_area *a = READ_ONCE(v->area);
-
-	if (!a)
-		return;
 	bit_set(a->pending, vector);
 	/* E6. Who finds pending_any set relies on the kick of who set it; but a guest can set it too, and
 	 * must still wake. */
 	if (!atomic_xchg(&a->pending_any, 1) || READ_ONCE(v->state) == VCPU_BLOCKED ||
 	    v == current())
 		vcpu_notify(v);
+}
+
+void vector_raise(struct vcpu *v, unsigned vector)
+{
+	struct pv_vcpu_area *a = READ_ONCE(v->area);
+
+	if (a)
+		area_raise(v, a, vector);
 }
 
 static void wake_pollers(struct domain *d, u32 port)
@@ -104,7 +108,7 @@ static void wake_pollers(struct domain *d, u32 port)
 }
 
 /* The port's pending bit is set: tell the vCPU, unless masked. */
-static void port_tell(struct domain *d, struct pv_event_page *page, u32 port, u64 w)
+static inline void port_tell(struct domain *d, struct pv_event_page *page, u32 port, u64 w)
 {
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
@@ -112,11 +116,11 @@ static void port_tell(struct domain *d, struct pv_event_page *page, u32 port, u6
 	if (!a || bit_test(page->mask, port))
 		return;
 	bit_set(&a->port_words, port / 64);
-	vector_raise(v, PORT_VECTOR(w));
+	area_raise(v, a, PORT_VECTOR(w));
 }
 
 /* In a walk, or with a reference on d. */
-static void port_raise(struct domain *d, u32 port, u64 w)
+static inline void port_raise(struct domain *d, u32 port, u64 w)
 {
 	struct pv_event_page *page = READ_ONCE(d->ports.page);
 
@@ -202,26 +206,15 @@ int event_pages(struct domain *d, u64 gpa)
 	return rc;
 }
 
-long event_alloc(struct domain *d, u64 remote_dom, u64 vcpu)
-{
-	struct domain *r;
-	long port;
-
-	lock(&ports_lock);
-	walk_begin(); /* until the port is in events_forget's sight, the number is not another domain's */
-	r = domain_find(remote_dom);
-	port = r ? port_make(d, PV_PORT_UNBOUND, vcpu, PORT_END(r->id, 0)) : -PV_ESRCH;
-	walk_end();
-	unlock(&ports_lock);
-	return port;
-}
-
-/* PORT held. */
+/* d's end of a channel to r: a new one (remote_port 0, which is no port), or of one that waits for d. PORT held. */
 static long bind_locked(struct domain *d, struct domain *r, u64 remote_port, u64 vcpu)
 {
 	u64 w;
-	long port = port_check(r, remote_port, &w);
+	long port;
 
+	if (remote_port == 0)
+		return port_make(d, PV_PORT_UNBOUND, vcpu, PORT_END(r->id, 0));
+	port = port_check(r, remote_port, &w);
 	if (port)
 		return port;
 	if (r->ports.dead || PORT_KIND(w) != PV_PORT_UNBOUND)
@@ -234,18 +227,28 @@ static long bind_locked(struct domain *d, struct domain *r, u64 remote_port, u64
 	return port;
 }
 
-long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu)
+static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu)
 {
 	struct domain *r;
 	long port;
 
 	lock(&ports_lock);
-	walk_begin();
+	walk_begin(); /* until the port is in events_forget's sight, the number is not another domain's */
 	r = domain_find(remote_dom);
 	port = r ? bind_locked(d, r, remote_port, vcpu) : -PV_ESRCH;
 	walk_end();
 	unlock(&ports_lock);
 	return port;
+}
+
+long event_alloc(struct domain *d, u64 remote_dom, u64 vcpu)
+{
+	return bind(d, remote_dom, 0, vcpu);
+}
+
+long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu)
+{
+	return remote_port ? bind(d, remote_dom, remote_port, vcpu) : -PV_EBADF;
 }
 
 long event_bind_virq(struct domain *d, u64 virq, u64 vcpu)
@@ -452,20 +455,10 @@ u32 events_audit(struct domain *d, void (*fn)(mfn_t m))
 	return bad + (used != d->ports.used);
 }
 
-/* Of the pages that hold all words. */
-static unsigned words_order(u32 max)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE / sizeof(u64) << order < max)
-		order++;
-	return order;
-}
-
 int events_init(struct domain *d, u32 max)
 {
 	d->ports = (struct ports){.max = max, .hint = 1};
-	d->ports.word = hv_page_alloc(words_order(max));
+	d->ports.word = hv_page_alloc(pages_order(max, sizeof(u64)));
 	return d->ports.word ? 0 : -PV_ENOMEM;
 }
 
@@ -478,5 +471,5 @@ void event_pages_drop(struct domain *d)
 
 void events_free(struct domain *d)
 {
-	hv_page_free(d->ports.word, words_order(d->ports.max));
+	hv_page_free(d->ports.word, pages_order(d->ports.max, sizeof(u64)));
 }

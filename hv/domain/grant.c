@@ -25,8 +25,8 @@ struct grant_handle {
 };
 _Static_assert(sizeof(struct grant_handle) == 16, "256 a page");
 
-#define USES_PER_PAGE (PAGE_SIZE / sizeof(struct grant_uses))
-_Static_assert(USES_PAGES * USES_PER_PAGE == PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE, "all entries");
+#define ENTRIES (PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE)
+_Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(struct grant_uses), "one for each entry");
 #define NO_HANDLE   (~0u)
 #define CLAIM_TRIES 8
 #define UNMAP_BATCH 32
@@ -42,11 +42,6 @@ static struct pv_grant_entry *entry_of(struct grants *g, u64 ref)
 		return NULL;
 	page = mfn_to_virt(g->mfn[ref / PV_GRANTS_PER_PAGE]);
 	return &page[ref % PV_GRANTS_PER_PAGE];
-}
-
-static struct grant_uses *uses_of(struct grants *g, u64 ref)
-{
-	return &g->uses[ref / USES_PER_PAGE][ref % USES_PER_PAGE];
 }
 
 /* G1: set the use bits in the very word (flags and domid) that was checked, and find the gfn that goes with it. */
@@ -75,7 +70,7 @@ static int entry_claim(struct grants *g, u64 ref, u16 caller, bool write, u64 *g
 static void entry_settle(struct grants *g, u64 ref)
 {
 	struct pv_grant_entry *e = entry_of(g, ref);
-	const u16 *n = uses_of(g, ref)->n;
+	const u16 *n = g->uses[ref].n;
 
 	if (e && !n[true])
 		atomic_and((entry_word *)(void *)e,
@@ -92,7 +87,7 @@ static int pin(struct domain *d, u64 ref, u16 caller, bool write, mfn_t *m)
 	lock(&g->lock);
 	rc = entry_claim(g, ref, caller, write, &gfn);
 	if (rc == 0) {
-		u16 *n = &uses_of(g, ref)->n[write];
+		u16 *n = &g->uses[ref].n[write];
 
 		rc = *n == 0xffff ? -PV_EBUSY
 				  : p2m_get(d, GFN(gfn), write ? P2M_WRITE : P2M_READ, m);
@@ -113,7 +108,7 @@ static void unpin(struct domain *d, u64 ref, bool write, mfn_t m)
 {
 	frame_put(m);
 	lock(&d->grants.lock);
-	uses_of(&d->grants, ref)->n[write]--;
+	d->grants.uses[ref].n[write]--;
 	entry_settle(&d->grants, ref);
 	unlock(&d->grants.lock);
 }
@@ -124,9 +119,8 @@ static int table_grow(struct domain *d, struct grants *g, u32 pages)
 	u32 p = g->pages;
 	int rc = 0;
 
-	for (u32 i = 0; i * USES_PER_PAGE < pages * PV_GRANTS_PER_PAGE; i++)
-		if (!g->uses[i] && !(g->uses[i] = hv_page_alloc(0)))
-			return -PV_ENOMEM; /* those made stay: they are bounded and find their use */
+	if (!g->uses && !(g->uses = hv_page_alloc(USES_ORDER)))
+		return -PV_ENOMEM;
 	while (p < pages && !(rc = p2m_get(d, GFN(g->table_gfn + p), P2M_WRITE, &g->mfn[p])))
 		p++;
 	while (rc && p > g->pages)
@@ -166,22 +160,13 @@ void grant_table_drop(struct domain *d)
 
 /* ---- map and unmap ---- */
 
-static unsigned handles_order(u32 max)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE / sizeof(struct grant_handle) << order < max)
-		order++;
-	return order;
-}
-
 /* An unused handle, still to be taken by handle_take. NO_HANDLE: limit or memory. Mapper's lock held. */
 static u32 handle_find(struct grants *g)
 {
 	if (g->free != NO_HANDLE)
 		return g->free;
 	if (!g->handles)
-		g->handles = hv_page_alloc(handles_order(g->max));
+		g->handles = hv_page_alloc(pages_order(g->max, sizeof(*g->handles)));
 	return g->handles && g->made < g->max ? g->made : NO_HANDLE;
 }
 
@@ -430,9 +415,8 @@ u32 grants_audit(struct domain *d, void (*fn)(mfn_t m))
 		fn(g->mfn[i]);
 	for (u32 h = 0; h < g->made; h++)
 		used += g->handles[h].mapped;
-	for (u32 i = 0; i < USES_PAGES; i++)
-		for (u32 j = 0; g->uses[i] && j < USES_PER_PAGE; j++)
-			uses += g->uses[i][j].n[0] + g->uses[i][j].n[1];
+	for (u32 i = 0; g->uses && i < ENTRIES; i++)
+		uses += g->uses[i].n[0] + g->uses[i].n[1];
 	return (used != g->used) + (handles_of(d->id) != g->mapped_from) + (uses != g->mapped_from);
 }
 
@@ -443,7 +427,8 @@ void grants_init(struct domain *d, u32 maps_max)
 
 void grants_free(struct domain *d)
 {
-	hv_page_free(d->grants.handles, handles_order(d->grants.max));
-	for (u32 i = 0; i < USES_PAGES; i++)
-		hv_page_free(d->grants.uses[i], 0);
+	struct grants *g = &d->grants;
+
+	hv_page_free(g->handles, pages_order(g->max, sizeof(*g->handles)));
+	hv_page_free(g->uses, USES_ORDER);
 }

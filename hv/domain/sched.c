@@ -351,16 +351,17 @@ static struct vcpu *choose(struct runqueue *q, struct vcpu *prev)
 /* v is saved: any CPU may have it. At the end of its slice it goes where there is the least to do. */
 static void let_go(struct runqueue *q, struct vcpu *v)
 {
+	static const u8 waiting[] = {
+		[VCPU_DOWN] = PV_RUN_OFFLINE,
+		[VCPU_RUNNABLE] = PV_RUN_RUNNABLE,
+		[VCPU_BLOCKED] = PV_RUN_BLOCKED,
+	};
 	u64 now = now_ns();
 
 	lock(&q->lock);
 	if (q->curr == v)
 		q->curr = NULL;
-	account(v,
-		v->state == VCPU_DOWN	   ? PV_RUN_OFFLINE
-		: v->state == VCPU_BLOCKED ? PV_RUN_BLOCKED
-					   : PV_RUN_RUNNABLE,
-		now);
+	account(v, waiting[v->state], now);
 	atomic_store(&v->on_cpu, false);
 	place(q, v, now < v->slice_end);
 }
@@ -510,19 +511,6 @@ void vcpu_wake(struct vcpu *v)
 		wake(q, v);
 	else
 		unlock(&q->lock);
-}
-
-void vcpu_notify(struct vcpu *v)
-{
-	struct cpu *c = this_cpu();
-
-	/* C3: the caller's locked operation on the pending bits came before this look. */
-	if (READ_ONCE(v->state) == VCPU_BLOCKED)
-		vcpu_wake(v);
-	else if (v == c->cur)
-		c->entry->slow |= ENTRY_SLOW_PENDING;
-	else if (atomic_load(&v->on_cpu))
-		cpu_kick(READ_ONCE(v->cpu));
 }
 
 void vcpu_yield(void)

@@ -40,9 +40,21 @@ void sched_timer(void);
 
 /* Put v on a queue if it is BLOCKED. From any CPU. */
 void vcpu_wake(struct vcpu *v);
+void cpu_kick(unsigned cpu); /* cpu/apic.c: interrupt another CPU */
 /* v has new pending bits: wake it, or make the CPU it runs on look (kick). Fine within a walk: nobody who
  * holds a queue's lock waits for walks. */
-void vcpu_notify(struct vcpu *v);
+static inline void vcpu_notify(struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	/* C3: the caller's locked operation on the pending bits came before this look. */
+	if (READ_ONCE(v->state) == VCPU_BLOCKED)
+		vcpu_wake(v);
+	else if (v == c->cur)
+		c->entry->slow |= ENTRY_SLOW_PENDING;
+	else if (READ_ONCE(v->on_cpu))
+		cpu_kick(READ_ONCE(v->cpu));
+}
 /* The current vCPU sleeps unless something is pending (C3); takes effect at schedule(). */
 void vcpu_block(u64 deadline);
 void vcpu_yield(void);
@@ -59,9 +71,8 @@ void sched_kicked(void);
 
 /* cpu/entry.S: to the guest with all that the entry block holds. */
 void enter_guest(void) __noreturn;
-/* cpu/apic.c: one-shot timer of this CPU at that system time (PV_TIME_NEVER: off); interrupt another CPU. */
+/* cpu/apic.c: one-shot timer of this CPU at that system time (PV_TIME_NEVER: off). */
 void timer_program(u64 deadline_ns);
-void cpu_kick(unsigned cpu);
 /* cpu/entry.S: sti; hlt; cli. */
 void cpu_halt_once(void);
 
