@@ -775,7 +775,7 @@ static void raw_user(void *arg)
 	__asm__ volatile("mov %0, %%rsp; mov %1, %%eax; syscall; ud2"
 			 :
 			 : "r"(&raw_regs), "i"(PV_NR_eretu)
-			 : "rax");
+			 : "rax", "memory");
 }
 
 /* vif and the like of a vCPU without an area must reach nobody else's. */
@@ -837,7 +837,7 @@ static void user_without_area(const char *code, uint64_t len)
 	__asm__ volatile("mov %0, %%rsp; mov %1, %%eax; syscall; ud2"
 			 :
 			 : "r"(&raw_regs), "i"(PV_NR_eretu)
-			 : "rax");
+			 : "rax", "memory");
 }
 
 static void raw_leave_gs(void *arg)
@@ -858,10 +858,10 @@ MINI_TEST(no_leak_without_area)
 	struct child c;
 
 	child_run_any(&c, "raw", &o);
-	CHECK_EQ(c.end.shutdown_arg, PV_CRASH_NO_HANDLER);
+	CHECK_EQ(c.end.shutdown, PV_SHUTDOWN_CRASH);
 	o.entry = raw_read_gs;
 	child_run_any(&c, "raw", &o);
-	CHECK_EQ(c.end.shutdown_arg, PV_CRASH_NO_HANDLER);
+	CHECK_EQ(c.end.shutdown, PV_SHUTDOWN_CRASH);
 	CHECK_EQ(c.end.crash_sp, 0);
 }
 
@@ -1364,7 +1364,7 @@ MINI_TEST(no_leak_in_registers)
 	CHECK_EQ(child_start(&c, "raw", &o), 0);
 	CHECK_EQ(pv_debug_set(1, 0x123450), 0);
 	mini_sleep(5 * MINI_MS);
-	child_run("look_for_marks", NULL);
+	child_run("look_for_marks", NULL); /* raw children map no directory */
 	CHECK_EQ(pv_debug_set(1, 0), 0);
 	CHECK_EQ(child_destroy(&c), 0);
 }
