@@ -3,7 +3,7 @@
 # deps.sh: what building, running and testing need, from Debian.
 set -eu
 
-packages='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source
+packages='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
 	libcriterion-dev qemu-system-x86 ovmf grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools'
 missing=
 for p in $packages; do

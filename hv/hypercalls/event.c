@@ -27,7 +27,6 @@ long hc_event_bind_virq(u64 virq, u64 vcpu)
 
 long hc_event_send(u64 port)
 {
-	count(sends, 1);
 	return event_send(current()->dom, port);
 }
 

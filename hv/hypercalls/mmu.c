@@ -28,7 +28,7 @@ static bool flush_valid(const struct pv_flush *f)
 	return !f->reserved && f->flags <= 0xf && (f->flags & PV_FLUSH_SCOPE) != PV_FLUSH_SCOPE;
 }
 
-/* Between pieces an interrupt is let in by running the call again with what remains. */
+/* Between pieces other CPUs' requests are served. */
 static long flush_all_of(struct pv_flush *f)
 {
 	count(flushes, 1);
