@@ -15,7 +15,6 @@
 #define RSDP_MAX 64u /* the cmdline's page ends with a copy of ACPI's root pointer  */
 
 static struct domain *dom0;
-static struct pv_start_info *info; /* in dom0's memory                                  */
 
 static void *direct(u64 gpa)
 {
@@ -72,95 +71,74 @@ static void load_segments_of(const struct elf *e)
 		memcpy(direct(e->segment[i].gpa), e->image + e->segment[i].offset, e->segment[i].len);
 }
 
-/* dom0's RAM as the start info lists it; below 1 MiB and between there may be holes. */
+/* dom0's RAM, from the bottom, with what holes there are; more pieces than fit nobody can use. */
 static bool map_add(struct domain *d, gfn_t g, u64 entry, void *arg)
 {
 	u64 start = g.n << PAGE_SHIFT, len = entry & P2M_BIG ? RUN_SIZE : PAGE_SIZE;
-	struct pv_start_map *m = arg, *last;
+	struct pv_start_info *i = arg;
 
 	(void)d;
-	last = info->map_count ? &m[info->map_count - 1] : NULL;
-	if (last && last->start + last->len == start) {
-		last->len += len;
-	} else if (info->map_count < ARRAY_SIZE(info->map)) {
-		m[info->map_count++] = (struct pv_start_map){start, len, BOOT_RAM, 0};
-		last = &m[info->map_count - 1];
-	} else {
-		return false; /* more pieces than anyone can use */
-	}
-	info->memory_end = last->start + last->len;
+	if (i->map_count && i->memory_end == start)
+		i->map[i->map_count - 1].len += len;
+	else if (i->map_count < ARRAY_SIZE(i->map))
+		i->map[i->map_count++] = (struct pv_start_map){start, len, BOOT_RAM, 0};
+	else
+		return false;
+	i->memory_end = start + len;
 	return true;
 }
 
-/* What is not RAM, for a dom0 that drives the machine. */
-static void map_firmware(const struct boot_info *bi)
+/* A contiguous piece of the RAM above at or after `from`. */
+static u64 place(const struct pv_start_info *i, u64 from, u64 bytes)
 {
-	for (unsigned i = 0; i < bi->map_count && info->map_count < ARRAY_SIZE(info->map); i++)
-		if (bi->map[i].type != BOOT_RAM)
-			info->map[info->map_count++] = (struct pv_start_map){
-				bi->map[i].start, bi->map[i].len, bi->map[i].type, 0};
+	for (const struct pv_start_map *m = i->map; m < i->map + i->map_count; m++) {
+		u64 at = MAX(ROUND_UP(from, PAGE_SIZE), m->start);
+
+		if (at < m->start + m->len && m->start + m->len - at >= bytes)
+			return at;
+	}
+	boot_fail("dom0's memory has no place for %lu KiB (dom0_mem=)", bytes >> 10);
 }
 
-struct search {
-	u64 from, bytes, at, run;
-};
-
-static bool find_run(struct domain *d, gfn_t g, u64 entry, void *arg)
+/* Returns where it is in dom0's memory: a page, then one that begins with the command line and ends with the RSDP. */
+static u64 start_info_make(const struct boot_info *bi, const struct elf *kernel)
 {
-	struct search *s = arg;
-	u64 start = g.n << PAGE_SHIFT, end = start + (entry & P2M_BIG ? RUN_SIZE : PAGE_SIZE);
-
-	(void)d;
-	start = MAX(start, s->from);
-	if (start >= end)
-		return true;
-	if (start != s->run)
-		s->at = start;
-	s->run = end;
-	return end - s->at < s->bytes;
-}
-
-/* A contiguous piece of dom0's RAM at or after `from`. */
-static u64 place(u64 from, u64 bytes)
-{
-	struct search s = {.from = ROUND_UP(from, PAGE_SIZE), .bytes = ROUND_UP(bytes, PAGE_SIZE)};
-
-	p2m_each(dom0, 0, find_run, &s);
-	if (s.run - s.at < s.bytes || !s.run)
-		boot_fail("dom0's memory has no place for %lu KiB (dom0_mem=)", bytes >> 10);
-	return s.at;
-}
-
-static void start_info_fill(const struct boot_info *bi, const struct elf *kernel)
-{
+	static struct pv_start_info i;
 	const struct boot_module *k = &bi->modules[0], *rd = bi->module_count > 1 ? &bi->modules[1] : NULL;
-	u64 at = place(kernel->end, 2 * PAGE_SIZE), len = rd ? rd->end - rd->start : 0;
+	u64 at;
 
-	if (at >= LOW_1G - 2 * PAGE_SIZE)
-		boot_fail("dom0's memory has no place below 1 GiB");
-	info = direct(at);
-	*info = (struct pv_start_info){
+	i = (struct pv_start_info){
 		.magic = PV_START_MAGIC,
 		.abi = PV_ABI_VERSION,
 		.domid = dom0->id,
 		.vcpus = dom0->vcpu_count,
 		.caps = dom0->caps,
-		.cmdline = at + PAGE_SIZE,
-		.initrd = rd ? place(at + 2 * PAGE_SIZE, len) : 0,
-		.initrd_len = len,
+		.initrd_len = rd ? rd->end - rd->start : 0,
 		.tsc_khz = tsc_params.khz,
-		.rsdp = at + 2 * PAGE_SIZE - RSDP_MAX,
 		.screen = {bi->screen.addr, bi->screen.pitch, bi->screen.width, bi->screen.height,
 			   bi->screen.bpp, bi->screen.type, bi->screen.red_pos, bi->screen.red_size,
 			   bi->screen.green_pos, bi->screen.green_size, bi->screen.blue_pos,
 			   bi->screen.blue_size, 0},
 	};
-	memcpy(direct(at + PAGE_SIZE), k->cmdline, MIN(strlen(k->cmdline), PAGE_SIZE - RSDP_MAX - 1));
-	memcpy(direct(info->rsdp), bi->rsdp, MIN(bi->rsdp_len, RSDP_MAX));
-	if (rd)
-		memcpy(direct(info->initrd), direct(rd->start), len);
-	p2m_each(dom0, 0, map_add, info->map);
-	map_firmware(bi);
+	p2m_each(dom0, 0, map_add, &i);
+	at = place(&i, kernel->end, 2 * PAGE_SIZE);
+	if (at >= LOW_1G - 2 * PAGE_SIZE)
+		boot_fail("dom0's memory has no place below 1 GiB");
+	i.cmdline = at + PAGE_SIZE;
+	memcpy(direct(i.cmdline), k->cmdline, MIN(strlen(k->cmdline), PAGE_SIZE - RSDP_MAX - 1));
+	i.rsdp = at + 2 * PAGE_SIZE - RSDP_MAX;
+	memcpy(direct(i.rsdp), bi->rsdp, MIN(bi->rsdp_len, RSDP_MAX));
+	if (rd) {
+		i.initrd = place(&i, at + 2 * PAGE_SIZE, i.initrd_len);
+		memcpy(direct(i.initrd), direct(rd->start), i.initrd_len);
+	}
+	/* What is not RAM, for a dom0 that drives the machine. */
+	for (unsigned n = 0; n < bi->map_count && i.map_count < ARRAY_SIZE(i.map); n++)
+		if (bi->map[n].type != BOOT_RAM)
+			i.map[i.map_count++] = (struct pv_start_map){bi->map[n].start, bi->map[n].len,
+								     bi->map[n].type, 0};
+	memcpy(direct(at), &i, sizeof(i));
+	return at;
 }
 
 void dom0_start(const struct boot_info *bi)
@@ -170,7 +148,6 @@ void dom0_start(const struct boot_info *bi)
 	const char *wrong;
 	u64 frames = (options.dom0_mem ? options.dom0_mem >> PAGE_SHIFT : frames_free() / 2);
 	struct pv_vcpu_start start;
-	int rc;
 
 	if (!bi->module_count)
 		boot_fail("no module: the boot entry needs a dom0 kernel (module2)");
@@ -180,12 +157,10 @@ void dom0_start(const struct boot_info *bi)
 	dom0 = create(frames);
 	take_memory(&kernel, frames);
 	load_segments_of(&kernel);
-	start_info_fill(bi, &kernel);
 	dom0->eretu = kernel.eretu;
 	start = (struct pv_vcpu_start){
-		.ip = kernel.entry, .root = kernel.root, .arg = virt_to_mfn(info).n << PAGE_SHIFT};
-	rc = vcpu_start(dom0->vcpus[0], &start, false);
-	if (rc)
+		.ip = kernel.entry, .root = kernel.root, .arg = start_info_make(bi, &kernel)};
+	if (vcpu_start(dom0->vcpus[0], &start, false))
 		boot_fail("dom0's kernel (module 1) cannot be used: its notes are wrong");
 	log_info("dom0: %lu MiB, %u vCPUs", dom0->frames >> 8, dom0->vcpu_count);
 	domain_unpause(dom0);

@@ -4,9 +4,7 @@
 #include "boot/boot.h"
 #include "boot/cmdline.h"
 #include "boot/memory.h"
-#include "boot/smp.h"
 #include "cpu/apic.h"
-#include "cpu/features.h"
 #include "cpu/tsc.h"
 #include "dev/console.h"
 #include "dev/ioapic.h"
@@ -52,7 +50,7 @@ static void boot_on_own_map(void)
 	struct cpu *me = this_cpu();
 
 	desc_init(me);                  /* faults are reported, not triple-faulted          */
-	cpu_init(me);                   /* SMEP, SMAP, FPU and the rest of CR4              */
+	cpu_init();                     /* SMEP, SMAP, FPU and the rest of CR4              */
 	syscall_init(me);               /* SYSCALL leads to ring 0                          */
 	memory_move_modules(&boot_info); /* dom0's addresses are free                        */
 	memory_give_frames();           /* frame_alloc, hv_page_alloc                       */

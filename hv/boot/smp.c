@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smp: the CPUs, one after the other, so that one trampoline page and ap_stack serve all. */
-#include "boot/smp.h"
 #include "boot/acpi.h"
 #include "boot/boot.h"
 #include "boot/cmdline.h"
 #include "boot/memory.h"
 #include "cpu/apic.h"
-#include "cpu/features.h"
 #include "cpu/tsc.h"
 #include "domain/sched.h"
 #include "lib/string.h"
@@ -57,7 +55,7 @@ void ap_main(void)
 	struct cpu *c = this_cpu();
 
 	desc_init(c);
-	cpu_init(c);
+	cpu_init();
 	syscall_init(c);
 	apic_cpu_init();
 	cpu_enter(c);

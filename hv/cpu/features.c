@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* features: what the CPUs can do, and their control registers. All CPUs are taken to be alike. */
-#include "cpu/features.h"
-#include "boot/boot_info.h"
+#include "boot/boot.h"
 #include "boot/cmdline.h"
 #include "cpu/insn.h"
 #include "lib/string.h"
@@ -89,20 +88,18 @@ void features_init(void)
 	init_xsave();
 }
 
-void cpu_init(struct cpu *c)
+void cpu_init(void)
 {
-	u64 cr4 = CR4_DE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+	u64 cr4 = CR4_ALWAYS;
 
-	(void)c;
 	cr4 |= features.umip ? CR4_UMIP : 0;
 	cr4 |= features.pcid ? CR4_PCIDE : 0;
 	cr4 |= features.xsave ? CR4_OSXSAVE : 0;
 	cr4 |= features.smep ? CR4_SMEP : 0;
 	cr4 |= features.smap ? CR4_SMAP : 0;
-	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP | CR0_AM) &
-		  ~(CR0_EM | CR0_TS | CR0_NW | CR0_CD));
+	write_cr0(CR0_ALWAYS);
 	write_cr4(cr4);
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_PAT, PAT_AS_LINUX);
 	if (features.xsave)
 		xsetbv(features.xcr0);

@@ -11,29 +11,17 @@
 #define MSR_X2APIC       0x800u
 #define MSR_EFER         0xc0000080u
 #define EFER_SCE         1u
-#define EFER_NXE         (1u << 11)
 
-#define CR0_MP (1ul << 1)
-#define CR0_EM (1ul << 2)
-#define CR0_TS (1ul << 3)
-#define CR0_NE (1ul << 5)
-#define CR0_WP (1ul << 16)
-#define CR0_AM (1ul << 18)
-#define CR0_NW (1ul << 29)
-#define CR0_CD (1ul << 30)
+#define CR0_ALWAYS 0x80050033ul /* PG AM WP NE ET MP PE */
+#define CR0_WP     (1ul << 16)
 
-#define CR4_DE         (1ul << 3)
-#define CR4_PAE        (1ul << 5)
-#define CR4_MCE        (1ul << 6)
-#define CR4_PGE        (1ul << 7)
-#define CR4_OSFXSR     (1ul << 9)
-#define CR4_OSXMMEXCPT (1ul << 10)
-#define CR4_UMIP       (1ul << 11)
-#define CR4_FSGSBASE   (1ul << 16)
-#define CR4_PCIDE      (1ul << 17)
-#define CR4_OSXSAVE    (1ul << 18)
-#define CR4_SMEP       (1ul << 20)
-#define CR4_SMAP       (1ul << 21)
+#define CR4_ALWAYS  0x106e8ul /* FSGSBASE OSXMMEXCPT OSFXSR PGE MCE PAE DE */
+#define CR4_PGE     (1ul << 7)
+#define CR4_UMIP    (1ul << 11)
+#define CR4_PCIDE   (1ul << 17)
+#define CR4_OSXSAVE (1ul << 18)
+#define CR4_SMEP    (1ul << 20)
+#define CR4_SMAP    (1ul << 21)
 
 #define DEFINE_IO(type, suffix)                                                      \
 	static inline void out##suffix(u16 port, type v)                             \

@@ -48,15 +48,6 @@ static u64 khz_by_pm_timer(void)
 	return (b.tsc - a.tsc) * PM_TIMER_HZ / count / 1000;
 }
 
-static u64 khz_by_cpuid(void)
-{
-	struct cpuid_regs r = {0};
-
-	if (cpuid(0, 0).a >= 0x15)
-		r = cpuid(0x15, 0);
-	return r.a && r.b ? (u64)r.c * r.b / r.a / 1000 : 0;
-}
-
 void tsc_scale(u64 khz, u32 *mul, int8_t *shift)
 {
 	u64 hz = khz * 1000, goal = 1000000000ull;
@@ -71,13 +62,10 @@ void tsc_scale(u64 khz, u32 *mul, int8_t *shift)
 
 void tsc_init(void)
 {
-	u64 khz = khz_by_cpuid(), mhz;
-	const char *by = khz ? "CPUID" : "the ACPI timer";
+	u64 khz = khz_by_pm_timer(), mhz;
 
 	if (!khz)
-		khz = khz_by_pm_timer();
-	if (!khz)
-		boot_fail("the TSC's frequency is not known, and there is no ACPI timer to measure it");
+		boot_fail("there is no ACPI timer to measure the TSC by");
 	/* What is as good as whole MHz is taken for it: the measurement is no better, and two boots of a
 	 * machine then agree. */
 	mhz = (khz + 500) / 1000;
@@ -87,7 +75,7 @@ void tsc_init(void)
 	tsc_params.base = rdtsc();
 	tsc_scale(khz, &tsc_params.mul, &tsc_params.shift);
 	tsc_per_ns_32 = (khz << 32) / 1000000;
-	log_info("TSC: %lu.%03lu MHz by %s%s", khz / 1000, khz % 1000, by,
+	log_info("TSC: %lu.%03lu MHz%s", khz / 1000, khz % 1000,
 		 features.invariant_tsc ? "" : ", not known to be invariant");
 }
 

@@ -5,11 +5,14 @@
 
 #include "types.h"
 
-/* Map all of ACPI's I/O APICs, mask every pin. */
+#define IOAPIC_LOW    (1u << 13)
+#define IOAPIC_LEVEL  (1u << 15)
+#define IOAPIC_MASKED (1u << 16)
+
+/* Map all of ACPI's I/O APICs, mask every pin; all lead to this CPU, the boot CPU. */
 void ioapic_init(void);
-/* GSI -> vector on a CPU, masked. -PV_ENODEV: no I/O APIC has that GSI. */
-int ioapic_route(u32 gsi, u8 vector, u32 apic_id, bool level, bool active_low) __must_use;
-void ioapic_mask(u32 gsi, bool masked);
+/* Vector and IOAPIC_* of a GSI. False: no I/O APIC has it. */
+bool ioapic_write(u32 gsi, u32 redirect);
 /* Some I/O APIC or the local APICs lie in [phys, phys + len): never a guest's. */
 bool ioapic_owns(u64 phys, u64 len);
 

@@ -15,25 +15,25 @@ static struct spinlock irq_lock = SPINLOCK(PIRQ);
 
 static struct irq {
 	u16 domid, port; /* port 0: free                                               */
-	u16 gsi;         /* NO_GSI: an MSI                                             */
-	bool level;
+	u16 gsi;         /* NO_GSI: an MSI, for which ioapic_write does nothing        */
+	u32 redirect;
 } irqs[256];
 
-static int vector_take(u16 domid, u16 gsi, bool level)
+/* The highest free vector. */
+static int vector_take(u16 domid, u16 gsi, u32 flags)
 {
 	int found = -PV_ENOSPC;
 
 	lock(&irq_lock);
-	for (int v = VECTOR_DEV_MAX; v >= VECTOR_DEV_MIN; v--) {
-		if (irqs[v].port && gsi != NO_GSI && irqs[v].gsi == gsi) {
-			found = -PV_EBUSY;
-			break;
-		}
-		if (!irqs[v].port && found < 0)
+	for (int v = VECTOR_DEV_MIN; v <= VECTOR_DEV_MAX && found != -PV_EBUSY; v++)
+		if (!irqs[v].port)
 			found = v;
-	}
+		else if (gsi != NO_GSI && irqs[v].gsi == gsi)
+			found = -PV_EBUSY;
+	if (found > 0 && gsi != NO_GSI && !ioapic_write(gsi, IOAPIC_MASKED))
+		found = -PV_ENODEV;
 	if (found > 0)
-		irqs[found] = (struct irq){domid, 0xffff, gsi, level}; /* not yet to be raised */
+		irqs[found] = (struct irq){domid, 0xffff, gsi, flags | found}; /* not yet to be raised */
 	unlock(&irq_lock);
 	return found;
 }
@@ -41,54 +41,39 @@ static int vector_take(u16 domid, u16 gsi, bool level)
 static void vector_drop(unsigned v)
 {
 	lock(&irq_lock);
-	if (irqs[v].gsi != NO_GSI)
-		ioapic_mask(irqs[v].gsi, true);
-	irqs[v] = (struct irq){0};
+	ioapic_write(irqs[v].gsi, IOAPIC_MASKED);
+	irqs[v] = (struct irq){.gsi = NO_GSI};
 	unlock(&irq_lock);
 }
 
-static long bind(struct domain *d, unsigned v, u64 vcpu)
+static long bind(struct domain *d, int v, u64 vcpu)
 {
-	long port = event_bind_pirq(d, v, vcpu);
+	long port = v < 0 ? v : event_bind_pirq(d, v, vcpu);
 
-	if (port < 0) {
+	if (port < 0 && v > 0)
 		vector_drop(v);
+	if (port < 0)
 		return port;
-	}
 	lock(&irq_lock);
 	irqs[v].port = port;
-	if (irqs[v].gsi != NO_GSI)
-		ioapic_mask(irqs[v].gsi, false);
+	ioapic_write(irqs[v].gsi, irqs[v].redirect);
 	unlock(&irq_lock);
 	return port;
 }
 
 long irq_bind_gsi(struct domain *d, u64 gsi, u64 flags, u64 vcpu)
 {
-	int v, rc;
+	u32 redirect = (flags & 1 ? IOAPIC_LEVEL : 0) | (flags & 2 ? IOAPIC_LOW : 0);
 
 	if (gsi >= NO_GSI || flags & ~3ul)
 		return -PV_EINVAL;
-	v = vector_take(d->id, gsi, flags & 1);
-	if (v < 0)
-		return v;
-	lock(&irq_lock);
-	rc = ioapic_route(gsi, v, cpus[0]->apic_id, flags & 1, flags >> 1 & 1);
-	unlock(&irq_lock);
-	if (rc) {
-		irqs[v].gsi = NO_GSI;
-		vector_drop(v);
-		return rc;
-	}
-	return bind(d, v, vcpu);
+	return bind(d, vector_take(d->id, gsi, redirect), vcpu);
 }
 
 long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2])
 {
-	int v = vector_take(d->id, NO_GSI, false);
+	int v = vector_take(d->id, NO_GSI, 0);
 
-	if (v < 0)
-		return v;
 	address_data[0] = APIC_PHYS | (u64)(cpus[0]->apic_id & 0xff) << 12;
 	address_data[1] = v;
 	return bind(d, v, vcpu);
@@ -102,8 +87,8 @@ int irq_eoi(struct domain *d, u64 port)
 	for (unsigned v = VECTOR_DEV_MIN; v <= VECTOR_DEV_MAX; v++) {
 		if (irqs[v].port != port || irqs[v].domid != d->id || !port)
 			continue;
-		if (irqs[v].level)
-			ioapic_mask(irqs[v].gsi, false);
+		if (irqs[v].redirect & IOAPIC_LEVEL)
+			ioapic_write(irqs[v].gsi, irqs[v].redirect);
 		rc = 0;
 	}
 	unlock(&irq_lock);
@@ -123,8 +108,8 @@ void irq_arrived(u8 vector)
 
 	lock(&irq_lock);
 	q = irqs[vector];
-	if (q.port && q.level)
-		ioapic_mask(q.gsi, true); /* R2 */
+	if (q.port && q.redirect & IOAPIC_LEVEL)
+		ioapic_write(q.gsi, q.redirect | IOAPIC_MASKED); /* R2 */
 	unlock(&irq_lock);
 	apic_eoi();
 	if (!q.port || q.port == 0xffff)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mm/map.h"
+#include "boot/boot.h"
 #include "boot/memory.h"
-#include "boot/smp.h"
-#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "mm/stlb.h"
 
