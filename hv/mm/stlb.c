@@ -64,15 +64,15 @@ static struct root *coldest(struct stlb_state *st, const struct root *keep)
  * has. False: there was nothing. ROOTS held. */
 static bool evict(struct domain *d, struct root *keep)
 {
-	struct root *r;
+	struct stlb_state *st = state_of(d);
+	struct root *r = coldest(st, keep);
 	struct removal rm;
 	bool found;
 
-	if (state_of(d)->dead) {
+	if (st->dead) {
 		dead_reap(d, STLB_FLUSH_BATCH);
 		return true;
 	}
-	r = coldest(state_of(d), keep);
 	removal_begin(&rm, d, r);
 	if (r) {
 		root_drop(&rm, r);
@@ -81,7 +81,7 @@ static bool evict(struct domain *d, struct root *keep)
 		if (keep)
 			removal_half(&rm, keep);
 	}
-	found = rm.dead;
+	found = st->dead;
 	removal_end(&rm);
 	if (found)
 		count(evictions, 1);

@@ -377,6 +377,12 @@ static inline __attribute__((always_inline)) enum step fill(struct root *r, stru
 			s = enter(w->leaf, va_index(k->va, 1), k->entry);
 	}
 	walk_leave(c);
+	if (unlikely(s > STEP_GUEST)) {
+		struct look slow = *k; /* so that *k can live in registers */
+
+		s = fill_full(r, &slow);
+		k->error = slow.error;
+	}
 	return s;
 }
 
@@ -385,31 +391,16 @@ enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error)
 	struct look k = {.va = va, .access = access & (PF_W | PF_U | PF_I)};
 	enum step s = fill(r, &k);
 
-	if (unlikely(s > STEP_GUEST)) {
-		struct look slow = k;
-
-		s = fill_full(r, &slow);
-		k.error = slow.error;
-	}
 	*error = k.error;
-	if (s == STEP_GUEST)
-		return FILL_GUEST;
-	if (s != STEP_DONE)
-		return FILL_RETRY;
-	count(fills, 1);
-	return FILL_DONE;
+	if (s == STEP_DONE)
+		count(fills, 1);
+	return s == STEP_DONE ? FILL_DONE : s == STEP_GUEST ? FILL_GUEST : FILL_RETRY;
 }
 
 void stlb_prefill(struct root *r, u64 va)
 {
 	struct look k = {.va = va, .quiet = true};
-	enum step s = fill(r, &k);
 
-	if (unlikely(s > STEP_GUEST)) {
-		struct look slow = k;
-
-		s = fill_full(r, &slow);
-	}
-	if (s == STEP_DONE)
+	if (fill(r, &k) == STEP_DONE)
 		count(prefills, 1);
 }

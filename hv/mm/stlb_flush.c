@@ -11,9 +11,10 @@
 
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
 
-u64 cpus_running(struct stlb_state *st, const struct root *r)
+/* CPUs that have r, or any root of d (r NULL), loaded. */
+static u64 cpus_running(struct stlb_state *st, const struct root *r)
 {
-	u64 all = atomic_load(&st->running) & ~(1ull << this_cpu()->id), mask = all;
+	u64 all = atomic_load(&st->running), mask = all;
 
 	/* A CPU that names r only after this look loads CR3 after what went was out of sight. */
 	for (u64 m = r ? all : 0; m; m &= m - 1)
@@ -22,18 +23,17 @@ u64 cpus_running(struct stlb_state *st, const struct root *r)
 	return mask;
 }
 
-static bool running_here(const struct domain *d, const struct root *r)
+static __attribute__((noinline)) void shoot(u64 mask)
 {
-	const struct root *l = this_cpu()->loaded;
-
-	return l && (r ? l == r : l->dom == d);
+	count(shootdowns, bits_count(mask & ~(1ull << this_cpu()->id)));
+	if (mask)
+		tlb_shootdown(mask);
 }
 
 void removal_begin(struct removal *rm, struct domain *d, struct root *r)
 {
 	rm->d = d;
 	rm->root = r;
-	rm->dead = NULL;
 	rm->drop = rm->tables = false;
 	rm->count = 0;
 	atomic_add(&state_of(d)->removing, 1);
@@ -70,33 +70,22 @@ static void removal_finish(struct removal *rm)
 {
 	struct stlb_state *st = state_of(rm->d);
 	bool others = atomic_load(&st->removing) > 1; /* S14 */
-	u64 mask;
+	u64 mask, self = 1ull << this_cpu()->id;
 
 	if (!rm->tables && !rm->count && !others)
 		return;
 	if (rm->tables)
 		tables_finish(rm, st);
 	mask = cpus_running(st, rm->root);
-	count(shootdowns, bits_count(mask));
-	if (running_here(rm->d, rm->root)) {
-		if (rm->tables || others || rm->count > INVLPG_MAX)
-			mask |= 1ull << this_cpu()->id;
-		else
-			for (unsigned i = 0; i < rm->count; i++)
-				tlb_flush_local_page(rm->va[i]);
+	if (mask & self && !rm->tables && !others && rm->count <= INVLPG_MAX) {
+		mask &= ~self;
+		for (unsigned i = 0; i < rm->count; i++)
+			tlb_flush_local_page(rm->va[i]);
 	}
-	if (mask)
-		tlb_shootdown(mask);
+	shoot(mask);
 	count(flush_entries, rm->count);
 	while (rm->count)
 		maps_lower(rm->gone[--rm->count]);
-	while (rm->dead) {
-		struct shadow *s = rm->dead;
-
-		rm->dead = s->next;
-		s->next = st->dead;
-		st->dead = s;
-	}
 	rm->tables = false;
 }
 
@@ -107,16 +96,19 @@ void removal_end(struct removal *rm)
 	dead_reap(rm->d, STLB_FLUSH_BATCH);
 }
 
+/* Nobody empties it before this removal is over: that is done with ROOTS held. */
 void removal_table(struct removal *rm, struct shadow *s)
 {
-	s->next = rm->dead;
-	rm->dead = s;
+	struct stlb_state *st = state_of(rm->d);
+
+	s->next = st->dead;
+	st->dead = s;
 	rm->tables = true;
 }
 
 /* Take leaf entry i out of s; 0 if there was none. S4: the bit first, and never without an attempt
  * at the entry. */
-static u64 entry_take(struct shadow *s, unsigned i)
+static inline u64 entry_take(struct shadow *s, unsigned i)
 {
 	u64 e;
 
@@ -152,36 +144,32 @@ static void take_leaf(struct removal *rm, struct shadow *s, unsigned i, u64 va)
 static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned i, u64 base,
 				  bool whole)
 {
-	struct stlb_state *st = state_of(rm->d);
-	u64 *slot = &s->table[i], e = READ_ONCE(*slot), to = 0;
 	struct shadow *below;
+	u64 *slot = &s->table[i], e;
 
-	while (!(e & PTE_P) && e & PARKED_BUSY && whole && rm->drop) { /* a walk's, for a moment */
-		cpu_relax_serving();
-		e = READ_ONCE(*slot);
-	}
 	if (whole && rm->drop && s->level > 2)
 		bit_clear(s->used, i); /* S4; of an L2 the bit stays, it is one of few */
+	e = READ_ONCE(*slot);
 	if (!e)
 		return NULL;
 	if (e & PTE_P && e & PTE_PS) {
 		take_leaf(rm, s, i, base);
 		return NULL;
 	}
-	below = e & PTE_P ? shadow_below(st, e) : parked_shadow(st, e);
-	if (!whole)
-		return e & PTE_P ? below : NULL; /* parked: checked again before it is used */
-	if (!rm->drop && s->level > 2)
+	below = e & PTE_P ? shadow_below(state_of(rm->d), e) : parked_shadow(state_of(rm->d), e);
+	if (!(e & PTE_P) && !(whole && rm->drop))
+		return NULL; /* parked: checked again before it is used */
+	if (!whole || (s->level > 2 && !rm->drop))
 		return below;
-	if (!rm->drop)
-		to = parked_entry(below);
-	if ((e & PTE_P || rm->drop) && atomic_cas(slot, e, to)) {
-		rm->tables = true;
-		if (rm->drop)
-			removal_table(rm, below);
-		return NULL;
+	if ((!(e & PTE_P) && e & PARKED_BUSY) ||
+	    !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
+		cpu_relax_serving(); /* a walk has it for a moment */
+		return clear_entry(rm, s, i, base, whole);
 	}
-	return rm->drop ? clear_entry(rm, s, i, base, whole) : NULL;
+	rm->tables = true;
+	if (rm->drop)
+		removal_table(rm, below);
+	return NULL;
 }
 
 /* What s leads to within [first, last]: tables wholly inside when rm->drop, else leaf entries, and
@@ -223,116 +211,94 @@ void removal_half(struct removal *rm, struct root *r)
 	clear_half(rm, r, r ? 0 : PV_KERNEL_MIN, r ? LOW_END - 1 : ~0ull, &all);
 }
 
-/* Our entry for the page at va: in a leaf table, or the 2 MiB one over it. Needs a walk. */
-static u64 *leaf_find(struct cpu *c, struct stlb_state *st, struct root *r, u64 va,
-		      struct shadow **in)
+/* The table that holds our entry for the page at va: a leaf table, or the L2 with a 2 MiB one. NULL if
+ * there is none. Needs a walk. */
+static __attribute__((noinline)) struct shadow *leaf_find(struct stlb_state *st, struct root *r, u64 va)
 {
-	const struct walk_cache *w = walk_cache_slot(c, r, va);
 	struct shadow *s = va_low(va) ? r->kernel_shadow : &st->kernel;
 
-	if (likely(walk_cache_hit(w, st, r, va))) {
-		*in = w->leaf;
-		return &w->leaf->table[va_index(va, 1)];
-	}
-	for (unsigned level = 4;; level--) {
-		u64 *slot = &s->table[va_index(va, level)], e = READ_ONCE(*slot);
+	while (s->level > 1) {
+		u64 e = READ_ONCE(s->table[va_index(va, s->level)]);
 
-		*in = s;
-		if (level == 1 || e & PTE_PS)
-			return slot;
+		if (e & PTE_P && e & PTE_PS)
+			break;
 		if (!(e & PTE_P))
 			return NULL;
 		s = shadow_below(st, e);
 	}
+	return s;
 }
 
 /* The commonest flush: one page, no table freed, in a half of the root loaded here. No lock: the
  * walk holds the tables in place, and makes stlb_forget wait until the frame's count is right. */
-static void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
+static inline void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
 {
 	struct stlb_state *st = state_of(d);
-	struct shadow *in;
-	u64 *slot, e = 0, mask;
+	const struct walk_cache *w = walk_cache_slot(c, r, va);
+	struct shadow *s;
+	u64 e = 0;
 
 	fill_sync(c, st); /* S2: later walks read the guest's entry as it is now */
-	atomic_add(&st->removing, 1);
+	(void)atomic_add(&st->removing, 1);
 	walk_enter(c);
-	slot = leaf_find(c, st, r, va, &in);
-	if (slot && READ_ONCE(*slot))
-		e = entry_take(in, slot - in->table);
+	s = likely(walk_cache_hit(w, st, r, va)) ? w->leaf : leaf_find(st, r, va);
+	if (s && READ_ONCE(s->table[va_index(va, s->level)]))
+		e = entry_take(s, va_index(va, s->level));
 	if (e || unlikely(atomic_load(&st->removing) > 1)) { /* S14 */
 		tlb_flush_local_page(va);
-		mask = READ_ONCE(st->running) & ~(1ull << c->id);
-		if (unlikely(mask))
-			mask = cpus_running(st, va_low(va) ? r : NULL);
-		if (unlikely(mask)) {
-			count(shootdowns, bits_count(mask));
-			tlb_shootdown(mask);
-		}
+		if (unlikely(READ_ONCE(st->running) != 1ull << c->id))
+			shoot(cpus_running(st, va_low(va) ? r : NULL) & ~(1ull << c->id));
 	}
 	if (e) {
 		maps_lower(e);
 		count(flush_entries, 1);
 	}
 	walk_leave(c);
-	atomic_sub(&st->removing, 1);
+	(void)atomic_sub(&st->removing, 1);
 }
 
 u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget)
 {
 	bool everything =
 		r ? first == 0 && last >= LOW_END - 1 : first <= PV_KERNEL_MIN && last == ~0ull;
-	bool dying = r && flags & PV_FLUSH_DYING, tables = flags & PV_FLUSH_TABLES;
+	bool dying = r && flags & PV_FLUSH_DYING;
 	struct removal rm;
-	u64 rest = 0;
+	u64 rest;
 
 	removal_begin(&rm, d, r);
-	rm.tables = tables; /* what the walk caches know of the guest's tables */
-	rm.drop = tables && !everything;
-	if (dying)
-		removal_half(&rm, r);
-	else
-		rest = clear_half(&rm, r, first, last, budget);
+	rm.tables = flags & PV_FLUSH_TABLES; /* what the walk caches know of the guest's tables */
+	rm.drop = dying || (rm.tables && !everything);
+	rest = clear_half(&rm, r, dying ? 0 : first, dying ? LOW_END - 1 : last, budget);
 	removal_end(&rm);
 	return rest;
 }
 
-/* Lower halves of one root or all. */
-static u64 flush_low(struct domain *d, const struct pv_flush *f, u64 first, u64 last,
-		     unsigned *budget)
-{
-	struct stlb_state *st = state_of(d);
-	u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
-	unsigned all = ~0u; /* no place to stop at: a root costs at most its lower slots */
-	struct root *one;
-
-	if (!(f->flags & PV_FLUSH_ALL_ROOTS)) {
-		one = root_find(st, GFN(f->root >> PAGE_SHIFT));
-		return one ? flush_tree(d, one, first, last, f->flags, budget) : 0;
-	}
-	for_each_root(r, st)
-		flush_tree(d, r, first, last, flags, &all);
-	return 0;
-}
-
-static int flush_locked(struct domain *d, struct pv_flush *f)
+static __attribute__((noinline)) int flush_locked(struct domain *d, struct pv_flush *f)
 {
 	u64 first = f->start & PAGE_MASK,
 	    last = f->end == ~0ull ? ~0ull : (f->end - 1) | (PAGE_SIZE - 1);
-	unsigned budget = STLB_FLUSH_BATCH;
+	struct stlb_state *st = state_of(d);
+	unsigned budget = STLB_FLUSH_BATCH, all = ~0u;
+	struct root *one;
 	u64 rest = 0;
 
-	fill_sync(this_cpu(), state_of(d)); /* S2 */
+	fill_sync(this_cpu(), st); /* S2 */
 	lock(&d->stlb.roots_lock);
-	if ((f->flags & PV_FLUSH_SCOPE) != PV_FLUSH_KERNEL && first < LOW_END)
-		rest = flush_low(d, f, first, MIN(last, LOW_END - 1), &budget);
-	if (!rest && f->flags & PV_FLUSH_KERNEL && last >= PV_KERNEL_MIN)
-		rest = flush_tree(d, NULL, MAX(first, PV_KERNEL_MIN), last, f->flags, &budget);
+	if (f->flags & PV_FLUSH_KERNEL) {
+		if (last >= PV_KERNEL_MIN)
+			rest = flush_tree(d, NULL, MAX(first, PV_KERNEL_MIN), last, f->flags, &budget);
+	} else if (first < LOW_END && f->flags & PV_FLUSH_ALL_ROOTS) {
+		/* No place to stop at: a root costs at most its lower slots. */
+		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
+
+		for_each_root(r, st)
+			flush_tree(d, r, first, MIN(last, LOW_END - 1), flags, &all);
+	} else if (first < LOW_END && (one = root_find(st, GFN(f->root >> PAGE_SHIFT)))) {
+		rest = flush_tree(d, one, first, MIN(last, LOW_END - 1), f->flags, &budget);
+	}
 	unlock(&d->stlb.roots_lock);
-	if (!rest)
-		return 0;
 	f->start = rest;
-	return 1;
+	return rest != 0;
 }
 
 int stlb_flush(struct domain *d, struct pv_flush *f)
@@ -343,16 +309,11 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 
 	if (f->end <= f->start)
 		return 0;
-	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d)) {
-		if (f->flags == PV_FLUSH_ROOT && va < LOW_END &&
-		    r->gfn.n == f->root >> PAGE_SHIFT) {
-			flush_page(c, d, r, va);
-			return 0;
-		}
-		if (f->flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN) {
-			flush_page(c, d, r, va);
-			return 0;
-		}
+	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d) &&
+	    (f->flags == PV_FLUSH_ROOT ? va < LOW_END && r->gfn.n == f->root >> PAGE_SHIFT
+				       : f->flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN)) {
+		flush_page(c, d, r, va);
+		return 0;
 	}
 	return flush_locked(d, f);
 }

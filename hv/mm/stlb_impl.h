@@ -182,7 +182,6 @@ void low_u0_set(struct root *r, bool held);
 struct removal {
 	struct domain *d;
 	struct root *root;   /* whose lower half, or NULL: any of the domain's            */
-	struct shadow *dead; /* tables out of sight                                     */
 	bool drop;           /* tables wholly in the range go, else leaf tables are parked */
 	bool tables;         /* something but leaf entries went, or the guest's tables changed */
 	unsigned count;
