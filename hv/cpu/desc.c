@@ -205,6 +205,10 @@ bool desc_allowed(u64 d)
 
 	if (d == 0)
 		return true;
+	/* A writable segment of 16 bits could be a stack, and IRET to it leaves ring 0's own address in the upper half
+	 * of ESP. So Linux refuses them where it has no espfix. */
+	if ((type & 0x1a) == 0x12 && !(d >> 54 & 1))
+		return false;
 	/* Code or data (S=1), DPL 3, no conforming code, never 64-bit code: what a TLS segment or user LDT is. */
 	return (type & 0x10) && (d >> 45 & 3) == 3 && !((type & 0xc) == 0xc) && !(d >> 53 & 1);
 }
