@@ -162,6 +162,11 @@ static void *pin(struct domain *d, u64 gpa, u64 size, u64 align, mfn_t *m, int *
 	if (gpa % align || gpa % PAGE_SIZE + size > PAGE_SIZE)
 		return NULL;
 	*rc = p2m_get(d, GFN(gpa >> PAGE_SHIFT), P2M_WRITE, m);
+	/* Not what another domain granted: ring 0 would go on writing there when the grant is over. */
+	if (!*rc && frame_of(*m)->owner != d->id) {
+		frame_put(*m);
+		*rc = -PV_EACCES;
+	}
 	return *rc ? NULL : (u8 *)mfn_to_virt(*m) + gpa % PAGE_SIZE;
 }
 
