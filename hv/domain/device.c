@@ -89,18 +89,18 @@ int device_set(struct domain *target, u64 slot, const struct pv_device_slot *des
 /* -PV_EINVAL: slot; -PV_EACCES: neither its front, nor its back, nor PV_CAP_DEVICE. */
 int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv_device_slot *out)
 {
+	bool may;
+
 	*out = (struct pv_device_slot){0};
 	if (slot >= PV_DEVICE_SLOTS)
 		return -PV_EINVAL;
 	lock(&slots_lock);
-	if (caller == target || READ_ONCE(caller->caps) & PV_CAP_DEVICE ||
-	    served_by(&target->devices[slot], caller->id)) {
+	may = caller == target || READ_ONCE(caller->caps) & PV_CAP_DEVICE ||
+	      served_by(&target->devices[slot], caller->id);
+	if (may)
 		*out = target->devices[slot];
-		unlock(&slots_lock);
-		return 0;
-	}
 	unlock(&slots_lock);
-	return -PV_EACCES;
+	return may ? 0 : -PV_EACCES;
 }
 
 /* V2. DEVICE held. */

@@ -62,11 +62,6 @@ struct domain *domain_get(u64 domid)
 	return d;
 }
 
-void domain_hold(struct domain *d)
-{
-	atomic_add(&d->refs, 1);
-}
-
 /* All memory of a domain that nothing reaches any more, or that was never seen by anyone. */
 static void domain_free(struct domain *d)
 {
@@ -132,7 +127,6 @@ static int vcpu_make(struct domain *d, u32 id)
 		return -PV_ENOMEM;
 	v->dom = d;
 	v->id = id;
-	v->state = VCPU_DOWN;
 	v->cpu = (d->id + id) % cpu_count;
 	v->affinity = ~0ull;
 	v->timer = v->wake_at = PV_TIME_NEVER;
@@ -455,7 +449,6 @@ static bool die_names(struct domain *d)
 		domain_put(x);
 		return false;
 	}
-	d->die_cursor = 0;
 	return true;
 }
 
@@ -518,8 +511,10 @@ int domain_destroy(struct domain *d)
 		return -PV_EINVAL;
 	if (atomic_xchg(&d->die_busy, 1))
 		return -PV_EAGAIN; /* somebody else is at it */
-	if (d->die_stage < ARRAY_SIZE(die_stages) && die_stages[d->die_stage](d))
+	if (d->die_stage < ARRAY_SIZE(die_stages) && die_stages[d->die_stage](d)) {
 		d->die_stage++;
+		d->die_cursor = 0;
+	}
 	if (d->die_stage == ARRAY_SIZE(die_stages))
 		rc = atomic_load(&d->grants.mapped_from) ? -PV_EBUSY : 0;
 	atomic_store(&d->die_busy, 0);

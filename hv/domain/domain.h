@@ -96,7 +96,6 @@ struct vcpu {
 struct ports {
 	u32 max, used;
 	u32 hint;		    /* no free port below it, but port 0 */
-	u32 cursor;		    /* events_close_all */
 	bool dead;		    /* nothing is bound any more */
 	u16 virq[PV_VIRQ_COUNT];    /* its port; 0: none */
 	u64 *word;		    /* one a port (E4) */
@@ -113,7 +112,7 @@ struct grants {
 	mfn_t mfn[PV_GRANT_TABLE_PAGES];     /* references held (F2) */
 	struct grant_uses *uses; /* mappings of each entry; made with the table */
 	u32 mapped_from;		     /* mappings by others; atomic */
-	u32 max, made, used, free, cursor;   /* handles; those from `made` on were never used */
+	u32 max, made, used, free;	     /* handles; those from `made` on were never used */
 	struct grant_handle *handles;	     /* from the first mapping on */
 };
 
@@ -202,7 +201,6 @@ struct domain *domain_get(u64 domid);
 /* The same, also DYING ones: for destroy and info. */
 struct domain *domain_get_any(u64 domid);
 void domain_put(struct domain *d);
-void domain_hold(struct domain *d); /* one more; the caller has one */
 
 /* args as the caller wrote them, all checked here; caller_caps bounds args->caps (D5). On success *out is
  * BUILDING with pause_count 1, its vCPUs DOWN, args->domid set.

@@ -140,8 +140,8 @@ int event_send(struct domain *d, u64 port)
 		return port < d->ports.max ? -PV_EBADF : -PV_ERANGE;
 	count(sends, 1);
 	walk_begin();
-	r = domain_find(PORT_DOM(w));
-	if (likely(r)) {
+	r = READ_ONCE(domains[PORT_DOM(w)]);
+	if (likely(r && READ_ONCE(r->state) != PV_DOMAIN_DYING)) {
 		rw = port_word(r, PORT_PORT(w));
 		/* E5: the other end is only told if it still names us. */
 		if (likely((rw & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port))))
@@ -318,9 +318,9 @@ bool events_close_all(struct domain *d)
 	lock(&ports_lock);
 	t->dead = true; /* no end can be bound behind the cursor */
 	unlock(&ports_lock);
-	for (unsigned done = 0; t->cursor < t->max && done < CLOSE_BATCH; t->cursor++)
-		done += port_word(d, t->cursor) && event_close(d, t->cursor) == 0;
-	return t->cursor >= t->max;
+	for (unsigned done = 0; d->die_cursor < t->max && done < CLOSE_BATCH; d->die_cursor++)
+		done += port_word(d, d->die_cursor) && event_close(d, d->die_cursor) == 0;
+	return d->die_cursor >= t->max;
 }
 
 void events_forget(struct domain *d, u16 dead)

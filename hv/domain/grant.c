@@ -199,7 +199,7 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	if (rc == 0) {
 		handle_take(&d->grants, n,
 			    (struct grant_handle){op->gfn, op->ref, g->id, true, write});
-		domain_hold(g);
+		atomic_add(&g->refs, 1);
 		/* The last that is done to g: see die_drain in domain.c. */
 		atomic_add(&g->grants.mapped_from, 1);
 		op->handle = n;
@@ -283,14 +283,14 @@ bool grants_unmap_all(struct domain *d)
 {
 	struct grants *g = &d->grants;
 
-	for (unsigned done = 0; g->used && g->cursor < g->made && done < UNMAP_BATCH; g->cursor++) {
-		int rc = unmap(d, g->cursor);
+	for (unsigned done = 0; g->used && d->die_cursor < g->made && done < UNMAP_BATCH; d->die_cursor++) {
+		int rc = unmap(d, d->die_cursor);
 
 		if (rc && rc != -PV_EBADF)
 			return false;
 		done += !rc;
 	}
-	return !g->used || g->cursor >= g->made;
+	return !g->used || d->die_cursor >= g->made;
 }
 
 /* ---- copy ---- */

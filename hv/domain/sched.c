@@ -23,7 +23,6 @@ struct runqueue {
 };
 
 #define EXPIRE_BATCH 16
-#define STEAL_LOOK   32 /* vCPUs of another queue that are looked at */
 
 static u64 idle_mask; /* CPUs that found nothing to run; hints only */
 
@@ -74,6 +73,12 @@ static void node_del(struct node *n)
 	n->prev->next = n->next;
 	n->next->prev = n->prev;
 	n->next = NULL;
+}
+
+/* Unless it is empty. */
+static struct vcpu *rq_first(struct runqueue *q)
+{
+	return container_of(q->run.next, struct vcpu, run);
 }
 
 static void rq_insert(struct runqueue *q, struct vcpu *v)
@@ -312,7 +317,7 @@ static bool keep(struct runqueue *q, struct vcpu *v, u64 now)
 static struct vcpu *take_first(struct runqueue *q, u64 now)
 {
 	while (q->nr) {
-		struct vcpu *v = container_of(q->run.next, struct vcpu, run);
+		struct vcpu *v = rq_first(q);
 
 		rq_remove(q, v);
 		if (!vcpu_may_run(v))
@@ -369,26 +374,21 @@ static void let_go(struct runqueue *q, struct vcpu *v)
 /* C6: take a vCPU that waits for another CPU. */
 static bool pull(struct runqueue *q)
 {
-	struct node *n;
 	bool found = false;
 
 	for (u64 m = cpus_up & ~(1ull << q->cpu->id); m && !found; m &= m - 1) {
 		struct runqueue *from = queue_of(__builtin_ctzll(m));
-		unsigned looked = 0;
 
 		if (!READ_ONCE(from->nr))
 			continue;
 		lock_both(&q->lock, &from->lock);
-		for (n = from->run.next; n != &from->run && looked++ < STEAL_LOOK; n = n->next) {
-			struct vcpu *v = container_of(n, struct vcpu, run);
+		found = from->nr && allowed_on(rq_first(from), q->cpu->id);
+		if (found) {
+			struct vcpu *v = rq_first(from);
 
-			found = allowed_on(v, q->cpu->id);
-			if (found) {
-				rq_remove(from, v);
-				migrate(from, q, v);
-				rq_insert(q, v);
-				break;
-			}
+			rq_remove(from, v);
+			migrate(from, q, v);
+			rq_insert(q, v);
 		}
 		unlock_both(&q->lock, &from->lock);
 	}
@@ -666,13 +666,11 @@ int vcpu_affinity(struct vcpu *v, u64 mask)
 		return -PV_EINVAL;
 	q = vcpu_lock(v);
 	WRITE_ONCE(v->affinity, mask);
-	if (!allowed_on(v, v->cpu)) {
-		if (v->run.next)
-			rq_remove(q, v);
-		if (v->on_cpu)
-			resched(q);
-	}
-	place(q, v, false); /* a blocked one goes elsewhere when it wakes */
+	if (v->run.next)
+		rq_remove(q, v);
+	if (v->on_cpu)
+		resched(q);
+	place(q, v, allowed_on(v, v->cpu)); /* a blocked one goes elsewhere when it wakes */
 	return 0;
 }
 
