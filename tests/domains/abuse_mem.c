@@ -310,7 +310,7 @@ MINI_TEST(p2m_remove_then_no_access)
 static struct {
 	uint64_t ready;
 	uint32_t refs[8];
-} offer;
+} offer, got; /* got: the child's, in the parent */
 
 ABUSE_CHILD(granter)
 {
@@ -338,17 +338,14 @@ static int32_t try_map(uint32_t domid, uint32_t ref, uint64_t gfn, uint32_t flag
 	return m.status;
 }
 
-MINI_TEST(map_gfn_alignment)
+/* A child whose pages are on offer. */
+static void granter_start(struct child *c)
 {
-	typeof(offer) got = {0};
-	uint64_t free_gfn, v;
-	uint32_t handle, second;
-	struct child c;
-
+	memset(&got, 0, sizeof(got));
 	CHECK_EQ(mini_start.domid, 0);
-	CHECK_EQ(child_start(&c, "granter", NULL), 0);
+	CHECK_EQ(child_start(c, "granter", NULL), 0);
 	for (unsigned i = 0; i < 5000 && !got.ready; i++) {
-		struct pv_mem_copy op = {.domid = c.domid,
+		struct pv_mem_copy op = {.domid = c->domid,
 					 .gpa = (uint64_t)&offer - MINI_IMAGE,
 					 .buf = (uint64_t)&got,
 					 .len = sizeof(got)};
@@ -357,6 +354,15 @@ MINI_TEST(map_gfn_alignment)
 		mini_sleep(MINI_MS);
 	}
 	CHECK(got.ready);
+}
+
+MINI_TEST(map_gfn_alignment)
+{
+	uint64_t free_gfn, v;
+	uint32_t handle, second;
+	struct child c;
+
+	granter_start(&c);
 	free_gfn = mini_gfn_alloc();
 	CHECK(free_gfn);
 	/* Over what is there, and beyond all there is. */
@@ -380,10 +386,6 @@ MINI_TEST(map_gfn_alignment)
 	CHECK(mini_try_read(mini_va(free_gfn << 12), &v, NULL));
 	CHECK_EQ(v, 0x9000);
 	CHECK(pv_mem_release(PV_DOM_SELF, free_gfn, 1) < 0);
-	/* A frame of another's is none of this domain's own to register. */
-	CHECK(pv_vcpu_clock(free_gfn << 12) < 0);
-	CHECK(pv_grant_table(free_gfn << 12, 1) < 0);
-	CHECK(pv_event_pages(free_gfn << 12) < 0);
 	for (unsigned turn = 0; turn < 3; turn++) {
 		struct pv_grant_unmap u = {.handle = turn == 1 ? handle | 1u << 31 : handle, .status = 77};
 
@@ -397,6 +399,46 @@ MINI_TEST(map_gfn_alignment)
 	mini_gfn_free(free_gfn);
 	CHECK_EQ(child_destroy(&c), 0);
 	check_audit();
+}
+
+/* A frame of another's is none of this domain's own to register: ring 0 would go on using it after the grant. */
+static void register_granted(long (*call)(uint64_t gpa))
+{
+	struct pv_grant_unmap u = {0};
+	uint64_t gfn = mini_gfn_alloc();
+	struct child c;
+	long rc;
+
+	granter_start(&c);
+	CHECK_EQ(try_map(c.domid, got.refs[0], gfn, 0, &u.handle), 0);
+	rc = call(gfn << 12);
+	CHECK_EQ(pv_grant_unmap(&u, 1), 1);
+	CHECK_EQ(u.status, 0);
+	CHECK_EQ(child_destroy(&c), 0);
+	mini_gfn_free(gfn);
+	CHECK(rc < 0);
+	check_audit();
+}
+
+static long register_table(uint64_t gpa)
+{
+	return pv_grant_table(gpa, 1);
+}
+
+MINI_TEST(register_granted_area)
+{
+	register_granted(pv_vcpu_area);
+	register_granted(pv_vcpu_clock);
+}
+
+MINI_TEST(register_granted_table)
+{
+	register_granted(register_table);
+}
+
+MINI_TEST(register_granted_event_page)
+{
+	register_granted(pv_event_pages);
 }
 
 /* ---- pointers ---- */
