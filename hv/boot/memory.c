@@ -64,9 +64,12 @@ void *table_page(void)
 /* RAM in [start, end) goes from one of ring 0's two uses to the other. */
 static void change_use(u64 start, u64 end, enum frame_use from, enum frame_use to)
 {
-	for (u64 n = MAX(start, LOW_END) >> PAGE_SHIFT; n < end >> PAGE_SHIFT; n++)
-		if (frame_of(MFN(n))->use == from)
-			frame_of(MFN(n))->use = to;
+	for (u64 n = MAX(start, LOW_END) >> PAGE_SHIFT; n < end >> PAGE_SHIFT; n++) {
+		struct frame *f = frame_of(MFN(n));
+
+		if (f && f->use == from)
+			f->use = to;
+	}
 }
 
 void memory_move_modules(struct boot_info *bi)

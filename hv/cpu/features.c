@@ -38,7 +38,7 @@ static void init_xsave(void)
 	features.xsave_size = cpuid(0xd, 0).b; /* of the XCR0 just set */
 }
 
-void features_init(void)
+static void ask_cpuid(void)
 {
 	static const struct cpuid_regs none;
 	struct cpuid_regs one = cpuid(1, 0), seven = cpuid(0, 0).a < 7 ? none : cpuid(7, 0);
@@ -76,6 +76,11 @@ void features_init(void)
 		if (list[i].have)
 			*list[i].have = has;
 	}
+}
+
+void features_init(void)
+{
+	ask_cpuid();
 	features.smep &= !options.nosmep;
 	features.smap &= !options.nosmap;
 	features.pcid &= !options.nopcid;

@@ -20,7 +20,8 @@ static char log_ring[LOG_SIZE];
 static u64 log_end; /* bytes ever logged */
 
 #define for_each_com(com) \
-	for (u32 m_ = backends & CONSOLE_COMS, com; m_ && (com = __builtin_ctz(m_), true); m_ &= m_ - 1)
+	for (u32 com = 0; com < 4; com++) \
+		if (backends & CONSOLE_COM1 << com)
 
 static void enter(void)
 {
