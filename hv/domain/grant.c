@@ -6,10 +6,10 @@
  * Read first: grant.h, pv/grant.h, mm/p2m.h
  *
  * Mapping takes the granter's lock first, for the entry, and then the mapper's, for the handle and the coming and going
- * of P2M entries: never both. A copy needs no handle and no count: it is over before the granter's lock is dropped. */
+ * of P2M entries: never both. A copy is a use of the same kind without a handle. */
 #include "domain/grant.h"
 
-/* Mappings of a table entry: for reading, for writing. Ring 0's own: the guest sees only bits. */
+/* Uses (mappings, copies) of a table entry: for reading, for writing. Ring 0's own: the guest sees only bits. */
 struct grant_uses {
 	u16 n[2];
 };
@@ -295,101 +295,59 @@ bool grants_unmap_all(struct domain *d)
 
 /* ---- copy ---- */
 
-/* One end: frame `gfn` of the caller, or, by an entry, of its granter. */
-struct copy_end {
-	struct domain *granter; /* referenced; NULL: the caller's own */
-	u64 gfn;
-	bool claimed;
-};
-
-/* The frame's address, good until the walk ends: who removes the entry waits for that before the
- * frame goes (P4). */
-static int copy_find(struct domain *d, const struct copy_end *c, bool write, u8 **at)
+/* One end, pinned: a frame of the caller's own (*g NULL), or of *g's by an entry. */
+static int end_pin(struct domain *d, const struct pv_grant_end *e, bool write, struct domain **g,
+		   mfn_t *m)
 {
-	u64 e = p2m_find(c->granter ? &c->granter->p2m : &d->p2m, GFN(c->gfn));
-	mfn_t m = p2m_mfn(e, GFN(c->gfn));
-	const struct frame *f;
+	int rc;
 
-	if (!e || p2m_kind(e) == PV_MEM_DEVICE)
-		return -PV_EFAULT;
-	f = frame_of(m);
-	if (!f || f->use != FRAME_GUEST || (write && !p2m_writable(e)) ||
-	    (c->granter && f->owner != c->granter->id))
-		return -PV_EACCES;
-	*at = mfn_to_virt(m);
-	return 0;
-}
-
-static int copy_claim(struct domain *d, u64 ref, struct copy_end *c, bool write)
-{
-	int rc = 0;
-
-	if (c->granter) {
-		rc = entry_claim(&c->granter->grants, ref, d->id, write, &c->gfn);
-		c->claimed = rc == 0;
+	*g = NULL;
+	if (e->domid == PV_DOM_SELF)
+		return p2m_get(d, GFN(e->frame), write ? P2M_WRITE : P2M_READ, m);
+	*g = granter_get(d, e->domid, &rc);
+	if (*g) {
+		rc = pin(*g, e->frame, d->id, write, m);
+		if (rc)
+			domain_put(*g);
 	}
 	return rc;
 }
 
-/* The granters' locks are held: claims need not be counted, and end with the copy. */
-static int copy_locked(struct domain *d, const struct pv_grant_copy *op, struct copy_end *src,
-		       struct copy_end *dst)
+static void end_unpin(const struct pv_grant_end *e, bool write, struct domain *g, mfn_t m)
 {
-	u8 *from, *to;
-	int rc = copy_claim(d, op->src.frame, src, false);
-
-	if (rc == 0)
-		rc = copy_claim(d, op->dst.frame, dst, true);
-	if (rc == 0) {
-		walk_begin();
-		rc = copy_find(d, src, false, &from);
-		if (rc == 0)
-			rc = copy_find(d, dst, true, &to);
-		/* They may be one frame, and guests write to them meanwhile: just bytes. */
-		if (rc == 0)
-			__builtin_memmove(to + op->dst.offset, from + op->src.offset, op->len);
-		walk_end();
+	if (g) {
+		unpin(g, e->frame, write, m);
+		domain_put(g);
+	} else {
+		frame_put(m);
 	}
-	if (src->claimed)
-		entry_settle(&src->granter->grants, op->src.frame);
-	if (dst->claimed)
-		entry_settle(&dst->granter->grants, op->dst.frame);
-	return rc;
 }
 
-static int copy_end_get(struct domain *d, const struct pv_grant_end *e, u32 len, struct copy_end *c)
+static bool in_page(u32 offset, u32 len)
 {
-	int rc = 0;
-
-	c->gfn = e->frame;
-	if (len == 0 || e->offset >= PAGE_SIZE || len > PAGE_SIZE - e->offset)
-		rc = -PV_EINVAL;
-	else if (e->domid != PV_DOM_SELF)
-		c->granter = granter_get(d, e->domid, &rc);
-	return rc;
+	return offset < PAGE_SIZE && len <= PAGE_SIZE - offset;
 }
 
 /* -PV_EINVAL: length, offsets, the own domain by number; else as grant_map. */
 void grant_copy(struct domain *d, struct pv_grant_copy *op)
 {
-	struct copy_end src = {0}, dst = {0};
-	struct spinlock *a, *b;
+	struct domain *src, *dst;
+	mfn_t from, to;
 
-	op->status = copy_end_get(d, &op->src, op->len, &src);
-	if (op->status == 0)
-		op->status = copy_end_get(d, &op->dst, op->len, &dst);
+	op->status = -PV_EINVAL;
+	if (op->len == 0 || !in_page(op->src.offset, op->len) || !in_page(op->dst.offset, op->len))
+		return;
+	op->status = end_pin(d, &op->src, false, &src, &from);
+	if (op->status)
+		return;
+	op->status = end_pin(d, &op->dst, true, &dst, &to);
 	if (op->status == 0) {
-		b = dst.granter ? &dst.granter->grants.lock : &d->grants.lock;
-		a = src.granter ? &src.granter->grants.lock : b;
-		b = dst.granter ? b : a; /* our own only if nobody else has a part */
-		lock_both(a, b);
-		op->status = copy_locked(d, op, &src, &dst);
-		unlock_both(a, b);
+		/* They may be one frame, and guests write to them meanwhile: just bytes. */
+		__builtin_memmove((u8 *)mfn_to_virt(to) + op->dst.offset,
+				  (u8 *)mfn_to_virt(from) + op->src.offset, op->len);
+		end_unpin(&op->dst, true, dst, to);
 	}
-	if (src.granter)
-		domain_put(src.granter);
-	if (dst.granter)
-		domain_put(dst.granter);
+	end_unpin(&op->src, false, src, from);
 }
 
 /* ---- life ---- */

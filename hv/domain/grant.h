@@ -3,7 +3,7 @@
  *
  * G1: an entry is read once by an atomic load; PV_GRANT_READING/WRITING are set by compare-and-
  *     swap on the flags word that was checked, so that a grant cannot be revoked or changed
- *     between check and use. A copy holds the GRANT locks of who granted from check to end.
+ *     between check and use.
  * G2: each mapping (handle) holds one reference on the frame, one on the granting domain, and one
  *     count in ring 0's own per-entry record (never in guest memory); the guest-visible bits are
  *     cleared when that count falls to zero.

@@ -233,14 +233,6 @@ static unsigned pick_cpu(struct vcpu *v, bool stay)
 	return best;
 }
 
-/* v goes from one queue's care to another's; both locked (C2). */
-static void migrate(struct runqueue *from, struct runqueue *to, struct vcpu *v)
-{
-	v->run.key += to->min_vruntime - from->min_vruntime;
-	WRITE_ONCE(v->cpu, to->cpu->id);
-	timer_update(to, v);
-}
-
 /* Should v be on a list and is not? One that is on_cpu gets there when it has left (D3). */
 static bool homeless(struct vcpu *v)
 {
@@ -287,7 +279,9 @@ static void place(struct runqueue *q, struct vcpu *v, bool stay)
 			unlock_both(&q->lock, &to->lock); /* whoever changed that has placed it */
 			return;
 		}
-		migrate(q, to, v);
+		v->run.key += to->min_vruntime - q->min_vruntime;
+		WRITE_ONCE(v->cpu, to->cpu->id);
+		timer_update(to, v);
 		unlock(&q->lock);
 	}
 	enqueue(to, v);
@@ -371,28 +365,25 @@ static void let_go(struct runqueue *q, struct vcpu *v)
 	place(q, v, now < v->slice_end);
 }
 
-/* C6: take a vCPU that waits for another CPU. */
+/* C6: a vCPU that waits for another CPU goes to an idle one: this, or one that it wakes. */
 static bool pull(struct runqueue *q)
 {
-	bool found = false;
-
-	for (u64 m = cpus_up & ~(1ull << q->cpu->id); m && !found; m &= m - 1) {
+	for (u64 m = cpus_up & ~(1ull << q->cpu->id); m; m &= m - 1) {
 		struct runqueue *from = queue_of(__builtin_ctzll(m));
 
 		if (!READ_ONCE(from->nr))
 			continue;
-		lock_both(&q->lock, &from->lock);
-		found = from->nr && allowed_on(rq_first(from), q->cpu->id);
-		if (found) {
+		lock(&from->lock);
+		if (from->nr && allowed_on(rq_first(from), q->cpu->id)) {
 			struct vcpu *v = rq_first(from);
 
 			rq_remove(from, v);
-			migrate(from, q, v);
-			rq_insert(q, v);
+			place(from, v, true);
+			return true;
 		}
-		unlock_both(&q->lock, &from->lock);
+		unlock(&from->lock);
 	}
-	return found;
+	return false;
 }
 
 /* Nothing to run: until an interrupt. */

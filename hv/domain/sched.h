@@ -16,8 +16,8 @@
  * C5: a domain with a cap runs at most cap_percent of one CPU in each period of SCHED_PERIOD_NS;
  *     its vCPUs wait for the next.
  * C6: a vCPU that becomes runnable goes to an idle CPU, else to its last one; at the end of its
- *     slice to the CPU with the least to do. An idle CPU takes a runnable vCPU from another queue
- *     (affinity allowing), else halts with its timer set for the next deadline; a kick wakes it. */
+ *     slice to the CPU with the least to do. A CPU that becomes idle has one that waits elsewhere
+ *     and might run here placed anew, else halts with its timer set for the next deadline; a kick wakes it. */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
 
