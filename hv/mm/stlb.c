@@ -131,16 +131,6 @@ static struct root *root_make(struct domain *d, gfn_t g)
 	return r;
 }
 
-static bool gfn_is_ram(struct domain *d, gfn_t g)
-{
-	bool ram;
-
-	walk_begin();
-	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
-	walk_end();
-	return ram;
-}
-
 /* S6: counted before it is in CR3; the old one uncounted after it is not. */
 static void root_switch(struct cpu *c, struct root *r)
 {
@@ -166,10 +156,14 @@ struct root *stlb_load(struct domain *d, u64 gpa)
 	struct cpu *c = this_cpu();
 	struct root *old = c->loaded, *r;
 	gfn_t g = GFN(gpa >> PAGE_SHIFT);
+	bool ram;
 
 	if (old && old->dom == d && old->gfn.n == g.n)
 		return old;
-	if (!gfn_is_ram(d, g))
+	walk_begin();
+	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
+	walk_end();
+	if (!ram)
 		return NULL;
 	lock(&d->stlb.roots_lock);
 	r = root_find(state_of(d), g);

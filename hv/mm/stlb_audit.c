@@ -24,34 +24,28 @@ static bool mark_leaf(struct domain *d, gfn_t g, u64 e, void *set)
 	return true;
 }
 
-struct device_search {
-	u64 mfn;
-	bool found;
-};
-
-static bool match_device(struct domain *d, gfn_t g, u64 e, void *arg)
+/* *mfn becomes ~0 if it is of a device that d has. */
+static bool match_device(struct domain *d, gfn_t g, u64 e, void *mfn)
 {
-	struct device_search *x = arg;
-	u64 first = (e & P2M_ADDR) >> PAGE_SHIFT;
+	u64 *m = mfn, first = (e & P2M_ADDR) >> PAGE_SHIFT;
 
 	(void)d;
 	(void)g;
-	x->found = p2m_kind(e) == PV_MEM_DEVICE && x->mfn >= first &&
-		   x->mfn < first + (e & P2M_BIG ? RUN_FRAMES : 1);
-	return !x->found;
+	if (p2m_kind(e) == PV_MEM_DEVICE && *m - first < (e & P2M_BIG ? RUN_FRAMES : 1))
+		*m = ~0ull;
+	return *m != ~0ull;
 }
 
 /* One frame reached by entry e. P2M held and its frames marked. */
 static bool frame_allowed(struct domain *d, u64 e, u64 mfn)
 {
 	struct frame *f = frame_of(MFN(mfn));
-	struct device_search x = {.mfn = mfn};
 
 	if (f && f->use == FRAME_GUEST)
 		return f->order_flags & FRAME_SEEN &&
 		       (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W);
-	p2m_each(d, 0, match_device, &x);
-	return x.found;
+	p2m_each(d, 0, match_device, &mfn);
+	return mfn == ~0ull;
 }
 
 static u64 audit_leaf(struct domain *d, u64 e, bool big)

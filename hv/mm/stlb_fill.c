@@ -249,16 +249,6 @@ static bool may_be_big(const struct fill *f)
 	       (kind == PV_MEM_RAM || kind == PV_MEM_RAM_RO);
 }
 
-static enum step enter_big(struct fill *f, struct shadow *l2)
-{
-	u64 e = (f->look.entry & ~(RUN_SIZE - PAGE_SIZE)) | PTE_PS;
-	enum step s = enter(l2, va_index(f->look.va, 2), e);
-
-	if (s == STEP_DONE && !f->look.quiet)
-		count(fills_2m, 1);
-	return s;
-}
-
 /* Only what a hit need not check again: no S9 state, not the run that holds LOW_LAST_PAGE. */
 static void remember(const struct fill *f, struct shadow *leaf)
 {
@@ -283,8 +273,13 @@ static enum step mirror(struct fill *f, bool in_view)
 	enum step step;
 
 	for (unsigned level = 3; level; level--) {
-		if (level == 1 && may_be_big(f))
-			return enter_big(f, s);
+		if (level == 1 && may_be_big(f)) {
+			step = enter(s, va_index(f->look.va, 2),
+				     (f->look.entry & ~(RUN_SIZE - PAGE_SIZE)) | PTE_PS);
+			if (step == STEP_DONE && !f->look.quiet)
+				count(fills_2m, 1);
+			return step;
+		}
 		s = child(f, s, level);
 		if (!s)
 			return f->step;

@@ -343,9 +343,9 @@ static bool reaches(const struct forget *f, u64 e, bool big)
 	mfn_t m = entry_mfn(e);
 
 	for (unsigned i = 0; bit_test(f->filter, run_bit(m)) && i < f->count; i++) {
-		u64 x = leaf_mfn(f->entries[i]).n;
+		u64 differ = leaf_mfn(f->entries[i]).n ^ m.n;
 
-		if (big || f->entries[i] & P2M_BIG ? x / RUN_FRAMES == m.n / RUN_FRAMES : x == m.n)
+		if (big || f->entries[i] & P2M_BIG ? differ < RUN_FRAMES : !differ)
 			return true;
 	}
 	return false;

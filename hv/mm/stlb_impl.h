@@ -230,8 +230,7 @@ struct walk_cache {
 	u64 *guest;          /* guest's leaf table                                      */
 	struct shadow *leaf;
 	u64 rights;          /* of the levels above: W, U, and bit 63 for execute         */
-	u64 unused[2];
-};
+} __attribute__((aligned(64)));
 #define WALK_CACHE 32
 extern struct walk_cache walk_caches[MAX_CPUS][WALK_CACHE];
 
