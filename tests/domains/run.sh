@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh 'PROGRAM SECONDS WORDS...'...
+# run.sh 'PROGRAM CHILD SECONDS WORDS...'...
 # Boot test programs as dom0 and gather their results; called by domains.mk, which sets BUILD, CPUS,
 # FLAVOURS, ONLY and SKIP. Serial lines go to $BUILD/tests/PROGRAM-FLAVOUR-CPUS[-N].log.
 set -u
@@ -17,7 +17,7 @@ count() {
 	results "$1" x | grep -c "^$2 "
 }
 
-# program seconds flavour cpus words
+# program seconds flavour cpus words child
 boot() {
 	hv=$BUILD/ringside.elf
 	[ "$3" = debug ] && hv=$BUILD/debug/ringside.elf
@@ -28,7 +28,7 @@ boot() {
 		: >"$log"
 		tools/iso.sh -o "panic=poweroff dom0_vcpus=4 console=serial" "$iso" "$hv" \
 			"$BUILD/mini/$1.elf $1 $5 ${ONLY:+test=$ONLY} ${SKIP:+skip=$SKIP} ${after:+after=$after}" \
-			"$BUILD/mini/domchild.elf" || { echo "FAIL $1 ($3): no disc"; failed=$((failed + 1)); return; }
+			"$BUILD/mini/$6.elf" || { echo "FAIL $1 ($3): no disc"; failed=$((failed + 1)); return; }
 		tools/qemu.sh -c "$4" -t "$2" -l "$log" "$iso" >"$log.qemu" 2>&1
 		status=$?
 		results "$log" "cpus=$4 $3"
@@ -49,8 +49,9 @@ boot() {
 for flavour in $FLAVOURS; do
 	for p in "$@"; do
 		name=${p%% *} rest=${p#* }
+		child=${rest%% *} rest=${rest#* }
 		for cpus in $CPUS; do
-			boot "$name" "${rest%% *}" "$flavour" "$cpus" "${rest#* }"
+			boot "$name" "${rest%% *}" "$flavour" "$cpus" "${rest#* }" "$child"
 		done
 	done
 done
