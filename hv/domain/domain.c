@@ -311,6 +311,17 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 
 /* ---- frames ---- */
 
+int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m)
+{
+	int rc = p2m_get(d, GFN(gfn), need, m);
+
+	if (rc == 0 && READ_ONCE(frame_of(*m)->owner) != d->id) {
+		frame_put(*m);
+		rc = -PV_EACCES;
+	}
+	return rc;
+}
+
 static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_kind kind)
 {
 	mfn_t m = MFN_NONE;

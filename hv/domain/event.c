@@ -190,7 +190,7 @@ int event_pages(struct domain *d, u64 gpa)
 
 	if (gpa % PAGE_SIZE)
 		return -PV_EINVAL;
-	rc = p2m_get(d, GFN(gpa >> PAGE_SHIFT), P2M_WRITE, &m);
+	rc = domain_own_frame(d, gpa >> PAGE_SHIFT, P2M_WRITE, &m);
 	if (rc)
 		return rc;
 	lock(&ports_lock);

@@ -90,11 +90,7 @@ static int pin(struct domain *d, u64 ref, u16 caller, bool write, mfn_t *m)
 		u16 *n = &g->uses[ref].n[write];
 
 		rc = *n == 0xffff ? -PV_EBUSY
-				  : p2m_get(d, GFN(gfn), write ? P2M_WRITE : P2M_READ, m);
-		if (rc == 0 && READ_ONCE(frame_of(*m)->owner) != d->id) {
-			frame_put(*m);
-			rc = -PV_EACCES; /* what d has by another's grant is not d's to grant */
-		}
+				  : domain_own_frame(d, gfn, write ? P2M_WRITE : P2M_READ, m);
 		if (rc == 0)
 			++*n;
 		else
@@ -121,7 +117,7 @@ static int table_grow(struct domain *d, struct grants *g, u32 pages)
 
 	if (!g->uses && !(g->uses = hv_page_alloc(USES_ORDER)))
 		return -PV_ENOMEM;
-	while (p < pages && !(rc = p2m_get(d, GFN(g->table_gfn + p), P2M_WRITE, &g->mfn[p])))
+	while (p < pages && !(rc = domain_own_frame(d, g->table_gfn + p, P2M_WRITE, &g->mfn[p])))
 		p++;
 	while (rc && p > g->pages)
 		frame_put(g->mfn[--p]);

@@ -292,6 +292,21 @@ Test(grant, copies, .init = boot, .fini = finish)
 	cr_assert_eq(frame_of(virt_to_mfn(pb))->refs, 1);
 }
 
+/* What ring 0 writes to is a domain's own: else it would when the grant is over. */
+Test(grant, no_registering_of_granted_frames, .init = boot, .fini = finish)
+{
+	struct domain *c = dh_domain_ram(0, 1, 8);
+	u32 h;
+
+	grant(b, 1, c, 40, 0);
+	cr_assert_eq(map(c, b, 1, HIGH, 0, &h), 0);
+	cr_assert_eq(grant_table_set(c, HIGH * PAGE_SIZE, 1), -PV_EACCES);
+	cr_assert_eq(event_pages(c, HIGH * PAGE_SIZE), -PV_EACCES);
+	cr_assert_eq(grant_table_set(c, 0, 1), 0);
+	cr_assert_eq(unmap(c, h), 0);
+	cr_assert_eq(dh_destroy(c), 0);
+}
+
 /* D4: the frame, and the number, outlive the granter. */
 Test(grant, granter_dies, .init = boot, .fini = finish)
 {

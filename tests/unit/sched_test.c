@@ -177,11 +177,11 @@ bool frame_put(mfn_t m)
 	(void)m;
 	return false;
 }
-int p2m_get(struct domain *d, gfn_t g, enum p2m_need need, mfn_t *out)
+int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *out)
 {
 	(void)d;
 	(void)need;
-	*out = MFN(g.n);
+	*out = MFN(gfn);
 	return 0;
 }
 void domain_put(struct domain *d)
