@@ -140,7 +140,7 @@ int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up)
 	int rc = 0;
 
 	if (s->reserved[0] || s->reserved[1] || s->reserved[2] || !canonical(s->ip) ||
-	    !canonical(s->gs_base) || s->root >> PAGE_SHIFT >= PV_MAX_GFN)
+	    !canonical(s->gs_base) || s->root >> PAGE_SHIFT >= PV_MAX_GFN || (up && s->ip < PV_KERNEL_MIN))
 		return -PV_EINVAL;
 	lock(&d->lock);
 	if (v->state != VCPU_DOWN || atomic_load(&v->on_cpu) || (!up && d->state != PV_DOMAIN_BUILDING))

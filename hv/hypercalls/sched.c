@@ -113,7 +113,8 @@ long hc_vcpu_is_up(u64 vcpu)
 	struct vcpu *v;
 	long rc = own_vcpu(vcpu, &v);
 
-	return rc ? rc : READ_ONCE(v->state) != VCPU_DOWN;
+	/* One that is down and not saved yet cannot be started: it counts as up. */
+	return rc ? rc : READ_ONCE(v->state) != VCPU_DOWN || atomic_load(&v->on_cpu);
 }
 
 long hc_time(void)
