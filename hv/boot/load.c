@@ -18,7 +18,7 @@ static struct domain *dom0;
 
 static void *direct(u64 gpa)
 {
-	return mfn_to_virt(MFN(gpa >> PAGE_SHIFT));
+	return (u8 *)mfn_to_virt(MFN(gpa >> PAGE_SHIFT)) + gpa % PAGE_SIZE;
 }
 
 static struct domain *create(u64 frames)

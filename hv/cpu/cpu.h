@@ -43,7 +43,8 @@ struct entry {
 	u64 main_sp;     /* top of the main stack; the word there is the address of `user` */
 	u64 count_syscall, count_eretu, count_iret, count_entry; /* folded into the vCPU's counters */
 	u64 hv_cr3;      /* ring 0's own root                                          */
-	u64 reserved[3];
+	u64 eretu_mark;  /* count_entry + 1 at the last ERETU by C: no trap from ring 3 came since */
+	u64 reserved[2];
 	u64 top;         /* address of `user`: the word above the first push of each stack */
 	struct cpu *cpu; /* the slot's last word                                       */
 };

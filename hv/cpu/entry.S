@@ -429,6 +429,8 @@ trap_exit:
 1:	sub	$NINE, %rsp
 	POP_NINE
 	add	$8, %rsp
+	.globl trap_iret
+trap_iret:
 	iretq
 
 trap_exit_slow:

@@ -9,7 +9,7 @@
 #include <pv/cpu.h>
 
 extern const u64 entry_stubs[256];
-extern char syscall_entry[], syscall32_entry[], restore_iret[];
+extern char syscall_entry[], syscall32_entry[], restore_iret[], trap_iret[];
 
 u64 copy_guest(void *dst, const void *src, u64 n);
 int wrgsbase_checked(u64 base);

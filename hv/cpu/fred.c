@@ -249,6 +249,7 @@ void fred_eretu(struct regs *r)
 		return;
 	trace(PV_TRACE_return_user, r->ip, r->sp);
 	e->count_iret++;
+	e->eretu_mark = e->count_entry + 1;
 	e->user = 1;
 	c->cur->stack_level = 0;
 	if (p.frame.ss & PV_SS_NMI)
@@ -302,16 +303,20 @@ void fred_syscall_failed(struct regs *r)
 	fred_deliver(EVENT(PV_EVENT_OTHER, 1, 2) | PV_SS_SWEVENT, 0, 0);
 }
 
-/* From entry.S: an IRET to user mode with selectors that the CPU refused, by trap_ring0. */
+/* From entry.S: an IRET to ring 3 that the CPU refused, by trap_ring0. Straight after an ERETU it is that ERETU's
+ * fault; later (a code segment that ends where an interrupt hit) it is one of the code that was to go on. */
 void fred_iret_failed(void)
 {
 	struct cpu *c = this_cpu();
 	struct entry *e = c->entry;
-	u64 sel = e->regs.error;
+	u64 error = e->regs.error & 0xffff;
 
-	/* Back to where the ERETU was: the kernel's GS base, its stack. */
+	e->regs.error = 0;
+	if (!e->user || e->eretu_mark != e->count_entry + 1) {
+		fred_exception(VECTOR_GP, error, 0);
+		return;
+	}
 	e->area->user_gs_base = rdgsbase();
 	wrgsbase(e->kgs);
-	e->regs.error = 0;
-	eretu_fault(c, e->guest_sp, VECTOR_GP, sel & 0xffff);
+	eretu_fault(c, e->guest_sp, VECTOR_GP, error);
 }

@@ -115,7 +115,7 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 {
 	u32 error = 0;
 
-	if (!c->loaded || (va >= HV_BASE && va < HV_END) || !canonical(va) ||
+	if (!c->cur || !c->loaded || (va >= HV_BASE && va < HV_END) || !canonical(va) ||
 	    (features.smap && !(r->flags & FLAG_AC)))
 		return false;
 	for (unsigned try = 0; try < 8; try++) {
@@ -125,7 +125,7 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 		case FILL_GUEST:
 			return false;
 		case FILL_RETRY:
-			cpu_relax_serving();
+			reload_root(c);
 		}
 	}
 	return false;
@@ -208,7 +208,7 @@ void trap_user(struct regs *r)
 
 /* ---- from ring 0 ---- */
 
-/* The IRET at the end of restore_all: what it was to load is the guest's doing. The nested frame lies over the
+/* An IRET to ring 3 was refused: what it was to load is the guest's doing. The nested frame lies over the
  * entry block's GPRs, so it is copied out first, and nothing returns through it. */
 static void __noreturn iret_refused(struct cpu *c, const struct regs *nested)
 {
@@ -238,7 +238,7 @@ void trap_ring0(struct regs *r)
 	r->error = (u32)r->error;
 	if (vector == PF && ring0_miss(c, r, cr2))
 		return;
-	if (r->ip == (u64)restore_iret)
+	if (r->ip == (u64)restore_iret || r->ip == (u64)trap_iret)
 		iret_refused(c, r);
 	fixup = fixup_of(r->ip);
 	if (!fixup) {

@@ -314,6 +314,7 @@ bool vcpu_load(struct vcpu *v)
 	e->regs = v->regs;
 	e->user = v->user;
 	e->kgs = v->kgs;
+	e->eretu_mark = 0;
 	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | (v->slow & ~(u64)ENTRY_SLOW_TRACE) | ENTRY_SLOW_PENDING |
 		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
 	e->area = v->area ? v->area : &area_none;
