@@ -21,7 +21,14 @@ long hc_host_info(gva_t out)
 		.version = RINGSIDE_VERSION,
 	};
 
-	for (unsigned i = 0; i < PV_MAX_DOMAINS; i++)
-		h.domains += READ_ONCE(domains[i]) != NULL;
+	h.hv_frames = h.total_frames - h.free_frames; /* less what domains have as RAM */
+	walk_begin();
+	for (unsigned i = 0; i < PV_MAX_DOMAINS; i++) {
+		const struct domain *d = READ_ONCE(domains[i]);
+
+		h.domains += d != NULL;
+		h.hv_frames -= d ? MIN(READ_ONCE(d->frames), h.hv_frames) : 0;
+	}
+	walk_end();
 	return copy_out(out, &h, sizeof(h));
 }
