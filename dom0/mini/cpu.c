@@ -286,6 +286,9 @@ int mini_vcpu_start(unsigned n, void (*fn)(void *), void *arg)
 
 	if (n == 0 || n >= PV_MAX_VCPUS)
 		return -PV_EINVAL;
+	/* Its state below is its own while it runs. */
+	if (pv_vcpu_is_up(n) > 0)
+		return -PV_EBUSY;
 	cpu = cpus[n];
 	if (!cpu) {
 		cpu = mini_page();
