@@ -403,6 +403,7 @@ MINI_TEST(domain_cap_is_kept)
 		if (used < start / 2)
 			break;
 	}
+	mini_printk("cap of 20 %%: took %u %%\n", (unsigned)(used * 100 / start));
 	CHECK(used < start / 2);
 	child_end(&c);
 }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* t_console_trace: console_*, perf_read, trace_*, audit. */
+#include "domtest.h"
+
+MINI_TEST(console_write_takes)
+{
+	char *end = page_before_hole();
+
+	CHECK_EQ(pv_console_write("", 0), 0);
+	CHECK_EQ(pv_console_write("\n", 1), 1);
+	*end = '\n';
+	CHECK_EQ(pv_console_write(end, 1), 1);
+	CHECK_EQ(pv_console_write(end, 2), -PV_EFAULT);
+	CHECK_EQ(pv_console_write(end, ~0ull), -PV_EFAULT);
+	CHECK_EFAULT(pv_console_write(p, 16));
+}
+
+MINI_TEST(console_log_and_read)
+{
+	char text[64] = {0};
+	long n = pv_console_log(text, sizeof(text), 0);
+
+	CHECK(n > 0 && n <= 64);
+	CHECK_EQ(pv_console_log(text, 0, 0), 0);
+	CHECK_EQ(pv_console_log(text, 64, ~0ull), 0);
+	CHECK_EQ(pv_console_log(text, 64, 1ull << 63), 0);
+	CHECK_EFAULT_OUT(pv_console_log(p, 16, 0));
+	CHECK(pv_console_read(text, sizeof(text)) >= 0);
+	CHECK_EQ(pv_console_take(0), -PV_EINVAL);
+	CHECK_EQ(pv_console_take(2), -PV_EINVAL);
+	CHECK_EQ(pv_console_take(~0ull), -PV_EINVAL);
+}
+
+MINI_TEST(perf_read_counts)
+{
+	static struct pv_perf a, b;
+
+	CHECK_EQ(pv_perf_read(PV_DOM_SELF, 0, &a), 0);
+	for (int i = 0; i < 10; i++)
+		pv_nop();
+	CHECK_EQ(pv_perf_read(PV_DOM_SELF, 0, &b), 0);
+	CHECK_EQ(b.hypercall[PV_NR_nop] - a.hypercall[PV_NR_nop], 10);
+	CHECK_EQ(b.hypercall[PV_NR_perf_read] - a.hypercall[PV_NR_perf_read], 1);
+	CHECK_EQ(b.counter[PV_COUNT_hypercalls] - a.counter[PV_COUNT_hypercalls], 11);
+	CHECK_EQ(pv_perf_read(PV_DOM_SELF, ~0ull, &b), 0);
+	CHECK_EQ(pv_perf_read(PV_DOM_SELF, 4, &b), -PV_ENOENT);
+	CHECK_EQ(pv_perf_read(PV_DOM_SELF, 1ull << 32, &b), -PV_ENOENT);
+	CHECK_NO_DOMAIN(pv_perf_read(d, 0, &b), -PV_ESRCH);
+	CHECK_EFAULT_OUT(pv_perf_read(PV_DOM_SELF, 0, p));
+}
+
+MINI_TEST(trace_records_hypercalls)
+{
+	static struct pv_trace_record r[256];
+	struct pv_host_info h = {0};
+	unsigned nops = 0;
+	long n;
+
+	CHECK_EQ(pv_host_info(&h), 0);
+	CHECK_EQ(pv_trace_mask(1ull << PV_TRACE_KIND_END), -PV_EINVAL);
+	CHECK_EQ(pv_trace_mask(~0ull), -PV_EINVAL);
+	CHECK(pv_trace_mask(1ull << PV_TRACE_hypercall) >= 0);
+	for (int i = 0; i < 5; i++)
+		pv_nop();
+	CHECK_EQ(pv_trace_mask(0), 1 << PV_TRACE_hypercall);
+	for (uint64_t cpu = 0; cpu < h.cpus; cpu++)
+		while ((n = pv_trace_read(cpu, r, 256)) > 0)
+			for (long i = 0; i < n; i++)
+				nops += r[i].kind == PV_TRACE_hypercall && r[i].a == PV_NR_nop &&
+					r[i].domid == 0;
+	CHECK_EQ(nops, 5);
+	CHECK_EQ(pv_trace_read(0, r, 256), 0);
+	CHECK_EQ(pv_trace_read(h.cpus, r, 1), -PV_ENOENT);
+	CHECK_EQ(pv_trace_read(~0ull, r, 1), -PV_ENOENT);
+}
+
+MINI_TEST(audit_agrees)
+{
+	struct pv_audit a;
+
+	memset(&a, 0xff, sizeof(a));
+	CHECK_EQ(pv_audit(&a), 0);
+	CHECK(a.frames_checked > 1000);
+	CHECK_EQ(a.ref_errors | a.owner_errors | a.shadow_errors | a.count_errors | a.leaked_frames,
+		 0);
+	CHECK_EQ(a.reserved, 0);
+	CHECK_EFAULT_OUT(pv_audit(p));
+}
