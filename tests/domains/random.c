@@ -466,7 +466,9 @@ static uint64_t attack_once(uint64_t seed, uint64_t count, unsigned vcpus)
 	CHECK_EQ(child_start(&c, "attacker", &o), 0);
 	/* One that put itself to sleep is ended as well; so is one that spins. */
 	in_time = child_wait(&c, count * 100000 + 5 * MINI_S);
-	CHECK_EQ(read_mailbox(&c, &m), 0);
+	/* It may have given the very page back. */
+	if (read_mailbox(&c, &m) != 0)
+		m = (struct mailbox){0};
 	for (unsigned n = 0; n < vcpus; n++)
 		done += m.calls[n] <= count ? m.calls[n] : 0; /* it may have overwritten that */
 	if (!in_time)
@@ -514,7 +516,7 @@ MINI_TEST(random_hypercalls)
 	while (done < count) {
 		vcpus = 1 + attackers % 3;
 		part = attack_once(seed + ++attackers, count - done < 50000 ? count - done : 50000, vcpus);
-		done += part + 1;
+		done += part ? part : 1000;
 		check_audit();
 	}
 	mini_printk("random: %llu calls by %u attackers\n", (unsigned long long)done, attackers);
@@ -523,7 +525,7 @@ MINI_TEST(random_hypercalls)
 	CHECK_EQ(after.errors, 0);
 	CHECK(after.rounds > before.rounds);
 	/* Only the answer to the message in flight at either end may be missing. */
-	CHECK(after.answers + 1 >= after.rounds);
+	CHECK(after.answers + 2 >= after.rounds);
 	CHECK(!child_wait(&h.c, 0));
 	honest_end(&h);
 	check_audit();
