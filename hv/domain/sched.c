@@ -272,20 +272,23 @@ static void place(struct runqueue *q, struct vcpu *v, bool stay)
 		return;
 	}
 	to = queue_of(pick_cpu(v, stay));
-	if (to != q) {
+	if (to == q) {
+		enqueue(q, v);
 		unlock(&q->lock);
-		lock_both(&q->lock, &to->lock);
-		if (v->cpu != q->cpu->id || !homeless(v)) {
-			unlock_both(&q->lock, &to->lock); /* whoever changed that has placed it */
-			return;
-		}
+		return;
+	}
+	walk_begin(); /* with neither lock held v may be stopped, and its domain end; but it is not freed */
+	unlock(&q->lock);
+	lock_both(&q->lock, &to->lock);
+	/* Unless someone else has placed it meanwhile. */
+	if (v->cpu == q->cpu->id && homeless(v)) {
 		v->run.key += to->min_vruntime - q->min_vruntime;
 		WRITE_ONCE(v->cpu, to->cpu->id);
 		timer_update(to, v);
-		unlock(&q->lock);
+		enqueue(to, v);
 	}
-	enqueue(to, v);
-	unlock(&to->lock);
+	unlock_both(&q->lock, &to->lock);
+	walk_end();
 }
 
 /* ---- schedule ---- */
@@ -621,7 +624,7 @@ int vcpu_up(struct vcpu *v)
 	return 0;
 }
 
-bool vcpu_down(struct vcpu *v)
+static void down_mark(struct vcpu *v)
 {
 	struct runqueue *q = vcpu_lock(v);
 
@@ -629,10 +632,19 @@ bool vcpu_down(struct vcpu *v)
 	poll_end(v);
 	v->timer = v->wake_at = PV_TIME_NEVER;
 	timer_update(q, v);
-	if (!v->on_cpu)
+	if (!v->on_cpu && v->run_state != PV_RUN_OFFLINE)
 		account(v, PV_RUN_OFFLINE, now_ns());
 	unlock(&q->lock);
-	return vcpu_stop(v);
+}
+
+bool vcpu_down(struct vcpu *v)
+{
+	bool left;
+
+	down_mark(v);
+	left = vcpu_stop(v);
+	down_mark(v); /* a hypercall of its own that was under way may have blocked it or set a timer */
+	return left;
 }
 
 void vcpu_timer_set(struct vcpu *v, u64 deadline)
