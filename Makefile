@@ -23,7 +23,7 @@ include hv/hv.mk
 -include tests/unit/unit.mk tests/domains/domains.mk tests/fuzz/fuzz.mk tests/system/system.mk
 -include tools/bench/bench.mk tools/tools.mk dom0/linux/linux.mk docs/docs.mk
 
-.PHONY: all help deps iso run-mini test format check clean
+.PHONY: all help deps iso run-mini test test-long format check clean
 all: hv $(if $(wildcard dom0/mini/mini.mk),mini) ## the hypervisor, both flavours, and the mini domains
 
 help: ## this list
@@ -42,7 +42,13 @@ $(BUILD)/mini.iso: $(HV_ELF) $(BUILD)/mini/control.elf $(BUILD)/mini/guest.elf t
 run-mini: iso ## boot the mini control domain and its guest in QEMU, to completion
 	@$(QEMU) $(BUILD)/mini.iso
 
-test: $(if $(wildcard tests/unit/unit.mk),test-unit) $(if $(wildcard tests/domains/domains.mk),test-domains) ## unit tests and mini-domain tests
+test: test-unit test-boot test-domains ## unit tests on the host, boots of all kinds, mini-domain tests
+
+# What takes longer: the deep model, fuzzers, ten million random hypercalls.
+test-long: test ## all of test, and what takes hours
+	@$(MAKE) --no-print-directory test-model
+	@$(MAKE) --no-print-directory fuzz SECONDS=300
+	@$(MAKE) --no-print-directory test-domains DOMAINS_PROGRAMS=random RANDOM_COUNT=10000000 RANDOM_TIME=7200
 
 format: ## clang-format on what is tracked
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
