@@ -16,9 +16,8 @@ DOMAINS_OWN := $(filter-out t_% lib %child,$(patsubst $(DOMAINS_DIR)/%.c,%,$(wil
 DOMAINS_ALL := domtest $(DOMAINS_OWN)
 
 # Tests that are known to fail and do not run by default: each with its reason.
-# register_granted_table: grant_table takes a frame that another domain granted, and keeps it after the unmap
 # domain_cap_is_kept: with 4 CPUs, now and then, a spinning domain with a cap of 20 % is never parked
-KNOWN_FAILING := domain_cap_is_kept register_granted_table
+KNOWN_FAILING := domain_cap_is_kept
 
 # Their children are the same programs: see abuse_child.h.
 abuse_cpu_CHILD := abuse_cpu
