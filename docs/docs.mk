@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# docs: the labs.
+#   make lab N=3           build lab 3 as it stands in docs/labs/03-*/ (edit it there) and run its check
+#   make hint N=3 H=1      one hint of its README
+#   make test-labs         each skeleton fails its check with a helpful message, each solution passes;
+#                          LABS="03 07" only these
+
+LABS_DIR := docs/labs
+LABS_OUT := $(BUILD)/labs
+LAB_NAMES := $(sort $(notdir $(wildcard $(LABS_DIR)/[0-9][0-9]-*)))
+# In the student's place: warnings, but no errors, and no complaint of what is not used yet.
+LAB_FLAGS := -Wno-error -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable -I$(LABS_DIR)
+LAB := $(if $(N),$(firstword $(filter $(shell printf '%02d' $(patsubst 0%,%,$(N)))-%,$(LAB_NAMES))))
+
+# $(1): program, $(2): folder with its sources
+define LAB_PROGRAM
+$(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $(LABS_DIR)/harness/lab.c
+$(MINI_OUT)/$(1).elf: MINI_CFLAGS_EXTRA += $(LAB_FLAGS) -I$(2)
+endef
+$(foreach l,$(LAB_NAMES),$(eval $(call LAB_PROGRAM,lab-$(l),$(LABS_DIR)/$(l))))
+# Copies that test.sh makes: skeletons and solutions.
+$(foreach l,$(notdir $(wildcard $(LABS_OUT)/[0-9][0-9]-*)),$(eval $(call LAB_PROGRAM,$(l),$(LABS_OUT)/$(l))))
+
+.PHONY: lab hint test-labs
+lab: ## a lab of the course: N=3 builds and checks docs/labs/03-*
+	@[ -n '$(LAB)' ] || { echo 'make lab N=1: which? There are:'; ls -d $(LABS_DIR)/[0-9]*; exit 2; } >&2
+	@sh $(LABS_DIR)/run.sh $(LABS_DIR)/$(LAB) lab-$(LAB)
+
+hint: ## a hint of a lab: N=3 H=1
+	@[ -n '$(LAB)' ] || { echo 'make hint N=1 H=1: of which lab?'; exit 2; } >&2
+	@awk -v h='## Hint $(or $(H),1)' '/^## /{on = $$0 == h} on' $(LABS_DIR)/$(LAB)/README.md
+
+test-labs: $(BUILD)/ringside.elf $(MINI_OUT)/libmini.a ## the course's labs: skeletons fail helpfully, solutions pass
+	@BUILD='$(BUILD)' sh $(LABS_DIR)/test.sh $(LABS)

@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# test.sh [NN...]: each lab's skeleton fails its check and is told what, why and where to look on; its
+# solution (solutions/NN.patch, against the whole tree) passes. A patch that reaches beyond docs/labs is
+# tried in a copy of the tree.
+set -u
+
+labs=docs/labs out=$BUILD/labs passed=0 failed=0
+mkdir -p "$out"
+
+bad() {
+	echo "FAIL $1: $2"
+	failed=$((failed + 1))
+}
+good() {
+	echo "PASS $1"
+	passed=$((passed + 1))
+}
+
+# name kind: a fresh copy of a lab's folder
+copy() {
+	rm -rf "${out:?}/$1.$2"
+	cp -r "$labs/$1" "$out/$1.$2"
+}
+
+# program: the report has its three parts, each in words.
+helpful() {
+	for part in what why next; do
+		grep -aqE "^ +$part: +.{12,}" "$out/$1.said" || return 1
+	done
+}
+
+skeleton() {
+	copy "$1" skeleton
+	sh $labs/run.sh "$out/$1.skeleton" "$1.skeleton" >"$out/$1.skeleton.said" 2>&1
+	case $? in
+	0) bad "$1.skeleton" "the skeleton passes the check" ;;
+	1) if helpful "$1.skeleton"; then good "$1.skeleton"; else bad "$1.skeleton" "not helpful: $out/$1.skeleton.said"; fi ;;
+	*) bad "$1.skeleton" "cannot be tried: $out/$1.skeleton.said" ;;
+	esac
+}
+
+solution() {
+	patch=$labs/solutions/${1%%-*}.patch
+	if grep '^+++ ' "$patch" | grep -qv "^+++ b/$labs/$1/"; then
+		tree_solution "$1" "$patch"
+		return
+	fi
+	copy "$1" solution
+	if ! patch -s -p4 -d "$out/$1.solution" <"$patch" >"$out/$1.solution.said" 2>&1; then
+		bad "$1.solution" "the patch does not apply (is the skeleton edited? git stash): $out/$1.solution.said"
+	elif sh $labs/run.sh "$out/$1.solution" "$1.solution" >"$out/$1.solution.said" 2>&1; then
+		good "$1.solution"
+	else
+		bad "$1.solution" "$(grep -a 'WRONG' "$out/$1.solution.said" | head -1): $out/$1.solution.said"
+	fi
+}
+
+# In a copy of the tree, with its own ring 0. newlib and the runtime are taken from here.
+tree_solution() {
+	tree=$out/tree
+	rm -rf "$tree"
+	mkdir -p "$tree/build"
+	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree" 2>/dev/null
+	cp -r "$BUILD"/newlib* "$tree/build/"
+	if ! patch -s -p1 -d "$tree" <"$2" >"$out/$1.solution.said" 2>&1; then
+		bad "$1.solution" "the patch does not apply: $out/$1.solution.said"
+	elif (cd "$tree" && BUILD=build sh $labs/run.sh "$labs/$1" "lab-$1") >"$out/$1.solution.said" 2>&1; then
+		good "$1.solution"
+	else
+		bad "$1.solution" "$(grep -a 'WRONG' "$out/$1.solution.said" | head -1): $out/$1.solution.said"
+	fi
+}
+
+for dir in "$labs"/[0-9][0-9]-*; do
+	name=${dir##*/}
+	case " $* " in "  " | *" ${name%%-*} "*) skeleton "$name" && solution "$name" ;; esac
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]
