@@ -4,15 +4,16 @@
 #   make test-domains DOMAINS_ONLY=event    the tests whose names begin so (also those known to fail)
 #   make test-domains DOMAINS_CPUS=1 DOMAINS_FLAVOURS=debug DOMAINS_PROGRAMS=domtest
 #
-# All t_*.c are one program, domtest. Any other tests/domains/x.c becomes a program of its own, x: a crash
-# or a hang there costs the others nothing. Each is linked with lib.c, which has a main that runs the
-# MINI_TESTs; a main of x.c's own takes its place (it prints "PASS name" or "FAIL name: why" lines, last a
-# line "TESTS passed N failed N skipped N", and calls pv_phys_reboot(0)). Each boots as dom0 with 4 vCPUs,
-# domchild.elf as its module (another: x_CHILD := y, from y.c, whose name ends in child). Further words of its command line: x_WORDS := ...; seconds a boot: x_TIME := 90.
+# All t_*.c and lib.c are one program, domtest. Any other x.c, or folder x/ of files, becomes a program of
+# its own, x, with abuse_lib.c: a crash or a hang there costs the others nothing. Each boots as dom0 with 4
+# vCPUs and runs its MINI_TESTs ("PASS name" or "FAIL name: why" lines, last a line "TESTS passed N failed N
+# skipped N"), with domchild.elf as its module (another: x_CHILD := y, from y.c, whose name ends in child).
+# Further words of its command line: x_WORDS := ...; seconds a boot: x_TIME := 90.
 # A boot that ends early fails the test that was running, and is begun again behind it.
 
 DOMAINS_DIR := tests/domains
-DOMAINS_OWN := $(filter-out t_% lib %child,$(patsubst $(DOMAINS_DIR)/%.c,%,$(wildcard $(DOMAINS_DIR)/*.c)))
+DOMAINS_ABUSE := $(patsubst $(DOMAINS_DIR)/%/,%,$(wildcard $(DOMAINS_DIR)/*/))
+DOMAINS_OWN := $(DOMAINS_ABUSE) $(filter-out t_% lib abuse_lib %child,$(patsubst $(DOMAINS_DIR)/%.c,%,$(wildcard $(DOMAINS_DIR)/*.c)))
 DOMAINS_ALL := domtest $(DOMAINS_OWN)
 
 # Tests that are known to fail and do not run by default: each with its reason.
@@ -40,7 +41,8 @@ domtest_SRCS := $(sort $(wildcard $(DOMAINS_DIR)/t_*.c)) $(DOMAINS_DIR)/lib.c
 domchild_SRCS := $(DOMAINS_DIR)/child.c
 DOMAINS_CHILDREN := $(patsubst $(DOMAINS_DIR)/%.c,%,$(wildcard $(DOMAINS_DIR)/?*_child.c))
 $(foreach p,$(DOMAINS_CHILDREN),$(eval $(p)_SRCS := $(DOMAINS_DIR)/$(p).c))
-$(foreach p,$(DOMAINS_OWN),$(eval $(p)_SRCS := $(DOMAINS_DIR)/$(p).c $(DOMAINS_DIR)/lib.c))
+$(foreach p,$(DOMAINS_OWN),$(eval $(p)_SRCS := $(wildcard $(DOMAINS_DIR)/$(p).c $(DOMAINS_DIR)/$(p)/*.c) \
+	$(DOMAINS_DIR)/abuse_lib.c))
 domains_child = $(or $($(1)_CHILD),domchild)
 
 domains_skip = $(if $(DOMAINS_ONLY),,$(KNOWN_FAILING))
