@@ -27,7 +27,7 @@ include hv/hv.mk
 all: hv $(if $(wildcard dom0/mini/mini.mk),mini) ## the hypervisor, both flavours, and the mini domains
 
 help: ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo 'Variables: ACCEL=tcg|kvm CPUS=2 MEM=512 (MiB) TIME=120 (s) UEFI=1 DEBUG=1 OPTIONS="ring 0 options"'
 

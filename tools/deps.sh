@@ -1,10 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# deps.sh: what building, running and testing need, from Debian.
+# deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0 and the mini
+# domains), linux (the kernel, its discs and tests), debian (a Debian root for dom0).
 set -eu
 
-packages='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
+base='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
 	libcriterion-dev qemu-system-x86 ovmf grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools'
+linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod ccache busybox-static e2fsprogs
+	python3'
+debian='mmdebstrap e2fsprogs'
+
+packages=
+for list in "${@:-base}"; do
+	case $list in
+	base) packages="$packages $base" ;;
+	linux) packages="$packages $linux" ;;
+	debian) packages="$packages $debian" ;;
+	*) sed -n '3,4s/^# //p' "$0" >&2; exit 2 ;;
+	esac
+done
 missing=
 for p in $packages; do
 	dpkg -s "$p" 2>/dev/null | grep -q '^Status: install ok' || missing="$missing $p"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # qemu.sh [options] DISC.iso [more QEMU arguments]
 #   -c CPUS     virtual CPUs (1)            -m MIB      memory (512)
-#   -t SECONDS  time limit (120)            -a ACCEL    tcg or kvm (tcg)
+#   -t SECONDS  time limit (120; 0: none)   -a ACCEL    tcg or kvm (tcg)
 #   -M MACHINE  q35 or pc (q35)             -p CPU      model (max)
 #   -u          UEFI instead of BIOS        -i          -icount shift=0: 1 ns = 1 instruction
 #   -l LOG      serial line to a file; without: to standard output
@@ -55,7 +55,8 @@ else
 	set -- -chardev "file,id=com1,path=$log" "$@"
 fi
 
-timeout -k 5 "$limit" qemu-system-x86_64 -machine "$machine" -accel "$accel" -cpu "$cpu" \
+# In the foreground: whoever types on the serial line is at a terminal.
+timeout --foreground -k 5 "$limit" qemu-system-x86_64 -machine "$machine" -accel "$accel" -cpu "$cpu" \
 	-smp "$cpus" -m "$mem" -nodefaults -vga std -display none -monitor none -no-reboot \
 	-serial chardev:com1 "$@"
 status=$?
