@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* life: from a guest's file to a running domain, and its end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ringside.h"
+
+#define MIB (1ull << 20)
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+/* --- what a domain is made from ------------------------------------------------------------------ */
+
+struct parts {
+	struct rs_kernel kernel;
+	uint8_t *ramdisk;
+	size_t ramdisk_len;
+	char *cmdline; /* of the disk's own boot loader */
+};
+
+static void parts_free(struct parts *p)
+{
+	rs_kernel_free(&p->kernel);
+	free(p->ramdisk);
+	free(p->cmdline);
+}
+
+static int parts_load(struct rs *rs, const struct rs_config *c, struct parts *p)
+{
+	int rc;
+
+	memset(p, 0, sizeof(*p));
+	if (c->boot_disk) {
+		struct rs_disk_boot boot;
+
+		rc = rs_disk_boot(rs, c->disk[0].path, &boot);
+		if (rc)
+			return rc;
+		rc = rs_kernel_read(rs, c->disk[0].path, boot.kernel, boot.kernel_len, &p->kernel);
+		p->ramdisk = boot.ramdisk;
+		p->ramdisk_len = boot.ramdisk_len;
+		free(boot.kernel);
+	} else {
+		rc = rs_kernel_load(rs, c->kernel, &p->kernel);
+		if (rc == 0 && c->ramdisk)
+			rc = rs_read_file(rs, c->ramdisk, &p->ramdisk, &p->ramdisk_len);
+	}
+	if (rc)
+		parts_free(p);
+	return rc;
+}
+
+static void parts_build(const struct rs_config *c, const struct parts *p, struct rs_build *b)
+{
+	*b = (struct rs_build){
+		.name = c->name,
+		.kernel = &p->kernel,
+		.ramdisk = p->ramdisk,
+		.ramdisk_len = p->ramdisk_len,
+		.cmdline = c->cmdline ? c->cmdline : "",
+		.memory = c->memory,
+		.memory_max = c->memory_max,
+		.vcpus = c->vcpus,
+		.shadow_pages = c->shadow_pages,
+		.ports_max = c->ports_max,
+		.grant_maps_max = c->grant_maps_max,
+		.weight = c->weight,
+		.cap = c->cap,
+		.cpus = c->cpus,
+	};
+}
+
+/* --- is there room, and is the name free? --------------------------------------------------------- */
+
+static int check_room(struct rs *rs, const struct rs_config *c)
+{
+	struct pv_host_info host = {0};
+	long rc = call_host_info(rs, &host);
+
+	if (rc < 0)
+		return rs_fail_errno(rs, (int)-rc, "cannot ask ring 0 about the machine");
+	if (host.free_frames >= c->memory >> PV_PAGE_SHIFT)
+		return 0;
+	return rs_fail(
+		rs, ENOMEM,
+		"%s: memory of %llu MiB is more than the %llu MiB that the machine has free: "
+		"lower `memory` or stop a guest",
+		c->name, (unsigned long long)(c->memory / MIB),
+		(unsigned long long)((host.free_frames << PV_PAGE_SHIFT) / MIB));
+}
+
+static int check_disks(struct rs *rs, const struct rs_config *c)
+{
+	for (unsigned i = 0; i < c->disks; i++)
+		if (access(c->disk[i].path, c->disk[i].read_only ? R_OK : R_OK | W_OK) < 0)
+			return rs_fail_errno(rs, errno, "disk \"%s\": cannot use %s",
+					     c->disk[i].name, c->disk[i].path);
+	return 0;
+}
+
+/* With the name's lock held: a domain of that name that is still BUILDING has nobody who builds it. */
+static int check_name(struct rs *rs, const struct rs_config *c, bool remove_remnant)
+{
+	struct pv_domain_info info;
+	int rc = rs_find(rs, c->name, &info);
+
+	if (rc == -ENOENT || (rc == 0 && info.state == PV_DOMAIN_DYING))
+		return 0;
+	if (rc)
+		return rc;
+	if (info.state == PV_DOMAIN_BUILDING)
+		return remove_remnant ? rs_remove(rs, &info) : 0;
+	return rs_fail(rs, EEXIST, "guest \"%s\" exists already: domain %u, %s%s", c->name,
+		       info.domid, rs_state_name(info.state),
+		       info.state == PV_DOMAIN_SHUT ? ": `ringctl destroy` it first" : "");
+}
+
+int rs_create_check(struct rs *rs, const struct rs_config *c, struct rs_build *b,
+		    struct rs_layout *l)
+{
+	struct parts p;
+	int rc = check_name(rs, c, false);
+
+	if (rc == 0)
+		rc = check_disks(rs, c);
+	if (rc == 0)
+		rc = parts_load(rs, c, &p);
+	if (rc)
+		return rc;
+	parts_build(c, &p, b);
+	rc = rs_lay_out(rs, b, l);
+	if (rc == 0)
+		rc = check_room(rs, c);
+	b->kernel = NULL;
+	b->ramdisk = NULL;
+	parts_free(&p);
+	return rc;
+}
+
+/* --- create ---------------------------------------------------------------------------------------- */
+
+static int furnish(struct rs *rs, const struct rs_config *c, struct rs_record *r)
+{
+	uint32_t slot;
+	int rc = rs_slot_make(rs, r->domid, PV_DEVICE_CONSOLE, 0, &slot);
+
+	if (rc == 0)
+		rc = rs_slot_make(rs, r->domid, PV_DEVICE_CONTROL, 0, &slot);
+	for (unsigned i = 0; i < c->disks && rc == 0; i++)
+		rc = rs_disk_attach(rs, r, &c->disk[i]);
+	for (unsigned i = 0; i < c->nets && rc == 0; i++)
+		rc = rs_net_attach(rs, r, &c->net[i]);
+	return rc;
+}
+
+static int record_new(struct rs *rs, const struct rs_config *c, const char *config_path,
+		      uint32_t domid, unsigned restarts, struct rs_record *r)
+{
+	struct pv_domain_info info;
+	long rc = call_domain_info(rs, domid, &info);
+
+	memset(r, 0, sizeof(*r));
+	if (rc < 0)
+		return rs_fail_errno(rs, (int)-rc, "%s: gone while it was made", c->name);
+	r->domid = domid;
+	r->created = info.created;
+	r->restarts = restarts;
+	r->actions[0] = c->on_poweroff;
+	r->actions[1] = c->on_reboot;
+	r->actions[2] = c->on_crash;
+	r->config = c->text;
+	for (unsigned i = 0; i < PV_MAX_VCPUS; i++)
+		r->affinity[i] = c->cpus;
+	snprintf(r->name, sizeof(r->name), "%s", c->name);
+	snprintf(r->config_path, sizeof(r->config_path), "%s", config_path ? config_path : "");
+	return rs_record_save(rs, r);
+}
+
+static int furnish_and_start(struct rs *rs, const struct rs_config *c, struct rs_record *r,
+			     bool paused)
+{
+	int rc = furnish(rs, c, r);
+
+	r->ready = 1;
+	if (rc == 0)
+		rc = rs_record_save(rs, r);
+	if (rc == 0 && !paused) {
+		rc = (int)call_domain_unpause(rs, r->domid);
+		if (rc < 0)
+			return rs_fail_errno(rs, -rc, "%s: ring 0 does not start it", c->name);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int create_locked(struct rs *rs, const struct rs_config *c, const char *config_path,
+			 bool paused, unsigned restarts, struct rs_times *times)
+{
+	uint64_t t0 = now_ns(), t1, t2;
+	struct rs_build b;
+	struct rs_record r;
+	struct parts p;
+	int rc = check_name(rs, c, true), domid;
+
+	if (rc == 0)
+		rc = parts_load(rs, c, &p);
+	if (rc)
+		return rc;
+	t1 = now_ns();
+	parts_build(c, &p, &b);
+	domid = rs_build(rs, &b);
+	t2 = now_ns();
+	times->kernel_bytes = p.kernel.len;
+	times->ramdisk_bytes = p.ramdisk_len;
+	parts_free(&p);
+	if (domid < 0)
+		return domid;
+	rc = record_new(rs, c, config_path, (uint32_t)domid, restarts, &r);
+	if (rc == 0)
+		rc = furnish_and_start(rs, c, &r, paused);
+	times->read_ns = t1 - t0;
+	times->build_ns = t2 - t1;
+	times->devices_ns = now_ns() - t2;
+	if (rc == 0)
+		return domid;
+	rs_destroy(rs, (uint32_t)domid);
+	r.domid = (uint32_t)domid;
+	rs_device_cleanup(rs, &r);
+	return rc;
+}
+
+int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path, bool paused,
+	      unsigned restarts, struct rs_times *times)
+{
+	struct rs_times unused;
+	int lock = rs_lock_name(rs, c->name), rc;
+
+	if (lock < 0)
+		return lock;
+	rc = check_room(rs, c);
+	if (rc == 0)
+		rc = check_disks(rs, c);
+	if (rc == 0)
+		rc = create_locked(rs, c, config_path, paused, restarts, times ? times : &unused);
+	close(lock);
+	return rc;
+}
+
+int rs_remove(struct rs *rs, const struct pv_domain_info *info)
+{
+	struct rs_record r;
+	int known = rs_record_load(rs, info, &r);
+	int rc = rs_destroy(rs, info->domid);
+
+	if (rc < 0 && rc != -ESRCH) {
+		rs_record_free(&r);
+		return rs_fail_errno(rs, -rc, "domain %u: ring 0 does not destroy it", info->domid);
+	}
+	if (known == 0)
+		rs_device_cleanup(rs, &r);
+	rs_record_free(&r);
+	return 0;
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# tools.mk: libringside, ringctl, ringsided: for the host, and the same files, linked statically, for dom0.
+
+TOOLS_DIR    := $(BUILD)/tools
+TOOLS_CC     ?= gcc
+TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itools/lib -MMD -MP
+TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lpthread
+LIB_OBJS     := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/lib/*.c))
+RINGCTL_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringctl/*.c))
+RINGSIDED_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringsided/*.c))
+
+.PHONY: tools test-tools
+tools: $(TOOLS_DIR)/ringctl $(TOOLS_DIR)/ringsided ## ringctl and its daemon, static: $(BUILD)/tools
+
+$(TOOLS_DIR)/libringside.a: $(LIB_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(TOOLS_DIR)/ringctl: $(RINGCTL_OBJS) $(TOOLS_DIR)/libringside.a
+	$(TOOLS_CC) -static -o $@ $^ $(TOOLS_LIBS)
+$(TOOLS_DIR)/ringsided: $(RINGSIDED_OBJS) $(TOOLS_DIR)/libringside.a
+	$(TOOLS_CC) -static -o $@ $^ $(TOOLS_LIBS)
+
+$(TOOLS_DIR)/%.o: %.c
+	@mkdir -p $(@D)
+	$(TOOLS_CC) $(TOOLS_CFLAGS) -c $< -o $@
+
+-include $(LIB_OBJS:.o=.d) $(RINGCTL_OBJS:.o=.d) $(RINGSIDED_OBJS:.o=.d)
+
+# Unit tests: the library's files with sanitizers, against a fake ring 0.
+TOOLS_TESTS  := $(patsubst tests/unit/tools/%.c,$(UNIT_DIR)/tools/%,$(wildcard tests/unit/tools/*_test.c))
+TOOLS_TEST_SRCS := tests/unit/tools/fake.c $(wildcard tools/lib/*.c)
+
+$(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/unit/tools/fake.h tools/lib/ringside.h \
+		$(wildcard include/pv/*.h include/pv/io/*.h)
+	@mkdir -p $(@D)
+	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -o $@ \
+		$(filter %.c,$^) -lcriterion $(TOOLS_LIBS)
+
+test-tools: $(TOOLS_TESTS) ## unit tests of the tools only
+	@sh tests/unit/run.sh $^
+test-unit: $(TOOLS_TESTS)
