@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0 and the mini
-# domains), linux (the kernel, its discs and tests), debian (a Debian root for dom0).
+# deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0, the mini
+# domains and the tools), linux (the kernel, its discs and tests), debian (a Debian root for dom0).
 set -eu
 
 base='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
-	libcriterion-dev qemu-system-x86 ovmf grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools'
+	libcriterion-dev qemu-system-x86 ovmf grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
+	zlib1g-dev libzstd-dev liblzma-dev liblz4-dev libelf-dev libext2fs-dev libconfuse-dev libjansson-dev'
 linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod ccache busybox-static e2fsprogs
 	python3'
 debian='mmdebstrap e2fsprogs'
