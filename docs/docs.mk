@@ -3,13 +3,15 @@
 #   make lab N=3           build lab 3 as it stands in docs/labs/03-*/ (edit it there) and run its check
 #   make hint N=3 H=1      one hint of its README
 #   make test-labs         each skeleton fails its check with a helpful message, each solution passes;
-#                          LABS="03 07" only these
+#                          LABS="03 07" only these; MISTAKES=1 also what students do wrong
 
 LABS_DIR := docs/labs
 LABS_OUT := $(BUILD)/labs
 LAB_NAMES := $(sort $(notdir $(wildcard $(LABS_DIR)/[0-9][0-9]-*)))
-# In the student's place: warnings, but no errors, and no complaint of what is not used yet.
-LAB_FLAGS := -Wno-error -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable -I$(LABS_DIR)
+# In the student's place: warnings, but no errors, and no complaint of what is not used yet. A function that
+# is to be measured must stay one.
+LAB_FLAGS := -fno-ipa-cp -fno-ipa-icf -fno-inline-small-functions -fno-inline-functions-called-once \
+	-Wno-error -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable -I$(LABS_DIR)
 LAB := $(if $(N),$(firstword $(filter $(shell printf '%02d' $(patsubst 0%,%,$(N)))-%,$(LAB_NAMES))))
 
 # $(1): program, $(2): folder with its sources
@@ -31,4 +33,4 @@ hint: ## a hint of a lab: N=3 H=1
 	@awk -v h='## Hint $(or $(H),1)' '/^## /{on = $$0 == h} on' $(LABS_DIR)/$(LAB)/README.md
 
 test-labs: $(BUILD)/ringside.elf $(MINI_OUT)/libmini.a ## the course's labs: skeletons fail helpfully, solutions pass
-	@BUILD='$(BUILD)' sh $(LABS_DIR)/test.sh $(LABS)
+	@BUILD='$(BUILD)' MISTAKES='$(MISTAKES)' sh $(LABS_DIR)/test.sh $(LABS)

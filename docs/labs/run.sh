@@ -12,11 +12,11 @@ if [ -f "$dir/before.sh" ]; then
 	BUILD=$BUILD sh "$dir/before.sh" "$dir" || exit 1
 fi
 make --no-print-directory -s BUILD="$BUILD" "$hv" "$elf" || exit 2
-options=
+options= words=
 # Figures are compared in this one: count instructions.
-grep -qs '^#define LAB_ICOUNT' "$dir/check.c" && options=-i
+grep -qs '^#define LAB_ICOUNT' "$dir/check.c" && options=-i words=icount=1
 : >"$log"
-tools/iso.sh -o "panic=poweroff dom0_vcpus=3 dom0_mem=96M console=serial" "$iso" "$hv" "$elf lab" "$elf" || exit 2
+tools/iso.sh -o "panic=poweroff dom0_vcpus=3 dom0_mem=96M console=serial" "$iso" "$hv" "$elf lab $words" "$elf" || exit 2
 tools/qemu.sh -c 1 -m 256 -t $limit -l "$log" $options "$iso" >"$log.qemu" 2>&1
 status=$?
 said() {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # test.sh [NN...]: each lab's skeleton fails its check and is told what, why and where to look on; its
 # solution (solutions/NN.patch, against the whole tree) passes. A patch that reaches beyond docs/labs is
-# tried in a copy of the tree.
+# tried in a copy of the tree. With MISTAKES=1 also typical mistakes: solutions/NN.mistakes has a step and a sed script, which
+# spoils the solution's lab.c, a line; the check must find it in that step.
 set -u
 
 labs=docs/labs out=$BUILD/labs passed=0 failed=0
@@ -56,6 +57,26 @@ solution() {
 	fi
 }
 
+mistakes() {
+	n=0
+	[ -f "$labs/solutions/${1%%-*}.mistakes" ] || return
+	while read -r step script; do
+		n=$((n + 1))
+		m=mistake$n
+		rm -rf "$out/$1.$m"
+		cp -r "$out/$1.solution" "$out/$1.$m"
+		sed -i "$script" "$out/$1.$m"/*.c
+		sh $labs/run.sh "$out/$1.$m" "$1.$m" >"$out/$1.$m.said" 2>&1 </dev/null
+		if diff -rq "$out/$1.$m" "$out/$1.solution" >/dev/null; then
+			bad "$1.$m" "nothing is changed by $script"
+		elif grep -aqE "^  WRONG ($step) " "$out/$1.$m.said" && helpful "$1.$m"; then
+			good "$1.$m"
+		else
+			bad "$1.$m" "not found in step $step: $script: $out/$1.$m.said"
+		fi
+	done <"$labs/solutions/${1%%-*}.mistakes"
+}
+
 # In a copy of the tree, with its own ring 0. newlib and the runtime are taken from here.
 tree_solution() {
 	tree=$out/tree
@@ -74,7 +95,12 @@ tree_solution() {
 
 for dir in "$labs"/[0-9][0-9]-*; do
 	name=${dir##*/}
-	case " $* " in "  " | *" ${name%%-*} "*) skeleton "$name" && solution "$name" ;; esac
+	case " $* " in "  " | *" ${name%%-*} "*)
+		skeleton "$name"
+		solution "$name"
+		[ -z "${MISTAKES:-}" ] || mistakes "$name"
+		;;
+	esac
 done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] && [ $passed -gt 0 ]

@@ -27,7 +27,8 @@ long hello_say(const char *text, uint64_t len)
  * their midst shows whether it was told the truth about them. */
 uint64_t hello_busy(const volatile uint64_t *in)
 {
-	uint64_t a = in[0], b = in[1], c = in[2], d = in[3], e = in[4], f = in[5], g = in[6], h = in[7];
+	uint64_t a = in[0], b = in[1], c = in[2], d = in[3], e = in[4], f = in[5], g = in[6],
+		 h = in[7];
 
 	for (int i = 0; i < 3; i++) {
 		hypercall2(PV_NR_nop, a, b);

@@ -6,7 +6,7 @@
 #include "lab.h"
 
 #define WIDTH	   96
-#define STEP_LIMIT (20 * MINI_S)
+#define STEP_LIMIT 5u /* s; with -icount, which is slow, 1 */
 
 static jmp_buf leave;
 static unsigned step_count;
@@ -46,7 +46,7 @@ static void report(int hint, const char *why, const char *what)
 {
 	char next[64];
 
-	mini_printk("  WRONG %u  %s\n", step_count, step_title);
+	mini_printk("\n  WRONG %u  %s\n", step_count, step_title);
 	say("what:", what);
 	say("why:", why);
 	if (hint) {
@@ -75,8 +75,8 @@ const char *lab_result(long result)
 	char *to = text[next++ % 4];
 
 	switch (result) {
-#define PV_ERR(name, number, meaning)             \
-	case -number:                             \
+#define PV_ERR(name, number, meaning) \
+	case -number:                 \
 		return "-PV_" #name;
 		PV_ERRNO_LIST(PV_ERR)
 #undef PV_ERR
@@ -197,9 +197,11 @@ static void watch(void *unused)
 		pv_poll(NULL, 0, (uint64_t)pv_time() + 50 * MINI_MS);
 		if (!step_ends || (uint64_t)pv_time() < step_ends)
 			continue;
-		report(0, "Your code waits for something that does not come, or loops. Look at the conditions of "
-			  "its loops, and at what should wake it.",
-		       "the step was still running after 20 s of the machine's time");
+		report(0,
+		       "Your code waits for something that does not come, or loops. Look at the "
+		       "conditions of "
+		       "its loops, and at what should wake it.",
+		       "the step was still running after seconds of the machine's time");
 		mini_printk("lab %02u: stopped in step %u\n", lab_number, step_count);
 		pv_shutdown(PV_SHUTDOWN_POWEROFF, 1);
 	}
@@ -216,15 +218,17 @@ static const char *fault_name(const struct mini_fault *f)
 
 	if (f->vector == 14)
 		sniprintf(text, sizeof(text), "page fault: %s of address %#llx, %s; at ip %#llx",
-			  f->error & 2 ? "a write" : f->error & 16 ? "a jump" : "a read",
+			  f->error & 2	  ? "a write"
+			  : f->error & 16 ? "a jump"
+					  : "a read",
 			  (unsigned long long)f->edata,
-			  f->error & 8 ? "whose entry leads to no frame of this domain"
+			  f->error & 8	 ? "whose entry leads to no frame of this domain"
 			  : f->error & 1 ? "which is present, but not for this"
 					 : "which is not mapped",
 			  (unsigned long long)f->ip);
 	else
-		sniprintf(text, sizeof(text), "exception %u, error code %#llx; at ip %#llx", f->vector,
-			  (unsigned long long)f->error, (unsigned long long)f->ip);
+		sniprintf(text, sizeof(text), "exception %u, error code %#llx; at ip %#llx",
+			  f->vector, (unsigned long long)f->error, (unsigned long long)f->ip);
 	return text;
 }
 
@@ -234,20 +238,22 @@ static bool run_step(const struct lab_step *s)
 	struct mini_fault fault;
 
 	step_title = s->title;
-	step_ends = (uint64_t)pv_time() + STEP_LIMIT;
+	step_ends = (uint64_t)pv_time() + (mini_option("icount") ? 1 : STEP_LIMIT) * MINI_S;
 	if (setjmp(leave)) {
 		cpu->guard = NULL;
 		return false;
 	}
 	if (!mini_try(&fault, call, (void *)s)) {
 		step_ends = 0;
-		report(0, "The CPU raised an exception that nobody expected there. The line below the report says "
-			  "where.",
+		report(0,
+		       "The CPU raised an exception that nobody expected there. The line below the "
+		       "report says "
+		       "where.",
 		       fault_name(&fault));
 		return false;
 	}
 	step_ends = 0;
-	mini_printk("  ok    %u  %s\n", step_count, s->title);
+	mini_printk("\n  ok    %u  %s\n", step_count, s->title);
 	return true;
 }
 
@@ -262,7 +268,8 @@ static int run_steps(void)
 	for (step_count = 1; good < all; step_count++, good++)
 		if (!run_step(&lab_steps[good]))
 			break;
-	mini_printk("lab %02u: %s, %u of %u steps\n", lab_number, good == all ? "done" : "not yet", good, all);
+	mini_printk("lab %02u: %s, %u of %u steps\n", lab_number, good == all ? "done" : "not yet",
+		    good, all);
 	return good != all;
 }
 

@@ -24,17 +24,18 @@ extern const unsigned lab_number;
 void lab_wrong(int hint, const char *why, const char *what, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 /* WRONG_IF(condition, hint, why, what...) */
-#define WRONG_IF(cond, hint, why, ...)                              \
-	do {                                                        \
-		if (cond)                                           \
-			lab_wrong(hint, why, __VA_ARGS__);          \
+#define WRONG_IF(cond, hint, why, ...)                     \
+	do {                                               \
+		if (cond)                                  \
+			lab_wrong(hint, why, __VA_ARGS__); \
 	} while (0)
 /* Something that no student's code can be guilty of: the machine is too small, the check is wrong. */
-#define LAB_NEED(cond)                                                                        \
-	do {                                                                                  \
-		if (!(cond))                                                                  \
-			lab_wrong(0, "This is not your fault: the check itself does not work here.", \
-				  "%s:%d: %s", __FILE__, __LINE__, #cond);                    \
+#define LAB_NEED(cond)                                                                            \
+	do {                                                                                      \
+		if (!(cond))                                                                      \
+			lab_wrong(0,                                                              \
+				  "This is not your fault: the check itself does not work here.", \
+				  "%s:%d: %s", __FILE__, __LINE__, #cond);                        \
 	} while (0)
 
 /* "-PV_EFAULT" for -14, "12" for 12. Up to four at a time. */
