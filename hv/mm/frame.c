@@ -82,24 +82,16 @@ static void block_free(u32 n, unsigned order)
 	list_push(n, order);
 }
 
-/* Smallest block that will do: 2 MiB runs stay whole while broken ones have room. FRAMES held. */
-static u32 block_alloc(unsigned order)
+/* Take the 2^order frames from n on out of the free block of 2^o that they are in. FRAMES held. */
+static void block_take(u32 n, unsigned order, unsigned o, enum frame_use use)
 {
-	unsigned o = order;
-	u32 n;
-
-	while (o <= FRAME_ORDER_MAX && free_head[o] == NIL)
-		o++;
-	if (o > FRAME_ORDER_MAX)
-		return NIL;
-	n = free_head[o];
-	list_remove(n, o);
-	while (o > order) {
-		o--;
-		list_push(n + (1u << o), o);
-	}
+	list_remove(n & ~((1u << o) - 1), o);
+	while (o-- > order)
+		list_push((n & ~((1u << o) - 1)) ^ 1u << o, o);
 	free_count -= 1ull << order;
-	return n;
+	/* No longer FREE, so that no buddy merges with it; frame_get fails while refs is 0. */
+	for (u32 i = n; i < n + (1u << order); i++)
+		frame_table[i].use = use;
 }
 
 void frames_add(mfn_t first, u64 count)
@@ -114,13 +106,6 @@ void frames_add(mfn_t first, u64 count)
 		block_free(n, 0);
 	}
 	unlock(&frames_lock);
-}
-
-/* No longer FREE, so that no buddy merges with it; frame_get fails while refs is 0. FRAMES held. */
-static void block_claim(u32 n, unsigned order, enum frame_use use)
-{
-	for (u32 i = n; i < n + (1u << order); i++)
-		frame_table[i].use = use;
 }
 
 static void block_setup(u32 n, unsigned order, u16 owner)
@@ -139,14 +124,15 @@ static void block_setup(u32 n, unsigned order, u16 owner)
 
 mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner)
 {
-	u32 n;
+	unsigned o = order;
+	u32 n = NIL;
 
-	if (order > FRAME_ORDER_MAX)
-		return MFN_NONE;
 	lock(&frames_lock);
-	n = block_alloc(order);
+	/* The smallest block that will do: 2 MiB runs stay whole while broken ones have room. */
+	while (o <= FRAME_ORDER_MAX && (n = free_head[o]) == NIL)
+		o++;
 	if (n != NIL)
-		block_claim(n, order, use);
+		block_take(n, order, o, use);
 	unlock(&frames_lock);
 	if (n == NIL)
 		return MFN_NONE;
@@ -154,37 +140,23 @@ mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner)
 	return MFN(n);
 }
 
-/* The free block that holds [n, n + 2^order): its order, or -1. FRAMES held. */
-static int block_around(u64 n, unsigned order)
-{
-	for (unsigned o = order; o <= FRAME_ORDER_MAX; o++) {
-		const struct frame *f = frame_of(MFN(n & ~((1ull << o) - 1)));
-
-		if (f && f->use == FRAME_FREE && (f->order_flags & ~FRAME_DIRTY) == (FRAME_HEAD | o))
-			return o;
-	}
-	return -1;
-}
-
 bool frame_take(mfn_t m, unsigned order, enum frame_use use, u16 owner)
 {
-	int o;
+	bool found = false;
 
 	lock(&frames_lock);
-	o = block_around(m.n, order);
-	if (o >= 0) {
-		list_remove(m.n & ~((1ull << o) - 1), o);
-		while (o > (int)order) {
-			o--;
-			list_push((m.n & ~((1ull << o) - 1)) ^ (1u << o), o);
-		}
-		free_count -= 1ull << order;
-		block_claim(m.n, order, use);
+	for (unsigned o = order; o <= FRAME_ORDER_MAX && !found; o++) {
+		const struct frame *f = frame_of(MFN(m.n & ~((1ull << o) - 1)));
+
+		found = f && f->use == FRAME_FREE &&
+			(f->order_flags & ~FRAME_DIRTY) == (FRAME_HEAD | o);
+		if (found)
+			block_take(m.n, order, o, use);
 	}
 	unlock(&frames_lock);
-	if (o >= 0)
+	if (found)
 		block_setup(m.n, order, owner);
-	return o >= 0;
+	return found;
 }
 
 int frame_get(mfn_t m, enum frame_use expected)
@@ -276,14 +248,4 @@ u64 frames_audit(void)
 	bad += listed != unused || listed != free_count;
 	unlock(&frames_lock);
 	return bad;
-}
-
-u64 frames_maps(void)
-{
-	u64 sum = 0;
-
-	for (u64 n = 0; n < frame_table_end; n++)
-		if (frame_table[n].use == FRAME_GUEST)
-			sum += READ_ONCE(frame_table[n].link_a);
-	return sum;
 }

@@ -37,8 +37,7 @@ enum frame_use {
 #define FRAME_NO_OWNER 0xffffu
 
 /* 16 bytes: 0.4 % of RAM. While free, link_a and link_b chain the free list; in use GUEST, link_a
- * is maps and link_b the frame number of a shadow table that holds one of these entries (a hint); in
- * use SHADOW, link_a is the number of the page's descriptor. */
+ * is maps and link_b says where the last of these entries was made (a hint); in use SHADOW, link_a is the number of the page's descriptor. */
 struct frame {
 	u32 refs;
 	u16 owner; /* domain, FRAME_NO_OWNER for ring 0                                  */
@@ -84,9 +83,6 @@ u64 frames_total(void); /* ever added                                           
 
 /* Audit: free lists against descriptors; frames in error. */
 u64 frames_audit(void);
-/* Sum of maps over all frames (F6): equals the shadow leaf entries of all domains that reach GUEST frames. */
-u64 frames_maps(void);
-
 /* A page of ring 0's own, zeroed, in the direct map; NULL if there is none. */
 void *hv_page_alloc(unsigned order);
 void hv_page_free(void *page, unsigned order);

@@ -81,30 +81,18 @@ int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out)
 	return rc;
 }
 
-/* Slot for g in the table of `level`, tables made on the way; NULL with *rc set. P2M held. */
-static u64 *slot_make(struct p2m *p, gfn_t g, unsigned level, int *rc)
+/* The slot that says what is at g: a leaf, a hole of its level, or the table at level `lowest`. */
+static u64 *slot_find(const struct p2m *p, gfn_t g, unsigned lowest, unsigned *level)
 {
 	u64 *t = p->top;
 
-	for (unsigned l = 4; l > level; l--) {
-		u64 *slot = &t[g.n >> (9 * (l - 1)) & 511];
+	for (*level = 4;; --*level) {
+		u64 *slot = &t[g.n >> (9 * (*level - 1)) & 511];
 
-		if (*slot & P2M_BIG) {
-			*rc = -PV_EEXIST;
-			return NULL;
-		}
-		if (!*slot) {
-			u64 *below = table_alloc(p);
-
-			if (!below) {
-				*rc = -PV_ENOMEM;
-				return NULL;
-			}
-			atomic_store(slot, table_entry(below));
-		}
+		if (!(*slot & P2M_TABLE) || *level == lowest)
+			return slot;
 		t = p2m_table(*slot);
 	}
-	return &t[g.n >> (9 * (level - 1)) & 511];
 }
 
 static bool table_empty(const u64 *t)
@@ -117,7 +105,8 @@ static bool table_empty(const u64 *t)
 
 int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind kind)
 {
-	u64 e = m.n << PAGE_SHIFT | kind | (order ? P2M_BIG : 0), *slot, *empty = NULL;
+	u64 e = m.n << PAGE_SHIFT | kind | (order ? P2M_BIG : 0), *slot, *t = NULL;
+	unsigned level, lowest = order ? 2 : 1;
 	int rc = 0;
 
 	HV_ASSERT(order == 0 || order == 9);
@@ -126,16 +115,22 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
 	    m.n > P2M_ADDR >> PAGE_SHIFT)
 		return -PV_ERANGE;
 	lock(&d->p2m.lock);
-	slot = slot_make(&d->p2m, g, order ? 2 : 1, &rc);
-	if (slot && order && *slot & P2M_TABLE && table_empty(p2m_table(*slot)))
-		empty = p2m_table(*slot); /* what a run left behind that went piece by piece */
-	if (slot && *slot && !empty)
+	while (slot = slot_find(&d->p2m, g, lowest, &level), !*slot && level > lowest) {
+		t = table_alloc(&d->p2m);
+		if (!t)
+			break;
+		atomic_store(slot, table_entry(t));
+	}
+	t = level == 2 && *slot & P2M_TABLE ? p2m_table(*slot) : NULL;
+	if (*slot && !(t && table_empty(t))) /* empty: a run was here, and went piece by piece */
 		rc = -PV_EEXIST;
-	if (rc == 0)
+	else if (level > lowest)
+		rc = -PV_ENOMEM;
+	else
 		atomic_store(slot, e);
-	if (rc == 0 && empty) {
+	if (rc == 0 && t) {
 		walk_sync(d); /* P3: nobody reads the table any more */
-		table_free(&d->p2m, empty);
+		table_free(&d->p2m, t);
 	}
 	unlock(&d->p2m.lock);
 	return rc;
@@ -155,62 +150,20 @@ static int leaf_split(struct p2m *p, u64 *slot)
 	return 0;
 }
 
-/* The slot of the leaf that covers g, *level its level; or NULL and *level the level of the hole.
- */
-static u64 *slot_find(struct p2m *p, gfn_t g, unsigned *level)
-{
-	u64 *t = p->top;
-
-	for (*level = 4;; --*level) {
-		u64 *slot = &t[g.n >> (9 * (*level - 1)) & 511];
-
-		if (!*slot)
-			return NULL;
-		if (!(*slot & P2M_TABLE))
-			return slot;
-		t = p2m_table(*slot);
-	}
-}
-
-int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind)
-{
-	unsigned level;
-	u64 e, *slot;
-	int rc = 0;
-
-	if (g.n >= PV_MAX_GFN)
-		return -PV_ENOENT;
-	lock(&d->p2m.lock);
-	slot = slot_find(&d->p2m, g, &level);
-	if (!slot)
-		rc = -PV_ENOENT;
-	else if (level == 2)
-		rc = leaf_split(&d->p2m, slot);
-	if (rc == 0) {
-		slot = slot_find(&d->p2m, g, &level);
-		e = atomic_xchg(slot, 0);
-		stlb_forget(d, &e, 1); /* P4 */
-		*m = p2m_mfn(e, g);
-		*kind = p2m_kind(e);
-	}
-	unlock(&d->p2m.lock);
-	return rc;
-}
-
 /* One step of p2m_remove_range: what went at g goes to *e (0: nothing). Gfns done, 0: no memory to
  * split. */
 static u64 remove_step(struct p2m *p, gfn_t g, u64 count, u64 *e)
 {
 	unsigned level;
-	u64 *slot = slot_find(p, g, &level), span = 1ull << (9 * (level - 1));
+	u64 *slot = slot_find(p, g, 1, &level), span = 1ull << (9 * (level - 1));
 
 	*e = 0;
-	if (!slot) /* a hole of that size: to its end */
+	if (!*slot) /* a hole of that size: to its end */
 		return MIN(span - g.n % span, count);
 	if (level == 2 && (g.n % RUN_FRAMES || count < RUN_FRAMES)) {
 		if (leaf_split(p, slot))
 			return 0;
-		slot = slot_find(p, g, &level);
+		slot = slot_find(p, g, 1, &level);
 	}
 	*e = atomic_xchg(slot, 0);
 	return level == 2 ? RUN_FRAMES : 1;
@@ -236,6 +189,20 @@ u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned ma
 		stlb_forget(d, out, *used); /* P4 */
 	unlock(&d->p2m.lock);
 	return g.n + done >= PV_MAX_GFN ? count : done;
+}
+
+int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind)
+{
+	unsigned used;
+	u64 e;
+
+	if (!p2m_remove_range(d, g, 1, &e, 1, &used))
+		return -PV_ENOMEM;
+	if (!used)
+		return -PV_ENOENT;
+	*m = p2m_mfn(e, g);
+	*kind = p2m_kind(e);
+	return 0;
 }
 
 struct each {

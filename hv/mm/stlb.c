@@ -15,104 +15,7 @@ void stlb_boot(const u64 kernel[16], u64 user_slot_271)
 	user_slot = user_slot_271;
 }
 
-/* A descriptor without a page: one left behind by pool_shrink, or a new one. */
-static struct shadow *descriptor_get(struct stlb_state *st)
-{
-	struct shadow *s = st->holes;
-	u32 n = st->descriptors;
-
-	if (s) {
-		st->holes = s->next;
-		return s;
-	}
-	if (n >> CHUNK_SHIFT >= CHUNKS_MAX)
-		return NULL;
-	if (!st->chunks[n >> CHUNK_SHIFT])
-		st->chunks[n >> CHUNK_SHIFT] = hv_page_alloc(CHUNK_ORDER);
-	if (!st->chunks[n >> CHUNK_SHIFT])
-		return NULL;
-	s = shadow_by_number(st, n);
-	s->number = n;
-	WRITE_ONCE(st->descriptors, n + 1);
-	return s;
-}
-
-/* One page more. ROOTS held, or nobody knows the domain yet. */
-static int pool_grow(struct domain *d)
-{
-	struct stlb_state *st = state_of(d);
-	struct shadow *s = descriptor_get(st);
-	mfn_t m = s ? frame_alloc(0, FRAME_SHADOW, d->id) : MFN_NONE;
-
-	if (mfn_eq(m, MFN_NONE)) {
-		if (s) {
-			s->next = st->holes;
-			st->holes = s;
-		}
-		return -PV_ENOMEM;
-	}
-	s->table = mfn_to_virt(m);
-	frame_of(m)->link_a = s->number;
-	lock(&d->stlb.pool_lock);
-	d->stlb.pages_max++;
-	d->stlb.pages++;
-	unlock(&d->stlb.pool_lock);
-	pool_put(d, s);
-	return 0;
-}
-
-/* Give one free page back. False: none is free. ROOTS held, or nobody uses the domain. */
-static bool pool_shrink(struct domain *d)
-{
-	struct stlb_state *st = state_of(d);
-	struct shadow *s;
-
-	if (!pool_take(d, 1, &s))
-		return false;
-	lock(&d->stlb.pool_lock);
-	d->stlb.pages--;
-	d->stlb.pages_max--;
-	unlock(&d->stlb.pool_lock);
-	frame_free(virt_to_mfn(s->table), 0);
-	s->table = NULL;
-	s->next = st->holes;
-	st->holes = s;
-	return true;
-}
-
-static void state_free(struct domain *d)
-{
-	struct stlb_state *st = state_of(d);
-
-	for (unsigned i = 0; i < CHUNKS_MAX; i++)
-		hv_page_free(st->chunks[i], CHUNK_ORDER);
-	for (unsigned i = 0; i < ROOT_PAGES; i++)
-		hv_page_free(st->root_pages[i], 0);
-	hv_page_free(st, STATE_ORDER);
-	d->stlb.priv = NULL;
-}
-
-int stlb_init(struct domain *d, u64 pages)
-{
-	struct stlb_state *st = hv_page_alloc(STATE_ORDER);
-
-	d->stlb = (struct stlb){
-		.roots_lock = SPINLOCK(ROOTS), .pool_lock = SPINLOCK(POOL), .priv = st};
-	if (!st)
-		return -PV_ENOMEM;
-	generation_end(st);
-	while (d->stlb.pages_max < pages) {
-		if (pool_grow(d) == 0)
-			continue;
-		while (pool_shrink(d))
-			;
-		state_free(d);
-		return -PV_ENOMEM;
-	}
-	return 0;
-}
-
-static struct root *root_find(struct stlb_state *st, gfn_t g)
+struct root *root_find(struct stlb_state *st, gfn_t g)
 {
 	struct root *r = st->hash[g.n % ROOT_HASH];
 
@@ -121,63 +24,64 @@ static struct root *root_find(struct stlb_state *st, gfn_t g)
 	return r;
 }
 
-/* ROOTS held; nobody has it loaded, and nobody can load it before we are done. */
+/* The lower half of r goes, and r itself unless some CPU has it loaded (S6). ROOTS held. */
 static void root_drop(struct removal *rm, struct root *r)
 {
-	struct stlb_state *st = state_of(rm->d);
-	struct root **at = &st->hash[r->gfn.n % ROOT_HASH];
+	struct root **at = &state_of(rm->d)->hash[r->gfn.n % ROOT_HASH];
 
+	removal_half(rm, r);
+	if (atomic_load(&r->loads))
+		return;
 	while (*at != r)
 		at = &(*at)->next;
 	*at = r->next;
-	detach_low(rm, r);
 	removal_table(rm, r->kernel_shadow);
 	removal_table(rm, r->user_shadow);
-	r->next = st->root_free;
-	st->root_free = r;
+	r->kernel_shadow = NULL;
 }
 
-static bool low_half_empty(const struct root *r)
-{
-	return next_used(r->kernel_shadow->used, 0) >= LOW_SLOTS;
-}
-
-/* The coldest root, not loaded by any CPU or (loaded) with something to take below its L4. */
-static struct root *coldest(struct stlb_state *st, bool loaded, const struct root *keep)
+/* The coldest root, those that no CPU has loaded first; a loaded one only with something below its
+ * L4. */
+static struct root *coldest(struct stlb_state *st, const struct root *keep)
 {
 	struct root *victim = NULL;
+	u64 best = ~0ull;
 
-	for (unsigned h = 0; h < ROOT_HASH; h++)
-		for (struct root *r = st->hash[h]; r; r = r->next) {
-			if (r == keep || (atomic_load(&r->loads) != 0) != loaded ||
-			    (loaded && low_half_empty(r)))
-				continue;
-			if (!victim || r->used_at < victim->used_at)
-				victim = r;
-		}
+	for_each_root(r, st) {
+		bool loaded = atomic_load(&r->loads) != 0;
+		u64 age = r->used_at | (u64)loaded << 63;
+
+		if (r == keep || age >= best ||
+		    (loaded && next_used(r->kernel_shadow->used, 0) >= LOW_SLOTS))
+			continue;
+		victim = r;
+		best = age;
+	}
 	return victim;
 }
 
-/* Make something of the pool dead: other roots first, then what the needy one itself has. ROOTS
- * held. */
+/* Give pages back to the pool: dead ones, those of other roots, at last what the needy one itself
+ * has. False: there was nothing. ROOTS held. */
 static bool evict(struct domain *d, struct root *keep)
 {
 	struct stlb_state *st = state_of(d);
-	struct root *idle = coldest(st, false, keep), *r = idle ? idle : coldest(st, true, keep);
+	struct root *r = coldest(st, keep);
 	struct removal rm;
 	bool found;
 
-	removal_begin(&rm, d, r);
-	if (idle) {
-		root_drop(&rm, idle);
-	} else if (r) {
-		detach_low(&rm, r);
-	} else {
-		detach_kernel(&rm);
-		if (keep)
-			detach_low(&rm, keep);
+	if (st->dead) {
+		dead_reap(d, STLB_FLUSH_BATCH);
+		return true;
 	}
-	found = rm.dead;
+	removal_begin(&rm, d, r);
+	if (r) {
+		root_drop(&rm, r);
+	} else {
+		removal_half(&rm, NULL);
+		if (keep)
+			removal_half(&rm, keep);
+	}
+	found = st->dead;
 	removal_end(&rm);
 	if (found)
 		count(evictions, 1);
@@ -186,65 +90,32 @@ static bool evict(struct domain *d, struct root *keep)
 
 bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep)
 {
-	struct stlb_state *st = state_of(d);
-	bool done = pool_take(d, n, out);
+	bool done;
 
-	if (done)
-		return true;
 	lock(&d->stlb.roots_lock);
-	for (;;) {
+	do
 		done = pool_take(d, n, out);
-		if (done || (!st->dead && !evict(d, keep)))
-			break;
-		dead_reap(d, STLB_FLUSH_BATCH);
-	}
+	while (!done && evict(d, keep));
 	unlock(&d->stlb.roots_lock);
 	return done;
-}
-
-/* A struct root from the free ones; a page more of them if there is none. ROOTS held. */
-static struct root *root_struct(struct stlb_state *st)
-{
-	struct root *r = st->root_free;
-	unsigned i = 0;
-
-	if (!r) {
-		while (i < ROOT_PAGES && st->root_pages[i])
-			i++;
-		r = i < ROOT_PAGES ? hv_page_alloc(0) : NULL;
-		if (!r)
-			return NULL;
-		st->root_pages[i] = r;
-		for (i = 0; i < PAGE_SIZE / sizeof(*r); i++) {
-			r[i].next = st->root_free;
-			st->root_free = &r[i];
-		}
-		r = st->root_free;
-	}
-	st->root_free = r->next;
-	return r;
 }
 
 /* Views of a new root: ring 0's slots, and nothing else yet. ROOTS held. */
 static struct root *root_make(struct domain *d, gfn_t g)
 {
 	struct stlb_state *st = state_of(d);
+	struct root *r, *end = st->roots + ROOTS_MAX;
 	struct shadow *l4[2];
-	struct root *r;
 
-	while (!pool_take(d, 2, l4)) {
-		if (!st->dead && !evict(d, NULL))
-			return NULL;
-		dead_reap(d, STLB_FLUSH_BATCH);
-	}
-	while (!(r = root_struct(st))) {
-		if (!coldest(st, false, NULL)) {
-			pool_put(d, l4[0]);
-			pool_put(d, l4[1]);
-			return NULL;
-		}
-		evict(d, NULL);
-	}
+	do
+		for (r = st->roots; r < end && r->kernel_shadow; r++)
+			;
+	while (r == end && evict(d, NULL));
+	while (r < end && !pool_take(d, 2, l4))
+		if (!evict(d, NULL))
+			r = end;
+	if (r == end)
+		return NULL;
 	*r = (struct root){.gfn = g, .dom = d, .kernel_shadow = l4[0], .user_shadow = l4[1]};
 	for (unsigned i = 0; i < 2; i++)
 		shadow_setup(l4[i], 4, r, 0);
@@ -258,16 +129,6 @@ static struct root *root_make(struct domain *d, gfn_t g)
 	r->next = st->hash[g.n % ROOT_HASH];
 	st->hash[g.n % ROOT_HASH] = r;
 	return r;
-}
-
-static bool gfn_is_ram(struct domain *d, gfn_t g)
-{
-	bool ram;
-
-	walk_begin();
-	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
-	walk_end();
-	return ram;
 }
 
 /* S6: counted before it is in CR3; the old one uncounted after it is not. */
@@ -295,10 +156,14 @@ struct root *stlb_load(struct domain *d, u64 gpa)
 	struct cpu *c = this_cpu();
 	struct root *old = c->loaded, *r;
 	gfn_t g = GFN(gpa >> PAGE_SHIFT);
+	bool ram;
 
 	if (old && old->dom == d && old->gfn.n == g.n)
 		return old;
-	if (!gfn_is_ram(d, g))
+	walk_begin();
+	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
+	walk_end();
+	if (!ram)
 		return NULL;
 	lock(&d->stlb.roots_lock);
 	r = root_find(state_of(d), g);
@@ -326,96 +191,80 @@ void stlb_drop(struct domain *d, u64 gpa, bool user_only)
 	r = root_find(state_of(d), GFN(gpa >> PAGE_SHIFT));
 	if (r) {
 		removal_begin(&rm, d, r);
-		if (user_only || atomic_load(&r->loads))
-			detach_low(&rm, r);
+		if (user_only)
+			removal_half(&rm, r);
 		else
 			root_drop(&rm, r);
 		removal_end(&rm);
-		dead_reap(d, STLB_FLUSH_BATCH);
 	}
 	unlock(&d->stlb.roots_lock);
 }
 
 void stlb_drop_all(struct domain *d)
 {
-	struct stlb_state *st = state_of(d);
 	struct removal rm;
 
 	lock(&d->stlb.roots_lock);
 	removal_begin(&rm, d, NULL);
-	detach_kernel(&rm);
-	for (unsigned h = 0; h < ROOT_HASH; h++)
-		for (struct root *r = st->hash[h], *next; r; r = next) {
-			next = r->next;
-			if (atomic_load(&r->loads))
-				detach_low(&rm, r);
-			else
-				root_drop(&rm, r);
-		}
+	removal_half(&rm, NULL);
+	for_each_root(r, state_of(d))
+		root_drop(&rm, r);
 	removal_end(&rm);
-	dead_reap(d, STLB_FLUSH_BATCH);
 	unlock(&d->stlb.roots_lock);
 }
 
-void low_u0_hold(struct root *r)
+/* Walks that saw the old state are over before the lower half is emptied, and none enters anything
+ * there until the new state is in force: so each state finds it empty. */
+void low_u0_set(struct root *r, bool held)
 {
-	struct shadow *u = r->user_shadow;
 	struct removal rm;
 
 	lock(&r->dom->stlb.roots_lock);
-	if (!r->low_u0) {
+	if (r->low_u0 != held) {
 		removal_begin(&rm, r->dom, r);
-		WRITE_ONCE(r->low_u0, LOW_U0_HELD);
-		fill_sync(this_cpu(), state_of(r->dom)); /* S9: from here no walk enters anything in
-							    the user view */
-		for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS;
-		     i = next_used(u->used, i + 1)) {
-			bit_clear(u->used, i);
-			(void)atomic_xchg(&u->table[i], 0);
-		}
+		WRITE_ONCE(r->low_u0, LOW_U0_CHANGING);
+		fill_sync(this_cpu(), state_of(r->dom));
+		removal_half(&rm, r);
 		rm.tables = true;
 		removal_end(&rm);
-	}
-	unlock(&r->dom->stlb.roots_lock);
-}
-
-void stlb_drop_low_u0(struct root *r)
-{
-	struct removal rm;
-
-	lock(&r->dom->stlb.roots_lock);
-	if (r->low_u0) {
-		removal_begin(&rm, r->dom, r);
-		WRITE_ONCE(r->low_u0, LOW_U0_DROPPING);
-		fill_sync(this_cpu(), state_of(r->dom)); /* S9: what walks entered before is in the
-							    tables that go now */
-		detach_low(&rm, r);
-		removal_end(&rm);
-		WRITE_ONCE(r->low_u0, 0);
-		dead_reap(r->dom, STLB_FLUSH_BATCH);
+		WRITE_ONCE(r->low_u0, held);
 	}
 	unlock(&r->dom->stlb.roots_lock);
 }
 
 int stlb_resize(struct domain *d, u64 pages)
 {
-	struct stlb_state *st = state_of(d);
 	u64 before = d->stlb.pages_max;
 	int rc = 0;
 
 	lock(&d->stlb.roots_lock);
 	while (rc == 0 && d->stlb.pages_max < pages)
-		rc = pool_grow(d);
-	while (d->stlb.pages_max > MAX(pages, rc ? before : pages)) {
-		if (pool_shrink(d))
-			continue;
-		if (!st->dead && !evict(d, NULL)) {
-			rc = -PV_EBUSY; /* loaded roots have the rest */
-			break;
-		}
-		dead_reap(d, ~0u);
-	}
+		rc = pool_grow(d) ? 0 : -PV_ENOMEM;
+	if (rc)
+		pages = before;
+	while (d->stlb.pages_max > pages && (pool_shrink(d) || evict(d, NULL)))
+		;
+	if (d->stlb.pages_max > pages)
+		rc = -PV_EBUSY; /* loaded roots have the rest */
 	unlock(&d->stlb.roots_lock);
+	return rc;
+}
+
+int stlb_init(struct domain *d, u64 pages)
+{
+	struct stlb_state *st = hv_page_alloc(STATE_ORDER);
+	int rc;
+
+	d->stlb = (struct stlb){
+		.roots_lock = SPINLOCK(ROOTS), .pool_lock = SPINLOCK(POOL), .priv = st};
+	if (!st)
+		return -PV_ENOMEM;
+	generation_end(st);
+	shadow_setup(&st->kernel, 4, NULL, 0xffff000000000000ul);
+	st->kernel.table = hv_page_alloc(0);
+	rc = st->kernel.table ? stlb_resize(d, pages) : -PV_ENOMEM;
+	while (rc && !stlb_free(d))
+		;
 	return rc;
 }
 
@@ -423,21 +272,20 @@ bool stlb_free(struct domain *d)
 {
 	struct stlb_state *st = state_of(d);
 	unsigned given = 0;
-	bool busy;
 
 	if (!st)
 		return true;
 	stlb_drop_all(d);
 	lock(&d->stlb.roots_lock);
-	dead_reap(d, STLB_FLUSH_BATCH);
-	busy = st->dead || d->stlb.pages;
+	while (given++ < STLB_FLUSH_BATCH / 4 && pool_shrink(d))
+		;
 	unlock(&d->stlb.roots_lock);
-	if (busy)
-		return false;
-	while (d->stlb.pages_max && given++ < STLB_FLUSH_BATCH / 4)
-		pool_shrink(d);
 	if (d->stlb.pages_max)
 		return false;
-	state_free(d);
+	for (unsigned i = 0; i < CHUNKS_MAX; i++)
+		hv_page_free(st->chunks[i], CHUNK_ORDER);
+	hv_page_free(st->kernel.table, 0);
+	hv_page_free(st, STATE_ORDER);
+	d->stlb.priv = NULL;
 	return true;
 }

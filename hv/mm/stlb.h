@@ -23,20 +23,23 @@
  * S8: pool pages are FRAME_SHADOW: in no P2M; not-present shadow entries are 0, but for those of parked
  *     leaf tables (S12), whose inverted address bits name the top of the physical address space, where no RAM is:
  *     speculation past the P bit (L1TF) finds nothing there.
- * S9: while a root has a U=0 lower-half entry cached (low_u0), its user view has no lower half at all; the first
- *     miss there, or stlb_drop_low_u0, drops the lower tables and ends that state. So it holds also when
- *     another CPU is in user mode in the same root.
- * S10: lower-half tables belong to one root and serve both views. The kernel half is one tree a domain, entered
- *     in each root's kernel view when first missed there. L4 slots 256-271 are ring 0's in the kernel view; in
- *     the user view slot 271 alone, with the entry L3. What guest tables say there is not read.
+ * S9: while a root has a U=0 lower-half entry cached (low_u0), its user view has no lower half at all. A miss there, in
+ *     user mode, empties the lower half and ends that state; the first miss of a U=0 page empties it and begins it. So
+ *     it holds also when another CPU is in user mode in the same root.
+ * S10: lower-half tables belong to one root and serve both views: the kernel view's L4 owns them. The kernel half is one
+ *     tree a domain, below an L4 that no CPU loads. Either is entered in the other views when first missed there. L4 slots
+ *     256-271 are ring 0's in the kernel view; in the user view slot 271 alone, with the entry L3. What guest tables say
+ *     there is not read.
  * S11: A and D go into guest entries by compare-and-swap on the value walked; a write that lost gives no right.
- * S12: a leaf table flushed as a whole is parked: its L2 entry keeps its number with P=0. The first miss there
- *     takes it out of sight by compare-and-swap, so that it is this CPU's alone, makes each used entry anew from the guest's
- *     present one or removes it, and links it again. It is parked and shot down before that, so no TLB holds its entries.
+ * S12: a leaf table flushed as a whole is parked: its L2 entry keeps its number with P=0. The first miss there marks that
+ *     entry busy by compare-and-swap, so that the table is this walk's alone (who wants to remove it waits), makes each
+ *     used entry anew from the guest's present one or removes it, and links it again. It was shot down before that
+ *     (removing is 0), so no TLB holds its entries.
  * S13: an entry that leads to another frame is never overwritten: it is removed and shot down first, else F6's
  *     count would say 0 while a TLB still reaches the frame.
  * S14: between taking an entry out and the end of its shootdown stlb_state.removing is not 0. A flush that finds nothing
- *     to take out looks at it, since the entry it was called for may be on its way out on another CPU.
+ *     to take out looks at it, since the entry it was called for may be on its way out on another CPU. Who takes entries
+ *     out without lock ROOTS does so in a walk that ends after the frames' counts are lowered.
  *
  * What a guest sees besides its own faults: a leaf whose gfn its P2M does not have (or not writable, for a
  * write), a table outside its RAM, address bits 48-51, or PS in an L4 entry: #PF with P and RSVD. Slots 256-271:
@@ -79,7 +82,7 @@ struct vcpu;
 struct shadow; /* descriptor of a shadow page: stlb_impl.h                               */
 
 #define LOW_U0_HELD     1
-#define LOW_U0_DROPPING 2
+#define LOW_U0_CHANGING 2
 
 struct root {
 	gfn_t gfn;            /* of the guest's L4                                     */
@@ -87,7 +90,7 @@ struct root {
 	mfn_t kernel_l4, user_l4;
 	u64 kcr3, ucr3;       /* values for CR3 of the two views (PCID and no-flush bits included where used) */
 	u32 loads;            /* CPUs whose cpu->loaded it is                           */
-	u8 low_u0;            /* S9: 0, LOW_U0_HELD or LOW_U0_DROPPING                 */
+	u8 low_u0;            /* S9: 0, LOW_U0_HELD or LOW_U0_CHANGING                 */
 	u64 used_at;          /* stamp for eviction                                    */
 	struct root *next;    /* hash chain                                            */
 	struct shadow *kernel_shadow, *user_shadow;
@@ -132,8 +135,6 @@ void stlb_prefill(struct root *r, u64 va);
 int stlb_flush(struct domain *d, struct pv_flush *f);
 /* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */
 void stlb_drop(struct domain *d, u64 gpa, bool user_only);
-/* Before user mode runs in r with low_u0 set (S9). */
-void stlb_drop_low_u0(struct root *r);
 /* Everything of the domain but the L4s of loaded roots, shot down: always right. */
 void stlb_drop_all(struct domain *d);
 
@@ -152,11 +153,6 @@ void walk_sync(struct domain *d);
 /* Audit: entries whose frame the P2M does not hold with that right, and disagreements in the pool. The caller
  * holds no lock; one audit at a time in the machine. */
 u64 stlb_audit(struct domain *d);
-/* Leaf entries that count in F6: the sum over all domains is frames_maps(). */
-u64 stlb_leaves(struct domain *d);
-/* Debug: compare cached entries with the guest's tables; number stale now. */
-u64 stlb_stale(struct domain *d);
-
 /* Boot: L4 entries for slots 256-271 of the kernel view, and for 271 of the user view. */
 void stlb_boot(const u64 kernel_slots[16], u64 user_slot_271);
 

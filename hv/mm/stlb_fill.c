@@ -6,50 +6,52 @@
  *
  * Most misses and nearly all of the guest's own faults end in the paging-structure cache: the
  * guest's leaf table and ours are known, and one entry of each is touched. The rest walk four
- * levels of each. */
+ * levels of each. Both judge the guest's leaf entry by leaf_look. */
 #include "mm/stlb_impl.h"
 
 #define FILL_TRIES  8
-#define FILL_GROUP  4		  /* neighbours entered with a miss; aligned                */
 #define EXECUTE	    PTE_NX	  /* in `rights` the bit says that the page may be executed  */
 #define RESERVED    (0xful << 48) /* gfns have 36 bits                                    */
 #define RESERVED_2M 0x1fe000ul
 #define RESERVED_1G 0x3fffe000ul
+#define PAT_LARGE   (1ul << 12)
 _Static_assert(PF_W == PTE_W && PF_U == PTE_U, "rights_needed counts on it");
 
 struct walk_cache walk_caches[MAX_CPUS][WALK_CACHE];
 
 enum step {
 	STEP_DONE,
-	STEP_GUEST, /* its fault, code in f->error                                        */
+	STEP_GUEST, /* its fault, with an error code                                      */
 	STEP_AGAIN, /* lost a race                                                        */
 	STEP_PAGES, /* f->wanted pages are needed                                         */
-	STEP_CLASH, /* an entry that leads elsewhere is in the way (S13)                  */
-	STEP_TABLE, /* a leaf table where a 2 MiB page goes, or the reverse                 */
-	STEP_HOLD_U0,
-	STEP_DROP_U0,
+	STEP_CLASH, /* what leads elsewhere (S13), or is of another size, is in the way    */
+	STEP_U0,    /* S9: the lower half is in the wrong state for this access            */
+};
+
+/* What is asked, and what the guest's leaf entry says to it. */
+struct look {
+	u64 va;
+	u32 access, error;
+	bool quiet; /* prefill: change nothing that the guest could see                    */
+	bool u0;    /* S9: U=0 pages may be entered                                       */
+	u64 p2m;    /* leaf of the P2M over the frame                                     */
+	u64 entry;  /* ours, for the 4 KiB page at va                                     */
 };
 
 struct fill {
 	struct domain *d;
 	struct stlb_state *st;
 	struct root *r;
-	u64 va;
-	u32 access;
-	bool quiet; /* prefill: change nothing that the guest could see                      */
-	u32 error;
-	/* The guest's side: entries walked, and what they lead to. */
-	unsigned level; /* of its leaf                                                       */
-	u64 *at[5], val[5];
-	u64 rights;
-	gfn_t gfn; /* of the 4 KiB page at va                                              */
-	u64 p2m;
-	/* Ours. */
+	struct look look;
 	u64 gen;
+	/* The guest's side. */
+	unsigned level; /* of its leaf                                                     */
+	u64 *slot;      /* where that is                                                   */
+	u64 above;      /* rights of the levels above                                      */
+	/* Ours. */
 	enum step step; /* why child() found none                                          */
 	unsigned wanted, spares;
 	struct shadow *spare[STLB_FILL_WORST];
-	struct shadow *orphan; /* taken out of parking, and its place was taken meanwhile        */
 };
 
 static inline u64 rights_needed(u32 access)
@@ -57,20 +59,57 @@ static inline u64 rights_needed(u32 access)
 	return (access & (PF_W | PF_U)) | (access & PF_I ? EXECUTE : 0);
 }
 
-/* S1. p is the leaf of the P2M that covers the frame m, rights those of the whole guest path. */
-static inline u64 leaf_entry(u64 pte, u64 rights, u64 p, mfn_t m)
+static inline enum step guest_fault(struct look *k, u32 bits)
 {
-	u64 e = m.n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (~rights & PTE_NX);
+	k->error = k->access | bits;
+	return STEP_GUEST;
+}
 
-	if (rights & pte & PTE_W && pte & PTE_D && p2m_writable(p))
+static inline u64 reserved_bits(unsigned level, u64 e)
+{
+	if (level == 1 || !(e & PTE_PS))
+		return RESERVED;
+	return RESERVED | (level == 4 ? PTE_PS : level == 3 ? RESERVED_1G : RESERVED_2M);
+}
+
+/* The guest's leaf entry in slot: its checks in hardware's order, then its A and D (S11), then
+ * k->entry (S1). `above` has no U in the upper half: user mode gets nothing there. Needs a walk. */
+static inline __attribute__((always_inline)) enum step leaf_look(const struct domain *d, u64 *slot, unsigned level,
+					   u64 above, struct look *k)
+{
+	u64 g = READ_ONCE(*slot), rights = above & (g ^ PTE_NX), e;
+	u64 set = PTE_A | (k->access & PF_W ? PTE_D : 0), inside = (1ul << 9 * (level - 1)) - 1;
+	gfn_t gfn = GFN(((g & PTE_ADDR) >> PAGE_SHIFT & ~inside) + (k->va >> PAGE_SHIFT & inside));
+
+	if (!(g & PTE_P))
+		return guest_fault(k, 0);
+	if (unlikely(g & reserved_bits(level, g)))
+		return guest_fault(k, PF_P | PF_RSVD);
+	if (rights_needed(k->access) & ~rights)
+		return guest_fault(k, PF_P);
+	if (unlikely(!(rights & PTE_U) && va_low(k->va) && !k->u0))
+		return k->quiet ? STEP_GUEST : STEP_U0;
+	k->p2m = p2m_find(&d->p2m, gfn);
+	if (unlikely(!k->p2m || (k->access & PF_W && !p2m_writable(k->p2m))))
+		return guest_fault(k, PF_P | PF_RSVD);
+	if (set & ~g) {
+		if (k->quiet)
+			return STEP_GUEST;
+		if (!atomic_cas(slot, g, g | set))
+			return STEP_AGAIN;
+	}
+	e = p2m_mfn(k->p2m, gfn).n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (~rights & PTE_NX);
+	if (rights & PTE_W && (g | set) & PTE_D && p2m_writable(k->p2m))
 		e |= PTE_W | PTE_D;
-	if (unlikely(p2m_kind(p) == PV_MEM_DEVICE))
-		e |= pte & (PTE_PCD | PTE_PWT); /* RAM is write-back whatever the guest says */
-	return e;
+	if (unlikely(p2m_kind(k->p2m) == PV_MEM_DEVICE)) /* RAM is write-back whatever the guest says */
+		e |= (g & (PTE_PCD | PTE_PWT)) |
+		     (level == 1 ? g & PTE_PS : g & PAT_LARGE ? PTE_PS : 0); /* PAT */
+	k->entry = e;
+	return STEP_DONE;
 }
 
 /* S4, S13. */
-static enum step enter(struct shadow *s, unsigned i, u64 e)
+static inline enum step enter(struct shadow *s, unsigned i, u64 e)
 {
 	u64 *slot = &s->table[i], old = READ_ONCE(*slot);
 
@@ -81,7 +120,7 @@ static enum step enter(struct shadow *s, unsigned i, u64 e)
 			return STEP_CLASH;
 		return atomic_cas(slot, old, e) ? STEP_DONE : STEP_AGAIN;
 	}
-	maps_raise(e, s);
+	maps_raise(e, s, i);
 	if (!atomic_cas(slot, 0, e)) {
 		maps_lower(e);
 		return STEP_AGAIN;
@@ -91,207 +130,91 @@ static enum step enter(struct shadow *s, unsigned i, u64 e)
 	return STEP_DONE;
 }
 
-/* Entry i of the guest's leaf table w->guest as it would be shadowed now without the guest
- * noticing; 0: not. Lower-half pages without U are for the full walk (S9). */
-static inline u64 quiet_entry(const struct domain *d, const u64 *guest, u64 above, bool low,
-			      unsigned i)
-{
-	u64 g = READ_ONCE(guest[i]), rights = above & (g ^ PTE_NX), p;
-	gfn_t gfn = GFN((g & PTE_ADDR) >> PAGE_SHIFT);
-
-	if ((g & (PTE_P | PTE_A | RESERVED)) != (PTE_P | PTE_A) || (low && !(rights & PTE_U)))
-		return 0;
-	p = p2m_find(&d->p2m, gfn);
-	if (!p)
-		return 0;
-	return leaf_entry(g, rights, p, p2m_mfn(p, gfn)) |
-	       (p2m_kind(p) == PV_MEM_DEVICE ? g & PTE_PS : 0);
-}
-
-/* The other entries of i's group, where ours are empty. */
-static inline void fill_group(const struct domain *d, struct shadow *leaf, const u64 *guest,
-			      u64 above, bool low, unsigned i)
-{
-	unsigned j = i & ~(FILL_GROUP - 1u), end = j + FILL_GROUP;
-
-	if (unlikely(end == 512 && leaf->base == LOW_END - RUN_SIZE))
-		end = 511; /* LOW_LAST_PAGE */
-	for (; j < end; j++) {
-		u64 e = READ_ONCE(leaf->table[j]) ? 0 : quiet_entry(d, guest, above, low, j);
-
-		if (e)
-			(void)enter(leaf, j, e);
-	}
-}
-
-/* A miss by the paging-structure cache. STEP_AGAIN: it needs the full walk. */
-static inline enum step fill_cached(const struct domain *d, const struct walk_cache *w, u64 va,
-				    u32 access, u32 *error)
-{
-	unsigned i = va_index(va, 1);
-	u64 *slot = &w->guest[i], g = READ_ONCE(*slot), need = rights_needed(access), p, e;
-	u64 rights = w->rights & (g ^ PTE_NX);
-	u64 set = PTE_A | (access & PF_W ? PTE_D : 0);
-	gfn_t gfn = GFN((g & PTE_ADDR) >> PAGE_SHIFT);
-
-	if (!(g & PTE_P)) {
-		*error = access;
-		return STEP_GUEST;
-	}
-	if (unlikely(g & RESERVED))
-		return STEP_AGAIN;
-	if (need & ~(g ^ PTE_NX)) {
-		*error = access | PF_P;
-		return STEP_GUEST;
-	}
-	/* Rights may have been added above without a flush; S9 is the full walk's. */
-	if (unlikely((need | (va_low(va) ? PTE_U : 0)) & ~rights))
-		return STEP_AGAIN;
-	p = p2m_find(&d->p2m, gfn);
-	if (unlikely(!p || p2m_kind(p) == PV_MEM_DEVICE || (access & PF_W && !p2m_writable(p))))
-		return STEP_AGAIN;
-	if (set & ~g && !atomic_cas(slot, g, g | set)) /* S11 */
-		return STEP_AGAIN;
-	e = leaf_entry(g | set, rights, p, p2m_mfn(p, gfn));
-	return enter(w->leaf, i, e) == STEP_DONE ? STEP_DONE : STEP_AGAIN;
-}
-
-static enum step guest_fault(struct fill *f, u32 bits)
-{
-	f->error = f->access | bits;
-	return STEP_GUEST;
-}
-
-static u64 reserved_bits(unsigned level, u64 e)
-{
-	u64 bits = RESERVED;
-
-	if (e & PTE_PS)
-		bits |= level == 4   ? PTE_PS
-			: level == 3 ? RESERVED_1G
-			: level == 2 ? RESERVED_2M
-				     : 0;
-	return bits;
-}
-
-/* The guest's tables, as hardware walks them: every step by the P2M, present bits before anything
- * else. */
+/* The guest's tables down to its leaf entry, as hardware walks them: every step by the P2M, in
+ * writable RAM of the domain's own. */
 static enum step guest_walk(struct fill *f)
 {
+	struct look *k = &f->look;
 	gfn_t g = f->r->gfn;
-	u64 offset;
+	unsigned top = va_index(k->va, 4);
 
-	f->rights = PTE_W | PTE_U | EXECUTE;
-	if ((va_index(f->va, 4) >= LOW_SLOTS && va_index(f->va, 4) < KERNEL_SLOT) ||
-	    (f->va & PAGE_MASK) == LOW_LAST_PAGE)
-		return guest_fault(f, 0); /* S10 */
+	f->above = PTE_W | EXECUTE | (va_low(k->va) ? PTE_U : 0);
+	if ((top >= LOW_SLOTS && top < KERNEL_SLOT) || (k->va & PAGE_MASK) == LOW_LAST_PAGE)
+		return guest_fault(k, 0); /* S10 */
 	for (f->level = 4;; f->level--) {
 		u64 p = p2m_find(&f->d->p2m, g), e;
 
-		/* Writable RAM of its own: A and D are written there. */
 		if (p2m_kind(p) != PV_MEM_RAM)
-			return guest_fault(f, PF_P | PF_RSVD);
-		f->at[f->level] = (u64 *)mfn_to_virt(p2m_mfn(p, g)) + va_index(f->va, f->level);
-		e = f->val[f->level] = READ_ONCE(*f->at[f->level]);
-		if (!(e & PTE_P))
-			return guest_fault(f, 0);
-		if (e & reserved_bits(f->level, e))
-			return guest_fault(f, PF_P | PF_RSVD);
-		f->rights &= e ^ PTE_NX;
-		g = GFN((e & PTE_ADDR) >> PAGE_SHIFT);
-		if (f->level == 1 || e & PTE_PS)
-			break;
-	}
-	offset = (f->va >> PAGE_SHIFT) & ((1ul << (9 * (f->level - 1))) - 1);
-	f->gfn = GFN((g.n & ~((1ul << (9 * (f->level - 1))) - 1)) + offset);
-	if (rights_needed(f->access) & ~f->rights || (f->access & PF_U && !va_low(f->va)))
-		return guest_fault(f, PF_P);
-	f->p2m = p2m_find(&f->d->p2m, f->gfn);
-	if (!f->p2m || (f->access & PF_W && !p2m_writable(f->p2m)))
-		return guest_fault(f, PF_P | PF_RSVD);
-	return STEP_DONE;
-}
-
-/* S11: A on the whole path, D on the leaf for a write. */
-static enum step guest_mark(struct fill *f)
-{
-	for (unsigned l = 4; l >= f->level; l--) {
-		u64 set = PTE_A | (l == f->level && f->access & PF_W ? PTE_D : 0), val = f->val[l];
-
-		if (!(set & ~val))
-			continue;
-		if (f->quiet)
+			return guest_fault(k, PF_P | PF_RSVD);
+		f->slot = (u64 *)mfn_to_virt(p2m_mfn(p, g)) + va_index(k->va, f->level);
+		e = READ_ONCE(*f->slot);
+		if (f->level == 1 || (e & (PTE_P | PTE_PS)) != PTE_P)
+			return STEP_DONE;
+		if (e & RESERVED)
+			return guest_fault(k, PF_P | PF_RSVD);
+		if (!(e & PTE_A) && k->quiet)
 			return STEP_GUEST;
-		if (!atomic_cas(f->at[l], val, val | set))
+		if (!(e & PTE_A) && !atomic_cas(f->slot, e, e | PTE_A)) /* S11 */
 			return STEP_AGAIN;
-		f->val[l] = val | set;
+		f->above &= e ^ PTE_NX;
+		g = GFN((e & PTE_ADDR) >> PAGE_SHIFT);
 	}
-	return STEP_DONE;
 }
 
-/* S12: leaf is this walk's alone. Make its entries anew from the guest's leaf table. */
+/* S12: leaf is this walk's alone, but for stlb_forget, which takes entries out of any table. Make its
+ * entries anew from the guest's leaf table. */
 static void recheck(struct fill *f, struct shadow *leaf)
 {
-	u64 *guest = f->level == 1 ? f->at[1] - va_index(f->va, 1) : NULL,
-	    above = PTE_W | PTE_U | EXECUTE;
-	unsigned i;
+	u64 *guest = f->level == 1 ? f->slot - va_index(f->look.va, 1) : NULL;
 
-	for (unsigned l = 4; l > 1 && guest; l--)
-		above &= f->val[l] ^ PTE_NX;
-	for_each_used(i, leaf)
-	{
-		u64 old = READ_ONCE(leaf->table[i]), new = 0;
+	for (unsigned i = next_used(leaf->used, 0); i < 512; i = next_used(leaf->used, i + 1)) {
+		struct look k = {.va = f->look.va, .quiet = true};
+		u64 old = READ_ONCE(leaf->table[i]);
 
-		if (old && guest)
-			new = quiet_entry(f->d, guest, above, va_low(f->va), i);
-		if (new && !((old ^ new) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, new))
+		if (old && guest && leaf_look(f->d, &guest[i], 1, f->above, &k) == STEP_DONE &&
+		    !((old ^ k.entry) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, k.entry))
 			continue;
-		bit_clear(leaf->used, i);
-		old = atomic_xchg(&leaf->table[i], 0);
+		old = entry_take(leaf, i);
 		if (old)
 			maps_lower(old);
 	}
 }
 
-/* The parked table behind entry e of s, linked again; or NULL with f->step. */
-static struct shadow *relink(struct fill *f, struct shadow *s, unsigned i, u64 e)
+/* The parked table behind *slot, linked again; NULL: another walk has it, or who parked it has not
+ * ended its reach yet. */
+static struct shadow *relink(struct fill *f, u64 *slot, u64 e)
 {
 	struct shadow *leaf = parked_shadow(f->st, e);
-	u64 link;
 
-	f->step = STEP_AGAIN;
-	if (!atomic_cas(&s->table[i], e, 0))
+	if (e & PARKED_BUSY || !atomic_cas(slot, e, e | PARKED_BUSY))
 		return NULL;
-	/* Looked at once it is ours: who parked it has ended its reach, or it stays parked. */
-	link = atomic_load(&f->st->removing) ? e : table_entry(leaf);
-	if (link != e)
-		recheck(f, leaf);
-	if (!atomic_cas(&s->table[i], 0, link)) {
-		f->orphan = leaf;
+	if (atomic_load(&f->st->removing)) { /* looked at once it is ours */
+		atomic_store(slot, e);
 		return NULL;
 	}
-	if (link == e)
-		return NULL;
+	recheck(f, leaf);
+	atomic_store(slot, table_entry(leaf));
 	count(relinks, 1);
 	return leaf;
 }
 
-/* The table below entry i of s, made if need be; or NULL with f->step. */
-static struct shadow *child(struct fill *f, struct shadow *s, unsigned i, unsigned level)
+/* The table of that level below s, made if need be; or NULL with f->step. */
+static struct shadow *child(struct fill *f, struct shadow *s, unsigned level)
 {
+	unsigned i = va_index(f->look.va, level + 1);
 	u64 e = READ_ONCE(s->table[i]), size = 1ul << (PAGE_SHIFT + 9 * level);
 	struct shadow *n;
 
-	if (likely(e & PTE_P && !(e & PTE_PS)))
+	if (likely((e & (PTE_P | PTE_PS)) == PTE_P))
 		return shadow_below(f->st, e);
-	if (e && !(e & PTE_P))
-		return relink(f, s, i, e);
-	f->step = e ? STEP_TABLE : f->spares ? STEP_AGAIN : STEP_PAGES;
+	f->step = e & PTE_P ? STEP_CLASH : e || f->spares ? STEP_AGAIN : STEP_PAGES;
 	f->wanted = level;
 	if (f->step != STEP_AGAIN)
 		return NULL;
+	if (e)
+		return relink(f, &s->table[i], e);
 	n = f->spare[--f->spares];
-	shadow_setup(n, level, s->root, f->va & ~(size - 1));
+	shadow_setup(n, level, s->root, f->look.va & ~(size - 1));
 	if (atomic_cas(&s->table[i], 0, table_entry(n))) {
 		bit_set(s->used, i);
 		return n;
@@ -301,27 +224,7 @@ static struct shadow *child(struct fill *f, struct shadow *s, unsigned i, unsign
 	return NULL;
 }
 
-/* The kernel half's L3 for a slot: the domain's. */
-static struct shadow *kernel_child(struct fill *f, unsigned slot)
-{
-	struct shadow **at = &f->st->kernel_l3[slot - KERNEL_SLOT], *l3 = atomic_load(at);
-
-	if (l3)
-		return l3;
-	f->step = f->spares ? STEP_AGAIN : STEP_PAGES;
-	f->wanted = 3;
-	if (!f->spares)
-		return NULL;
-	l3 = f->spare[--f->spares];
-	shadow_setup(l3, 3, NULL, f->va & ~((1ul << 39) - 1));
-	if (atomic_cas(at, NULL, l3))
-		return l3;
-	l3->level = 0;
-	f->spare[f->spares++] = l3;
-	return NULL;
-}
-
-/* l3 in slot of a view's L4. One that is on its way out may still be there: wait for its end. */
+/* S10: l3 in slot of a view's L4. One that is on its way out may still be there: wait for its end. */
 static enum step enter_view(struct shadow *l4, unsigned slot, const struct shadow *l3)
 {
 	u64 e = table_entry(l3), old = READ_ONCE(l4->table[slot]);
@@ -334,121 +237,83 @@ static enum step enter_view(struct shadow *l4, unsigned slot, const struct shado
 	return STEP_DONE;
 }
 
-static struct shadow *top_table(struct fill *f)
-{
-	struct root *r = f->r;
-	unsigned slot = va_index(f->va, 4);
-	struct shadow *l3, *view = r->kernel_shadow;
-
-	if (va_low(f->va)) {
-		l3 = child(f, r->kernel_shadow, slot, 3);
-		view = r->user_shadow;
-		if (l3 && READ_ONCE(r->low_u0))
-			return l3; /* S9: not in the user view now */
-	} else {
-		l3 = kernel_child(f, slot);
-	}
-	if (!l3)
-		return NULL;
-	f->step = enter_view(view, slot, l3);
-	return f->step == STEP_DONE ? l3 : NULL;
-}
-
-/* S9: may this lower-half page be entered as things are? */
-static enum step check_u0(const struct fill *f)
-{
-	u8 state = READ_ONCE(f->r->low_u0);
-
-	if (state == LOW_U0_DROPPING)
-		return STEP_AGAIN;
-	if (!(f->rights & PTE_U)) {
-		if (f->quiet)
-			return STEP_GUEST;
-		return state ? STEP_DONE : STEP_HOLD_U0;
-	}
-	return state && f->access & PF_U ? STEP_DROP_U0 : STEP_DONE;
-}
-
-/* One entry for the 2 MiB run of frames that va lies in. */
-static enum step mirror_big(struct fill *f, struct shadow *l2)
-{
-	u64 pte = f->val[f->level];
-	mfn_t run = p2m_mfn(f->p2m, GFN(f->gfn.n & ~(RUN_FRAMES - 1)));
-	u64 e = leaf_entry(pte, f->rights, f->p2m, run) | PTE_PS;
-	enum step s;
-
-	if (p2m_kind(f->p2m) == PV_MEM_DEVICE)
-		e |= pte & (1ul << 12); /* PAT */
-	s = enter(l2, va_index(f->va, 2), e);
-	if (s == STEP_DONE && !f->quiet)
-		count(fills_2m, 1);
-	return s == STEP_CLASH ? STEP_TABLE : s;
-}
-
-/* What a 2 MiB entry may cover: a run of the P2M that is the domain's own, under a leaf of the
+/* What a 2 MiB entry may cover: a run of the P2M that is RAM of the domain's own, under a leaf of the
  * guest's as large. */
 static bool may_be_big(const struct fill *f)
 {
-	unsigned kind = p2m_kind(f->p2m);
+	unsigned kind = p2m_kind(f->look.p2m);
 
-	return f->level > 1 && f->p2m & P2M_BIG && f->va >> 21 != LOW_LAST_PAGE >> 21 &&
-	       kind != PV_MEM_GRANT && kind != PV_MEM_GRANT_RO;
+	return f->level > 1 && f->look.p2m & P2M_BIG && f->look.va >> 21 != LOW_LAST_PAGE >> 21 &&
+	       (kind == PV_MEM_RAM || kind == PV_MEM_RAM_RO);
 }
 
+/* Only what a hit need not check again: no S9 state, not the run that holds LOW_LAST_PAGE. */
 static void remember(const struct fill *f, struct shadow *leaf)
 {
-	u64 above = PTE_W | PTE_U | EXECUTE;
-
-	for (unsigned l = 4; l > 1; l--)
-		above &= f->val[l] ^ PTE_NX;
-	*walk_cache_slot(this_cpu(), f->r, f->va) = (struct walk_cache){
+	if (f->level > 1 || f->r->low_u0 || f->look.va >> 21 == LOW_LAST_PAGE >> 21)
+		return;
+	*walk_cache_slot(this_cpu(), f->r, f->look.va) = (struct walk_cache){
 		.root = f->r,
-		.run = f->va >> 21,
+		.run = f->look.va >> 21,
 		.gen = f->gen,
-		.guest = f->at[1] - va_index(f->va, 1),
+		.guest = f->slot - va_index(f->look.va, 1),
 		.leaf = leaf,
-		.rights = above,
+		.rights = f->above,
 	};
 }
 
 /* Our side of the walk. */
-static enum step mirror(struct fill *f)
+static enum step mirror(struct fill *f, bool in_view)
 {
-	struct shadow *l3, *l2, *leaf;
-	u64 pte = f->val[f->level], e;
-	unsigned i = va_index(f->va, 1);
-	enum step s = va_low(f->va) ? check_u0(f) : STEP_DONE;
+	bool low = va_low(f->look.va);
+	struct shadow *s = low ? f->r->kernel_shadow : &f->st->kernel;
+	struct shadow *view = low ? f->r->user_shadow : f->r->kernel_shadow;
+	enum step step;
 
-	if (s == STEP_DONE)
-		s = guest_mark(f);
-	if (s != STEP_DONE)
-		return s;
-	pte = f->val[f->level];
-	l3 = top_table(f);
-	l2 = l3 ? child(f, l3, va_index(f->va, 3), 2) : NULL;
-	if (l2 && may_be_big(f))
-		return mirror_big(f, l2);
-	leaf = l2 ? child(f, l2, va_index(f->va, 2), 1) : NULL;
-	if (!leaf)
-		return f->step;
-	e = leaf_entry(pte, f->rights, f->p2m, p2m_mfn(f->p2m, f->gfn));
-	if (p2m_kind(f->p2m) == PV_MEM_DEVICE) /* PAT is bit 12 of a large page */
-		e |= f->level == 1 ? pte & PTE_PS : pte >> 5 & PTE_PS;
-	s = enter(leaf, i, e);
-	if (s == STEP_DONE && f->level == 1 && !f->r->low_u0) {
-		struct walk_cache *w = walk_cache_slot(this_cpu(), f->r, f->va);
-
-		remember(f, leaf);
-		fill_group(f->d, leaf, w->guest, w->rights, va_low(f->va), i);
+	for (unsigned level = 3; level; level--) {
+		if (level == 1 && may_be_big(f)) {
+			step = enter(s, va_index(f->look.va, 2),
+				     (f->look.entry & ~(RUN_SIZE - PAGE_SIZE)) | PTE_PS);
+			if (step == STEP_DONE && !f->look.quiet)
+				count(fills_2m, 1);
+			return step;
+		}
+		s = child(f, s, level);
+		if (!s)
+			return f->step;
+		if (level == 3 && in_view) {
+			step = enter_view(view, va_index(f->look.va, 4), s);
+			if (step != STEP_DONE)
+				return step;
+		}
 	}
-	return s;
+	step = enter(s, va_index(f->look.va, 1), f->look.entry);
+	if (step == STEP_DONE)
+		remember(f, s);
+	return step;
+}
+
+static enum step walk(struct fill *f)
+{
+	u8 state = va_low(f->look.va) ? READ_ONCE(f->r->low_u0) : 0;
+	enum step s;
+
+	if (state == LOW_U0_CHANGING)
+		return STEP_AGAIN;
+	f->look.u0 = state;
+	s = guest_walk(f);
+	if (s == STEP_DONE)
+		s = leaf_look(f->d, f->slot, f->level, f->above, &f->look);
+	if (s == STEP_DONE && state && f->look.access & PF_U)
+		s = STEP_U0;
+	return s == STEP_DONE ? mirror(f, !state) : s;
 }
 
 /* What a walk cannot do: all that waits for other walks or takes locks. */
 static bool prepare(struct fill *f, enum step s)
 {
-	u64 run = f->va & ~(RUN_SIZE - 1), page = f->va & PAGE_MASK;
-	struct root *low = va_low(f->va) ? f->r : NULL;
+	u64 run = f->look.va & ~(RUN_SIZE - 1);
+	unsigned all = ~0u;
 
 	switch (s) {
 	case STEP_PAGES:
@@ -457,117 +322,78 @@ static bool prepare(struct fill *f, enum step s)
 		f->spares = f->wanted;
 		return true;
 	case STEP_CLASH:
-	case STEP_TABLE:
 		lock(&f->d->stlb.roots_lock);
-		if (s == STEP_TABLE)
-			range_clear(f->d, low, run, run + RUN_SIZE - 1, true);
-		else
-			range_clear(f->d, low, page, page + PAGE_SIZE - 1, false);
+		flush_tree(f->d, va_low(run) ? f->r : NULL, run, run + RUN_SIZE - 1, PV_FLUSH_TABLES,
+			   &all);
 		unlock(&f->d->stlb.roots_lock);
 		return true;
-	case STEP_HOLD_U0:
-		low_u0_hold(f->r);
-		return true;
-	case STEP_DROP_U0:
-		stlb_drop_low_u0(f->r);
+	case STEP_U0:
+		low_u0_set(f->r, !(f->look.access & PF_U));
 		return true;
 	default:
-		return true;
+		return s == STEP_AGAIN;
 	}
 }
 
-/* A parked table whose place was taken while this walk had it: nobody else knows it. */
-static void bury(struct fill *f)
+static enum step fill_full(struct root *r, struct look *k)
 {
-	struct removal rm;
+	struct fill f = {.d = r->dom, .st = state_of(r->dom), .r = r, .look = *k};
+	struct cpu *c = this_cpu();
+	unsigned try = 0;
+	enum step s;
 
-	if (!f->orphan)
-		return;
-	lock(&f->d->stlb.roots_lock);
-	removal_begin(&rm, f->d, f->orphan->root);
-	removal_table(&rm, f->orphan);
-	removal_end(&rm);
-	unlock(&f->d->stlb.roots_lock);
-	f->orphan = NULL;
+	do {
+		walk_enter(c);
+		f.gen = atomic_load(&f.st->gen);
+		s = walk(&f);
+		walk_leave(c);
+	} while (prepare(&f, s) && ++try < FILL_TRIES);
+	while (f.spares)
+		pool_put(f.d, f.spare[--f.spares]);
+	k->error = f.look.error;
+	return s;
 }
 
-static enum step fill_full(struct fill *f)
+/* A hit in the paging-structure cache is not used if the levels above deny the access: rights may
+ * have been added there without a flush. */
+static inline __attribute__((always_inline)) enum step fill(struct root *r, struct look *k)
 {
+	struct cpu *c = this_cpu();
+	const struct walk_cache *w = walk_cache_slot(c, r, k->va);
 	enum step s = STEP_AGAIN;
 
-	for (unsigned try = 0; try < FILL_TRIES && s != STEP_DONE && s != STEP_GUEST; try++) {
-		struct cpu *c = this_cpu();
-
-		walk_enter(c);
-		f->gen = atomic_load(&f->st->gen);
-		f->r->used_at = f->st->clock;
-		s = guest_walk(f);
+	walk_enter(c);
+	if (likely(walk_cache_hit(w, state_of(r->dom), r, k->va) &&
+		   !(rights_needed(k->access) & ~w->rights))) {
+		s = leaf_look(r->dom, &w->guest[va_index(k->va, 1)], 1, w->rights, k);
 		if (s == STEP_DONE)
-			s = mirror(f);
-		walk_leave(c);
-		bury(f);
-		if (!prepare(f, s))
-			break;
+			s = enter(w->leaf, va_index(k->va, 1), k->entry);
 	}
-	while (f->spares)
-		pool_put(f->d, f->spare[--f->spares]);
+	walk_leave(c);
+	if (unlikely(s > STEP_GUEST)) {
+		struct look slow = *k; /* so that *k can live in registers */
+
+		s = fill_full(r, &slow);
+		k->error = slow.error;
+	}
 	return s;
 }
 
 enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error)
 {
-	struct domain *d = r->dom;
-	struct stlb_state *st = state_of(d);
-	struct cpu *c = this_cpu();
-	const struct walk_cache *w = walk_cache_slot(c, r, va);
-	enum step s = STEP_AGAIN;
+	struct look k = {.va = va, .access = access & (PF_W | PF_U | PF_I)};
+	enum step s = fill(r, &k);
 
-	walk_enter(c);
-	access &= PF_W | PF_U | PF_I;
-	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 && (va_low(va) || !(access & PF_U)) &&
-		   (va & PAGE_MASK) != LOW_LAST_PAGE)) {
-		s = fill_cached(d, w, va, access, error);
-		if (s == STEP_DONE)
-			fill_group(d, w->leaf, w->guest, w->rights, va_low(va), va_index(va, 1));
-	}
-	walk_leave(c);
-	if (s == STEP_AGAIN) {
-		struct fill f = {.d = d, .st = st, .r = r, .va = va, .access = access};
-
-		s = fill_full(&f);
-		*error = f.error;
-	}
-	if (s == STEP_GUEST)
-		return FILL_GUEST;
-	if (s != STEP_DONE)
-		return FILL_RETRY;
-	count(fills, 1);
-	return FILL_DONE;
+	*error = k.error;
+	if (s == STEP_DONE)
+		count(fills, 1);
+	return s == STEP_DONE ? FILL_DONE : s == STEP_GUEST ? FILL_GUEST : FILL_RETRY;
 }
 
 void stlb_prefill(struct root *r, u64 va)
 {
-	struct domain *d = r->dom;
-	struct stlb_state *st = state_of(d);
-	struct cpu *c = this_cpu();
-	const struct walk_cache *w = walk_cache_slot(c, r, va);
-	enum step s = STEP_AGAIN;
+	struct look k = {.va = va, .quiet = true};
 
-	walk_enter(c);
-	if (likely(walk_cache_hit(w, st, r, va) && !r->low_u0 &&
-		   (va & PAGE_MASK) != LOW_LAST_PAGE)) {
-		u64 e = quiet_entry(d, w->guest, w->rights, va_low(va), va_index(va, 1));
-
-		s = e ? enter(w->leaf, va_index(va, 1), e) : STEP_GUEST;
-		if (s == STEP_DONE)
-			fill_group(d, w->leaf, w->guest, w->rights, va_low(va), va_index(va, 1));
-	}
-	walk_leave(c);
-	if (s != STEP_DONE && s != STEP_GUEST) {
-		struct fill f = {.d = d, .st = st, .r = r, .va = va, .quiet = true};
-
-		s = fill_full(&f);
-	}
-	if (s == STEP_DONE)
+	if (fill(r, &k) == STEP_DONE)
 		count(prefills, 1);
 }

@@ -11,9 +11,10 @@
 
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
 
-u64 cpus_running(struct stlb_state *st, const struct root *r)
+/* CPUs that have r, or any root of d (r NULL), loaded. */
+static u64 cpus_running(struct stlb_state *st, const struct root *r)
 {
-	u64 all = atomic_load(&st->running) & ~(1ull << this_cpu()->id), mask = all;
+	u64 all = atomic_load(&st->running), mask = all;
 
 	/* A CPU that names r only after this look loads CR3 after what went was out of sight. */
 	for (u64 m = r ? all : 0; m; m &= m - 1)
@@ -22,21 +23,46 @@ u64 cpus_running(struct stlb_state *st, const struct root *r)
 	return mask;
 }
 
-static bool running_here(const struct domain *d, const struct root *r)
+static __attribute__((noinline)) void shoot(u64 mask)
 {
-	const struct root *l = this_cpu()->loaded;
-
-	return l && (r ? l == r : l->dom == d);
+	count(shootdowns, bits_count(mask & ~(1ull << this_cpu()->id)));
+	if (mask)
+		tlb_shootdown(mask);
 }
 
 void removal_begin(struct removal *rm, struct domain *d, struct root *r)
 {
 	rm->d = d;
 	rm->root = r;
-	rm->dead = NULL;
-	rm->tables = false;
+	rm->drop = rm->tables = false;
 	rm->count = 0;
-	removing_begin(this_cpu(), state_of(d));
+	atomic_add(&state_of(d)->removing, 1);
+}
+
+/* No entry of the view leads to an L3 that its owner, S10, has no more. */
+static void view_follow(struct shadow *view, const struct shadow *owner, unsigned i, unsigned end)
+{
+	for (i = next_used(view->used, i); i < end; i = next_used(view->used, i + 1)) {
+		u64 e = READ_ONCE(view->table[i]);
+
+		if (e && e != READ_ONCE(owner->table[i]))
+			(void)atomic_cas(&view->table[i], e, 0);
+	}
+}
+
+/* Tables went: end what is known of them, and wait for walks that may enter them in views yet. */
+static void tables_finish(struct removal *rm, struct stlb_state *st)
+{
+	generation_end(st);
+	fill_sync(this_cpu(), st);
+	if (rm->root && rm->root->kernel_shadow)
+		view_follow(rm->root->user_shadow, rm->root->kernel_shadow, 0, LOW_SLOTS);
+	for_each_root(r, st) {
+		if (rm->root)
+			break;
+		view_follow(r->user_shadow, r->kernel_shadow, 0, LOW_SLOTS);
+		view_follow(r->kernel_shadow, &st->kernel, KERNEL_SLOT, 512);
+	}
 }
 
 /* End the reach of all that was noted so far. */
@@ -44,70 +70,40 @@ static void removal_finish(struct removal *rm)
 {
 	struct stlb_state *st = state_of(rm->d);
 	bool others = atomic_load(&st->removing) > 1; /* S14 */
-	u64 mask;
+	u64 mask, self = 1ull << this_cpu()->id;
 
 	if (!rm->tables && !rm->count && !others)
 		return;
-	if (rm->tables) {
-		generation_end(st);
-		fill_sync(this_cpu(), st);
-	}
+	if (rm->tables)
+		tables_finish(rm, st);
 	mask = cpus_running(st, rm->root);
-	count(shootdowns, bits_count(mask));
-	if (running_here(rm->d, rm->root)) {
-		if (rm->tables || others || rm->count > INVLPG_MAX)
-			mask |= 1ull << this_cpu()->id;
-		else
-			for (unsigned i = 0; i < rm->count; i++)
-				tlb_flush_local_page(rm->va[i]);
+	if (mask & self && !rm->tables && !others && rm->count <= INVLPG_MAX) {
+		mask &= ~self;
+		for (unsigned i = 0; i < rm->count; i++)
+			tlb_flush_local_page(rm->va[i]);
 	}
-	if (mask)
-		tlb_shootdown(mask);
+	shoot(mask);
 	count(flush_entries, rm->count);
-	for (unsigned i = 0; i < rm->count; i++)
-		maps_lower(rm->gone[i]);
-	while (rm->dead) {
-		struct shadow *s = rm->dead;
-
-		rm->dead = s->next;
-		s->next = st->dead;
-		st->dead = s;
-	}
-	rm->count = 0;
+	while (rm->count)
+		maps_lower(rm->gone[--rm->count]);
 	rm->tables = false;
 }
 
 void removal_end(struct removal *rm)
 {
 	removal_finish(rm);
-	removing_end(this_cpu(), state_of(rm->d));
+	atomic_sub(&state_of(rm->d)->removing, 1);
+	dead_reap(rm->d, STLB_FLUSH_BATCH);
 }
 
+/* Nobody empties it before this removal is over: that is done with ROOTS held. */
 void removal_table(struct removal *rm, struct shadow *s)
 {
-	s->next = rm->dead;
-	rm->dead = s;
+	struct stlb_state *st = state_of(rm->d);
+
+	s->next = st->dead;
+	st->dead = s;
 	rm->tables = true;
-}
-
-/* Take leaf entry i out of s; 0 if there was none. S4: the bit first, and never without an attempt
- * at the entry. */
-static u64 entry_take(struct shadow *s, unsigned i)
-{
-	u64 e;
-
-	if (s->level == 1) {
-		bit_clear(s->used, i);
-		return atomic_xchg(&s->table[i], 0);
-	}
-	/* Of an L2 a 2 MiB entry alone, whatever comes in its place meanwhile; the bit stays, it is
-	 * one of few. */
-	do {
-		e = READ_ONCE(s->table[i]);
-		if ((e & (PTE_P | PTE_PS)) != (PTE_P | PTE_PS))
-			return 0;
-	} while (!atomic_cas(&s->table[i], e, 0));
-	return e;
 }
 
 static void take_leaf(struct removal *rm, struct shadow *s, unsigned i, u64 va)
@@ -123,291 +119,166 @@ static void take_leaf(struct removal *rm, struct shadow *s, unsigned i, u64 va)
 	rm->gone[rm->count++] = e;
 }
 
-void detach_low(struct removal *rm, struct root *r)
+/* Entry i of s, level 2 or more, that translates [base, ...), `whole` if that is to go altogether.
+ * The table below, if its entries are to be looked at one by one. */
+static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned i, u64 base,
+				  bool whole)
 {
-	struct stlb_state *st = state_of(rm->d);
-	struct shadow *k = r->kernel_shadow, *u = r->user_shadow;
-	u64 e;
+	struct shadow *below;
+	u64 *slot = &s->table[i], e;
 
-	for (unsigned i = next_used(k->used, 0); i < LOW_SLOTS; i = next_used(k->used, i + 1)) {
-		bit_clear(k->used, i);
-		e = atomic_xchg(&k->table[i], 0);
-		if (e)
-			removal_table(rm, shadow_below(st, e));
-	}
-	if (!rm->dead)
-		return;
-	fill_sync(
-		this_cpu(),
-		st); /* a walk that found one of these may have entered it in the user view since */
-	for (unsigned i = next_used(u->used, 0); i < LOW_SLOTS; i = next_used(u->used, i + 1)) {
-		e = READ_ONCE(u->table[i]);
-		if (!e || e == READ_ONCE(k->table[i]))
-			continue; /* S4: the bit is cleared only with an entry to take out after it
-				   */
-		bit_clear(u->used, i);
-		(void)atomic_cas(&u->table[i], e, 0);
-	}
-}
-
-void detach_kernel(struct removal *rm)
-{
-	struct stlb_state *st = state_of(rm->d);
-
-	for (unsigned i = 0; i < KERNEL_SLOTS; i++) {
-		struct shadow *l3 = READ_ONCE(st->kernel_l3[i]);
-
-		if (l3) {
-			(void)atomic_xchg(&st->kernel_l3[i], NULL);
-			removal_table(rm, l3);
-		}
-	}
-	if (!rm->dead)
-		return;
-	fill_sync(this_cpu(), st); /* as above */
-	for (unsigned h = 0; h < ROOT_HASH; h++)
-		for (struct root *r = st->hash[h]; r; r = r->next) {
-			struct shadow *k = r->kernel_shadow;
-
-			for (unsigned i = next_used(k->used, KERNEL_SLOT); i < 512;
-			     i = next_used(k->used, i + 1)) {
-				u64 e = READ_ONCE(k->table[i]);
-				struct shadow *l3 = READ_ONCE(st->kernel_l3[i - KERNEL_SLOT]);
-
-				if (e && (!l3 || e != table_entry(l3)))
-					(void)atomic_cas(&k->table[i], e, 0);
-			}
-		}
-}
-
-/* The L2 table that holds 2 MiB run *n (an address >> 21) of r's lower half or the kernel half;
- * else NULL, and *n is the next run where there may be one. */
-static struct shadow *tree_l2(struct stlb_state *st, struct root *r, u64 *n)
-{
-	u64 run = *n;
-	unsigned slot = run >> 18 & 511, i;
-	struct shadow *l3;
-	u64 e;
-
-	if (r) {
-		i = next_used(r->kernel_shadow->used, slot);
-		if (i != slot) {
-			*n = (u64)i << 18; /* beyond the lower half if there is none */
-			return NULL;
-		}
-		e = READ_ONCE(r->kernel_shadow->table[slot]);
-		l3 = e ? shadow_below(st, e) : NULL;
-	} else {
-		l3 = READ_ONCE(st->kernel_l3[slot - KERNEL_SLOT]);
-	}
-	i = l3 ? next_used(l3->used, run >> 9 & 511) : 512;
-	if (i == 512) {
-		*n = (run | 0x3ffff) + 1;
+	if (whole && rm->drop && s->level > 2)
+		bit_clear(s->used, i); /* S4; of an L2 the bit stays, it is one of few */
+	e = READ_ONCE(*slot);
+	if (!e)
+		return NULL;
+	if (e & PTE_P && e & PTE_PS) {
+		take_leaf(rm, s, i, base);
 		return NULL;
 	}
-	if (i != (run >> 9 & 511))
-		run = (run & ~0x3fffful) | (u64)i << 9;
-	e = READ_ONCE(l3->table[i]);
-	*n = e ? run : (run | 511) + 1;
-	return e ? shadow_below(st, e) : NULL;
-}
-
-/* What entry i of l2 leads to, as far as it lies in [first, last]. */
-static void clear_run(struct removal *rm, struct shadow *l2, unsigned i, u64 first, u64 last,
-		      bool tables)
-{
-	u64 e = READ_ONCE(l2->table[i]), base = l2->base + i * RUN_SIZE;
-	bool whole = first <= base && last >= base + RUN_SIZE - 1;
-	struct stlb_state *st = state_of(rm->d);
-	struct shadow *leaf;
-
-	if (!e)
-		return;
-	if (!(e & PTE_P)) { /* parked: checked again before it is used */
-		if (tables && atomic_cas(&l2->table[i], e, 0))
-			removal_table(rm, parked_shadow(st, e));
-		return;
+	below = e & PTE_P ? shadow_below(state_of(rm->d), e) : parked_shadow(state_of(rm->d), e);
+	if (!(e & PTE_P) && !(whole && rm->drop))
+		return NULL; /* parked: checked again before it is used */
+	if (!whole || (s->level > 2 && !rm->drop))
+		return below;
+	if ((!(e & PTE_P) && e & PARKED_BUSY) ||
+	    !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
+		cpu_relax_serving(); /* a walk has it for a moment */
+		return clear_entry(rm, s, i, base, whole);
 	}
-	if (e & PTE_PS) {
-		take_leaf(rm, l2, i, base);
-		return;
-	}
-	leaf = shadow_below(st, e);
-	if (tables) {
-		if (atomic_cas(&l2->table[i], e, 0))
-			removal_table(rm, leaf);
-	} else if (whole) {
-		if (atomic_cas(&l2->table[i], e, parked_entry(leaf))) /* S12 */
-			rm->tables = true;
-	} else {
-		unsigned from = first > base ? va_index(first, 1) : 0;
-		unsigned to = last < base + RUN_SIZE - 1 ? va_index(last, 1) : 511;
-
-		for (unsigned j = next_used(leaf->used, from); j <= to;
-		     j = next_used(leaf->used, j + 1))
-			take_leaf(rm, leaf, j, base + j * PAGE_SIZE);
-	}
-}
-
-/* As range_clear, until *budget runs or entries are done: 0, or the address to go on from. */
-static u64 tree_clear(struct removal *rm, struct root *r, u64 first, u64 last, bool tables,
-		      unsigned *budget)
-{
-	u64 n = first >> 21, end = last >> 21;
-
-	while (n <= end) {
-		struct shadow *l2 = tree_l2(state_of(rm->d), r, &n);
-		unsigned i;
-
-		if (!l2)
-			continue;
-		i = next_used(l2->used, n & 511);
-		n = (n & ~511ul) + i;
-		if (i == 512 || n > end)
-			continue;
-		if (*budget == 0)
-			return n << 21;
-		--*budget;
-		clear_run(rm, l2, i, first, last, tables);
-		n++;
-	}
-	return 0;
-}
-
-void range_clear(struct domain *d, struct root *r, u64 first, u64 last, bool tables)
-{
-	unsigned budget = ~0u;
-	struct removal rm;
-
-	removal_begin(&rm, d, r);
-	tree_clear(&rm, r, first, last, tables, &budget);
-	removal_end(&rm);
-	dead_reap(d, STLB_FLUSH_BATCH);
-}
-
-/* Our entry for the page at va: in a leaf table, or the 2 MiB one over it. Needs a walk. */
-static u64 *leaf_find(struct cpu *c, struct domain *d, struct root *r, u64 va, struct shadow **in)
-{
-	struct stlb_state *st = state_of(d);
-	const struct walk_cache *w = walk_cache_slot(c, r, va);
-	unsigned slot = va_index(va, 4);
-	u64 e;
-
-	if (likely(walk_cache_hit(w, st, r, va))) {
-		*in = w->leaf;
-		return &w->leaf->table[va_index(va, 1)];
-	}
-	if (va_low(va)) {
-		e = READ_ONCE(r->kernel_shadow->table[slot]);
-		*in = e ? shadow_below(st, e) : NULL;
-	} else {
-		*in = atomic_load(&st->kernel_l3[slot - KERNEL_SLOT]);
-	}
-	for (unsigned level = 3; *in; level--) {
-		e = READ_ONCE((*in)->table[va_index(va, level)]);
-		if (level == 1 || (e & (PTE_P | PTE_PS)) == (PTE_P | PTE_PS))
-			return &(*in)->table[va_index(va, level)];
-		*in = e & PTE_P ? shadow_below(st, e) : NULL;
-	}
+	rm->tables = true;
+	if (rm->drop)
+		removal_table(rm, below);
 	return NULL;
 }
 
+/* What s leads to within [first, last]: tables wholly inside when rm->drop, else leaf entries, and
+ * leaf tables wholly inside are parked. 0, or where to go on when *budget runs are done. */
+static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last, unsigned *budget)
+{
+	u64 span = PAGE_SIZE << (9 * (s->level - 1)), rest = 0;
+	unsigned i = first > s->base ? va_index(first, s->level) : 0;
+	unsigned to = last - s->base < 512 * span - 1 ? va_index(last, s->level) : 511;
+
+	for (i = next_used(s->used, i); i <= to && !rest; i = next_used(s->used, i + 1)) {
+		u64 base = s->base + i * span;
+		bool whole = first <= base && last >= base + span - 1;
+		struct shadow *below;
+
+		if (s->level == 1) {
+			take_leaf(rm, s, i, base);
+			continue;
+		}
+		if (s->level == 2 && (*budget)-- == 0)
+			return base;
+		below = clear_entry(rm, s, i, base, whole);
+		if (below)
+			rest = clear_below(rm, below, first, last, budget);
+	}
+	return rest;
+}
+
+static u64 clear_half(struct removal *rm, struct root *r, u64 first, u64 last, unsigned *budget)
+{
+	return clear_below(rm, r ? r->kernel_shadow : &state_of(rm->d)->kernel, first, last, budget);
+}
+
+void removal_half(struct removal *rm, struct root *r)
+{
+	unsigned all = ~0u;
+
+	rm->drop = true;
+	clear_half(rm, r, r ? 0 : PV_KERNEL_MIN, r ? LOW_END - 1 : ~0ull, &all);
+}
+
+/* The table that holds our entry for the page at va: a leaf table, or the L2 with a 2 MiB one. NULL if
+ * there is none. Needs a walk. */
+static __attribute__((noinline)) struct shadow *leaf_find(struct stlb_state *st, struct root *r, u64 va)
+{
+	struct shadow *s = va_low(va) ? r->kernel_shadow : &st->kernel;
+
+	while (s->level > 1) {
+		u64 e = READ_ONCE(s->table[va_index(va, s->level)]);
+
+		if (e & PTE_P && e & PTE_PS)
+			break;
+		if (!(e & PTE_P))
+			return NULL;
+		s = shadow_below(st, e);
+	}
+	return s;
+}
+
 /* The commonest flush: one page, no table freed, in a half of the root loaded here. No lock: the
- * walk holds the tables in place. */
-static void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
+ * walk holds the tables in place, and makes stlb_forget wait until the frame's count is right. */
+static inline void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
 {
 	struct stlb_state *st = state_of(d);
-	struct shadow *in;
-	u64 *slot, e = 0, mask;
+	const struct walk_cache *w = walk_cache_slot(c, r, va);
+	struct shadow *s;
+	u64 e = 0;
 
 	fill_sync(c, st); /* S2: later walks read the guest's entry as it is now */
-	removing_begin(c, st);
+	(void)atomic_add(&st->removing, 1);
 	walk_enter(c);
-	slot = leaf_find(c, d, r, va, &in);
-	if (slot && READ_ONCE(*slot))
-		e = entry_take(in, slot - in->table);
-	walk_leave(c);
+	s = likely(walk_cache_hit(w, st, r, va)) ? w->leaf : leaf_find(st, r, va);
+	if (s && READ_ONCE(s->table[va_index(va, s->level)]))
+		e = entry_take(s, va_index(va, s->level));
 	if (e || unlikely(atomic_load(&st->removing) > 1)) { /* S14 */
 		tlb_flush_local_page(va);
-		mask = READ_ONCE(st->running) & ~(1ull << c->id);
-		if (unlikely(mask))
-			mask = cpus_running(st, va_low(va) ? r : NULL);
-		if (unlikely(mask)) {
-			count(shootdowns, bits_count(mask));
-			tlb_shootdown(mask);
-		}
+		if (unlikely(READ_ONCE(st->running) != 1ull << c->id))
+			shoot(cpus_running(st, va_low(va) ? r : NULL) & ~(1ull << c->id));
 	}
 	if (e) {
 		maps_lower(e);
 		count(flush_entries, 1);
 	}
-	removing_end(c, st);
+	walk_leave(c);
+	(void)atomic_sub(&st->removing, 1);
 }
 
-/* One root or the kernel half (r NULL) under ROOTS. 0, or where to go on. */
-static u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
-		      unsigned *budget)
+u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget)
 {
 	bool everything =
 		r ? first == 0 && last >= LOW_END - 1 : first <= PV_KERNEL_MIN && last == ~0ull;
+	bool dying = r && flags & PV_FLUSH_DYING;
 	struct removal rm;
-	u64 rest = 0;
+	u64 rest;
 
 	removal_begin(&rm, d, r);
 	rm.tables = flags & PV_FLUSH_TABLES; /* what the walk caches know of the guest's tables */
-	if (r && flags & PV_FLUSH_DYING)
-		detach_low(&rm, r);
-	else
-		rest = tree_clear(&rm, r, first, last, flags & PV_FLUSH_TABLES && !everything,
-				  budget);
+	rm.drop = dying || (rm.tables && !everything);
+	rest = clear_half(&rm, r, dying ? 0 : first, dying ? LOW_END - 1 : last, budget);
 	removal_end(&rm);
 	return rest;
 }
 
-/* Lower halves of one root or all. */
-static u64 flush_low(struct domain *d, const struct pv_flush *f, u64 first, u64 last,
-		     unsigned *budget)
-{
-	struct stlb_state *st = state_of(d);
-	gfn_t g = GFN(f->root >> PAGE_SHIFT);
-	u64 rest = 0;
-
-	if (f->flags & PV_FLUSH_ALL_ROOTS) {
-		unsigned all = ~0u; /* no place to stop at: a root costs at most its lower slots */
-
-		for (unsigned h = 0; h < ROOT_HASH; h++)
-			for (struct root *r = st->hash[h]; r; r = r->next)
-				flush_tree(d, r, first, last,
-					   f->flags |
-						   (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0),
-					   &all);
-		return 0;
-	}
-	for (struct root *r = st->hash[g.n % ROOT_HASH]; r; r = r->next)
-		if (r->gfn.n == g.n)
-			rest = flush_tree(d, r, first, last, f->flags, budget);
-	return rest;
-}
-
-static int flush_locked(struct domain *d, struct pv_flush *f)
+static __attribute__((noinline)) int flush_locked(struct domain *d, struct pv_flush *f)
 {
 	u64 first = f->start & PAGE_MASK,
 	    last = f->end == ~0ull ? ~0ull : (f->end - 1) | (PAGE_SIZE - 1);
-	unsigned budget = STLB_FLUSH_BATCH;
+	struct stlb_state *st = state_of(d);
+	unsigned budget = STLB_FLUSH_BATCH, all = ~0u;
+	struct root *one;
 	u64 rest = 0;
 
-	fill_sync(this_cpu(), state_of(d)); /* S2 */
+	fill_sync(this_cpu(), st); /* S2 */
 	lock(&d->stlb.roots_lock);
-	if ((f->flags & PV_FLUSH_SCOPE) != PV_FLUSH_KERNEL && first < LOW_END)
-		rest = flush_low(d, f, first, MIN(last, LOW_END - 1), &budget);
-	if (!rest && f->flags & PV_FLUSH_KERNEL && last >= PV_KERNEL_MIN)
-		rest = flush_tree(d, NULL, MAX(first, PV_KERNEL_MIN), last, f->flags, &budget);
-	dead_reap(d, STLB_FLUSH_BATCH);
+	if (f->flags & PV_FLUSH_KERNEL) {
+		if (last >= PV_KERNEL_MIN)
+			rest = flush_tree(d, NULL, MAX(first, PV_KERNEL_MIN), last, f->flags, &budget);
+	} else if (first < LOW_END && f->flags & PV_FLUSH_ALL_ROOTS) {
+		/* No place to stop at: a root costs at most its lower slots. */
+		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
+
+		for_each_root(r, st)
+			flush_tree(d, r, first, MIN(last, LOW_END - 1), flags, &all);
+	} else if (first < LOW_END && (one = root_find(st, GFN(f->root >> PAGE_SHIFT)))) {
+		rest = flush_tree(d, one, first, MIN(last, LOW_END - 1), f->flags, &budget);
+	}
 	unlock(&d->stlb.roots_lock);
-	if (!rest)
-		return 0;
 	f->start = rest;
-	return 1;
+	return rest != 0;
 }
 
 int stlb_flush(struct domain *d, struct pv_flush *f)
@@ -418,21 +289,16 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 
 	if (f->end <= f->start)
 		return 0;
-	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d)) {
-		if (f->flags == PV_FLUSH_ROOT && va < LOW_END &&
-		    r->gfn.n == f->root >> PAGE_SHIFT) {
-			flush_page(c, d, r, va);
-			return 0;
-		}
-		if (f->flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN) {
-			flush_page(c, d, r, va);
-			return 0;
-		}
+	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d) &&
+	    (f->flags == PV_FLUSH_ROOT ? va < LOW_END && r->gfn.n == f->root >> PAGE_SHIFT
+				       : f->flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN)) {
+		flush_page(c, d, r, va);
+		return 0;
 	}
 	return flush_locked(d, f);
 }
 
-/* What stlb_forget looks for: runs of 512 or single frames; a filter by run rejects nearly all
+/* What stlb_forget looks for, runs of 512 or single frames; a filter by run rejects nearly all
  * entries. */
 struct forget {
 	struct removal rm;
@@ -440,6 +306,11 @@ struct forget {
 	unsigned count;
 	u64 filter[16];
 };
+
+static mfn_t leaf_mfn(u64 e)
+{
+	return MFN((e & P2M_ADDR) >> PAGE_SHIFT);
+}
 
 static unsigned run_bit(mfn_t m)
 {
@@ -451,13 +322,10 @@ static bool reaches(const struct forget *f, u64 e, bool big)
 {
 	mfn_t m = entry_mfn(e);
 
-	if (!bit_test(f->filter, run_bit(m)))
-		return false;
-	for (unsigned i = 0; i < f->count; i++) {
-		u64 x = (f->entries[i] & P2M_ADDR) >> PAGE_SHIFT;
-		bool run = big || f->entries[i] & P2M_BIG;
+	for (unsigned i = 0; bit_test(f->filter, run_bit(m)) && i < f->count; i++) {
+		u64 differ = leaf_mfn(f->entries[i]).n ^ m.n;
 
-		if (run ? x / RUN_FRAMES == m.n / RUN_FRAMES : x == m.n)
+		if (big || f->entries[i] & P2M_BIG ? differ < RUN_FRAMES : !differ)
 			return true;
 	}
 	return false;
@@ -465,89 +333,72 @@ static bool reaches(const struct forget *f, u64 e, bool big)
 
 static void scan_table(struct forget *f, struct shadow *s)
 {
-	unsigned level = READ_ONCE(s->level), i;
+	unsigned level = READ_ONCE(s->level);
+	u64 leaf = PTE_P | (level == 2 ? PTE_PS : 0);
 
 	if (level != 1 && level != 2)
 		return;
-	for_each_used(i, s)
-	{
+	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
 		u64 e = READ_ONCE(s->table[i]);
 
-		if (!(e & PTE_P) || (level == 2 && !(e & PTE_PS)))
-			continue;
-		if (reaches(f, e, level == 2))
+		if ((e & leaf) == leaf && reaches(f, e, level == 2))
 			take_leaf(&f->rm, s, i, s->base + (i * PAGE_SIZE << (9 * (level - 1))));
 	}
 }
 
-/* F6: whether entries of the P2M leaf e may be cached at all. */
-static bool may_be_cached(u64 e)
+/* F6: how many entries may reach the frames of the P2M leaf e. */
+static u64 maps_of(u64 e)
 {
-	mfn_t m = MFN((e & P2M_ADDR) >> PAGE_SHIFT);
-	struct frame *f = frame_of(m), *head = frame_of(MFN(m.n & ~(RUN_FRAMES - 1)));
+	mfn_t m = leaf_mfn(e), run = MFN(m.n & ~(RUN_FRAMES - 1));
+	struct frame *f = frame_of(m);
 	unsigned kind = p2m_kind(e);
+	u64 maps = 0;
 
 	if (!f || f->use != FRAME_GUEST || kind == PV_MEM_DEVICE)
-		return true; /* not counted */
-	if (e & P2M_BIG) {
-		for (unsigned i = 0; i < RUN_FRAMES; i++)
-			if (READ_ONCE(f[i].link_a))
-				return true;
-		return false;
-	}
-	if (READ_ONCE(f->link_a))
-		return true;
+		return ~0ull; /* not counted */
+	for (unsigned i = 0; i < (e & P2M_BIG ? RUN_FRAMES : 1); i++)
+		maps += READ_ONCE(f[i].link_a);
 	/* A 2 MiB entry made before the leaf was split counts on the head. Grants have none. */
-	return kind != PV_MEM_GRANT && kind != PV_MEM_GRANT_RO && head->use == FRAME_GUEST &&
-	       READ_ONCE(head->link_a);
+	if (run.n != m.n && (kind == PV_MEM_RAM || kind == PV_MEM_RAM_RO) &&
+	    frame_of(run)->use == FRAME_GUEST)
+		maps += READ_ONCE(frame_of(run)->link_a);
+	return maps;
 }
 
-/* A granted frame has no 2 MiB entry, and mostly one entry at most: where the hint says. True if
- * that was all. */
+/* Most frames have one entry at most: where the hint says. False if it is not there. */
 static bool forget_by_hint(struct forget *f, u64 e)
 {
 	struct stlb_state *st = state_of(f->rm.d);
-	struct frame *frame = frame_of(MFN((e & P2M_ADDR) >> PAGE_SHIFT)), *hint;
-	unsigned kind = p2m_kind(e), i = (e & P2M_ADDR) >> PAGE_SHIFT & 511;
+	u32 hint = READ_ONCE(frame_of(leaf_mfn(e))->link_b);
 	struct shadow *s;
+	unsigned level;
 	u64 found;
 
-	if ((kind != PV_MEM_GRANT && kind != PV_MEM_GRANT_RO) || e & P2M_BIG || !frame ||
-	    READ_ONCE(frame->link_a) != 1)
+	if (hint >> 9 >= st->descriptors)
 		return false;
-	hint = frame_of(MFN(READ_ONCE(frame->link_b)));
-	if (!hint || hint->use != FRAME_SHADOW || hint->owner != f->rm.d->id ||
-	    hint->link_a >= st->descriptors)
+	s = shadow_by_number(st, hint >> 9);
+	level = READ_ONCE(s->level);
+	if (!s->table || (level != 1 && level != 2))
 		return false;
-	s = shadow_by_number(st, hint->link_a);
-	if (READ_ONCE(s->level) != 1)
-		return false;
-	found = READ_ONCE(
-		s->table[i]); /* where it is if gfn = mfn and the guest maps them in order */
+	found = READ_ONCE(s->table[hint & 511]);
 	if (!(found & PTE_P) || (found ^ e) & PTE_ADDR)
-		for (i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
-			found = READ_ONCE(s->table[i]);
-			if (found & PTE_P && !((found ^ e) & PTE_ADDR))
-				break;
-		}
-	if (i == 512)
 		return false;
-	take_leaf(&f->rm, s, i, s->base + i * PAGE_SIZE);
+	take_leaf(&f->rm, s, hint & 511,
+		  s->base + ((hint & 511) * PAGE_SIZE << (9 * (level - 1))));
 	return true;
 }
 
-static void forget_search(struct forget *f, struct domain *d)
+static void forget_search(struct forget *f, struct stlb_state *st)
 {
-	struct stlb_state *st = state_of(d);
 	bool scan = false;
 
 	for (unsigned i = 0; i < f->count; i++) {
-		u64 e = f->entries[i];
+		u64 e = f->entries[i], maps = maps_of(e);
 
-		if (!may_be_cached(e) || forget_by_hint(f, e))
+		if (maps == 0 || (maps == 1 && forget_by_hint(f, e)))
 			continue;
 		scan = true;
-		bit_set(f->filter, run_bit(MFN((e & P2M_ADDR) >> PAGE_SHIFT)));
+		bit_set(f->filter, run_bit(leaf_mfn(e)));
 	}
 	for (u32 n = 0; scan && n < st->descriptors; n++)
 		scan_table(f, shadow_by_number(st, n));
@@ -555,29 +406,25 @@ static void forget_search(struct forget *f, struct domain *d)
 
 void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 {
+	struct forget f = {.entries = entries, .count = n};
 	struct stlb_state *st = state_of(d);
-	bool cached = false;
-	struct forget f;
+	bool cached = false, tables = false;
 
 	for (unsigned i = 0; st && i < n; i++)
-		if (p2m_kind(entries[i]) == PV_MEM_RAM) { /* it may have held page tables */
-			generation_end(st);
-			break;
-		}
+		tables |= p2m_kind(entries[i]) == PV_MEM_RAM; /* it may have held page tables */
+	if (tables)
+		generation_end(st);
 	walk_sync(d); /* P4: no walk knows the entries any more, none can enter them again */
-	for (unsigned i = 0; st && i < n && !cached; i++)
-		cached = may_be_cached(entries[i]);
+	for (unsigned i = 0; st && i < n; i++)
+		cached |= maps_of(entries[i]) != 0;
 	if (!cached)
 		return;
-	f = (struct forget){.entries = entries, .count = n};
 	lock(&d->stlb.roots_lock);
 	removal_begin(&f.rm, d, NULL);
-	forget_search(&f, d);
+	forget_search(&f, st);
 	removal_end(&f.rm);
 	unlock(&d->stlb.roots_lock);
 	/* A flush_page or a recheck elsewhere may have taken an entry out just before we looked for
-	 * it, and not lowered the frame's count yet: it does that before the frame is the caller's
-	 * to give away. */
-	removing_sync();
+	 * it, and not lowered the frame's count yet: it does that before its walk ends. */
 	walk_sync(d);
 }

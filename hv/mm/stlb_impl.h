@@ -18,7 +18,6 @@
 #include "mm/stlb.h"
 
 #define KERNEL_SLOT   272 /* first L4 slot of the kernel half                           */
-#define KERNEL_SLOTS  240
 #define LOW_SLOTS     256
 #define LOW_END       (1ul << 47)
 #define LOW_LAST_PAGE (LOW_END - PAGE_SIZE) /* never mapped: see mm/stlb.h                */
@@ -26,8 +25,9 @@
 #define CHUNK_SHIFT   7   /* descriptors are made 128 at a time                         */
 #define CHUNK_ORDER   2
 #define CHUNKS_MAX    512
-#define ROOT_PAGES    64
+#define ROOTS_MAX     256 /* of a domain: more than CPUs, so that one is always free to be evicted */
 #define ROOT_HASH     128
+_Static_assert(ROOTS_MAX > MAX_CPUS, "a root for each CPU, and one to make");
 
 /* One page of a domain's pool. level is 0 while it is free. Changed by whoever made it until it is
  * entered in its parent, then its `used` only; root and place until it is dead. */
@@ -46,27 +46,27 @@ struct stlb_state {
 	/* Paging-structure caches (stlb_fill.c) hold what was walked under one value; a new value, never
 	 * used before by any domain, ends them all. Changed after something went out of sight and before walk_sync. */
 	u64 gen;
-	u32 removing;                           /* S14; atomic                          */
+	u32 removing; /* S14; atomic                                                    */
 	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
 	 * tables, and the guest's to fill them. Atomic. */
 	u64 running;
-	/* POOL */
-	u32 free_count;
-	struct shadow *free;
+	struct shadow *free; /* POOL */
 	/* ROOTS */
-	struct shadow *dead;                    /* out of every sight, to be emptied    */
-	struct shadow *holes;                   /* descriptors without a page           */
-	u32 descriptors;                        /* made ever                            */
+	struct shadow *dead;   /* out of every sight, to be emptied                     */
+	struct shadow *holes;  /* descriptors without a page                            */
+	u32 descriptors;       /* made ever                                             */
 	u64 clock;
-	struct root *root_free;
 	struct root *hash[ROOT_HASH];
-	void *root_pages[ROOT_PAGES];
+	struct root roots[ROOTS_MAX]; /* kernel_shadow NULL: not in use                 */
+	struct shadow kernel;  /* S10: L4 of the kernel half; never in CR3              */
 	struct shadow *chunks[CHUNKS_MAX];
-	/* Entered by compare-and-swap in walks, removed under ROOTS. */
-	struct shadow *kernel_l3[KERNEL_SLOTS];
 };
-#define STATE_ORDER 1
-_Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "two pages");
+#define STATE_ORDER 3
+_Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "eight pages");
+
+#define for_each_root(r, st)                                                               \
+	for (struct root *r = (st)->roots; r < (st)->roots + ROOTS_MAX; r++)               \
+		if (r->kernel_shadow)
 
 static inline struct stlb_state *state_of(struct domain *d)
 {
@@ -95,6 +95,7 @@ static inline u64 table_entry(const struct shadow *s)
 }
 
 /* S12, S8: P=0 and inverted address bits. */
+#define PARKED_BUSY 2ul /* a walk has it: wait                                           */
 static inline u64 parked_entry(const struct shadow *s)
 {
 	return PTE_ADDR & ~((u64)s->number << PAGE_SHIFT);
@@ -114,13 +115,6 @@ static inline bool va_low(u64 va)
 {
 	return !(va >> 63);
 }
-
-/* Each used index of s in rising order, as it is when its word is come to. No break in the body. */
-#define for_each_used(i, s)                                                                \
-	for (unsigned w_ = 0; w_ < 8; w_++)                                                \
-		for (u64 bits_ = READ_ONCE((s)->used[w_]);                                 \
-		     bits_ && (((i) = w_ * 64 + (unsigned)__builtin_ctzll(bits_)), 1);     \
-		     bits_ &= bits_ - 1)
 
 /* Smallest index >= from whose bit is set, or 512. */
 static inline unsigned next_used(const u64 *used, unsigned from)
@@ -144,29 +138,53 @@ static inline struct frame *entry_frame(u64 e)
 	return f && f->use == FRAME_GUEST ? f : NULL;
 }
 
-static inline void maps_raise(u64 e, const struct shadow *s)
+/* s: the table that gets e as its entry i. The hint names the entry by them. */
+static inline void maps_raise(u64 e, const struct shadow *s, unsigned i)
 {
 	struct frame *f = entry_frame(e);
-	u32 hint = virt_to_mfn(s->table).n;
 
 	if (!f)
 		return;
 	atomic_add(&f->link_a, 1);
-	if (READ_ONCE(f->link_b) != hint)
-		WRITE_ONCE(f->link_b, hint);
+	WRITE_ONCE(f->link_b, s->number << 9 | i);
 }
 
 static inline void maps_lower(u64 e)
 {
 	struct frame *f = entry_frame(e);
 
-	if (f)
-		atomic_sub(&f->link_a, 1);
+	if (!f)
+		return;
+	HV_ASSERT(READ_ONCE(f->link_a));
+	atomic_sub(&f->link_a, 1);
+}
+
+/* Take leaf entry i out of s; 0 if there was none. S4: the bit first, and never without an attempt
+ * at the entry. */
+static inline u64 entry_take(struct shadow *s, unsigned i)
+{
+	u64 e;
+
+	if (s->level == 1) {
+		bit_clear(s->used, i);
+		return atomic_xchg(&s->table[i], 0);
+	}
+	/* Of an L2 a 2 MiB entry alone, whatever comes in its place meanwhile; the bit stays, it is
+	 * one of few. */
+	do {
+		e = READ_ONCE(s->table[i]);
+		if ((e & (PTE_P | PTE_PS)) != (PTE_P | PTE_PS))
+			return 0;
+	} while (!atomic_cas(&s->table[i], e, 0));
+	return e;
 }
 
 /* stlb_pool.c */
 bool pool_take(struct domain *d, unsigned n, struct shadow **out);
 void pool_put(struct domain *d, struct shadow *s);
+/* One page more, or one that is free less. False: impossible. ROOTS held. */
+bool pool_grow(struct domain *d);
+bool pool_shrink(struct domain *d);
 /* Empty up to `budget` entries of dead tables into the pool. ROOTS held. */
 void dead_reap(struct domain *d, unsigned budget);
 void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base);
@@ -174,21 +192,20 @@ void generation_end(struct stlb_state *st);
 /* Wait for walks of CPUs in the mask; the caller's own is left out. walk_sync is this for all CPUs: what goes may
  * be held by any. For what only fills use, those that run the domain will do. */
 void walk_sync_cpus(u64 mask);
-/* Until whatever other CPUs are taking away is gone. */
-void removing_sync(void);
 
 /* stlb.c */
+struct root *root_find(struct stlb_state *st, gfn_t g); /* ROOTS held */
 /* n pages, by eviction if need be; `keep` is evicted last. False: too much is held by others now. */
 bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep);
-/* S9: take the lower half from r's user view, and note that U=0 pages may be entered. */
-void low_u0_hold(struct root *r);
+/* S9: r's lower half is emptied, and from now on takes U=0 pages or is in the user view. */
+void low_u0_set(struct root *r, bool held);
 
-/* stlb_flush.c. What is being taken away, from the first entry cleared to the end of the shootdown. */
+/* stlb_flush.c. What is being taken away, from the first entry cleared to the end of the shootdown. ROOTS held. */
 struct removal {
 	struct domain *d;
 	struct root *root;   /* whose lower half, or NULL: any of the domain's            */
-	struct shadow *dead; /* tables out of sight                                     */
-	bool tables;         /* something but leaf entries went                         */
+	bool drop;           /* tables wholly in the range go, else leaf tables are parked */
+	bool tables;         /* something but leaf entries went, or the guest's tables changed */
 	unsigned count;
 	u64 gone[64];        /* leaf entries taken out                                  */
 	u64 va[8];
@@ -197,28 +214,11 @@ void removal_begin(struct removal *rm, struct domain *d, struct root *r);
 void removal_end(struct removal *rm);
 /* s can be found no more (but by walks under way). */
 void removal_table(struct removal *rm, struct shadow *s);
-/* Remove what covers [first, last] of r's lower half, or of the kernel half (r NULL). ROOTS held. */
-void range_clear(struct domain *d, struct root *r, u64 first, u64 last, bool tables);
-/* Detach all lower tables of r, or those of the kernel half. ROOTS held. */
-void detach_low(struct removal *rm, struct root *r);
-void detach_kernel(struct removal *rm);
-/* CPUs but this one that have r, or any root of d, loaded. */
-u64 cpus_running(struct stlb_state *st, const struct root *r);
-
-/* S14, around what any CPU takes away. */
-extern u64 removal_epoch[MAX_CPUS]; /* odd while that CPU takes something away; its own */
-
-static inline void removing_begin(const struct cpu *c, struct stlb_state *st)
-{
-	removal_epoch[c->id]++;
-	atomic_add(&st->removing, 1);
-}
-
-static inline void removing_end(const struct cpu *c, struct stlb_state *st)
-{
-	atomic_sub(&st->removing, 1);
-	atomic_store(&removal_epoch[c->id], removal_epoch[c->id] + 1);
-}
+/* Everything of r's lower half, or of the kernel half (r NULL). */
+void removal_half(struct removal *rm, struct root *r);
+/* What covers [first, last] of r's lower half, or of the kernel half (r NULL); flags are PV_FLUSH_*. Returns 0, or
+ * where to go on when *budget runs of 2 MiB are done. */
+u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget);
 
 /* Wait for fills of d that began before. */
 static inline void fill_sync(const struct cpu *c, struct stlb_state *st)
@@ -252,8 +252,7 @@ struct walk_cache {
 	u64 *guest;          /* guest's leaf table                                      */
 	struct shadow *leaf;
 	u64 rights;          /* of the levels above: W, U, and bit 63 for execute         */
-	u64 unused[2];
-};
+} __attribute__((aligned(64)));
 #define WALK_CACHE 32
 extern struct walk_cache walk_caches[MAX_CPUS][WALK_CACHE];
 

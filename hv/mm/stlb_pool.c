@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stlb_pool: the bounded pool of shadow pages of a domain, and the walks that hold them in place.
- * Owns:       free list (POOL), dead list (ROOTS), walk_epoch of each CPU
+ * Owns:       free list (POOL), descriptors and dead list (ROOTS), walk_epoch of each CPU
  * Rules:      S3, S5, S8 (mm/stlb.h)
  * Read first: stlb_impl.h */
 #include "mm/stlb_impl.h"
 
 static u8 walk_depth[MAX_CPUS]; /* each CPU's own */
 static u64 generations;
-u64 removal_epoch[MAX_CPUS];
 
 void walk_begin(void)
 {
@@ -47,22 +46,6 @@ void walk_sync(struct domain *d)
 	walk_sync_cpus(cpus_up);
 }
 
-/* As walk_sync does for walks. This CPU itself is not taking anything away, so that two who wait do
- * not wait for each other. */
-void removing_sync(void)
-{
-	unsigned self = this_cpu()->id;
-
-	HV_ASSERT(!(removal_epoch[self] & 1));
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (u64 m = cpus_up & ~(1ull << self); m; m &= m - 1) {
-		u64 *epoch = &removal_epoch[__builtin_ctzll(m)], seen = atomic_load(epoch);
-
-		while (seen & 1 && atomic_load(epoch) == seen)
-			cpu_relax_serving();
-	}
-}
-
 void generation_end(struct stlb_state *st)
 {
 	atomic_store(&st->gen, atomic_add(&generations, 1));
@@ -74,42 +57,79 @@ bool pool_take(struct domain *d, unsigned n, struct shadow **out)
 	bool enough;
 
 	lock(&d->stlb.pool_lock);
-	enough = st->free_count >= n;
+	enough = d->stlb.pages_max - d->stlb.pages >= n;
 	for (unsigned i = 0; enough && i < n; i++) {
 		out[i] = st->free;
 		st->free = out[i]->next;
+		d->stlb.pages++;
 	}
-	if (enough) {
-		st->free_count -= n;
-		d->stlb.pages += n;
-		d->stlb.pages_high = MAX(d->stlb.pages_high, d->stlb.pages);
-	}
+	d->stlb.pages_high = MAX(d->stlb.pages_high, d->stlb.pages);
 	unlock(&d->stlb.pool_lock);
 	return enough;
-}
-
-static void check_empty(const struct shadow *s)
-{
-	for (unsigned i = 0; i < 512; i++)
-		HV_ASSERT(s->table[i] == 0);
-	for (unsigned i = 0; i < 8; i++)
-		HV_ASSERT(s->used[i] == 0);
 }
 
 void pool_put(struct domain *d, struct shadow *s)
 {
 	struct stlb_state *st = state_of(d);
 
-	if (features.debug_build)
-		check_empty(s); /* S5 */
 	s->level = 0;
 	s->root = NULL;
 	lock(&d->stlb.pool_lock);
 	s->next = st->free;
 	st->free = s;
-	st->free_count++;
 	d->stlb.pages--;
 	unlock(&d->stlb.pool_lock);
+}
+
+static void pool_size(struct domain *d, int change)
+{
+	lock(&d->stlb.pool_lock);
+	d->stlb.pages += change;
+	d->stlb.pages_max += change;
+	unlock(&d->stlb.pool_lock);
+}
+
+bool pool_grow(struct domain *d)
+{
+	struct stlb_state *st = state_of(d);
+	u32 n = st->descriptors;
+	struct shadow *s = st->holes, **chunk = &st->chunks[n >> CHUNK_SHIFT];
+	mfn_t m;
+
+	if (!s) {
+		if (n >> CHUNK_SHIFT >= CHUNKS_MAX ||
+		    (!*chunk && !(*chunk = hv_page_alloc(CHUNK_ORDER))))
+			return false;
+		s = shadow_by_number(st, n);
+		s->number = n;
+	}
+	m = frame_alloc(0, FRAME_SHADOW, d->id);
+	if (mfn_eq(m, MFN_NONE))
+		return false;
+	if (s == st->holes)
+		st->holes = s->next;
+	else
+		st->descriptors = n + 1;
+	s->table = mfn_to_virt(m);
+	frame_of(m)->link_a = s->number;
+	pool_size(d, 1);
+	pool_put(d, s);
+	return true;
+}
+
+bool pool_shrink(struct domain *d)
+{
+	struct stlb_state *st = state_of(d);
+	struct shadow *s;
+
+	if (!pool_take(d, 1, &s))
+		return false;
+	pool_size(d, -1);
+	frame_free(virt_to_mfn(s->table), 0);
+	s->table = NULL;
+	s->next = st->holes;
+	st->holes = s;
+	return true;
 }
 
 /* Before it is entered anywhere; whoever scans all descriptors may see it from now on. */
@@ -127,9 +147,8 @@ static void reap_entry(struct stlb_state *st, struct shadow *s, unsigned i)
 	u64 e = atomic_xchg(&s->table[i], 0);
 	struct shadow *below;
 
-	if (!e || s->level == 4)
-		return; /* an L4's lower half was detached before, its kernel half is the domain's
-			 */
+	if (!e || s->level == 4) /* its lower half went before, its kernel half is the domain's */
+		return;
 	if (s->level == 1 || (e & PTE_P && e & PTE_PS)) {
 		maps_lower(e);
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host: see host.h. */
 #include "host.h"
+#include "mm/stlb_impl.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -72,8 +73,8 @@ void host_jitter_real(void)
 	seed ^= seed << 5;
 	if (seed % 97 == 0)
 		sched_yield();
-	else if (seed % 4001 == 0)
-		usleep(1);
+	else if (seed % 1511 == 0)
+		usleep(seed >> 8 & 511);
 }
 
 #ifdef HV_DEBUG
@@ -422,6 +423,120 @@ bool guest_access(u64 va, u32 access, u32 *error, struct hw_result *out)
 			sched_yield();
 	}
 	panic("no progress at %lx", va);
+}
+
+void stlb_drop_low_u0(struct root *r)
+{
+	low_u0_set(r, false);
+}
+
+/* Sum of maps over all frames (F6). */
+u64 frames_maps(void)
+{
+	u64 sum = 0;
+
+	for (u64 n = 0; n < frame_table_end; n++)
+		if (frame_table[n].use == FRAME_GUEST)
+			sum += READ_ONCE(frame_table[n].link_a);
+	return sum;
+}
+
+/* Leaf entries that count in F6: the sum over all domains is frames_maps(). */
+static u64 stlb_leaves(struct domain *d)
+{
+	struct stlb_state *st = state_of(d);
+	u64 sum = 0;
+
+	lock(&d->stlb.roots_lock);
+	for (u32 n = 0; n < st->descriptors; n++) {
+		struct shadow *s = shadow_by_number(st, n);
+
+		if (s->level != 1 && s->level != 2)
+			continue;
+		for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
+			u64 e = READ_ONCE(s->table[i]);
+
+			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && entry_frame(e);
+		}
+	}
+	unlock(&d->stlb.roots_lock);
+	return sum;
+}
+
+/* What the guest's tables of root say of va now, without marking anything: a shadow entry, or 0. */
+static u64 guest_says(struct domain *d, gfn_t g, u64 va, u64 *rights)
+{
+	*rights = PTE_W | PTE_NX; /* the upper bit: may be executed */
+	for (unsigned level = 4;; level--) {
+		u64 p = p2m_find(&d->p2m, g), e, below;
+
+		if (p2m_kind(p) != PV_MEM_RAM)
+			return 0;
+		e = READ_ONCE(((u64 *)mfn_to_virt(p2m_mfn(p, g)))[va_index(va, level)]);
+		if (!(e & PTE_P))
+			return 0;
+		*rights &= e ^ PTE_NX;
+		g = GFN((e & PTE_ADDR) >> PAGE_SHIFT);
+		if (level > 1 && !(e & PTE_PS))
+			continue;
+		if (!(e & PTE_D))
+			*rights &= ~PTE_W;
+		below = (1ul << (9 * (level - 1))) - 1;
+		g.n = (g.n & ~below) + (va >> PAGE_SHIFT & below);
+		p = p2m_find(&d->p2m, g);
+		return p ? p2m_mfn(p, g).n << PAGE_SHIFT | PTE_P : 0;
+	}
+}
+
+static bool is_linked(struct stlb_state *st, const struct shadow *s)
+{
+	/* Only leaf tables are ever out of sight for long; their L2 is found from the top. */
+	struct shadow *t = s->root ? s->root->kernel_shadow : &st->kernel;
+
+	for (unsigned level = 4; t && t != s && level >= s->level; level--) {
+		u64 e = READ_ONCE(t->table[va_index(s->base, level)]);
+
+		t = (e & (PTE_P | PTE_PS)) == PTE_P ? shadow_below(st, e) : NULL;
+	}
+	return t == s;
+}
+
+static u64 stale_entries(struct domain *d, const struct shadow *s, gfn_t root)
+{
+	u64 stale = 0, rights;
+
+	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
+		u64 e = READ_ONCE(s->table[i]), now;
+
+		if (!(e & PTE_P) || (s->level == 2 && !(e & PTE_PS)))
+			continue;
+		now = guest_says(d, root, s->base + (i * PAGE_SIZE << (9 * (s->level - 1))),
+				 &rights);
+		stale += !now || entry_mfn(now).n != entry_mfn(e).n ||
+			 (e & PTE_W && !(rights & PTE_W)) || (!(e & PTE_NX) && !(rights & PTE_NX));
+	}
+	return stale;
+}
+
+u64 stlb_stale(struct domain *d)
+{
+	struct stlb_state *st = state_of(d);
+	struct root *any = this_cpu()->loaded;
+	u64 stale = 0;
+
+	lock(&d->stlb.roots_lock);
+	for (u32 n = 0; st && n < st->descriptors; n++) {
+		struct shadow *s = shadow_by_number(st, n);
+		struct root *r = s->root ? s->root : any;
+
+		if ((s->level != 1 && s->level != 2) || !r || r->dom != d || !is_linked(st, s))
+			continue;
+		walk_begin();
+		stale += stale_entries(d, s, r->gfn);
+		walk_end();
+	}
+	unlock(&d->stlb.roots_lock);
+	return stale;
 }
 
 u64 host_audit(struct domain **d, unsigned count)

@@ -59,6 +59,11 @@ extern struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 /* Some CPU's TLB holds a translation to m (for user mode). Threads may go on meanwhile. */
 bool host_tlb_reaches(mfn_t m, bool user_only);
 
+u64 frames_maps(void);
+void stlb_drop_low_u0(struct root *r); /* as a miss in user mode does (S9) */
+/* Cached entries that the guest's tables do not allow now. */
+u64 stlb_stale(struct domain *d);
+
 /* All audits that there are, over the domains given; sums must agree. */
 u64 host_audit(struct domain **d, unsigned count);
 
