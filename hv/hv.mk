@@ -33,7 +33,7 @@ $(2)/asm-offsets.h: hv/cpu/asm-offsets.c
 	@mkdir -p $$(@D)
 	@echo "  GEN   $$@"
 	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -MMD -MP -MF $$(@:.h=.d) -MT $$@ -S $$< -o $$(@:.h=.s)
-	@sed -n 's/^->\([A-Za-z0-9_]*\) \$$$$\(-*[0-9]*\).*$$$$/#define \1 \2/p' $$(@:.h=.s) > $$@
+	@sed -n 's/^->\([A-Za-z0-9_]*\) \$$$$\(-*[0-9]*\).*$$$$/\1 = \2/p' $$(@:.h=.s) > $$@
 
 $(2)/obj/hv/dev/screen.c.o: $(2)/font.h
 $(2)/font.h: hv/dev/font.awk hv/dev/font.txt

@@ -12,41 +12,50 @@
 struct vcpu;
 struct root;
 
-/* Guest registers while ring 0 works for the guest; the tail is what the CPU pushes. Entry stubs save
- * di to r11 (what C may change); bx to r15 are still the guest's in the CPU and are stored when a slow return needs them. */
+/* Guest registers while ring 0 works for the guest; the tail is what the CPU pushes. Entry stubs save those that C
+ * may change; rbx, rbp and r12 to r15 are still in the CPU and are stored only when another vCPU may come. */
 struct regs {
 	u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 	u64 error; /* error code, or 0; entry stubs put the vector into its upper half  */
 	u64 ip, cs, flags, sp, ss;
 };
 
+/* What a vCPU is beside memory: in the entry block while it runs, else in struct vcpu (D3). */
+struct guest {
+	struct regs regs;
+	u64 user;        /* 1: in user mode; entry code's rsp points here (TOP)        */
+	u64 kgs;         /* E3                                                         */
+	u64 event_entry; /* guest's FRED entry                                         */
+	u64 stack_min;   /* lowest legal event stack; ~0: no event_entry, no events     */
+	u64 stklvls;     /* FRED's IA32_FRED_STKLVLS                                   */
+	u64 stack_level; /* FRED's CSL; 0 in user mode                                 */
+	u64 prefill;     /* address of the last #PF delivered                          */
+};
+
 /* Top of the entry stack, and all that entry code touches before it is in the kernel view. TSS.RSP0 and
- * KERNEL_GS_BASE point at `user` (ENTRY_TOP in assembly), so that an event from ring 3 pushes regs.ss and downwards.
+ * KERNEL_GS_BASE point at g.user (TOP in assembly), so that an event from ring 3 pushes regs.ss and downwards.
  *
  * E1: written on its own CPU only, interrupts off.
  * E2: kcr3 and ucr3 are those of the root that cpu->loaded names.
  * E3: the user's GS base lives in the area while the guest's kernel runs; the kernel's in kgs while
  *     user mode runs; the hardware's GS base is always that of the mode that runs. */
 struct entry {
-	struct regs regs;
-	u64 user;        /* 1: the guest is in user mode                               */
-	u64 slow;        /* ENTRY_SLOW_*                                               */
-	u64 kcr3, ucr3;  /* CR3 of the two views                                       */
-	u64 guest_sp;    /* rsp at SYSCALL                                             */
+	struct guest g;
+	u64 slow;       /* ENTRY_SLOW_*                                               */
+	u64 kcr3, ucr3; /* CR3 of the two views                                       */
+	u64 guest_sp;   /* rsp at SYSCALL                                             */
 	u64 tmp_ip, tmp_sp;
-	u64 kgs;
 	struct pv_vcpu_area *area; /* in the direct map; area_none if not registered   */
-	u64 event_entry; /* guest's FRED entry; 0 if not registered                    */
-	u64 kernel_min;  /* PV_KERNEL_MIN + 64: lowest legal event stack               */
-	u64 user_max;    /* highest legal user ip for SYSRET, exclusive                */
-	u64 ss_syscall;  /* PV_SS_SYSCALL                                              */
-	u64 main_sp;     /* top of the main stack; the word there is the address of `user` */
-	u64 count_syscall, count_eretu, count_iret, count_entry; /* folded into the vCPU's counters */
-	u64 hv_cr3;      /* ring 0's own root                                          */
-	u64 eretu_mark;  /* count_entry + 1 at the last ERETU by C: no trap from ring 3 came since */
-	u64 reserved[2];
-	u64 top;         /* address of `user`: the word above the first push of each stack */
-	struct cpu *cpu; /* the slot's last word                                       */
+	u64 user_max;   /* highest legal user ip for SYSRET, exclusive                */
+	u64 ss_syscall; /* PV_SS_SYSCALL                                              */
+	u64 main_sp;    /* top of the main stack; the word there is TOP                */
+	/* For the vCPU's counters. */
+	u64 count_syscall, count_eretu, count_iret, count_erets, count_entry, count_page_faults;
+	u64 hv_cr3;     /* ring 0's own root                                          */
+	u64 eretu_mark; /* count_entry + 1 at the last ERETU by C: no trap from ring 3 came since */
+	u64 reserved;
+	u64 top;        /* TOP: the word above the first push of each stack           */
+	struct cpu *cpu; /* the slot's last word                                      */
 };
 _Static_assert((sizeof(struct entry) - sizeof(struct regs)) % 16 == 0, "the CPU aligns RSP0 by 16");
 
@@ -54,10 +63,8 @@ _Static_assert((sizeof(struct entry) - sizeof(struct regs)) % 16 == 0, "the CPU 
  * for ERETU only. */
 #define ENTRY_SLOW_RESCHED (1ul << 0)  /* another vCPU should run, or this one may not    */
 #define ENTRY_SLOW_PENDING (1ul << 1)  /* virtual NMI or vectors to look at               */
-#define ENTRY_SLOW_STATE   (1ul << 2)  /* registers were changed as a whole: restore all  */
 #define ENTRY_SLOW_PREFILL (1ul << 32) /* a #PF was delivered: fill its address on return */
-#define ENTRY_SLOW_TRACE   (1ul << 34) /* returns to user mode are traced                 */
-
+#define ENTRY_SLOW_TRACE   (1ul << 33) /* returns to user mode are traced                 */
 
 struct cpu {
 	unsigned id;      /* index in cpus[]                                           */
@@ -70,7 +77,6 @@ struct cpu {
 	u64 walk_epoch;   /* odd while it reads P2M or shadow tables (S3)              */
 	u32 rank_held[8]; /* debug: ranks of locks held, in order                      */
 	unsigned locks_held;
-	u64 prefill;      /* address of the last #PF delivered                         */
 	u64 idle_ns;
 	void *sched;      /* struct runqueue                                           */
 	bool debug_loaded; /* DR7 may be enabled                                        */

@@ -59,7 +59,7 @@ static void system_desc(u64 *slot, u64 base, u32 limit, u64 type)
 static void idt_init(void)
 {
 	for (unsigned v = 0; v < 256; v++) {
-		u64 a = entry_stubs[v];
+		u64 a = (u64)entry_stubs[v];
 
 		idt[v] = (struct gate){
 			.offset_low = a,
@@ -86,15 +86,15 @@ static void entry_init(struct cpu *c)
 		.ucr3 = hv_cr3,
 		.hv_cr3 = hv_cr3,
 		.area = &area_none,
-		.kernel_min = PV_KERNEL_MIN + 64,
+		.g.stack_min = ~0ull,
 		.user_max = 0x00007ffffffff000ul,
 		.ss_syscall = PV_SS_SYSCALL,
 		.main_sp = stack_top(c->id, STACK_MAIN),
-		.top = (u64)&e->user,
+		.top = (u64)&e->g.user,
 		.cpu = c,
 	};
 	for (unsigned s = STACK_MAIN; s <= STACK_DB; s++)
-		*(u64 *)stack_top(c->id, s) = (u64)&e->user;
+		*(u64 *)stack_top(c->id, s) = (u64)&e->g.user;
 }
 
 struct pv_vcpu_area area_none = {.pending_any = 1}; /* so that ERETU goes to C, which refuses */
@@ -115,7 +115,7 @@ void desc_init(struct cpu *c)
 	t->gdt[PV_USER32_CS / 8] = DESC_USER32_CS;
 	t->gdt[PV_USER_DS / 8] = DESC_USER_DS;
 	t->gdt[PV_USER_CS / 8] = DESC_USER_CS;
-	t->tss.rsp[0] = (u64)&c->entry->user;
+	t->tss.rsp[0] = (u64)&c->entry->g.user;
 	for (unsigned i = STACK_NMI; i <= STACK_DB; i++)
 		t->tss.ist[i - 2] = stack_top(c->id, i);
 	t->tss.port_map = PORT_MAP_NONE;
@@ -150,7 +150,7 @@ void syscall_init(struct cpu *c)
 	wrmsr(MSR_CSTAR, (u64)syscall32_entry);
 	wrmsr(MSR_FMASK, FMASK);
 	wrmsr(MSR_SYSENTER_CS, 0);
-	wrmsr(MSR_KERNEL_GS_BASE, (u64)&c->entry->user);
+	wrmsr(MSR_KERNEL_GS_BASE, (u64)&c->entry->g.user);
 	if (c->id == 0)
 		smap_patch();
 }

@@ -8,25 +8,27 @@
 
 #include <pv/cpu.h>
 
-extern const u64 entry_stubs[256];
-extern char syscall_entry[], syscall32_entry[], restore_iret[], trap_iret[];
+/* Instead of a vector: a SYSCALL event whose frame entry code could not write. */
+#define TRAP_SYSCALL 256
+
+extern char entry_stubs[256][16]; /* one a vector */
+extern char syscall_entry[], syscall32_entry[], trap_iret[];
 
 u64 copy_guest(void *dst, const void *src, u64 n);
-int wrgsbase_checked(u64 base);
 void load_segments(u16 ds, u16 es, u16 fs, u16 gs);
 void iret_failed(u64 top) __noreturn;
 
-/* Called by entry.S. regs is the entry block's, but for trap_ring0*. */
-void page_fault(struct regs *regs);
-void trap_user(struct regs *regs);
+/* Called by entry.S, e being this CPU's. */
+void page_fault(struct entry *e);
+void trap_user(struct entry *e);
 void trap_ring0(struct regs *regs);
 void trap_ring0_ist(struct regs *regs);
-void exit_slow(void);
+void exit_switch(struct entry *e);
 long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr);
-void fred_syscall_failed(struct regs *regs);
-void fred_iret_failed(void);
-void fred_eretu(struct regs *regs);
-void fred_prefill(void);
+void fred_deliver_pending(struct entry *e);
+void fred_iret_failed(struct entry *e);
+void fred_eret(struct entry *e, bool to_kernel);
+void fred_prefill(struct entry *e);
 
 /* Guest memory may be touched between these two (SMAP); smap_patch() makes them what they say. */
 #define SMAP_SITE(on)                                                                 \

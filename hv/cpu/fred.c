@@ -7,116 +7,162 @@
 #include "cpu/copy.h"
 #include "cpu/desc.h"
 #include "cpu/entry.h"
+#include "cpu/insn.h"
 #include "cpu/trace.h"
 #include "domain/domain.h"
 #include "lib/string.h"
 
 #include <pv/errno.h>
 
-#define USER_FLAGS     0x254fd5ul
-#define FLAG_TF        0x100ul
-#define ERETU_ORIG_AX  (offsetof(struct pv_regs, frame)) /* where rsp is at a native ERETU */
-#define VECTOR_DB      1
-#define VECTOR_NMI     2
-#define VECTOR_DF      8
-#define VECTOR_GP      13
+#define GUEST_FLAGS   0x254fd5ul
+#define FLAG_TF       0x100ul
+#define FLAGS_ALWAYS  0x202ul
+#define ERETU_ORIG_AX (offsetof(struct pv_regs, frame)) /* where rsp is at a native ERETU */
 
-/* FRED's stack level of an event (5.1.1): vectors below 32 by STKLVLS, all else the current one. */
-static unsigned level_of(const struct vcpu *v, u64 event, unsigned from)
+enum { DB = 1, NMI = 2, DF = 8, SS = 12, GP = 13, PF = 14 };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* FRED's stack level of an event (5.1.1): vectors below 32 by STKLVLS, all else 0; never below the current one, which
+ * in user mode is 0. */
+INLINE u64 level_of(bool user, const struct guest *g, u64 event)
 {
-	unsigned type = PV_SS_GET_TYPE(event), vector = PV_SS_GET_VECTOR(event), level = 0;
+	unsigned type = PV_SS_GET_TYPE(event), vector = PV_SS_GET_VECTOR(event);
+	u64 level = 0;
 
-	if (unlikely(v->stklvls) && type != PV_EVENT_EXTINT && type != PV_EVENT_OTHER && vector < 32)
-		level = v->stklvls >> (2 * vector) & 3;
-	return MAX(level, from);
+	if (type != PV_EVENT_EXTINT && type != PV_EVENT_OTHER && vector < 32)
+		level = g->stklvls >> (2 * vector) & 3;
+	return user ? level : MAX(level, g->stack_level);
 }
 
 /* One word of the frame; to `fault` if the guest's memory cannot take it. */
-#define PUT(field, value)                                                                       \
-	__asm__ goto("1: mov %1, %0\n\t.pushsection .extable, \"a\"\n\t.long 1b - ., %l2 - .\n\t"  \
-		     ".popsection"                                                              \
-		     :                                                                          \
-		     : "m"(field), "r"((u64)(value))                                            \
-		     : "memory"                                                                 \
+#define PUT(field, value)                                                                      \
+	__asm__ goto("1: mov %1, %0\n\t.pushsection .extable, \"a\"\n\t"                       \
+		     ".long 1b - ., 1b + 1 - ., %l2 - .\n\t.popsection"                        \
+		     :                                                                         \
+		     : "m"(field), "r"((u64)(value))                                           \
+		     : "memory"                                                                \
 		     : fault)
 
-/* From user mode, or else from kernel mode with its cs and flags words as the guest believes them (E8). */
-static inline __attribute__((always_inline)) bool
-frame_write(struct pv_frame *f, const struct regs *r, u64 cs, u64 flags, u64 ss, u64 error, u64 edata)
+/* From user mode, or else from kernel mode with cs and flags as the guest believes them (E8). */
+INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 edata)
 {
+	struct guest *g = &e->g;
+	struct regs *r = &g->regs;
+	struct pv_vcpu_area *a = e->area;
+	u64 level = level_of(user, g, event);
+	u64 sp = (user || level > g->stack_level ? a->rsp[level] : r->sp - 64) & -64ul;
+	u64 cs = user ? (u16)r->cs : PV_KERNEL_CS | g->stack_level << 16;
+	u64 flags = user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF);
+	struct pv_frame *f = (struct pv_frame *)sp - 1;
+
+	if (unlikely(sp < g->stack_min))
+		return false;
+	if (!user || cs == PV_USER_CS)
+		event |= PV_SS_LM;
 	stac();
 	PUT(f->error, error);
 	PUT(f->ip, r->ip);
 	PUT(f->cs, cs);
 	PUT(f->flags, flags);
 	PUT(f->sp, r->sp);
-	PUT(f->ss, ss);
+	PUT(f->ss, event | (user ? (u16)r->ss : PV_KERNEL_DS));
 	PUT(f->edata, edata);
 	PUT(f->reserved, 0);
 	clac();
+	if (user) {
+		a->user_gs_base = rdgsbase(); /* E3 */
+		wrgsbase(g->kgs);
+		g->user = 0;
+	}
+	g->stack_level = level;
+	a->vif = 0;
+	r->ip = g->event_entry + (user ? 0 : 256);
+	r->cs = PV_USER_CS;
+	r->ss = PV_USER_DS;
+	r->flags = FLAGS_ALWAYS;
+	r->sp = (u64)f;
 	return true;
 fault:
 	clac();
 	return false;
 }
 
-static bool try_deliver(struct vcpu *v, struct entry *e, u64 event, u64 error, u64 edata)
+INLINE bool try_deliver(struct entry *e, u64 event, u64 error, u64 edata)
 {
-	struct regs *r = &e->regs;
-	struct pv_vcpu_area *a = e->area;
-	unsigned from = e->user ? 0 : v->stack_level, level = level_of(v, event, from);
-	u64 sp = e->user || level > from ? a->rsp[level] : r->sp - 64;
-	u64 entry = e->event_entry;
-
-	sp &= -64ul;
-	if ((u16)r->cs == PV_USER_CS)
-		event |= PV_SS_LM;
-	if (unlikely(!entry || sp < e->kernel_min))
-		return false;
-	if (likely(e->user)) {
-		if (!frame_write((struct pv_frame *)sp - 1, r, (u16)r->cs, r->flags | PV_FLAG_IF,
-				 event | (u16)r->ss, error, edata))
-			return false;
-		a->user_gs_base = rdgsbase(); /* E3 */
-		wrgsbase(e->kgs);
-		e->user = 0;
-	} else {
-		if (!frame_write((struct pv_frame *)sp - 1, r, PV_KERNEL_CS | from << 16,
-				 (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF),
-				 event | PV_KERNEL_DS, error, edata))
-			return false;
-		entry += 256;
-	}
-	v->stack_level = level;
-	a->vif = 0;
-	r->ip = entry;
-	r->cs = PV_USER_CS;
-	r->ss = PV_USER_DS;
-	r->flags = 0x202;
-	r->sp = sp - 64;
-	return true;
+	return likely(e->g.user) ? deliver_from(true, e, event, error, edata)
+				 : deliver_from(false, e, event, error, edata);
 }
 
-void fred_deliver(u64 event, u64 error, u64 edata)
+static __attribute__((noinline)) void undelivered(struct entry *e, u8 vector)
 {
-	struct cpu *c = this_cpu();
-	struct entry *e = c->entry;
-	u8 vector = PV_SS_GET_VECTOR(event);
+	if (e->g.stack_min == ~0ull || e->area == &area_none)
+		domain_crash(e->cpu->cur, PV_CRASH_NO_HANDLER, vector);
+	else if (vector == DF || !try_deliver(e, EVENT(PV_EVENT_HWEXC, DF, 0), 0, 0))
+		domain_crash(e->cpu->cur, PV_CRASH_DOUBLE_FAULT, vector);
+}
 
-	if (likely(try_deliver(c->cur, e, event, error, edata)))
+/* Where the compiler knows the event, it knows the level too. */
+INLINE void deliver(struct entry *e, u64 event, u64 error, u64 edata)
+{
+	if (unlikely(!try_deliver(e, event, error, edata)))
+		undelivered(e, PV_SS_GET_VECTOR(event));
+}
+
+void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata)
+{
+	deliver(e, event, error, edata);
+}
+
+/* The guest's root went away between two accesses: load it again. */
+void root_reload(struct cpu *c)
+{
+	struct root *r = stlb_load(c->cur->dom, c->cur->root_gpa);
+
+	if (!r) {
+		domain_crash(c->cur, PV_CRASH_BAD_ROOT, c->cur->root_gpa);
 		return;
-	if (!e->event_entry || e->area == &area_none)
-		domain_crash(c->cur, PV_CRASH_NO_HANDLER, vector);
-	else if (vector == VECTOR_DF ||
-		 !try_deliver(c->cur, e, EVENT(PV_EVENT_HWEXC, VECTOR_DF, 0), 0, 0))
-		domain_crash(c->cur, PV_CRASH_DOUBLE_FAULT, vector);
+	}
+	c->entry->kcr3 = r->kcr3;
+	c->entry->ucr3 = r->ucr3;
 }
 
-void fred_exception(u8 vector, u64 error, u64 edata)
+static __attribute__((noinline)) void page_fault_traced(struct entry *e, enum pv_trace_kind kind, u64 va, u64 b)
 {
-	count(exceptions, 1);
-	trace(PV_TRACE_exception, vector, this_cpu()->entry->regs.ip);
-	fred_deliver(EVENT(PV_EVENT_HWEXC, vector, 0), error, edata);
+	if (trace_enabled >> kind & 1)
+		trace_record(kind, va, b);
+	if (kind == PV_TRACE_page_fault)
+		fred_deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), b, va);
+}
+
+void page_fault(struct entry *e)
+{
+	u64 va = read_cr2();
+	u32 access = (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U, error;
+
+	switch (stlb_fill(e->cpu->loaded, va, access, &error)) {
+	case FILL_GUEST:
+		e->g.prefill = va;
+		e->slow |= ENTRY_SLOW_PREFILL;
+		e->count_page_faults++;
+		if (unlikely(trace_enabled))
+			page_fault_traced(e, PV_TRACE_page_fault, va, error);
+		else
+			deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
+		return;
+	case FILL_DONE:
+		trace(PV_TRACE_fill, va, access);
+		return;
+	case FILL_RETRY:
+		root_reload(e->cpu);
+	}
+}
+
+void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)
+{
+	trace(PV_TRACE_exception, vector, e->g.regs.ip);
+	e->cpu->cur->perf.counter[PV_COUNT_exceptions]++;
+	fred_deliver(e, EVENT(PV_EVENT_HWEXC, vector, 0), error, edata);
 }
 
 /* ---- virtual vectors and NMIs ---- */
@@ -130,193 +176,171 @@ static bool take_nmi(struct vcpu *v)
 }
 
 /* E6 from the other end: summary first, then the bits; highest vector first. -1: none. */
-static int take_vector(struct pv_vcpu_area *a)
+INLINE int take_vector(struct pv_vcpu_area *a)
 {
-	int w = 3, vector;
+	volatile u64 *p = a->pending;
+	u64 bits;
+	int w = 3, bit;
 
 	if (!READ_ONCE(a->pending_any))
 		return -1;
 	(void)atomic_xchg(&a->pending_any, 0);
-	while (w >= 0 && !READ_ONCE(a->pending[w]))
-		w--;
-	if (w < 0)
-		return -1;
-	vector = w * 64 + 63 - __builtin_clzll(READ_ONCE(a->pending[w]) | 1);
-	bit_clear(a->pending, vector);
-	for (; w >= 0; w--)
-		if (READ_ONCE(a->pending[w]))
-			atomic_store(&a->pending_any, 1);
-	return vector;
+	while (!(bits = p[w]))
+		if (w-- == 0)
+			return -1;
+	bit = 63 - __builtin_clzll(bits);
+	(void)atomic_and(&a->pending[w], ~(1ull << bit));
+	if (p[0] | p[1] | p[2] | p[3])
+		WRITE_ONCE(a->pending_any, 1);
+	return w * 64 + bit;
 }
 
-void fred_deliver_pending(void)
+/* The highest pending vector or an NMI, if the guest takes it now. */
+void fred_deliver_pending(struct entry *e)
 {
-	struct cpu *c = this_cpu();
-	struct entry *e = c->entry;
+	struct vcpu *v = e->cpu->cur;
 	int vector;
 
+	e->slow &= ~ENTRY_SLOW_PENDING;
 	if (unlikely(e->area == &area_none))
 		return;
-	if (unlikely(take_nmi(c->cur))) {
-		fred_deliver(EVENT(PV_EVENT_NMI, VECTOR_NMI, 0) | PV_SS_NMI, 0, 0);
+	if (unlikely(take_nmi(v))) {
+		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
 		return;
 	}
-	if (!e->user && !(READ_ONCE(e->area->vif) & PV_FLAG_IF))
+	if (!e->g.user && !(READ_ONCE(e->area->vif) & PV_FLAG_IF))
 		return;
 	vector = take_vector(e->area);
 	if (vector < 0)
 		return;
-	count(vectors, 1);
-	trace(PV_TRACE_vector, vector, e->regs.ip);
-	fred_deliver(EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
+	v->perf.counter[PV_COUNT_vectors]++;
+	trace(PV_TRACE_vector, vector, e->g.regs.ip);
+	deliver(e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
 }
 
 /* ---- returns ---- */
 
-static void set_gprs(struct regs *r, const struct pv_regs *p)
+/* Registers of kernel mode, but ip, sp and flags. */
+static void kernel_mode(struct guest *g)
 {
-	/* The same order in both, up to the error code. */
-	memcpy(r, p, offsetof(struct pv_regs, frame));
-	r->error = 0;
+	g->user = 0;
+	g->regs.cs = PV_USER_CS;
+	g->regs.ss = PV_USER_DS;
 }
 
 /* The return itself faults: an event in the guest kernel at its ERETU, with the user's registers in
  * place, as FRED's own ERETU has it (FRED spec. 6.2.3). The block holds these. */
-static void eretu_fault(struct cpu *c, u64 gsp, u8 vector, u64 error)
+static void eretu_fault(struct entry *e, u8 vector, u64 error)
 {
-	struct regs *r = &c->entry->regs;
-	u64 at = c->cur->dom->eretu;
+	struct vcpu *v = e->cpu->cur;
+	struct regs *r = &e->g.regs;
 
-	c->entry->user = 0;
-	r->ip = at;
-	r->sp = gsp + ERETU_ORIG_AX;
-	r->cs = PV_USER_CS;
-	r->ss = PV_USER_DS;
-	r->flags = 0x202;
-	if (at)
-		fred_exception(vector, error, 0);
+	kernel_mode(&e->g);
+	r->ip = v->dom->eretu;
+	r->sp = e->guest_sp + ERETU_ORIG_AX;
+	r->flags = FLAGS_ALWAYS;
+	if (r->ip)
+		fred_exception(e, vector, error, 0);
 	else
-		domain_crash(c->cur, PV_CRASH_BAD_RETURN, vector);
+		domain_crash(v, PV_CRASH_BAD_RETURN, vector);
 }
 
-static bool user_frame(struct cpu *c, u64 gsp, const struct pv_frame *f)
+/* Why user mode cannot be entered with f: an exception's vector, 0 if it can. */
+static u8 user_refused(struct entry *e, const struct pv_frame *f, u64 gs, u64 *error)
 {
-	struct entry *e = c->entry;
-	struct regs *r = &e->regs;
 	u16 cs = f->cs, ss = f->ss;
-	u64 kernel_gs = rdgsbase();
 
-	if ((cs & 3) != 3 || (ss & 3) != 3 || !canonical(f->ip)) {
-		eretu_fault(c, gsp, VECTOR_GP, !canonical(f->ip) ? 0 : (cs & 3) != 3 ? cs & ~3 : ss & ~3);
-		return false;
-	}
+	*error = 0;
+	if (!canonical(f->ip) || !canonical(gs))
+		return GP;
+	*error = (cs & 3) != 3 ? cs & ~3 : ss & ~3;
+	if ((cs & 3) != 3 || (ss & 3) != 3)
+		return GP;
 	/* A 16-bit stack: IRET would leave ring 0's own address in the upper part of RSP. */
-	if (ss != PV_USER_DS && desc_stack_is_16bit(c, ss)) {
-		eretu_fault(c, gsp, 12, ss & ~3);
-		return false;
-	}
-	if (wrgsbase_checked(READ_ONCE(e->area->user_gs_base))) {
-		eretu_fault(c, gsp, VECTOR_GP, 0);
-		return false;
-	}
-	e->kgs = kernel_gs;
-	r->ip = f->ip;
-	r->cs = cs;
-	r->flags = (f->flags & USER_FLAGS) | 0x202;
-	r->sp = f->sp;
-	r->ss = ss;
-	return true;
+	return ss != PV_USER_DS && desc_stack_is_16bit(e->cpu, ss) ? SS : 0;
 }
 
-void fred_eretu(struct regs *r)
+static void to_user(struct entry *e, const struct pv_frame *f)
 {
-	struct cpu *c = this_cpu();
-	struct entry *e = c->entry;
-	u64 gsp = e->guest_sp;
-	struct pv_regs p;
+	struct guest *g = &e->g;
+	u64 gs = READ_ONCE(e->area->user_gs_base), error;
+	u8 vector = user_refused(e, f, gs, &error);
 
-	r->ip = r->sp = 0;
-	if (e->area == &area_none || copy_in(&p, GVA(gsp), sizeof(p))) {
-		domain_crash(c->cur, PV_CRASH_BAD_RETURN, gsp);
+	if (vector) {
+		eretu_fault(e, vector, error);
 		return;
 	}
-	set_gprs(r, &p);
-	if (e->slow & ENTRY_SLOW_PREFILL) {
-		e->slow &= ~(u64)ENTRY_SLOW_PREFILL;
-		fred_prefill();
-	}
-	if (!user_frame(c, gsp, &p.frame))
-		return;
-	trace(PV_TRACE_return_user, r->ip, r->sp);
+	g->kgs = rdgsbase();
+	wrgsbase(gs);
+	g->regs.cs = (u16)f->cs;
+	g->regs.ss = (u16)f->ss;
+	g->user = 1;
+	g->stack_level = 0;
+	trace(PV_TRACE_return_user, f->ip, f->sp);
 	e->count_iret++;
 	e->eretu_mark = e->count_entry + 1;
-	e->user = 1;
-	c->cur->stack_level = 0;
-	if (p.frame.ss & PV_SS_NMI)
-		c->cur->nmi_blocked = false;
 	/* The single step of a SYSCALL that was emulated ends at the return (FRED spec. 6.2.3). */
-	if (p.frame.flags & FLAG_TF && p.frame.ss & PV_SS_SWEVENT)
-		fred_exception(VECTOR_DB, 0, 1u << 14);
-	e->slow |= ENTRY_SLOW_PENDING;
+	if (f->flags & FLAG_TF && f->ss & PV_SS_SWEVENT)
+		fred_exception(e, DB, 0, 1u << 14);
 }
 
-void fred_prefill(void)
+static void to_kernel(struct entry *e, const struct pv_frame *f)
 {
-	struct cpu *c = this_cpu();
-
-	if (c->loaded)
-		stlb_prefill(c->loaded, c->prefill);
+	kernel_mode(&e->g);
+	e->g.stack_level = f->cs >> 16 & 3;
+	if (e->area != &area_none)
+		e->area->vif = f->flags & PV_FLAG_IF;
+	e->count_erets++;
 }
 
-long fred_erets(u64 gsp)
+/* ERETU or ERETS with what the guest's rsp points at. */
+void fred_eret(struct entry *e, bool kernel)
 {
-	struct cpu *c = this_cpu();
-	struct entry *e = c->entry;
-	struct regs *r = &e->regs;
+	struct vcpu *v = e->cpu->cur;
+	struct regs *r = &e->g.regs;
 	struct pv_regs p;
-	unsigned level;
 
-	if (copy_in(&p, GVA(gsp), sizeof(p)))
-		return -PV_EFAULT;
-	level = p.frame.cs >> 16 & 3;
-	if (!canonical(p.frame.ip) || level > c->cur->stack_level)
-		return -PV_EINVAL;
-	set_gprs(r, &p);
+	e->slow |= ENTRY_SLOW_PENDING;
+	if (copy_in(&p, GVA(e->guest_sp), sizeof(p)) ||
+	    (kernel ? !canonical(p.frame.ip) || (p.frame.cs >> 16 & 3) > e->g.stack_level
+		    : e->g.stack_min == ~0ull || e->area == &area_none)) {
+		r->ip = r->sp = 0;
+		domain_crash(v, PV_CRASH_BAD_RETURN, e->guest_sp);
+		return;
+	}
+	memcpy(r, &p, offsetof(struct pv_regs, frame)); /* the same order in both */
 	r->ip = p.frame.ip;
-	r->cs = PV_USER_CS;
-	r->ss = PV_USER_DS;
-	r->flags = (p.frame.flags & USER_FLAGS & ~(u64)PV_FLAG_IF) | 0x202;
 	r->sp = p.frame.sp;
-	c->cur->stack_level = level;
+	r->flags = (p.frame.flags & GUEST_FLAGS) | FLAGS_ALWAYS;
 	if (p.frame.ss & PV_SS_NMI)
-		c->cur->nmi_blocked = false;
-	e->area->vif = p.frame.flags & PV_FLAG_IF;
-	e->slow |= ENTRY_SLOW_STATE | ENTRY_SLOW_PENDING;
-	count(erets, 1);
-	return 0;
+		v->nmi_blocked = false;
+	if (kernel) {
+		to_kernel(e, &p.frame);
+		return;
+	}
+	if (e->slow & ENTRY_SLOW_PREFILL)
+		fred_prefill(e);
+	to_user(e, &p.frame);
 }
 
-/* From entry.S: a SYSCALL event whose frame could not be written. */
-void fred_syscall_failed(struct regs *r)
+void fred_prefill(struct entry *e)
 {
-	(void)r;
-	fred_deliver(EVENT(PV_EVENT_OTHER, 1, 2) | PV_SS_SWEVENT, 0, 0);
+	e->slow &= ~ENTRY_SLOW_PREFILL;
+	stlb_prefill(e->cpu->loaded, e->g.prefill);
 }
 
 /* From entry.S: an IRET to ring 3 that the CPU refused, by trap_ring0. Straight after an ERETU it is that ERETU's
  * fault; later (a code segment that ends where an interrupt hit) it is one of the code that was to go on. */
-void fred_iret_failed(void)
+void fred_iret_failed(struct entry *e)
 {
-	struct cpu *c = this_cpu();
-	struct entry *e = c->entry;
-	u64 error = e->regs.error & 0xffff;
+	u64 error = (u32)e->g.regs.error;
+	u8 vector = e->g.regs.error >> 32;
 
-	e->regs.error = 0;
-	if (!e->user || e->eretu_mark != e->count_entry + 1) {
-		fred_exception(VECTOR_GP, error, 0);
+	if (!e->g.user || e->eretu_mark != e->count_entry + 1) {
+		fred_exception(e, vector, error, 0);
 		return;
 	}
 	e->area->user_gs_base = rdgsbase();
-	wrgsbase(e->kgs);
-	eretu_fault(c, e->guest_sp, VECTOR_GP, error);
+	wrgsbase(e->g.kgs);
+	eretu_fault(e, vector, error);
 }

@@ -17,12 +17,10 @@
 #define EVENT(type, vector, len) (PV_SS_TYPE(type) | PV_SS_VECTOR(vector) | PV_SS_INSNLEN(len))
 
 /* To the guest kernel's entry point. Registers in the entry block become those at its first instruction. */
-void fred_deliver(u64 event, u64 error, u64 edata);
+void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata);
 /* A hardware exception (type HWEXC). */
-void fred_exception(u8 vector, u64 error, u64 edata);
-/* The highest pending vector or an NMI, if the guest takes it now. */
-void fred_deliver_pending(void);
-/* ERETS: 0 and the block holds the state, or -PV_E. */
-long fred_erets(u64 gsp);
+void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata);
+/* The current vCPU's root, loaded again: it went away between two accesses. */
+void root_reload(struct cpu *c);
 
 #endif

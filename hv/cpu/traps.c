@@ -22,14 +22,10 @@
 
 enum { DB = 1, NMI = 2, BP = 3, OF = 4, PF = 14, MC = 18 };
 
-struct extable {
-	s32 insn, fixup;
-};
-struct extable_range {
+/* Offsets from the fields themselves. */
+extern const struct extable {
 	s32 first, last, fixup;
-};
-extern const struct extable extable_start[], extable_end[];
-extern const struct extable_range extable_ranges_start[], extable_ranges_end[];
+} extable_start[], extable_end[];
 
 static inline u64 read_dr6(void)
 {
@@ -48,9 +44,6 @@ static inline void write_dr6(u64 v)
 static u64 fixup_of(u64 ip)
 {
 	for (const struct extable *x = extable_start; x < extable_end; x++)
-		if ((u64)&x->insn + x->insn == ip)
-			return (u64)&x->fixup + x->fixup;
-	for (const struct extable_range *x = extable_ranges_start; x < extable_ranges_end; x++)
 		if (ip >= (u64)&x->first + x->first && ip < (u64)&x->last + x->last)
 			return (u64)&x->fixup + x->fixup;
 	return 0;
@@ -72,44 +65,6 @@ static void __noreturn trap_panic(const struct regs *r, u64 cr2)
 	panic("exception %u in ring 0 at %lx, address %lx", (unsigned)(r->error >> 32), r->ip, cr2);
 }
 
-/* ---- page faults ---- */
-
-/* The guest's root went away between two accesses: load it again. */
-static void reload_root(struct cpu *c)
-{
-	struct root *r = stlb_load(c->cur->dom, c->cur->root_gpa);
-
-	if (!r) {
-		domain_crash(c->cur, PV_CRASH_BAD_ROOT, c->cur->root_gpa);
-		return;
-	}
-	c->entry->kcr3 = r->kcr3;
-	c->entry->ucr3 = r->ucr3;
-}
-
-void page_fault(struct regs *r)
-{
-	struct cpu *c = this_cpu();
-	u64 va = read_cr2();
-	u32 error;
-	u32 access = (r->error & (PF_W | PF_I)) | (c->entry->user ? PF_U : 0);
-
-	switch (stlb_fill(c->loaded, va, access, &error)) {
-	case FILL_DONE:
-		trace(PV_TRACE_fill, va, access);
-		return;
-	case FILL_GUEST:
-		trace(PV_TRACE_page_fault, va, error);
-		c->prefill = va;
-		c->entry->slow |= ENTRY_SLOW_PREFILL;
-		c->cur->perf.counter[PV_COUNT_page_faults]++;
-		fred_deliver(EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
-		return;
-	case FILL_RETRY:
-		reload_root(c);
-	}
-}
-
 /* ring 0 touched guest memory by virtual address, for copy_guest, push_frame or an ERETU: true if it is there now. */
 static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 {
@@ -125,7 +80,7 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 		case FILL_GUEST:
 			return false;
 		case FILL_RETRY:
-			reload_root(c);
+			root_reload(c);
 		}
 	}
 	return false;
@@ -133,19 +88,19 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 
 /* ---- from ring 3 ---- */
 
-static void debug_trap(void)
+static void debug_trap(struct entry *e)
 {
 	u64 dr6 = read_dr6();
 
 	write_dr6(DR6_NONE);
-	current()->dr[6] |= dr6 & 0xe00f;
-	fred_exception(DB, 0, (dr6 ^ DR6_NONE) & 0x1e00f);
+	e->cpu->cur->dr[6] |= dr6 & 0xe00f;
+	fred_exception(e, DB, 0, (dr6 ^ DR6_NONE) & 0x1e00f);
 }
 
-static void software_event(u64 event)
+static void software_event(struct entry *e, u64 event)
 {
 	count(exceptions, 1);
-	fred_deliver(event, 0, 0);
+	fred_deliver(e, event, 0, 0);
 }
 
 static void interrupt(u8 vector)
@@ -153,7 +108,7 @@ static void interrupt(u8 vector)
 	struct cpu *c = this_cpu();
 
 	count(interrupts, 1);
-	trace(PV_TRACE_irq, vector, c->entry->regs.ip);
+	trace(PV_TRACE_irq, vector, c->entry->g.regs.ip);
 	switch (vector) {
 	case VECTOR_TIMER:
 		apic_eoi();
@@ -173,37 +128,36 @@ static void interrupt(u8 vector)
 	}
 }
 
-void trap_user(struct regs *r)
+void trap_user(struct entry *e)
 {
-	unsigned vector = r->error >> 32;
+	unsigned vector = e->g.regs.error >> 32;
 
-	r->error = (u32)r->error;
 	switch (vector) {
 	case DB:
-		debug_trap();
+		debug_trap(e);
 		break;
 	case NMI:
-		cpu_stop_if_asked(this_cpu());
+		cpu_stop_if_asked(e->cpu);
 		log_warn("NMI");
 		break;
 	case BP:
-		software_event(EVENT(PV_EVENT_SWEXC, BP, 1));
-		break;
 	case OF:
-		software_event(EVENT(PV_EVENT_SWEXC, OF, 1));
+		software_event(e, EVENT(PV_EVENT_SWEXC, vector, 1));
 		break;
 	case 0x80:
-		software_event(EVENT(PV_EVENT_SWINT, 0x80, 2) | PV_SS_SWEVENT);
+		software_event(e, EVENT(PV_EVENT_SWINT, 0x80, 2) | PV_SS_SWEVENT);
+		break;
+	case TRAP_SYSCALL:
+		fred_deliver(e, EVENT(PV_EVENT_OTHER, 1, 2) | PV_SS_SWEVENT, 0, 0);
 		break;
 	case MC:
 		panic("machine check");
 	default:
 		if (vector < 32)
-			fred_exception(vector, r->error, 0);
+			fred_exception(e, vector, (u32)e->g.regs.error, 0);
 		else
 			interrupt(vector);
 	}
-	r->error = 0;
 }
 
 /* ---- from ring 0 ---- */
@@ -212,17 +166,12 @@ void trap_user(struct regs *r)
  * entry block's GPRs, so it is copied out first, and nothing returns through it. */
 static void __noreturn iret_refused(struct cpu *c, const struct regs *nested)
 {
-	struct regs *r = &c->entry->regs;
-	u64 tail[] = {r->ip, r->cs, r->flags, r->sp, r->ss}, error = (u32)nested->error;
+	struct regs *r = &c->entry->g.regs;
+	struct regs all = *nested;
 
-	memmove(r, nested, offsetof(struct regs, error));
-	r->error = error;
-	r->ip = tail[0];
-	r->cs = tail[1];
-	r->flags = tail[2];
-	r->sp = tail[3];
-	r->ss = tail[4];
-	iret_failed((u64)&c->entry->user);
+	memcpy(&all.ip, &r->ip, sizeof(*r) - offsetof(struct regs, ip));
+	*r = all;
+	iret_failed((u64)&c->entry->g.user);
 }
 
 void trap_ring0(struct regs *r)
@@ -235,16 +184,13 @@ void trap_ring0(struct regs *r)
 		interrupt(vector);
 		return;
 	}
-	r->error = (u32)r->error;
 	if (vector == PF && ring0_miss(c, r, cr2))
 		return;
-	if (r->ip == (u64)restore_iret || r->ip == (u64)trap_iret)
+	if (r->ip == (u64)trap_iret)
 		iret_refused(c, r);
 	fixup = fixup_of(r->ip);
-	if (!fixup) {
-		r->error |= (u64)vector << 32;
+	if (!fixup)
 		trap_panic(r, cr2);
-	}
 	r->ip = fixup;
 }
 
@@ -277,22 +223,9 @@ static void dom0_ended(const struct domain *d)
 	panic("dom0 ended: reason %u, argument %x", d->shutdown, d->shutdown_arg);
 }
 
-void exit_slow(void)
+void exit_switch(struct entry *e)
 {
-	struct entry *e = this_cpu()->entry;
-
-	for (;;) {
-		u64 why = e->slow & 0xffffffff;
-
-		e->slow &= ~(why & ~ENTRY_SLOW_RESCHED);
-		if (why & ENTRY_SLOW_RESCHED || !current()) {
-			if (current() && current()->dom->id == 0 && domains[0]->shutdown)
-				dom0_ended(domains[0]);
-			schedule();
-		} else if (why & ENTRY_SLOW_PENDING) {
-			fred_deliver_pending();
-		} else if (!why) {
-			break;
-		}
-	}
+	if (e->cpu->cur->dom->id == 0 && domains[0]->shutdown)
+		dom0_ended(domains[0]);
+	schedule();
 }

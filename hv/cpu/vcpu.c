@@ -119,14 +119,20 @@ void vcpu_machine_free(struct vcpu *v)
 
 void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
 {
-	v->regs = (struct regs){
-		.ip = s->ip, .sp = s->sp, .di = s->arg, .cs = PV_USER_CS, .ss = PV_USER_DS, .flags = 0x202};
-	v->user = v->slow = v->kgs = v->fs_base = 0;
+	v->g = (struct guest){
+		.regs = {.ip = s->ip,
+			 .sp = s->sp,
+			 .di = s->arg,
+			 .cs = PV_USER_CS,
+			 .ss = PV_USER_DS,
+			 .flags = 0x202},
+		.stack_min = ~0ull,
+	};
+	v->slow = v->fs_base = 0;
 	v->gs_base = s->gs_base;
 	v->fs = v->gs = v->ds = v->es = 0;
 	v->root_gpa = s->root & PAGE_MASK;
-	v->event_entry = v->stklvls = 0;
-	v->stack_level = v->nmi_pending = 0;
+	v->nmi_pending = 0;
 	v->nmi_blocked = false;
 	v->ldt_entries = 0;
 	memset(v->tls, 0, sizeof(v->tls));
@@ -256,8 +262,10 @@ static void counts_fold(struct vcpu *v, struct entry *e)
 	c[PV_COUNT_syscalls] += e->count_syscall;
 	c[PV_COUNT_eretu_fast] += e->count_eretu;
 	c[PV_COUNT_eretu_slow] += e->count_iret;
+	c[PV_COUNT_erets] += e->count_erets;
 	c[PV_COUNT_entries] += e->count_entry;
-	e->count_syscall = e->count_eretu = e->count_iret = e->count_entry = 0;
+	c[PV_COUNT_page_faults] += e->count_page_faults;
+	memset(&e->count_syscall, 0, 6 * sizeof(u64));
 }
 
 void vcpu_counts(struct vcpu *v)
@@ -267,14 +275,10 @@ void vcpu_counts(struct vcpu *v)
 
 void vcpu_save(struct vcpu *v)
 {
-	struct cpu *c = this_cpu();
-	struct entry *e = c->entry;
+	struct entry *e = this_cpu()->entry;
 
-	v->regs = e->regs;
-	v->user = e->user;
-	v->kgs = e->kgs;
-	v->slow = e->slow & ~(u64)ENTRY_SLOW_RESCHED;
-	v->prefill = c->prefill;
+	v->g = e->g;
+	v->slow = e->slow & ~ENTRY_SLOW_RESCHED;
 	segments_save(v);
 	fpu_save(v->xsave);
 	counts_fold(v, e);
@@ -311,15 +315,11 @@ bool vcpu_load(struct vcpu *v)
 	trace(PV_TRACE_switch_to, (u64)v->dom->id << 16 | v->id, 0);
 	e->kcr3 = r->kcr3;
 	e->ucr3 = r->ucr3;
-	e->regs = v->regs;
-	e->user = v->user;
-	e->kgs = v->kgs;
+	e->g = v->g;
 	e->eretu_mark = 0;
-	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | (v->slow & ~(u64)ENTRY_SLOW_TRACE) | ENTRY_SLOW_PENDING |
+	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | (v->slow & ~ENTRY_SLOW_TRACE) | ENTRY_SLOW_PENDING |
 		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
 	e->area = v->area ? v->area : &area_none;
-	e->event_entry = v->event_entry;
-	c->prefill = v->prefill;
 	segments_load(c, v);
 	fpu_load(v->xsave);
 	if (debugged(v) || c->debug_loaded)
@@ -334,7 +334,7 @@ void vcpu_idle_state(void)
 {
 	struct cpu *c = this_cpu();
 
-	c->entry->user = 0;
+	c->entry->g.user = 0;
 	c->entry->kcr3 = c->entry->ucr3 = hv_cr3;
 	c->entry->area = &area_none;
 	write_cr3(hv_cr3);
@@ -343,5 +343,5 @@ void vcpu_idle_state(void)
 
 void vcpu_dump(struct vcpu *v)
 {
-	regs_print(v == current() ? &this_cpu()->entry->regs : &v->regs);
+	regs_print(v == current() ? &this_cpu()->entry->g.regs : &v->g.regs);
 }

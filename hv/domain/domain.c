@@ -256,7 +256,7 @@ void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
 void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
 {
 	struct domain *d = v->dom;
-	const struct regs *r = v == current() ? &this_cpu()->entry->regs : &v->regs;
+	const struct regs *r = v == current() ? &this_cpu()->entry->g.regs : &v->g.regs;
 
 	lock(&d->lock);
 	if (d->state < PV_DOMAIN_SHUT) {

@@ -52,13 +52,11 @@ struct vcpu {
 	u16 id;
 
 	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. */
-	struct regs regs;
-	u64 user; /* in user mode */
+	struct guest g;
 	u64 slow; /* ENTRY_SLOW_* other than RESCHED */
-	u64 kgs, gs_base, fs_base;
+	u64 gs_base, fs_base;
 	u16 fs, gs, ds, es;
 	u64 root_gpa; /* what it loaded last */
-	u64 prefill;
 	u64 tls[4]; /* GDT slots 12 to 15 */
 	u64 *ldt;   /* a page of ring 0's, or NULL */
 	u32 ldt_entries;
@@ -70,8 +68,6 @@ struct vcpu {
 	mfn_t area_mfn;
 	struct pv_clock *clock; /* direct map, or NULL */
 	mfn_t clock_mfn;
-	u64 event_entry, stklvls;
-	u32 stack_level;  /* FRED's CSL */
 	u32 nmi_pending;  /* atomic */
 	bool nmi_blocked; /* until the next ERETx with the nmi bit */
 

@@ -9,7 +9,7 @@
 #include "hypercalls/handlers.h"
 #include "lib/string.h"
 
-/* entry.S takes ERETU itself; only a batch could come here, and it refuses. */
+/* entry.S takes both itself; only a batch could come here, and it refuses. */
 long hc_eretu(void)
 {
 	return -PV_EINVAL;
@@ -17,12 +17,7 @@ long hc_eretu(void)
 
 long hc_erets(void)
 {
-	struct vcpu *v = current();
-	u64 gsp = this_cpu()->entry->guest_sp;
-
-	if (fred_erets(gsp))
-		domain_crash(v, PV_CRASH_BAD_RETURN, gsp);
-	return 0;
+	return -PV_EINVAL;
 }
 
 long hc_vcpu_area(u64 gpa)
@@ -32,13 +27,14 @@ long hc_vcpu_area(u64 gpa)
 
 long hc_event_entry(u64 entry, u64 stklvls)
 {
-	struct vcpu *v = current();
+	struct guest *g = &this_cpu()->entry->g;
 
 	/* The kernel's entry is 256 bytes on, and must not leave the kernel half. */
 	if (entry < PV_KERNEL_MIN || entry > -512ull)
 		return -PV_EINVAL;
-	v->event_entry = this_cpu()->entry->event_entry = entry;
-	v->stklvls = stklvls;
+	g->event_entry = entry;
+	g->stklvls = stklvls;
+	g->stack_min = PV_KERNEL_MIN + 64;
 	return 0;
 }
 

@@ -5,62 +5,52 @@
 #include "cpu/trace.h"
 #include "hypercalls/handlers.h"
 
-/* An argument in the type that the handler takes it in: one word either way. */
-#define ARG(type, a)                                \
-	(((union {                                  \
-		 u64 n;                             \
-		 type v;                            \
-	 }){.n = (a)})                              \
-		 .v)
-#define MAY(cap) ((cap) == PV_CAP_NONE || (current()->dom->caps & (cap)) == (cap))
+/* Every argument is one word, whatever type a handler takes it in. */
+typedef long (*handler)(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
 
-static long call(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
-{
-	switch (nr) {
-#define PV_CALL0(nr, name, cap, doc) case nr: return MAY(cap) ? hc_##name() : -PV_EPERM;
-#define PV_CALL1(nr, name, cap, t1, n1, doc) \
-	case nr: return MAY(cap) ? hc_##name(ARG(t1, a1)) : -PV_EPERM;
-#define PV_CALL2(nr, name, cap, t1, n1, t2, n2, doc) \
-	case nr: return MAY(cap) ? hc_##name(ARG(t1, a1), ARG(t2, a2)) : -PV_EPERM;
-#define PV_CALL3(nr, name, cap, t1, n1, t2, n2, t3, n3, doc) \
-	case nr: return MAY(cap) ? hc_##name(ARG(t1, a1), ARG(t2, a2), ARG(t3, a3)) : -PV_EPERM;
-#define PV_CALL4(nr, name, cap, t1, n1, t2, n2, t3, n3, t4, n4, doc)                        \
-	case nr:                                                                            \
-		return MAY(cap) ? hc_##name(ARG(t1, a1), ARG(t2, a2), ARG(t3, a3), ARG(t4, a4)) \
-				: -PV_EPERM;
-#define PV_CALL5(nr, name, cap, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5, doc)                \
-	case nr:                                                                            \
-		return MAY(cap) ? hc_##name(ARG(t1, a1), ARG(t2, a2), ARG(t3, a3), ARG(t4, a4), \
-					    ARG(t5, a5))                                    \
-				: -PV_EPERM;
+static const struct call {
+	handler fn; /* NULL: no such number */
+	u32 cap;
+	bool open; /* it exists and needs no capability */
+} calls[PV_HYPERCALL_MAX] = {
+#define PV_CALL0(nr, name, cap, ...) [nr] = {(handler)(void (*)(void))hc_##name, cap, cap == PV_CAP_NONE},
+#define PV_CALL1 PV_CALL0
+#define PV_CALL2 PV_CALL0
+#define PV_CALL3 PV_CALL0
+#define PV_CALL4 PV_CALL0
+#define PV_CALL5 PV_CALL0
 #include <pv/hypercalls.def>
-	}
-	return -PV_ENOSYS;
-}
+};
 
 /* Apart, so that the plain way needs no stack frame. */
-static __attribute__((noinline)) long call_traced(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
+static __attribute__((noinline)) long call_checked(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 {
+	const struct call *c = &calls[nr];
+
+	if (!c->fn)
+		return -PV_ENOSYS;
+	if (c->cap & ~READ_ONCE(current()->dom->caps))
+		return -PV_EPERM;
 	trace(PV_TRACE_hypercall, nr, a1);
-	return call(a1, a2, a3, a4, a5, nr);
+	return c->fn(a1, a2, a3, a4, a5);
 }
 
 long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 {
-	struct vcpu *v = current();
-
-	v->perf.counter[PV_COUNT_hypercalls]++;
-	if (likely(nr < PV_HYPERCALL_MAX))
-		v->perf.hypercall[nr]++;
-	if (unlikely(trace_enabled))
-		return call_traced(a1, a2, a3, a4, a5, nr);
-	return call(a1, a2, a3, a4, a5, nr);
+	if (unlikely(nr >= PV_HYPERCALL_MAX))
+		return -PV_ENOSYS;
+	/* So that no guess of the CPU's leads out of the table; the compiler would leave it out. */
+	__asm__("and %1, %0" : "+r"(nr) : "i"(PV_HYPERCALL_MAX - 1));
+	current()->perf.hypercall[nr]++;
+	if (unlikely(!calls[nr].open || trace_enabled))
+		return call_checked(a1, a2, a3, a4, a5, nr);
+	return calls[nr].fn(a1, a2, a3, a4, a5);
 }
 
 long hypercall_again(u64 nr)
 {
 	/* SYSCALL is two bytes long; its number goes back into rax as the result. */
-	this_cpu()->entry->regs.ip -= 2;
+	this_cpu()->entry->g.regs.ip -= 2;
 	this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
 	return nr;
 }

@@ -31,6 +31,8 @@ long hc_perf_read(u64 domid, u64 vcpu, gva_t out)
 	for (u64 i = 0; !rc && i < d->vcpu_count; i++)
 		if (vcpu == ~0ull || vcpu == i)
 			add(&p, &d->vcpus[i]->perf);
+	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
+		p.counter[PV_COUNT_hypercalls] += p.hypercall[i];
 	return rc ? rc : copy_out(out, &p, sizeof(p));
 }
 

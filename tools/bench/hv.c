@@ -292,9 +292,8 @@ static uint64_t entries_now(void)
 	memset(&perf, 0, sizeof(perf));
 	pv_perf_read(PV_DOM_SELF, ~0ull, &perf);
 	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
-		if (i != PV_NR_eretu)
-			n += perf.hypercall[i];
-	return n + perf.counter[PV_COUNT_eretu_fast] + perf.counter[PV_COUNT_eretu_slow] +
+		n += perf.hypercall[i];
+	return n + perf.counter[PV_COUNT_erets] + perf.counter[PV_COUNT_eretu_fast] + perf.counter[PV_COUNT_eretu_slow] +
 	       perf.counter[PV_COUNT_syscalls] + perf.counter[PV_COUNT_entries] -
 	       perf.counter[PV_COUNT_interrupts];
 }
