@@ -65,7 +65,7 @@ mistakes() {
 		m=mistake$n
 		rm -rf "$out/$1.$m"
 		cp -r "$out/$1.solution" "$out/$1.$m"
-		sed -i "$script" "$out/$1.$m"/*.c
+		sed -i "$script" "$out/$1.$m/lab.c"
 		sh $labs/run.sh "$out/$1.$m" "$1.$m" >"$out/$1.$m.said" 2>&1 </dev/null
 		if diff -rq "$out/$1.$m" "$out/$1.solution" >/dev/null; then
 			bad "$1.$m" "nothing is changed by $script"
