@@ -246,4 +246,23 @@ static inline int pv_ring_back_sleep(struct pv_ring_back *r)
 	return PV_LOAD_ACQUIRE(&r->map.shared->front.prod) != r->req_cons;
 }
 
+/* Requests that wait to be taken, or PV_RING_BROKEN (R5). */
+static inline int pv_ring_back_waiting(const struct pv_ring_back *r)
+{
+	uint32_t prod = PV_LOAD_ACQUIRE(&r->map.shared->front.prod);
+
+	if ((uint32_t)(prod - r->rsp_prod) > r->map.entries ||
+	    (uint32_t)(prod - r->req_cons) > r->map.entries)
+		return PV_RING_BROKEN;
+	return (int)(prod - r->req_cons);
+}
+
+/* Ask for an event once `count` requests wait. True: they do already. */
+static inline int pv_ring_back_await(struct pv_ring_back *r, uint32_t count)
+{
+	PV_STORE_RELEASE(&r->map.shared->back.wake, r->req_cons + count);
+	PV_FULL_BARRIER(); /* O2 */
+	return (uint32_t)(PV_LOAD_ACQUIRE(&r->map.shared->front.prod) - r->req_cons) >= count;
+}
+
 #endif
