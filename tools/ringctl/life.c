@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* life: guests begin, stop, go on and end. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ringctl.h"
+
+int find(struct run *r, const char *name, struct pv_domain_info *info)
+{
+	return rs_find(r->rs, name, info);
+}
+
+int find_record(struct run *r, const char *name, struct pv_domain_info *info, struct rs_record *record)
+{
+	int rc = rs_find(r->rs, name, info);
+
+	if (rc)
+		return rc;
+	rc = rs_record_load(r->rs, info, record);
+	return rc ? rs_fail(r->rs, ENOENT, "domain %u was not made by ringctl: nothing is known of its devices",
+			    info->domid)
+		  : 0;
+}
+
+/* A guest, not domain 0. */
+static int find_guest(struct run *r, const char *name, struct pv_domain_info *info)
+{
+	int rc = find(r, name, info);
+
+	if (rc == 0 && info->domid == 0)
+		rc = rs_fail(r->rs, EPERM, "domain 0 is this one: use poweroff or reboot");
+	return rc;
+}
+
+/* Do something with each name; the last failure is the result, the others are told. */
+static int each(struct run *r, int (*act)(struct run *r, const struct pv_domain_info *info))
+{
+	int rc = 0;
+
+	for (int i = 0; i < r->argc; i++) {
+		struct pv_domain_info info;
+		int one = find_guest(r, r->argv[i], &info);
+
+		if (one == 0)
+			one = act(r, &info);
+		if (one && i + 1 < r->argc)
+			complain(r->rs);
+		if (one)
+			rc = one;
+	}
+	return rc;
+}
+
+/* --- create -------------------------------------------------------------------------------------- */
+
+/* key=value arguments as lines of a guest's file. */
+static char *extra_lines(struct run *r)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	if (r->argc < 2)
+		return NULL;
+	f = open_memstream(&text, &size);
+	for (int i = 1; f && i < r->argc; i++) {
+		const char *eq = strchr(r->argv[i], '=');
+
+		if (!eq || eq == r->argv[i])
+			usage(r, "\"%s\": further arguments are KEY=VALUE, as in memory=512", r->argv[i]);
+		if (strpbrk(eq + 1, "\"\\\n"))
+			usage(r, "\"%s\": quotes, backslashes and line ends belong into the file", r->argv[i]);
+		fprintf(f, "%.*s = \"%s\"\n", (int)(eq - r->argv[i]), r->argv[i], eq + 1);
+	}
+	if (f)
+		fclose(f);
+	return text;
+}
+
+static void warn_no_daemon(struct rs *rs)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/ringsided.sock", rs->run_dir);
+	if (access(path, F_OK) < 0)
+		fputs("ringctl: warning: ringsided does not run: no consoles, no restarts\n", stderr);
+}
+
+static void say_times(const struct rs_times *t)
+{
+	printf("read %.1f ms (kernel %.1f MiB, ramdisk %.1f MiB), build %.1f ms, devices %.1f ms\n",
+	       (double)t->read_ns / 1e6, (double)t->kernel_bytes / (1 << 20), (double)t->ramdisk_bytes / (1 << 20),
+	       (double)t->build_ns / 1e6, (double)t->devices_ns / 1e6);
+}
+
+static int created(struct run *r, const struct rs_config *c, int domid, const struct rs_times *t)
+{
+	struct pv_domain_info info;
+
+	if (opt(r, "json")) {
+		json_t *o = json_object();
+
+		set_text(o, "name", c->name);
+		set_int(o, "id", (uint64_t)domid);
+		set_int(o, "read_ns", t->read_ns);
+		set_int(o, "build_ns", t->build_ns);
+		set_int(o, "devices_ns", t->devices_ns);
+		return print_object(r, o);
+	}
+	printf("%s: domain %d\n", c->name, domid);
+	if (opt(r, "times"))
+		say_times(t);
+	fflush(stdout);
+	warn_no_daemon(r->rs);
+	if (!opt(r, "console"))
+		return 0;
+	return call_domain_info(r->rs, (uint64_t)domid, &info) < 0 ? rs_fail(r->rs, ESRCH, "%s: ended already", c->name)
+								   : console_attach(r->rs, &info, false);
+}
+
+static int dry_run(struct run *r, const struct rs_config *c)
+{
+	struct rs_build b;
+	struct rs_layout l;
+	int rc = rs_create_check(r->rs, c, &b, &l);
+
+	if (rc)
+		return rc;
+	printf("%s: would start: %llu MiB, %u vCPU, %u disks, %u network cards; kernel to %.1f MiB, ramdisk %.1f MiB, "
+	       "ends at %.1f MiB\n",
+	       c->name, (unsigned long long)(c->memory >> 20), c->vcpus, c->disks, c->nets, (double)l.start / (1 << 20),
+	       (double)b.ramdisk_len / (1 << 20), (double)l.end / (1 << 20));
+	return 0;
+}
+
+static int create_from(struct run *r, const char *path, const char *extra)
+{
+	struct rs_times t = {0};
+	struct rs_config *c;
+	char *real;
+	int rc = rs_config_read(r->rs, path, extra, &c);
+
+	if (rc)
+		return rc;
+	if (opt(r, "dry-run")) {
+		rc = dry_run(r, c);
+	} else {
+		real = realpath(path, NULL);
+		rc = rs_create(r->rs, c, real ? real : path, opt(r, "paused") != NULL, 0, &t);
+		free(real);
+		if (rc > 0)
+			rc = created(r, c, rc, &t);
+	}
+	rs_config_free(c);
+	return rc;
+}
+
+int do_create(struct run *r)
+{
+	char *extra = extra_lines(r);
+	int rc = create_from(r, r->argv[0], extra);
+
+	free(extra);
+	return rc;
+}
+
+int do_start(struct run *r)
+{
+	char path[512];
+
+	if (!rs_name_ok(r->argv[0]))
+		return rs_fail(r->rs, EINVAL, "\"%s\" cannot be a guest's name", r->argv[0]);
+	snprintf(path, sizeof(path), "%s/guests/%s.conf", r->rs->conf_dir, r->argv[0]);
+	if (access(path, F_OK) < 0)
+		return rs_fail(r->rs, ENOENT, "no guest \"%s\" is defined: `ringctl define FILE` does that, `ringctl list --all` shows them",
+			       r->argv[0]);
+	return create_from(r, path, NULL);
+}
+
+/* --- end ----------------------------------------------------------------------------------------- */
+
+static int destroy_one(struct run *r, const struct pv_domain_info *info)
+{
+	return rs_remove(r->rs, info);
+}
+
+int do_destroy(struct run *r)
+{
+	return each(r, destroy_one);
+}
+
+static bool has_ended(struct rs *rs, const struct pv_domain_info *was)
+{
+	struct pv_domain_info now;
+
+	return call_domain_info(rs, was->domid, &now) < 0 || now.created != was->created ||
+	       now.state == PV_DOMAIN_SHUT || now.state == PV_DOMAIN_DYING;
+}
+
+static int await_end(struct run *r, const struct pv_domain_info *info, uint64_t deadline)
+{
+	int fd = watch_domains(r->rs);
+
+	while (!has_ended(r->rs, info) && now_ns() < deadline && !r->rs->cancel)
+		wait_change(r->rs, fd, 1000);
+	if (fd >= 0)
+		close(fd);
+	if (has_ended(r->rs, info))
+		return 0;
+	if (opt(r, "force"))
+		return rs_remove(r->rs, info);
+	return rs_fail(r->rs, ETIMEDOUT, "domain %u did not end in time: --force or `ringctl destroy` ends it", info->domid);
+}
+
+static int shutdown_one(struct run *r, const struct pv_domain_info *info)
+{
+	int rc = info->state == PV_DOMAIN_SHUT ? 0 : rs_control(r->rs, info->domid, PV_CONTROL_POWEROFF, 0, 5000);
+
+	if (rc < 0 && opt(r, "force"))
+		return rs_remove(r->rs, info);
+	if (rc < 0 || !opt(r, "wait"))
+		return rc;
+	return await_end(r, info, now_ns() + opt_number(r, "timeout", 60) * 1000000000ull);
+}
+
+static int all_guests(struct run *r, int (*act)(struct run *r, const struct pv_domain_info *info))
+{
+	struct pv_domain_info *list;
+	unsigned count;
+	int rc = rs_domains(r->rs, &list, &count), last = 0;
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < count; i++) {
+		if (list[i].domid == 0)
+			continue;
+		rc = act(r, &list[i]);
+		if (rc) {
+			complain(r->rs);
+			last = rc;
+		}
+	}
+	free(list);
+	return last ? rs_fail(r->rs, -last, "not all guests did") : 0;
+}
+
+int do_shutdown(struct run *r)
+{
+	if (!opt(r, "all") && !r->argc)
+		usage(r, "name guests, or say --all");
+	return opt(r, "all") ? all_guests(r, shutdown_one) : each(r, shutdown_one);
+}
+
+static int reboot_one(struct run *r, const struct pv_domain_info *info)
+{
+	return rs_control(r->rs, info->domid, PV_CONTROL_REBOOT, 0, 5000);
+}
+
+int do_reboot(struct run *r)
+{
+	return each(r, reboot_one);
+}
+
+/* --- pause, wait, events, rename ----------------------------------------------------------------- */
+
+static int pause_one(struct run *r, const struct pv_domain_info *info)
+{
+	long rc = info->state == PV_DOMAIN_PAUSED ? 0 : call_domain_pause(r->rs, info->domid);
+
+	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot pause domain %u", info->domid) : 0;
+}
+
+int do_pause(struct run *r)
+{
+	return each(r, pause_one);
+}
+
+static int unpause_one(struct run *r, const struct pv_domain_info *info)
+{
+	long rc;
+
+	if (info->state != PV_DOMAIN_PAUSED && info->state != PV_DOMAIN_BUILDING)
+		return rs_fail(r->rs, EINVAL, "domain %u is not paused: it is %s", info->domid, rs_state_name(info->state));
+	rc = call_domain_unpause(r->rs, info->domid);
+	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot unpause domain %u", info->domid) : 0;
+}
+
+int do_unpause(struct run *r)
+{
+	return each(r, unpause_one);
+}
+
+/* Is `name` in the state that is waited for? */
+static bool reached(struct run *r, const char *name, const char *state)
+{
+	struct pv_domain_info info;
+	bool there = rs_find(r->rs, name, &info) == 0 && info.state != PV_DOMAIN_DYING;
+
+	if (!state)
+		return !there || info.state == PV_DOMAIN_SHUT;
+	return strcmp(state, "gone") == 0 ? !there : there && strcmp(rs_state_name(info.state), state) == 0;
+}
+
+int do_wait(struct run *r)
+{
+	static const char *const states[] = {"running", "paused", "shut", "gone"};
+	const char *state = r->argc > 1 ? r->argv[1] : NULL;
+	uint64_t deadline = opt(r, "timeout") ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull : UINT64_MAX;
+	bool ok = !state, done;
+	int fd;
+
+	for (unsigned i = 0; state && i < 4; i++)
+		ok |= strcmp(states[i], state) == 0;
+	if (!ok)
+		usage(r, "\"%s\" is no state to wait for", state);
+	fd = watch_domains(r->rs);
+	while (!(done = reached(r, r->argv[0], state)) && now_ns() < deadline && !r->rs->cancel)
+		wait_change(r->rs, fd, 500);
+	if (fd >= 0)
+		close(fd);
+	return done ? 0 : rs_fail(r->rs, ETIMEDOUT, "%s: not %s in time", r->argv[0], state ? state : "gone or shut");
+}
+
+static void say_change(struct run *r, const struct pv_domain_info *d, const char *state)
+{
+	char name[RS_NAME_MAX + 1];
+	json_t *o;
+
+	rs_domain_name(r->rs, d, name);
+	if (!opt(r, "json")) {
+		printf("%-6u %-16s %s%s%s\n", d->domid, name, state, d->state == PV_DOMAIN_SHUT ? " " : "",
+		       d->state == PV_DOMAIN_SHUT ? rs_shutdown_name(d->shutdown) : "");
+	} else {
+		o = json_object();
+		set_int(o, "id", d->domid);
+		set_text(o, "name", name);
+		set_text(o, "state", state);
+		set_text(o, "shutdown", rs_shutdown_name(d->shutdown));
+		json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+		putchar('\n');
+		json_decref(o);
+	}
+	fflush(stdout);
+}
+
+static const struct pv_domain_info *same_domain(const struct pv_domain_info *list, unsigned count,
+						const struct pv_domain_info *d)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (list[i].domid == d->domid && list[i].created == d->created)
+			return &list[i];
+	return NULL;
+}
+
+static void say_changes(struct run *r, const struct pv_domain_info *was, unsigned n_was,
+			const struct pv_domain_info *is, unsigned n_is)
+{
+	for (unsigned i = 0; i < n_is; i++) {
+		const struct pv_domain_info *old = same_domain(was, n_was, &is[i]);
+
+		if (!old || old->state != is[i].state)
+			say_change(r, &is[i], rs_state_name(is[i].state));
+	}
+	for (unsigned i = 0; i < n_was; i++)
+		if (!same_domain(is, n_is, &was[i]))
+			say_change(r, &was[i], "gone");
+}
+
+int do_events(struct run *r)
+{
+	uint64_t deadline = opt(r, "timeout") ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull : UINT64_MAX;
+	struct pv_domain_info *was = NULL, *is;
+	unsigned n_was = 0, n_is;
+	int fd = watch_domains(r->rs), rc;
+
+	while ((rc = rs_domains(r->rs, &is, &n_is)) == 0) {
+		say_changes(r, was, n_was, is, n_is);
+		free(was);
+		was = is;
+		n_was = n_is;
+		if (now_ns() >= deadline || r->rs->cancel)
+			break;
+		wait_change(r->rs, fd, 500);
+	}
+	free(was);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+int do_rename(struct run *r)
+{
+	struct pv_domain_info info, other;
+	struct rs_record record;
+	int lock, rc;
+
+	if (!rs_name_ok(r->argv[1]))
+		return rs_fail(r->rs, EINVAL, "\"%s\": up to %d letters, digits, '.', '_' and '-', not digits alone", r->argv[1],
+			       RS_NAME_MAX);
+	lock = rs_lock_name(r->rs, r->argv[1]);
+	if (lock < 0)
+		return lock;
+	rc = find_record(r, r->argv[0], &info, &record);
+	if (rc == 0 && rs_find(r->rs, r->argv[1], &other) == 0)
+		rc = rs_fail(r->rs, EEXIST, "there is a guest \"%s\" already", r->argv[1]);
+	if (rc == 0) {
+		snprintf(record.name, sizeof(record.name), "%s", r->argv[1]);
+		rc = rs_record_save(r->rs, &record);
+		rs_record_free(&record);
+	}
+	close(lock);
+	return rc;
+}
+
+/* Destroy what has ended and start it from the text that it was started from. */
+int do_restart(struct run *r)
+{
+	struct pv_domain_info info;
+	struct rs_record record;
+	struct rs_config *c = NULL;
+	int rc = find_record(r, r->argv[0], &info, &record);
+
+	if (rc)
+		return rc;
+	rc = rs_config_parse(r->rs, record.config_path, record.config, &c);
+	if (rc == 0) {
+		free(c->name);
+		c->name = strdup(record.name); /* it may have been renamed */
+		rc = rs_remove(r->rs, &info);
+	}
+	if (rc == 0)
+		rc = rs_create(r->rs, c, record.config_path, false, record.restarts + 1, NULL);
+	if (c)
+		rs_config_free(c);
+	rs_record_free(&record);
+	return rc < 0 ? rc : 0;
+}

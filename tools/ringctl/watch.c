@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch: ring 0's log, trace and audit, and hypercalls by hand. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ringctl.h"
+
+int do_dmesg(struct run *r)
+{
+	uint64_t from = 0;
+
+	do {
+		char *text = rs_dmesg(r->rs, &from);
+
+		if (!text)
+			return -EIO;
+		fputs(text, stdout);
+		fflush(stdout);
+		free(text);
+		if (opt(r, "follow"))
+			sleep_ms(500);
+	} while (opt(r, "follow") && !r->rs->cancel);
+	return 0;
+}
+
+int do_audit(struct run *r)
+{
+	struct pv_audit a = {0};
+	long rc = call_audit(r->rs, &a);
+	json_t *o;
+
+	if (rc < 0)
+		return rs_fail_errno(r->rs, (int)-rc, "ring 0 does not audit");
+	o = json_object();
+	json_object_set_new(o, "agrees", json_boolean(rc == 0));
+	set_int(o, "frames_checked", a.frames_checked);
+	set_int(o, "ref_errors", a.ref_errors);
+	set_int(o, "owner_errors", a.owner_errors);
+	set_int(o, "shadow_errors", a.shadow_errors);
+	set_int(o, "count_errors", a.count_errors);
+	set_int(o, "leaked_frames", a.leaked_frames);
+	if (rc)
+		set_int(o, "first_bad", a.first_bad);
+	print_object(r, o);
+	return rc ? EXIT_FAILED : 0;
+}
+
+/* --- trace --------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *a, *b;
+} kinds[] = {
+#define X(name, a, b) {#name, a, b},
+	PV_TRACE_KINDS(X)
+#undef X
+};
+
+static uint64_t parse_kinds(struct run *r, const char *list)
+{
+	char *copy = strdup(list), *save = NULL;
+	uint64_t mask = 0;
+
+	for (char *k = strtok_r(copy, ",", &save); k; k = strtok_r(NULL, ",", &save)) {
+		unsigned i = 1;
+
+		while (i < PV_TRACE_KIND_END && strcmp(kinds[i].name, k) != 0)
+			i++;
+		if (i == PV_TRACE_KIND_END) {
+			fputs("ringctl: kinds:", stderr);
+			for (i = 1; i < PV_TRACE_KIND_END; i++)
+				fprintf(stderr, " %s", kinds[i].name);
+			fputc('\n', stderr);
+			usage(r, "no kind of record is named so");
+		}
+		mask |= 1ull << i;
+	}
+	free(copy);
+	return mask;
+}
+
+static void print_record(struct run *r, const struct pv_trace_record *t, uint64_t tsc_khz)
+{
+	const char *kind = t->kind < PV_TRACE_KIND_END ? kinds[t->kind].name : "?";
+	const char *call = t->kind == PV_TRACE_hypercall ? rs_call_name(t->a) : NULL;
+	double us = (double)t->tsc * 1000 / (double)(tsc_khz ? tsc_khz : 1);
+
+	if (opt(r, "json"))
+		printf("{\"us\": %.3f, \"cpu\": %u, \"domain\": %u, \"vcpu\": %u, \"kind\": \"%s\", \"a\": %llu, \"b\": %llu%s%s%s}\n",
+		       us, t->cpu, t->domid, t->vcpu, kind, (unsigned long long)t->a, (unsigned long long)t->b,
+		       call ? ", \"hypercall\": \"" : "", call ? call : "", call ? "\"" : "");
+	else
+		printf("%16.3f cpu%u d%uv%u %-12s %s%s%llx%s%s%llx\n", us, t->cpu, t->domid, t->vcpu, kind,
+		       call ? call : "", call ? " " : "", (unsigned long long)t->a,
+		       " ", t->kind < PV_TRACE_KIND_END && *kinds[t->kind].b ? "" : "", (unsigned long long)t->b);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct pv_trace_record *x = a, *y = b;
+
+	return x->tsc < y->tsc ? -1 : x->tsc > y->tsc;
+}
+
+#define TRACE_BATCH 1024
+
+/* What all CPUs have now, sorted by time. */
+static void trace_once(struct run *r, const struct pv_host_info *h, int domid)
+{
+	static struct pv_trace_record all[64 * TRACE_BATCH];
+	size_t n = 0;
+
+	for (unsigned cpu = 0; cpu < h->cpus && cpu < 64; cpu++) {
+		long got = call_trace_read(r->rs, cpu, all + n, TRACE_BATCH);
+
+		n += got > 0 ? (size_t)got : 0;
+	}
+	qsort(all, n, sizeof(all[0]), by_time);
+	for (size_t i = 0; i < n; i++)
+		if (domid < 0 || all[i].domid == domid)
+			print_record(r, &all[i], h->tsc_khz);
+	fflush(stdout);
+	if (n == 0)
+		sleep_ms(50);
+}
+
+int do_trace(struct run *r)
+{
+	uint64_t mask = opt(r, "kinds") ? parse_kinds(r, opt(r, "kinds")) : ~0ull;
+	uint64_t deadline = opt(r, "timeout") ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull : UINT64_MAX;
+	struct pv_domain_info info;
+	struct pv_host_info h = {0};
+	int domid = -1;
+	long old, rc;
+
+	if (opt(r, "domain")) {
+		rc = find(r, opt(r, "domain"), &info);
+		if (rc)
+			return (int)rc;
+		domid = (int)info.domid;
+	}
+	call_host_info(r->rs, &h);
+	old = call_trace_mask(r->rs, mask & ~1ull);
+	if (old < 0)
+		return rs_fail_errno(r->rs, (int)-old, "ring 0 does not trace");
+	do
+		trace_once(r, &h, domid);
+	while (!r->rs->cancel && now_ns() < deadline);
+	call_trace_mask(r->rs, (uint64_t)old);
+	return 0;
+}
+
+/* --- hypercall ------------------------------------------------------------------------------------ */
+
+static int list_calls(struct run *r)
+{
+	static const struct column columns[] = {
+		{"number", "NR", AS_NUMBER}, {"name", "NAME", AS_TEXT}, {"arguments", "ARGS", AS_NUMBER}, {0}};
+	json_t *list = json_array();
+
+	for (unsigned nr = 0; nr < PV_HYPERCALL_MAX; nr++) {
+		json_t *o;
+
+		if (!rs_call_name(nr))
+			continue;
+		o = json_object();
+		set_int(o, "number", nr);
+		set_text(o, "name", rs_call_name(nr));
+		set_int(o, "arguments", (uint64_t)rs_call_args(nr));
+		json_array_append_new(list, o);
+	}
+	return print_list(r, list, columns);
+}
+
+/* Numbers only: a pointer argument gets a zeroed buffer if the number is 0, printed when it is not zero any more. */
+int do_hypercall(struct run *r)
+{
+	static uint8_t buffer[PV_PAGE_SIZE];
+	uint64_t a[5] = {0};
+	long rc;
+	int nr;
+
+	if (!r->argc)
+		return list_calls(r);
+	nr = rs_call_by_name(r->argv[0]);
+	if (nr < 0)
+		nr = (int)number(r, r->argv[0], PV_HYPERCALL_MAX - 1);
+	if (!r->rs)
+		return EXIT_DENIED;
+	for (int i = 1; i < r->argc && i < 6; i++)
+		a[i - 1] = strcmp(r->argv[i], "buf") == 0 ? (uintptr_t)buffer : number(r, r->argv[i], UINT64_MAX);
+	rc = rs_call(r->rs, (uint64_t)nr, a[0], a[1], a[2], a[3], a[4]);
+	printf("%s = %ld%s%s\n", rs_call_name((uint64_t)nr) ? rs_call_name((uint64_t)nr) : r->argv[0], rc, rc < 0 ? ": " : "",
+	       rc < 0 ? strerror((int)-rc) : "");
+	for (unsigned i = 0; i < 256; i += 8) {
+		uint64_t word;
+
+		memcpy(&word, buffer + i, 8);
+		if (word)
+			printf("  buf+%-4u 0x%016llx\n", i, (unsigned long long)word);
+	}
+	return rc < 0 ? EXIT_FAILED : 0;
+}
+
+/* --- selftest -------------------------------------------------------------------------------------- */
+
+struct check {
+	json_t *list;
+	int failed;
+};
+
+static void said(struct check *c, const char *what, bool held, const char *detail)
+{
+	json_t *o = json_object();
+
+	set_text(o, "check", what);
+	set_text(o, "result", held ? "held" : "FAILED");
+	set_text(o, "detail", detail);
+	json_array_append_new(c->list, o);
+	c->failed += !held;
+}
+
+/* A call with hostile arguments: an error, and one of these two. */
+static void refused(struct run *r, struct check *c, const char *what, long rc, int err1, int err2)
+{
+	char detail[64];
+
+	(void)r;
+	snprintf(detail, sizeof(detail), "%s", rc < 0 ? strerror((int)-rc) : "accepted");
+	said(c, what, rc == -err1 || rc == -err2, detail);
+}
+
+static void check_refusals(struct run *r, struct check *c)
+{
+	struct pv_domain_create huge = {.vcpus = PV_MAX_VCPUS + 1, .frames_max = 1024};
+	struct pv_mem_copy copy = {.domid = 0, .len = 8, .buf = (uintptr_t)&huge, .flags = PV_MEM_COPY_WRITE};
+	struct pv_device_slot slot = {.class = 99};
+
+	refused(r, c, "a domain with more vCPUs than there can be", call_domain_create(r->rs, &huge), EINVAL, ERANGE);
+	huge = (struct pv_domain_create){.vcpus = 1, .frames_max = 1024, .reserved = {1}};
+	refused(r, c, "a reserved field that is not zero", call_domain_create(r->rs, &huge), EINVAL, EINVAL);
+	refused(r, c, "destroying the own domain", call_domain_destroy(r->rs, 0), EPERM, EINVAL);
+	refused(r, c, "writing the own memory as another's", call_mem_copy(r->rs, &copy), EPERM, EINVAL);
+	refused(r, c, "a domain that does not exist", call_domain_pause(r->rs, PV_MAX_DOMAINS - 1), ESRCH, ESRCH);
+	refused(r, c, "a domain number out of range", call_domain_info(r->rs, ~0ull, (struct pv_domain_info *)&huge), ESRCH,
+		EINVAL);
+	refused(r, c, "a device of no class", call_device_set(r->rs, PV_MAX_DOMAINS - 1, 0, &slot), ESRCH, EINVAL);
+	refused(r, c, "a hypercall that is the kernel's, from user space", rs_call(r->rs, PV_NR_root_load, 0, 0, 0, 0, 0), EPERM,
+		EPERM);
+	refused(r, c, "a hypercall that does not exist", rs_call(r->rs, 127, 0, 0, 0, 0, 0), ENOSYS, EPERM);
+}
+
+static void check_domain(struct run *r, struct check *c, const char *kernel)
+{
+	struct rs_kernel k;
+	struct rs_build b = {.name = "ringside-selftest", .kernel = &k, .cmdline = "", .memory = 64 << 20, .vcpus = 2};
+	struct pv_host_info before = {0}, after = {0};
+	int domid = rs_kernel_load(r->rs, kernel, &k);
+	char detail[64];
+
+	if (domid < 0) {
+		said(c, "a kernel can be read", false, r->rs->error);
+		return;
+	}
+	call_host_info(r->rs, &before);
+	b.memory = (k.end + (16 << 20)) & ~((2ull << 20) - 1);
+	domid = rs_build(r->rs, &b);
+	said(c, "a domain is built", domid > 0, domid > 0 ? "" : r->rs->error);
+	if (domid > 0)
+		said(c, "and destroyed", rs_destroy(r->rs, (uint32_t)domid) == 0, "");
+	call_host_info(r->rs, &after);
+	snprintf(detail, sizeof(detail), "%lld frames", (long long)before.free_frames - (long long)after.free_frames);
+	said(c, "it leaves no frame behind", before.free_frames == after.free_frames, detail);
+	rs_kernel_free(&k);
+}
+
+int do_selftest(struct run *r)
+{
+	static const struct column columns[] = {
+		{"result", "RESULT", AS_TEXT}, {"check", "CHECK", AS_TEXT}, {"detail", "", AS_TEXT}, {0}};
+	struct check c = {.list = json_array()};
+	struct pv_host_info h = {0};
+	struct pv_audit a = {0};
+	char path[256];
+	int fd;
+
+	said(&c, "ring 0 answers", call_host_info(r->rs, &h) == 0, h.version);
+	said(&c, "it speaks this program's version", h.abi == PV_ABI_VERSION, "");
+	check_refusals(r, &c);
+	fd = watch_domains(r->rs);
+	said(&c, "changes of domains are told", fd >= 0, fd < 0 ? r->rs->error : "");
+	if (fd >= 0)
+		close(fd);
+	snprintf(path, sizeof(path), "%s/ringsided.sock", r->rs->run_dir);
+	said(&c, "ringsided runs", access(path, F_OK) == 0, path);
+	if (opt(r, "kernel"))
+		check_domain(r, &c, opt(r, "kernel"));
+	said(&c, "the audit agrees", call_audit(r->rs, &a) == 0, "");
+	print_list(r, c.list, columns);
+	return c.failed ? EXIT_FAILED : 0;
+}
