@@ -25,7 +25,9 @@ static int connect_daemon(struct rs *rs)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	return rs_fail(rs, ENXIO, "ringsided does not run (no answer at %s): start it, consoles are its work", a.sun_path);
+	return rs_fail(rs, ENXIO,
+		       "ringsided does not run (no answer at %s): start it, consoles are its work",
+		       a.sun_path);
 }
 
 static int write_all(int fd, const char *p, size_t n)
@@ -52,14 +54,16 @@ static int ask(struct rs *rs, int fd, const struct pv_domain_info *info, const c
 
 	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &w) < 0)
 		w.ws_col = w.ws_row = 0;
-	snprintf(line, sizeof(line), "%s %u %llu %u %u\n", verb, info->domid, (unsigned long long)info->created, w.ws_col,
-		 w.ws_row);
+	snprintf(line, sizeof(line), "%s %u %llu %u %u\n", verb, info->domid,
+		 (unsigned long long)info->created, w.ws_col, w.ws_row);
 	if (write_all(fd, line, strlen(line)) < 0)
 		return rs_fail(rs, EPIPE, "ringsided closed the connection");
 	while (n < sizeof(line) - 1 && read(fd, line + n, 1) == 1 && line[n] != '\n')
 		n++;
 	line[n] = '\0';
-	return strcmp(line, "ok") == 0 ? 0 : rs_fail(rs, ENOENT, "%s", n ? line : "ringsided closed the connection");
+	return strcmp(line, "ok") == 0
+		       ? 0
+		       : rs_fail(rs, ENOENT, "%s", n ? line : "ringsided closed the connection");
 }
 
 /* Input to the guest. 1: the detach key. */

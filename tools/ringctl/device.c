@@ -12,7 +12,8 @@
 #include "ringctl.h"
 
 /* With the guest's lock: two tools may not pick the same slot. */
-static int open_guest(struct run *r, const char *name, struct pv_domain_info *info, struct rs_record *record)
+static int open_guest(struct run *r, const char *name, struct pv_domain_info *info,
+		      struct rs_record *record)
 {
 	int lock = -1, rc = find_record(r, name, info, record);
 
@@ -29,7 +30,8 @@ static int open_guest(struct run *r, const char *name, struct pv_domain_info *in
 }
 
 /* By its name in the file, its number among its class, or what dom0 calls it. */
-static int find_device(struct run *r, const struct rs_record *record, uint32_t class, const char *name)
+static int find_device(struct run *r, const struct rs_record *record, uint32_t class,
+		       const char *name)
 {
 	unsigned nth = 0;
 
@@ -40,12 +42,15 @@ static int find_device(struct run *r, const struct rs_record *record, uint32_t c
 		if (d->class != class)
 			continue;
 		snprintf(number_text, sizeof(number_text), "%u", nth++);
-		if (strcmp(d->name, name) == 0 || strcmp(d->path, name) == 0 || strcmp(number_text, name) == 0 ||
-		    (class == PV_DEVICE_NET && (strcmp(d->ifname, name) == 0 || strcmp(d->mac, name) == 0)))
+		if (strcmp(d->name, name) == 0 || strcmp(d->path, name) == 0 ||
+		    strcmp(number_text, name) == 0 ||
+		    (class == PV_DEVICE_NET &&
+		     (strcmp(d->ifname, name) == 0 || strcmp(d->mac, name) == 0)))
 			return (int)i;
 	}
 	return rs_fail(r->rs, ENOENT, "%s has no %s \"%s\": `ringctl %s list %s`", record->name,
-		       class == PV_DEVICE_NET ? "network card" : "disk", name, rs_class_name(class), record->name);
+		       class == PV_DEVICE_NET ? "network card" : "disk", name, rs_class_name(class),
+		       record->name);
 }
 
 static char *next_name(const struct rs_record *record, uint32_t class, const char *prefix)
@@ -93,7 +98,8 @@ int do_block_attach(struct run *r)
 	disk.name = r->argc > 2 ? strdup(r->argv[2]) : next_name(&record, PV_DEVICE_BLOCK, "disk");
 	rc = rs_disk_attach(r->rs, &record, &disk);
 	if (rc == 0)
-		printf("%s: disk \"%s\", slot %u\n", record.name, disk.name, record.device[record.devices - 1].slot);
+		printf("%s: disk \"%s\", slot %u\n", record.name, disk.name,
+		       record.device[record.devices - 1].slot);
 	free(disk.name);
 	rs_record_free(&record);
 	close(lock);
@@ -113,7 +119,10 @@ static int grow(struct run *r, const struct rs_device *d, const char *size)
 	if (rs_parse_size(size, 1 << 20, &bytes))
 		usage(r, "\"%s\" is no size", size);
 	if (!d->loop[0])
-		return rs_fail(r->rs, EINVAL, "%s is a block device: resize it by its own tool (lvresize), then leave SIZE out", d->path);
+		return rs_fail(r->rs, EINVAL,
+			       "%s is a block device: resize it by its own tool (lvresize), then "
+			       "leave SIZE out",
+			       d->path);
 	if (truncate(d->path, (off_t)bytes) < 0)
 		return rs_fail_errno(r->rs, errno, "cannot resize %s", d->path);
 	fd = open(d->loop, O_RDONLY | O_CLOEXEC);
@@ -141,7 +150,8 @@ int do_block_resize(struct run *r)
 		b.slot = record.device[n].slot;
 		rc = r->rs->transport.backend(r->rs->transport.ctx, PV_LINUX_RESIZE, &b);
 		if (rc < 0)
-			rc = rs_fail_errno(r->rs, -rc, "the back end does not take the new size over");
+			rc = rs_fail_errno(r->rs, -rc,
+					   "the back end does not take the new size over");
 		else
 			printf("%s: disk \"%s\": %llu MiB\n", record.name, record.device[n].name,
 			       (unsigned long long)(b.sectors >> 11));
@@ -153,7 +163,8 @@ int do_block_resize(struct run *r)
 
 /* --- listings ------------------------------------------------------------------------------------ */
 
-static void add_device(struct run *r, const struct rs_record *record, const struct rs_device *d, unsigned nth, json_t *list)
+static void add_device(struct run *r, const struct rs_record *record, const struct rs_device *d,
+		       unsigned nth, json_t *list)
 {
 	struct pv_linux_backend b = {.domid = record->domid, .slot = d->slot};
 	struct pv_device_slot s = {0};
@@ -187,7 +198,8 @@ static void add_device(struct run *r, const struct rs_record *record, const stru
 	json_array_append_new(list, o);
 }
 
-static void add_devices(struct run *r, const struct pv_domain_info *info, uint32_t class, json_t *list)
+static void add_devices(struct run *r, const struct pv_domain_info *info, uint32_t class,
+			json_t *list)
 {
 	struct rs_record record;
 	unsigned nth = 0;
@@ -226,9 +238,11 @@ static int device_list(struct run *r, uint32_t class, json_t **list)
 int do_block_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"guest", "GUEST", AS_TEXT},	{"number", "NR", AS_NUMBER},	     {"name", "DISK", AS_TEXT},
-		{"size", "MiB", AS_MIB},	{"mode", "MODE", AS_TEXT},	     {"state", "STATE", AS_TEXT},
-		{"read_bytes", "READ", AS_MIB}, {"write_bytes", "WRITTEN", AS_MIB}, {"path", "PATH", AS_TEXT}, {0},
+		{"guest", "GUEST", AS_TEXT},	{"number", "NR", AS_NUMBER},
+		{"name", "DISK", AS_TEXT},	{"size", "MiB", AS_MIB},
+		{"mode", "MODE", AS_TEXT},	{"state", "STATE", AS_TEXT},
+		{"read_bytes", "READ", AS_MIB}, {"write_bytes", "WRITTEN", AS_MIB},
+		{"path", "PATH", AS_TEXT},	{0},
 	};
 	json_t *list;
 	int rc = device_list(r, PV_DEVICE_BLOCK, &list);
@@ -239,10 +253,16 @@ int do_block_list(struct run *r)
 int do_net_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"guest", "GUEST", AS_TEXT},	   {"number", "NR", AS_NUMBER}, {"name", "CARD", AS_TEXT},
-		{"mac", "MAC", AS_TEXT},	   {"interface", "INTERFACE", AS_TEXT}, {"bridge", "BRIDGE", AS_TEXT},
-		{"state", "STATE", AS_TEXT},	   {"read_ops", "TO GUEST", AS_NUMBER},
-		{"write_ops", "FROM GUEST", AS_NUMBER}, {0},
+		{"guest", "GUEST", AS_TEXT},
+		{"number", "NR", AS_NUMBER},
+		{"name", "CARD", AS_TEXT},
+		{"mac", "MAC", AS_TEXT},
+		{"interface", "INTERFACE", AS_TEXT},
+		{"bridge", "BRIDGE", AS_TEXT},
+		{"state", "STATE", AS_TEXT},
+		{"read_ops", "TO GUEST", AS_NUMBER},
+		{"write_ops", "FROM GUEST", AS_NUMBER},
+		{0},
 	};
 	json_t *list;
 	int rc = device_list(r, PV_DEVICE_NET, &list);
@@ -274,7 +294,8 @@ int do_net_attach(struct run *r)
 		rs_default_mac(record.name, record.devices + 64, net.mac);
 	rc = rs_net_attach(r->rs, &record, &net);
 	if (rc == 0)
-		printf("%s: card \"%s\", interface %s\n", record.name, net.name, record.device[record.devices - 1].ifname);
+		printf("%s: card \"%s\", interface %s\n", record.name, net.name,
+		       record.device[record.devices - 1].ifname);
 	free(net.name);
 	rs_record_free(&record);
 	close(lock);
@@ -296,7 +317,8 @@ static bool find_lease(const char *file, const char *mac, char *ip, size_t size)
 	FILE *f = fopen(file, "re");
 
 	while (f && !found && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%*s %63s %63s", lease_mac, lease_ip) == 2 && strcasecmp(lease_mac, mac) == 0) {
+		if (sscanf(line, "%*s %63s %63s", lease_mac, lease_ip) == 2 &&
+		    strcasecmp(lease_mac, mac) == 0) {
 			snprintf(ip, size, "%s", lease_ip);
 			found = true;
 		}
@@ -312,7 +334,8 @@ static bool find_neighbour(const char *mac, char *ip, size_t size)
 	FILE *f = fopen("/proc/net/arp", "re");
 
 	while (f && !found && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63s %*s %*s %63s", n_ip, n_mac) == 2 && strcasecmp(n_mac, mac) == 0) {
+		if (sscanf(line, "%63s %*s %*s %63s", n_ip, n_mac) == 2 &&
+		    strcasecmp(n_mac, mac) == 0) {
 			snprintf(ip, size, "%s", n_ip);
 			found = true;
 		}
@@ -323,8 +346,11 @@ static bool find_neighbour(const char *mac, char *ip, size_t size)
 
 int do_addr(struct run *r)
 {
-	static const struct column columns[] = {
-		{"guest", "GUEST", AS_TEXT}, {"name", "CARD", AS_TEXT}, {"mac", "MAC", AS_TEXT}, {"address", "ADDRESS", AS_TEXT}, {0}};
+	static const struct column columns[] = {{"guest", "GUEST", AS_TEXT},
+						{"name", "CARD", AS_TEXT},
+						{"mac", "MAC", AS_TEXT},
+						{"address", "ADDRESS", AS_TEXT},
+						{0}};
 	char leases[256];
 	json_t *list, *o;
 	size_t i;
@@ -333,11 +359,13 @@ int do_addr(struct run *r)
 	if (rc)
 		return rc;
 	snprintf(leases, sizeof(leases), "%s/leases", r->rs->run_dir);
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const char *mac = json_string_value(json_object_get(o, "mac"));
 		char ip[64] = "";
 
-		if (!find_lease(leases, mac, ip, sizeof(ip)) && !find_neighbour(mac, ip, sizeof(ip)))
+		if (!find_lease(leases, mac, ip, sizeof(ip)) &&
+		    !find_neighbour(mac, ip, sizeof(ip)))
 			snprintf(ip, sizeof(ip), "%s", json_string_value(json_object_get(o, "ip")));
 		set_text(o, "address", ip);
 	}

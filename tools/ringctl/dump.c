@@ -14,10 +14,11 @@
 
 #include "ringctl.h"
 
-#define PAGE_OFFSET 0xffff888000000000ull /* Linux, four levels, no KASLR (ring 0 loads it where it is linked) */
+#define PAGE_OFFSET \
+	0xffff888000000000ull /* Linux, four levels, no KASLR (ring 0 loads it where it is linked) */
 #define KERNEL_MAP  0xffffffff80000000ull
 #define KERNEL_SIZE (512ull << 20)
-#define CHUNK       (1u << 20)
+#define CHUNK	    (1u << 20)
 
 struct notes {
 	Elf64_Nhdr head;
@@ -25,17 +26,32 @@ struct notes {
 	struct elf_prstatus status;
 };
 
-static void fill_headers(const struct pv_domain_info *d, uint64_t bytes, Elf64_Ehdr *eh, Elf64_Phdr ph[3], struct notes *n)
+static void fill_headers(const struct pv_domain_info *d, uint64_t bytes, Elf64_Ehdr *eh,
+			 Elf64_Phdr ph[3], struct notes *n)
 {
 	elf_gregset_t *regs = &n->status.pr_reg;
 	uint64_t notes_at = sizeof(*eh) + 3 * sizeof(*ph), data_at = PV_PAGE_SIZE;
 
-	*eh = (Elf64_Ehdr){.e_type = ET_CORE, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_phoff = sizeof(*eh),
-			   .e_ehsize = sizeof(*eh), .e_phentsize = sizeof(*ph), .e_phnum = 3};
+	*eh = (Elf64_Ehdr){.e_type = ET_CORE,
+			   .e_machine = EM_X86_64,
+			   .e_version = EV_CURRENT,
+			   .e_phoff = sizeof(*eh),
+			   .e_ehsize = sizeof(*eh),
+			   .e_phentsize = sizeof(*ph),
+			   .e_phnum = 3};
 	memcpy(eh->e_ident, "\177ELF\2\1\1", 7);
-	ph[0] = (Elf64_Phdr){.p_type = PT_NOTE, .p_offset = notes_at, .p_filesz = sizeof(*n), .p_memsz = sizeof(*n), .p_align = 4};
-	ph[1] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_offset = data_at, .p_vaddr = PAGE_OFFSET,
-			     .p_filesz = bytes, .p_memsz = bytes, .p_align = PV_PAGE_SIZE};
+	ph[0] = (Elf64_Phdr){.p_type = PT_NOTE,
+			     .p_offset = notes_at,
+			     .p_filesz = sizeof(*n),
+			     .p_memsz = sizeof(*n),
+			     .p_align = 4};
+	ph[1] = (Elf64_Phdr){.p_type = PT_LOAD,
+			     .p_flags = PF_R | PF_W | PF_X,
+			     .p_offset = data_at,
+			     .p_vaddr = PAGE_OFFSET,
+			     .p_filesz = bytes,
+			     .p_memsz = bytes,
+			     .p_align = PV_PAGE_SIZE};
 	ph[2] = ph[1];
 	ph[2].p_vaddr = KERNEL_MAP;
 	if (ph[2].p_filesz > KERNEL_SIZE)
@@ -80,11 +96,14 @@ static int write_memory(struct rs *rs, uint32_t domid, uint64_t bytes, int fd, c
 
 		rc = read_chunk(rs, domid, at, buf, len);
 		if (rc < 0)
-			rs_fail_errno(rs, -rc, "cannot read memory of domain %u at 0x%llx", domid, (unsigned long long)at);
+			rs_fail_errno(rs, -rc, "cannot read memory of domain %u at 0x%llx", domid,
+				      (unsigned long long)at);
 		for (size_t p = 0; p < len && rc == 0; p += PV_PAGE_SIZE)
 			if (!is_zero(buf + p, PV_PAGE_SIZE) &&
-			    pwrite(fd, buf + p, PV_PAGE_SIZE, (off_t)(PV_PAGE_SIZE + at + p)) != (ssize_t)PV_PAGE_SIZE)
-				rc = rs_fail_errno(rs, errno ? errno : ENOSPC, "cannot write %s", path);
+			    pwrite(fd, buf + p, PV_PAGE_SIZE, (off_t)(PV_PAGE_SIZE + at + p)) !=
+				    (ssize_t)PV_PAGE_SIZE)
+				rc = rs_fail_errno(rs, errno ? errno : ENOSPC, "cannot write %s",
+						   path);
 	}
 	free(buf);
 	return rc;
@@ -133,7 +152,8 @@ int do_dump_core(struct run *r)
 		rc = rs_fail(r->rs, EINVAL, "domain 0 cannot dump itself");
 	if (rc)
 		return rc;
-	pause = !opt(r, "live") && info.state == PV_DOMAIN_RUNNING && call_domain_pause(r->rs, info.domid) == 0;
+	pause = !opt(r, "live") && info.state == PV_DOMAIN_RUNNING &&
+		call_domain_pause(r->rs, info.domid) == 0;
 	rc = dump_core(r->rs, &info, r->argv[1]);
 	if (pause)
 		call_domain_unpause(r->rs, info.domid);
@@ -147,5 +167,6 @@ int do_sysrq(struct run *r)
 
 	if (strlen(r->argv[1]) != 1)
 		usage(r, "KEY is one character: h for the list on the guest's console");
-	return rc ? rc : rs_control(r->rs, info.domid, PV_CONTROL_SYSRQ, (uint8_t)r->argv[1][0], 5000);
+	return rc ? rc
+		  : rs_control(r->rs, info.domid, PV_CONTROL_SYSRQ, (uint8_t)r->argv[1][0], 5000);
 }

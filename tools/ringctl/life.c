@@ -15,14 +15,16 @@ int find(struct run *r, const char *name, struct pv_domain_info *info)
 	return rs_find(r->rs, name, info);
 }
 
-int find_record(struct run *r, const char *name, struct pv_domain_info *info, struct rs_record *record)
+int find_record(struct run *r, const char *name, struct pv_domain_info *info,
+		struct rs_record *record)
 {
 	int rc = rs_find(r->rs, name, info);
 
 	if (rc)
 		return rc;
 	rc = rs_record_load(r->rs, info, record);
-	return rc ? rs_fail(r->rs, ENOENT, "domain %u was not made by ringctl: nothing is known of its devices",
+	return rc ? rs_fail(r->rs, ENOENT,
+			    "domain %u was not made by ringctl: nothing is known of its devices",
 			    info->domid)
 		  : 0;
 }
@@ -72,9 +74,11 @@ static char *extra_lines(struct run *r)
 		const char *eq = strchr(r->argv[i], '=');
 
 		if (!eq || eq == r->argv[i])
-			usage(r, "\"%s\": further arguments are KEY=VALUE, as in memory=512", r->argv[i]);
+			usage(r, "\"%s\": further arguments are KEY=VALUE, as in memory=512",
+			      r->argv[i]);
 		if (strpbrk(eq + 1, "\"\\\n"))
-			usage(r, "\"%s\": quotes, backslashes and line ends belong into the file", r->argv[i]);
+			usage(r, "\"%s\": quotes, backslashes and line ends belong into the file",
+			      r->argv[i]);
 		fprintf(f, "%.*s = \"%s\"\n", (int)(eq - r->argv[i]), r->argv[i], eq + 1);
 	}
 	if (f)
@@ -88,14 +92,16 @@ static void warn_no_daemon(struct rs *rs)
 
 	snprintf(path, sizeof(path), "%s/ringsided.sock", rs->run_dir);
 	if (access(path, F_OK) < 0)
-		fputs("ringctl: warning: ringsided does not run: no consoles, no restarts\n", stderr);
+		fputs("ringctl: warning: ringsided does not run: no consoles, no restarts\n",
+		      stderr);
 }
 
 static void say_times(const struct rs_times *t)
 {
 	printf("read %.1f ms (kernel %.1f MiB, ramdisk %.1f MiB), build %.1f ms, devices %.1f ms\n",
-	       (double)t->read_ns / 1e6, (double)t->kernel_bytes / (1 << 20), (double)t->ramdisk_bytes / (1 << 20),
-	       (double)t->build_ns / 1e6, (double)t->devices_ns / 1e6);
+	       (double)t->read_ns / 1e6, (double)t->kernel_bytes / (1 << 20),
+	       (double)t->ramdisk_bytes / (1 << 20), (double)t->build_ns / 1e6,
+	       (double)t->devices_ns / 1e6);
 }
 
 static int created(struct run *r, const struct rs_config *c, int domid, const struct rs_times *t)
@@ -119,8 +125,9 @@ static int created(struct run *r, const struct rs_config *c, int domid, const st
 	warn_no_daemon(r->rs);
 	if (!opt(r, "console"))
 		return 0;
-	return call_domain_info(r->rs, (uint64_t)domid, &info) < 0 ? rs_fail(r->rs, ESRCH, "%s: ended already", c->name)
-								   : console_attach(r->rs, &info, false);
+	return call_domain_info(r->rs, (uint64_t)domid, &info) < 0
+		       ? rs_fail(r->rs, ESRCH, "%s: ended already", c->name)
+		       : console_attach(r->rs, &info, false);
 }
 
 static int dry_run(struct run *r, const struct rs_config *c)
@@ -131,10 +138,12 @@ static int dry_run(struct run *r, const struct rs_config *c)
 
 	if (rc)
 		return rc;
-	printf("%s: would start: %llu MiB, %u vCPU, %u disks, %u network cards; kernel to %.1f MiB, ramdisk %.1f MiB, "
+	printf("%s: would start: %llu MiB, %u vCPU, %u disks, %u network cards; kernel to %.1f "
+	       "MiB, ramdisk %.1f MiB, "
 	       "ends at %.1f MiB\n",
-	       c->name, (unsigned long long)(c->memory >> 20), c->vcpus, c->disks, c->nets, (double)l.start / (1 << 20),
-	       (double)b.ramdisk_len / (1 << 20), (double)l.end / (1 << 20));
+	       c->name, (unsigned long long)(c->memory >> 20), c->vcpus, c->disks, c->nets,
+	       (double)l.start / (1 << 20), (double)b.ramdisk_len / (1 << 20),
+	       (double)l.end / (1 << 20));
 	return 0;
 }
 
@@ -177,7 +186,9 @@ int do_start(struct run *r)
 		return rs_fail(r->rs, EINVAL, "\"%s\" cannot be a guest's name", r->argv[0]);
 	snprintf(path, sizeof(path), "%s/guests/%s.conf", r->rs->conf_dir, r->argv[0]);
 	if (access(path, F_OK) < 0)
-		return rs_fail(r->rs, ENOENT, "no guest \"%s\" is defined: `ringctl define FILE` does that, `ringctl list --all` shows them",
+		return rs_fail(r->rs, ENOENT,
+			       "no guest \"%s\" is defined: `ringctl define FILE` does that, "
+			       "`ringctl list --all` shows them",
 			       r->argv[0]);
 	return create_from(r, path, NULL);
 }
@@ -214,12 +225,16 @@ static int await_end(struct run *r, const struct pv_domain_info *info, uint64_t 
 		return 0;
 	if (opt(r, "force"))
 		return rs_remove(r->rs, info);
-	return rs_fail(r->rs, ETIMEDOUT, "domain %u did not end in time: --force or `ringctl destroy` ends it", info->domid);
+	return rs_fail(r->rs, ETIMEDOUT,
+		       "domain %u did not end in time: --force or `ringctl destroy` ends it",
+		       info->domid);
 }
 
 static int shutdown_one(struct run *r, const struct pv_domain_info *info)
 {
-	int rc = info->state == PV_DOMAIN_SHUT ? 0 : rs_control(r->rs, info->domid, PV_CONTROL_POWEROFF, 0, 5000);
+	int rc = info->state == PV_DOMAIN_SHUT
+			 ? 0
+			 : rs_control(r->rs, info->domid, PV_CONTROL_POWEROFF, 0, 5000);
 
 	if (rc < 0 && opt(r, "force"))
 		return rs_remove(r->rs, info);
@@ -285,7 +300,8 @@ static int unpause_one(struct run *r, const struct pv_domain_info *info)
 	long rc;
 
 	if (info->state != PV_DOMAIN_PAUSED && info->state != PV_DOMAIN_BUILDING)
-		return rs_fail(r->rs, EINVAL, "domain %u is not paused: it is %s", info->domid, rs_state_name(info->state));
+		return rs_fail(r->rs, EINVAL, "domain %u is not paused: it is %s", info->domid,
+			       rs_state_name(info->state));
 	rc = call_domain_unpause(r->rs, info->domid);
 	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot unpause domain %u", info->domid) : 0;
 }
@@ -303,14 +319,17 @@ static bool reached(struct run *r, const char *name, const char *state)
 
 	if (!state)
 		return !there || info.state == PV_DOMAIN_SHUT;
-	return strcmp(state, "gone") == 0 ? !there : there && strcmp(rs_state_name(info.state), state) == 0;
+	return strcmp(state, "gone") == 0 ? !there
+					  : there && strcmp(rs_state_name(info.state), state) == 0;
 }
 
 int do_wait(struct run *r)
 {
 	static const char *const states[] = {"running", "paused", "shut", "gone"};
 	const char *state = r->argc > 1 ? r->argv[1] : NULL;
-	uint64_t deadline = opt(r, "timeout") ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull : UINT64_MAX;
+	uint64_t deadline = opt(r, "timeout")
+				    ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull
+				    : UINT64_MAX;
 	bool ok = !state, done;
 	int fd;
 
@@ -323,7 +342,9 @@ int do_wait(struct run *r)
 		wait_change(r->rs, fd, 500);
 	if (fd >= 0)
 		close(fd);
-	return done ? 0 : rs_fail(r->rs, ETIMEDOUT, "%s: not %s in time", r->argv[0], state ? state : "gone or shut");
+	return done ? 0
+		    : rs_fail(r->rs, ETIMEDOUT, "%s: not %s in time", r->argv[0],
+			      state ? state : "gone or shut");
 }
 
 static void say_change(struct run *r, const struct pv_domain_info *d, const char *state)
@@ -333,7 +354,8 @@ static void say_change(struct run *r, const struct pv_domain_info *d, const char
 
 	rs_domain_name(r->rs, d, name);
 	if (!opt(r, "json")) {
-		printf("%-6u %-16s %s%s%s\n", d->domid, name, state, d->state == PV_DOMAIN_SHUT ? " " : "",
+		printf("%-6u %-16s %s%s%s\n", d->domid, name, state,
+		       d->state == PV_DOMAIN_SHUT ? " " : "",
 		       d->state == PV_DOMAIN_SHUT ? rs_shutdown_name(d->shutdown) : "");
 	} else {
 		o = json_object();
@@ -373,7 +395,9 @@ static void say_changes(struct run *r, const struct pv_domain_info *was, unsigne
 
 int do_events(struct run *r)
 {
-	uint64_t deadline = opt(r, "timeout") ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull : UINT64_MAX;
+	uint64_t deadline = opt(r, "timeout")
+				    ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull
+				    : UINT64_MAX;
 	struct pv_domain_info *was = NULL, *is;
 	unsigned n_was = 0, n_is;
 	int fd = watch_domains(r->rs), rc;
@@ -400,8 +424,10 @@ int do_rename(struct run *r)
 	int lock, rc;
 
 	if (!rs_name_ok(r->argv[1]))
-		return rs_fail(r->rs, EINVAL, "\"%s\": up to %d letters, digits, '.', '_' and '-', not digits alone", r->argv[1],
-			       RS_NAME_MAX);
+		return rs_fail(
+			r->rs, EINVAL,
+			"\"%s\": up to %d letters, digits, '.', '_' and '-', not digits alone",
+			r->argv[1], RS_NAME_MAX);
 	lock = rs_lock_name(r->rs, r->argv[1]);
 	if (lock < 0)
 		return lock;

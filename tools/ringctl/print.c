@@ -67,7 +67,8 @@ static void print_row(json_t *row, const struct column *c, const int *width, uns
 		int w = c[i].format == AS_TEXT ? -width[i] : width[i];
 
 		if (row)
-			format_cell(json_object_get(row, c[i].key), c[i].format, cell, sizeof(cell));
+			format_cell(json_object_get(row, c[i].key), c[i].format, cell,
+				    sizeof(cell));
 		else
 			snprintf(cell, sizeof(cell), "%s", c[i].title);
 		if (i + 1 == columns && w < 0)
@@ -97,15 +98,16 @@ int print_list(const struct run *r, json_t *list, const struct column *columns)
 		return print_json(list);
 	for (; columns[count].title && count < COLUMNS_MAX; count++) {
 		width[count] = (int)strlen(columns[count].title);
-		json_array_foreach(list, i, row) {
-			format_cell(json_object_get(row, columns[count].key), columns[count].format, cell, sizeof(cell));
+		json_array_foreach(list, i, row)
+		{
+			format_cell(json_object_get(row, columns[count].key), columns[count].format,
+				    cell, sizeof(cell));
 			if ((int)strlen(cell) > width[count])
 				width[count] = (int)strlen(cell);
 		}
 	}
 	print_row(NULL, columns, width, count);
-	json_array_foreach(list, i, row)
-		print_row(row, columns, width, count);
+	json_array_foreach(list, i, row) print_row(row, columns, width, count);
 	json_decref(list);
 	return 0;
 }
@@ -116,7 +118,8 @@ static void print_fields(json_t *object, int indent)
 	json_t *v;
 	char cell[160];
 
-	json_object_foreach(object, key, v) {
+	json_object_foreach(object, key, v)
+	{
 		size_t i;
 		json_t *e;
 
@@ -124,7 +127,8 @@ static void print_fields(json_t *object, int indent)
 			printf("%*s%s:\n", indent, "", key);
 			print_fields(v, indent + 2);
 		} else if (json_is_array(v)) {
-			json_array_foreach(v, i, e) {
+			json_array_foreach(v, i, e)
+			{
 				printf("%*s%s %zu:\n", indent, "", key, i);
 				if (json_is_object(e))
 					print_fields(e, indent + 2);

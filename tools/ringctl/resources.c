@@ -8,7 +8,8 @@
 #include "ringctl.h"
 
 /* Each domain that is named, or all. */
-static int for_domains(struct run *r, json_t *list, int (*add)(struct run *r, const struct pv_domain_info *d, json_t *list))
+static int for_domains(struct run *r, json_t *list,
+		       int (*add)(struct run *r, const struct pv_domain_info *d, json_t *list))
 {
 	struct pv_domain_info *all, one;
 	unsigned count = 0;
@@ -57,10 +58,10 @@ static int add_vcpus(struct run *r, const struct pv_domain_info *d, json_t *list
 int do_vcpu_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"name", "NAME", AS_TEXT},	    {"id", "ID", AS_NUMBER},
-		{"vcpu", "VCPU", AS_NUMBER},	    {"switches", "SWITCHES", AS_NUMBER},
+		{"name", "NAME", AS_TEXT},	     {"id", "ID", AS_NUMBER},
+		{"vcpu", "VCPU", AS_NUMBER},	     {"switches", "SWITCHES", AS_NUMBER},
 		{"hypercalls", "HCALLS", AS_NUMBER}, {"vectors", "VECTORS", AS_NUMBER},
-		{"cpus", "CPUS", AS_CPUS},	    {0},
+		{"cpus", "CPUS", AS_CPUS},	     {0},
 	};
 	json_t *list = json_array();
 	int rc = for_domains(r, list, add_vcpus);
@@ -88,9 +89,11 @@ int do_vcpu_pin(struct run *r)
 		return (int)rc;
 	rc = call_domain_sched(r->rs, info.domid, vcpu, &p, 0);
 	if (rc == -ENOENT)
-		return rs_fail(r->rs, ENOENT, "%s has no vCPU %s: it has %u", r->argv[0], r->argv[1], info.vcpus);
+		return rs_fail(r->rs, ENOENT, "%s has no vCPU %s: it has %u", r->argv[0],
+			       r->argv[1], info.vcpus);
 	if (rc < 0)
-		return rs_fail_errno(r->rs, (int)-rc, "ring 0 refuses: is one of these CPUs there?");
+		return rs_fail_errno(r->rs, (int)-rc,
+				     "ring 0 refuses: is one of these CPUs there?");
 	if (rs_record_load(r->rs, &info, &record) < 0)
 		return 0; /* nobody remembers, ring 0 does */
 	for (unsigned i = 0; i < PV_MAX_VCPUS; i++)
@@ -110,7 +113,9 @@ int do_vcpu_set(struct run *r)
 	if (rc)
 		return rc;
 	if (n == 0 || n > info.vcpus)
-		return rs_fail(r->rs, ERANGE, "%s has 1 to %u vCPUs: `vcpus` in its file sets the most", r->argv[0], info.vcpus);
+		return rs_fail(r->rs, ERANGE,
+			       "%s has 1 to %u vCPUs: `vcpus` in its file sets the most",
+			       r->argv[0], info.vcpus);
 	return rs_control(r->rs, info.domid, PV_CONTROL_VCPUS, n, 10000);
 }
 
@@ -138,16 +143,21 @@ static int set_sched(struct run *r, const struct pv_domain_info *d, json_t *list
 	long rc = call_domain_sched(r->rs, d->domid, ~0ull, &p, 0);
 
 	(void)list;
-	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "ring 0 refuses weight %u, cap %u for domain %u", p.weight, p.cap_percent,
-				      d->domid)
+	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc,
+				      "ring 0 refuses weight %u, cap %u for domain %u", p.weight,
+				      p.cap_percent, d->domid)
 		      : 0;
 }
 
 int do_sched(struct run *r)
 {
 	static const struct column columns[] = {
-		{"name", "NAME", AS_TEXT},  {"id", "ID", AS_NUMBER},		{"weight", "WEIGHT", AS_NUMBER},
-		{"cap", "CAP(%)", AS_NUMBER}, {"cpu_time_ns", "TIME(s)", AS_SECONDS}, {0},
+		{"name", "NAME", AS_TEXT},
+		{"id", "ID", AS_NUMBER},
+		{"weight", "WEIGHT", AS_NUMBER},
+		{"cap", "CAP(%)", AS_NUMBER},
+		{"cpu_time_ns", "TIME(s)", AS_SECONDS},
+		{0},
 	};
 	json_t *list;
 	int rc;
@@ -180,7 +190,9 @@ int do_mem_set(struct run *r)
 		return (int)rc;
 	frames = bytes >> PV_PAGE_SHIFT;
 	if (frames > info.frames_max)
-		return rs_fail(r->rs, ERANGE, "%s may have %llu MiB at most: `memory_max` in its file, or `ringctl limits --memory`",
+		return rs_fail(r->rs, ERANGE,
+			       "%s may have %llu MiB at most: `memory_max` in its file, or "
+			       "`ringctl limits --memory`",
 			       r->argv[0], (unsigned long long)(info.frames_max >> 8));
 	return rs_control(r->rs, info.domid, PV_CONTROL_MEMORY, frames, 60000);
 }

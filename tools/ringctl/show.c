@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* show: what there is, and what it uses. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <dirent.h>
 #include <unistd.h>
 
 #include "ringctl.h"
 
 static json_t *caps_json(uint32_t caps)
 {
-	static const char *const names[] = {"domain", "memory", "phys", "device", "trace", "console"};
+	static const char *const names[] = {"domain", "memory", "phys",
+					    "device", "trace",	"console"};
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -60,7 +61,8 @@ json_t *domain_json(struct rs *rs, const struct pv_domain_info *d)
 }
 
 /* The domains that the arguments name, or all; `add` makes each one's object. */
-static int domain_list(struct run *r, json_t **list, json_t *(*add)(struct run *r, const struct pv_domain_info *d))
+static int domain_list(struct run *r, json_t **list,
+		       json_t *(*add)(struct run *r, const struct pv_domain_info *d))
 {
 	struct pv_domain_info *all, one;
 	unsigned count;
@@ -96,7 +98,8 @@ static bool has_name(json_t *list, const char *name)
 	size_t i;
 	json_t *o;
 
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		if (strcmp(json_string_value(json_object_get(o, "name")), name) == 0)
 			return true;
 	}
@@ -132,8 +135,12 @@ static void add_defined(struct run *r, json_t *list)
 int do_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"name", "NAME", AS_TEXT},   {"id", "ID", AS_NUMBER},       {"memory", "MEM", AS_MIB},
-		{"vcpus_up", "VCPUS", AS_NUMBER}, {"state", "STATE", AS_TEXT}, {"cpu_time_ns", "TIME(s)", AS_SECONDS},
+		{"name", "NAME", AS_TEXT},
+		{"id", "ID", AS_NUMBER},
+		{"memory", "MEM", AS_MIB},
+		{"vcpus_up", "VCPUS", AS_NUMBER},
+		{"state", "STATE", AS_TEXT},
+		{"cpu_time_ns", "TIME(s)", AS_SECONDS},
 		{0},
 	};
 	json_t *list, *o;
@@ -146,7 +153,8 @@ int do_list(struct run *r)
 		add_defined(r, list);
 	if (!opt(r, "names"))
 		return print_list(r, list, columns);
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		puts(json_string_value(json_object_get(o, "name")));
 	}
 	json_decref(list);
@@ -202,7 +210,8 @@ static json_t *slot_json(struct run *r, uint32_t domid, unsigned nr, const struc
 	return o;
 }
 
-static json_t *devices_json(struct run *r, const struct pv_domain_info *d, const struct rs_record *record)
+static json_t *devices_json(struct run *r, const struct pv_domain_info *d,
+			    const struct rs_record *record)
 {
 	json_t *list = json_array();
 	struct pv_device_slot s;
@@ -275,7 +284,8 @@ int do_stats(struct run *r)
 
 	if (rc || opt(r, "json"))
 		return rc ? rc : print_list(r, list, NULL);
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		if (i)
 			putchar('\n');
 		print_object(r, json_incref(o));
@@ -311,9 +321,11 @@ static int set_limits(struct run *r)
 		usage(r, "--memory %s: not a size", opt(r, "memory"));
 	rc = find(r, r->argv[0], &info);
 	if (rc == 0) {
-		rc = call_domain_limits(r->rs, info.domid, bytes >> PV_PAGE_SHIFT, opt_number(r, "shadow", 0));
+		rc = call_domain_limits(r->rs, info.domid, bytes >> PV_PAGE_SHIFT,
+					opt_number(r, "shadow", 0));
 		if (rc < 0)
-			rc = rs_fail_errno(r->rs, (int)-rc, "ring 0 refuses these limits for domain %u", info.domid);
+			rc = rs_fail_errno(r->rs, (int)-rc,
+					   "ring 0 refuses these limits for domain %u", info.domid);
 	}
 	return (int)rc;
 }
@@ -321,8 +333,9 @@ static int set_limits(struct run *r)
 int do_limits(struct run *r)
 {
 	static const struct column columns[] = {
-		{"name", "NAME", AS_TEXT},     {"resource", "RESOURCE", AS_TEXT},   {"used", "USED", AS_NUMBER},
-		{"limit", "LIMIT", AS_NUMBER}, {"percent", "%", AS_PERCENT}, {0},
+		{"name", "NAME", AS_TEXT},    {"resource", "RESOURCE", AS_TEXT},
+		{"used", "USED", AS_NUMBER},  {"limit", "LIMIT", AS_NUMBER},
+		{"percent", "%", AS_PERCENT}, {0},
 	};
 	json_t *list, *out, *o;
 	size_t i;
@@ -334,13 +347,17 @@ int do_limits(struct run *r)
 	if (rc)
 		return rc;
 	out = json_array();
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const char *name = json_string_value(json_object_get(o, "name"));
-#define VALUE(key) (uint64_t)json_integer_value(json_object_get(o, key))
-		json_array_append_new(out, limit(name, "memory (frames)", VALUE("memory") >> PV_PAGE_SHIFT,
+#define VALUE(key) (uint64_t) json_integer_value(json_object_get(o, key))
+		json_array_append_new(out, limit(name, "memory (frames)",
+						 VALUE("memory") >> PV_PAGE_SHIFT,
 						 VALUE("memory_max") >> PV_PAGE_SHIFT));
-		json_array_append_new(out, limit(name, "shadow pages", VALUE("shadow_pages"), VALUE("shadow_pages_max")));
-		json_array_append_new(out, limit(name, "event ports", VALUE("ports"), PV_MAX_PORTS));
+		json_array_append_new(out, limit(name, "shadow pages", VALUE("shadow_pages"),
+						 VALUE("shadow_pages_max")));
+		json_array_append_new(out,
+				      limit(name, "event ports", VALUE("ports"), PV_MAX_PORTS));
 		json_array_append_new(out, limit(name, "grants mapped", VALUE("grant_maps"), 0));
 #undef VALUE
 	}
@@ -370,7 +387,8 @@ int do_host_info(struct run *r)
 	o = json_object();
 	for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (h.features >> i & 1)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? " " : "", features[i]);
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+				 *text ? " " : "", features[i]);
 	set_text(o, "hypervisor", "Ringside");
 	set_text(o, "version", h.version);
 	set_int(o, "abi", h.abi);
@@ -395,7 +413,8 @@ int do_version(struct run *r)
 
 	set_text(o, "ringctl", "0.1");
 	set_int(o, "abi", PV_ABI_VERSION);
-	set_text(o, "hypervisor", r->rs && host(r, &h) == 0 ? h.version : "not running on Ringside");
+	set_text(o, "hypervisor",
+		 r->rs && host(r, &h) == 0 ? h.version : "not running on Ringside");
 	if (h.abi)
 		set_int(o, "hypervisor_abi", h.abi);
 	return print_object(r, o);
@@ -447,13 +466,17 @@ static unsigned top_read(struct run *r, struct top_line *lines, unsigned max)
 	return count < max ? count : max;
 }
 
-static void top_rates(struct top_line *now, unsigned n, const struct top_line *was, unsigned m, double seconds)
+static void top_rates(struct top_line *now, unsigned n, const struct top_line *was, unsigned m,
+		      double seconds)
 {
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned j = 0; j < m; j++)
-			if (was[j].info.domid == now[i].info.domid && was[j].info.created == now[i].info.created) {
-				now[i].cpu = (double)(now[i].info.cpu_time - was[j].info.cpu_time) / seconds / 1e7;
-				now[i].calls = (double)(now[i].calls_total - was[j].calls_total) / seconds;
+			if (was[j].info.domid == now[i].info.domid &&
+			    was[j].info.created == now[i].info.created) {
+				now[i].cpu = (double)(now[i].info.cpu_time - was[j].info.cpu_time) /
+					     seconds / 1e7;
+				now[i].calls =
+					(double)(now[i].calls_total - was[j].calls_total) / seconds;
 			}
 }
 
@@ -461,25 +484,30 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 {
 	struct pv_host_info h = {0};
 	struct winsize w = {0};
-	unsigned rows = screen && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 4 ? w.ws_row - 3u : n;
+	unsigned rows = screen && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 4
+				? w.ws_row - 3u
+				: n;
 
 	if (screen)
 		fputs("\033[H\033[J", stdout);
 	host(r, &h);
-	printf("%u CPUs, %u domains, %llu of %llu MiB free\n", h.cpus, h.domains, (unsigned long long)(h.free_frames >> 8),
-	       (unsigned long long)(h.total_frames >> 8));
-	printf("%5s %-20s %-8s %7s %8s %6s %10s\n", "ID", "NAME", "STATE", "CPU%", "MEM(MiB)", "VCPUS", "HCALLS/s");
+	printf("%u CPUs, %u domains, %llu of %llu MiB free\n", h.cpus, h.domains,
+	       (unsigned long long)(h.free_frames >> 8), (unsigned long long)(h.total_frames >> 8));
+	printf("%5s %-20s %-8s %7s %8s %6s %10s\n", "ID", "NAME", "STATE", "CPU%", "MEM(MiB)",
+	       "VCPUS", "HCALLS/s");
 	for (unsigned i = 0; i < n && i < rows; i++)
-		printf("%5u %-20s %-8s %7.1f %8llu %6u %10.0f\n", lines[i].info.domid, lines[i].name,
-		       rs_state_name(lines[i].info.state), lines[i].cpu, (unsigned long long)(lines[i].info.frames >> 8),
-		       lines[i].info.vcpus_up, lines[i].calls);
+		printf("%5u %-20s %-8s %7.1f %8llu %6u %10.0f\n", lines[i].info.domid,
+		       lines[i].name, rs_state_name(lines[i].info.state), lines[i].cpu,
+		       (unsigned long long)(lines[i].info.frames >> 8), lines[i].info.vcpus_up,
+		       lines[i].calls);
 	fflush(stdout);
 }
 
 int do_top(struct run *r)
 {
 	static struct top_line was[PV_MAX_DOMAINS], now[PV_MAX_DOMAINS];
-	uint64_t interval = opt_number(r, "interval", 2), count = opt_number(r, "count", UINT32_MAX), before = now_ns();
+	uint64_t interval = opt_number(r, "interval", 2),
+		 count = opt_number(r, "count", UINT32_MAX), before = now_ns();
 	unsigned m = top_read(r, was, PV_MAX_DOMAINS);
 
 	sort_key = opt(r, "sort") ? opt(r, "sort") : "cpu";
@@ -522,7 +550,8 @@ static int perf_one(struct run *r, const struct pv_domain_info *d, json_t *list)
 		a = b;
 	}
 	if (rc < 0)
-		return rs_fail_errno(r->rs, (int)-rc, "cannot read the counters of domain %u", d->domid);
+		return rs_fail_errno(r->rs, (int)-rc, "cannot read the counters of domain %u",
+				     d->domid);
 	rs_domain_name(r->rs, d, name);
 	json_t *o = json_object(), *counts = counts_json(&a);
 
@@ -539,14 +568,17 @@ static void print_perf(json_t *list)
 	json_t *o, *v;
 	size_t i;
 
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		printf("%s%s\n", i ? "\n" : "", json_string_value(json_object_get(o, "name")));
-		json_object_foreach(o, key, v) {
+		json_object_foreach(o, key, v)
+		{
 			if (json_is_integer(v) && json_integer_value(v))
 				printf("  %-16s %14lld\n", key, (long long)json_integer_value(v));
 		}
 		printf("  hypercalls by name\n");
-		json_object_foreach(json_object_get(o, "by_hypercall"), key, v) {
+		json_object_foreach(json_object_get(o, "by_hypercall"), key, v)
+		{
 			printf("    %-16s %12lld\n", key, (long long)json_integer_value(v));
 		}
 	}

@@ -38,7 +38,9 @@ static int guests_dir(struct rs *rs, char *path, size_t size)
 {
 	mkdir(rs->conf_dir, 0755);
 	snprintf(path, size, "%s/guests", rs->conf_dir);
-	return mkdir(path, 0755) < 0 && errno != EEXIST ? rs_fail_errno(rs, errno, "cannot create %s", path) : 0;
+	return mkdir(path, 0755) < 0 && errno != EEXIST
+		       ? rs_fail_errno(rs, errno, "cannot create %s", path)
+		       : 0;
 }
 
 static void guest_path(struct rs *rs, const char *name, char *path, size_t size)
@@ -55,7 +57,8 @@ static int check_defined(struct rs *rs, const char *name, char *path, size_t siz
 }
 
 /* Keep a file, once it is right. *changed: it was not there like this. */
-static int define(struct rs *rs, const char *file, struct rs_config **config, bool dry, bool *changed)
+static int define(struct rs *rs, const char *file, struct rs_config **config, bool dry,
+		  bool *changed)
 {
 	char dir[512], path[1024];
 	uint8_t *text = NULL, *old = NULL;
@@ -69,7 +72,8 @@ static int define(struct rs *rs, const char *file, struct rs_config **config, bo
 	if (rc == 0)
 		rc = rs_read_file(rs, file, &text, &len);
 	guest_path(rs, (*config)->name, path, sizeof(path));
-	if (rc == 0 && rs_read_file(rs, path, &old, &old_len) == 0 && old_len == len && memcmp(old, text, len) == 0)
+	if (rc == 0 && rs_read_file(rs, path, &old, &old_len) == 0 && old_len == len &&
+	    memcmp(old, text, len) == 0)
 		*changed = false;
 	if (rc == 0 && *changed && !dry)
 		rc = rs_write_file(rs, path, (char *)text, len, 0644);
@@ -109,15 +113,20 @@ int do_undefine(struct run *r)
 
 static int run_editor(struct rs *rs, const char *path)
 {
-	const char *editor = getenv("VISUAL") ? getenv("VISUAL") : getenv("EDITOR") ? getenv("EDITOR") : "vi";
+	const char *editor = getenv("VISUAL")	? getenv("VISUAL")
+			     : getenv("EDITOR") ? getenv("EDITOR")
+						: "vi";
 	char *command;
 	int status;
 
 	if (asprintf(&command, "%s '%s'", editor, path) < 0)
 		return rs_fail(rs, ENOMEM, "out of memory");
-	status = system(command); /* $EDITOR may be a command with arguments: the user's own shell reads it */
+	status = system(
+		command); /* $EDITOR may be a command with arguments: the user's own shell reads it */
 	free(command);
-	return status == 0 ? 0 : rs_fail(rs, ECANCELED, "the editor (%s) failed: nothing was changed", editor);
+	return status == 0 ? 0
+			   : rs_fail(rs, ECANCELED, "the editor (%s) failed: nothing was changed",
+				     editor);
 }
 
 int do_edit(struct run *r)
@@ -146,7 +155,9 @@ int do_edit(struct run *r)
 		rc = rs_config_read(rs, work, NULL, &c);
 	if (rc == 0) {
 		if (strcmp(c->name, r->argv[0]) != 0)
-			rc = rs_fail(rs, EINVAL, "the name was changed to \"%s\": define it as another guest", c->name);
+			rc = rs_fail(rs, EINVAL,
+				     "the name was changed to \"%s\": define it as another guest",
+				     c->name);
 		rs_config_free(c);
 	}
 	if (rc == 0)
@@ -163,7 +174,8 @@ int do_edit(struct run *r)
 /* --- autostart, apply ---------------------------------------------------------------------------- */
 
 /* Each defined guest's file, in order of name. */
-static int for_files(struct rs *rs, const char *dir, int (*act)(struct run *r, const char *path), struct run *r)
+static int for_files(struct rs *rs, const char *dir, int (*act)(struct run *r, const char *path),
+		     struct run *r)
 {
 	struct dirent **list;
 	int n = scandir(dir, &list, NULL, alphasort), rc = 0;
@@ -225,7 +237,8 @@ static int set_autostart(struct run *r, const char *name, bool on)
 	if (rc)
 		return rc;
 	f = open_memstream(&out, &size);
-	for (line = strtok_r((char *)text, "\n", &save); f && line; line = strtok_r(NULL, "\n", &save))
+	for (line = strtok_r((char *)text, "\n", &save); f && line;
+	     line = strtok_r(NULL, "\n", &save))
 		if (strncmp(line, "autostart", 9) != 0)
 			fprintf(f, "%s\n", line);
 	if (f) {
@@ -255,13 +268,15 @@ int do_autostart(struct run *r)
 static bool is_current(struct rs *rs, const struct pv_domain_info *info, const struct rs_config *c)
 {
 	struct rs_record record;
-	bool same = rs_record_load(rs, info, &record) == 0 && record.config && strcmp(record.config, c->text) == 0;
+	bool same = rs_record_load(rs, info, &record) == 0 && record.config &&
+		    strcmp(record.config, c->text) == 0;
 
 	rs_record_free(&record);
 	return same;
 }
 
-static int apply_restart(struct run *r, const struct pv_domain_info *info, const struct rs_config *c, const char *path)
+static int apply_restart(struct run *r, const struct pv_domain_info *info,
+			 const struct rs_config *c, const char *path)
 {
 	int rc = rs_control(r->rs, info->domid, PV_CONTROL_POWEROFF, 0, 5000);
 	uint64_t deadline = now_ns() + 60ull * 1000000000;
@@ -294,7 +309,8 @@ static int apply_one(struct run *r, const char *path)
 		if (opt(r, "restart") && !dry)
 			rc = apply_restart(r, &info, c, path);
 		else
-			printf("%s: runs from an older file%s\n", c->name, dry ? ": would be restarted with --restart" : ": --restart");
+			printf("%s: runs from an older file%s\n", c->name,
+			       dry ? ": would be restarted with --restart" : ": --restart");
 	}
 	rs_config_free(c);
 	return rc;
@@ -313,7 +329,8 @@ static int prune(struct run *r, const char *dir)
 		if (list[i].domid == 0 || access(path, F_OK) == 0)
 			continue;
 		printf("%s: %s\n", name, opt(r, "dry-run") ? "would be shut down" : "is shut down");
-		if (!opt(r, "dry-run") && rs_control(r->rs, list[i].domid, PV_CONTROL_POWEROFF, 0, 5000) < 0)
+		if (!opt(r, "dry-run") &&
+		    rs_control(r->rs, list[i].domid, PV_CONTROL_POWEROFF, 0, 5000) < 0)
 			rc = rs_remove(r->rs, &list[i]);
 	}
 	if (rc == 0)
@@ -338,7 +355,8 @@ int do_apply(struct run *r)
 
 int do_image(struct run *r)
 {
-	static const char *const keys[] = {"size", "template", "debian", "hostname", "ssh-key", "include", "kernel"};
+	static const char *const keys[] = {"size",    "template", "debian", "hostname",
+					   "ssh-key", "include",  "kernel"};
 	const char *script = getenv("RINGSIDE_IMAGE_SCRIPT");
 	char *argv[2 * 7 + 4], option[7][24];
 	int n = 0, status;

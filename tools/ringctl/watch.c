@@ -88,13 +88,16 @@ static void print_record(struct run *r, const struct pv_trace_record *t, uint64_
 	double us = (double)t->tsc * 1000 / (double)(tsc_khz ? tsc_khz : 1);
 
 	if (opt(r, "json"))
-		printf("{\"us\": %.3f, \"cpu\": %u, \"domain\": %u, \"vcpu\": %u, \"kind\": \"%s\", \"a\": %llu, \"b\": %llu%s%s%s}\n",
-		       us, t->cpu, t->domid, t->vcpu, kind, (unsigned long long)t->a, (unsigned long long)t->b,
-		       call ? ", \"hypercall\": \"" : "", call ? call : "", call ? "\"" : "");
+		printf("{\"us\": %.3f, \"cpu\": %u, \"domain\": %u, \"vcpu\": %u, \"kind\": "
+		       "\"%s\", \"a\": %llu, \"b\": %llu%s%s%s}\n",
+		       us, t->cpu, t->domid, t->vcpu, kind, (unsigned long long)t->a,
+		       (unsigned long long)t->b, call ? ", \"hypercall\": \"" : "",
+		       call ? call : "", call ? "\"" : "");
 	else
-		printf("%16.3f cpu%u d%uv%u %-12s %s%s%llx%s%s%llx\n", us, t->cpu, t->domid, t->vcpu, kind,
-		       call ? call : "", call ? " " : "", (unsigned long long)t->a,
-		       " ", t->kind < PV_TRACE_KIND_END && *kinds[t->kind].b ? "" : "", (unsigned long long)t->b);
+		printf("%16.3f cpu%u d%uv%u %-12s %s%s%llx%s%s%llx\n", us, t->cpu, t->domid,
+		       t->vcpu, kind, call ? call : "", call ? " " : "", (unsigned long long)t->a,
+		       " ", t->kind < PV_TRACE_KIND_END && *kinds[t->kind].b ? "" : "",
+		       (unsigned long long)t->b);
 }
 
 static int by_time(const void *a, const void *b)
@@ -129,7 +132,9 @@ static void trace_once(struct run *r, const struct pv_host_info *h, int domid)
 int do_trace(struct run *r)
 {
 	uint64_t mask = opt(r, "kinds") ? parse_kinds(r, opt(r, "kinds")) : ~0ull;
-	uint64_t deadline = opt(r, "timeout") ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull : UINT64_MAX;
+	uint64_t deadline = opt(r, "timeout")
+				    ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull
+				    : UINT64_MAX;
 	struct pv_domain_info info;
 	struct pv_host_info h = {0};
 	int domid = -1;
@@ -156,8 +161,10 @@ int do_trace(struct run *r)
 
 static int list_calls(struct run *r)
 {
-	static const struct column columns[] = {
-		{"number", "NR", AS_NUMBER}, {"name", "NAME", AS_TEXT}, {"arguments", "ARGS", AS_NUMBER}, {0}};
+	static const struct column columns[] = {{"number", "NR", AS_NUMBER},
+						{"name", "NAME", AS_TEXT},
+						{"arguments", "ARGS", AS_NUMBER},
+						{0}};
 	json_t *list = json_array();
 
 	for (unsigned nr = 0; nr < PV_HYPERCALL_MAX; nr++) {
@@ -190,10 +197,12 @@ int do_hypercall(struct run *r)
 	if (!r->rs)
 		return EXIT_DENIED;
 	for (int i = 1; i < r->argc && i < 6; i++)
-		a[i - 1] = strcmp(r->argv[i], "buf") == 0 ? (uintptr_t)buffer : number(r, r->argv[i], UINT64_MAX);
+		a[i - 1] = strcmp(r->argv[i], "buf") == 0 ? (uintptr_t)buffer
+							  : number(r, r->argv[i], UINT64_MAX);
 	rc = rs_call(r->rs, (uint64_t)nr, a[0], a[1], a[2], a[3], a[4]);
-	printf("%s = %ld%s%s\n", rs_call_name((uint64_t)nr) ? rs_call_name((uint64_t)nr) : r->argv[0], rc, rc < 0 ? ": " : "",
-	       rc < 0 ? strerror((int)-rc) : "");
+	printf("%s = %ld%s%s\n",
+	       rs_call_name((uint64_t)nr) ? rs_call_name((uint64_t)nr) : r->argv[0], rc,
+	       rc < 0 ? ": " : "", rc < 0 ? strerror((int)-rc) : "");
 	for (unsigned i = 0; i < 256; i += 8) {
 		uint64_t word;
 
@@ -235,27 +244,38 @@ static void refused(struct run *r, struct check *c, const char *what, long rc, i
 static void check_refusals(struct run *r, struct check *c)
 {
 	struct pv_domain_create huge = {.vcpus = PV_MAX_VCPUS + 1, .frames_max = 1024};
-	struct pv_mem_copy copy = {.domid = 0, .len = 8, .buf = (uintptr_t)&huge, .flags = PV_MEM_COPY_WRITE};
+	struct pv_mem_copy copy = {
+		.domid = 0, .len = 8, .buf = (uintptr_t)&huge, .flags = PV_MEM_COPY_WRITE};
 	struct pv_device_slot slot = {.class = 99};
 
-	refused(r, c, "a domain with more vCPUs than there can be", call_domain_create(r->rs, &huge), EINVAL, ERANGE);
+	refused(r, c, "a domain with more vCPUs than there can be",
+		call_domain_create(r->rs, &huge), EINVAL, ERANGE);
 	huge = (struct pv_domain_create){.vcpus = 1, .frames_max = 1024, .reserved = {1}};
-	refused(r, c, "a reserved field that is not zero", call_domain_create(r->rs, &huge), EINVAL, EINVAL);
-	refused(r, c, "destroying the own domain", call_domain_destroy(r->rs, 0), EPERM, EINVAL);
-	refused(r, c, "writing the own memory as another's", call_mem_copy(r->rs, &copy), EPERM, EINVAL);
-	refused(r, c, "a domain that does not exist", call_domain_pause(r->rs, PV_MAX_DOMAINS - 1), ESRCH, ESRCH);
-	refused(r, c, "a domain number out of range", call_domain_info(r->rs, ~0ull, (struct pv_domain_info *)&huge), ESRCH,
+	refused(r, c, "a reserved field that is not zero", call_domain_create(r->rs, &huge), EINVAL,
 		EINVAL);
-	refused(r, c, "a device of no class", call_device_set(r->rs, PV_MAX_DOMAINS - 1, 0, &slot), ESRCH, EINVAL);
-	refused(r, c, "a hypercall that is the kernel's, from user space", rs_call(r->rs, PV_NR_root_load, 0, 0, 0, 0, 0), EPERM,
+	refused(r, c, "destroying the own domain", call_domain_destroy(r->rs, 0), EPERM, EINVAL);
+	refused(r, c, "writing the own memory as another's", call_mem_copy(r->rs, &copy), EPERM,
+		EINVAL);
+	refused(r, c, "a domain that does not exist", call_domain_pause(r->rs, PV_MAX_DOMAINS - 1),
+		ESRCH, ESRCH);
+	refused(r, c, "a domain number out of range",
+		call_domain_info(r->rs, ~0ull, (struct pv_domain_info *)&huge), ESRCH, EINVAL);
+	refused(r, c, "a device of no class", call_device_set(r->rs, PV_MAX_DOMAINS - 1, 0, &slot),
+		ESRCH, EINVAL);
+	refused(r, c, "a hypercall that is the kernel's, from user space",
+		rs_call(r->rs, PV_NR_root_load, 0, 0, 0, 0, 0), EPERM, EPERM);
+	refused(r, c, "a hypercall that does not exist", rs_call(r->rs, 127, 0, 0, 0, 0, 0), ENOSYS,
 		EPERM);
-	refused(r, c, "a hypercall that does not exist", rs_call(r->rs, 127, 0, 0, 0, 0, 0), ENOSYS, EPERM);
 }
 
 static void check_domain(struct run *r, struct check *c, const char *kernel)
 {
 	struct rs_kernel k;
-	struct rs_build b = {.name = "ringside-selftest", .kernel = &k, .cmdline = "", .memory = 64 << 20, .vcpus = 2};
+	struct rs_build b = {.name = "ringside-selftest",
+			     .kernel = &k,
+			     .cmdline = "",
+			     .memory = 64 << 20,
+			     .vcpus = 2};
 	struct pv_host_info before = {0}, after = {0};
 	int domid = rs_kernel_load(r->rs, kernel, &k);
 	char detail[64];
@@ -271,15 +291,18 @@ static void check_domain(struct run *r, struct check *c, const char *kernel)
 	if (domid > 0)
 		said(c, "and destroyed", rs_destroy(r->rs, (uint32_t)domid) == 0, "");
 	call_host_info(r->rs, &after);
-	snprintf(detail, sizeof(detail), "%lld frames", (long long)before.free_frames - (long long)after.free_frames);
+	snprintf(detail, sizeof(detail), "%lld frames",
+		 (long long)before.free_frames - (long long)after.free_frames);
 	said(c, "it leaves no frame behind", before.free_frames == after.free_frames, detail);
 	rs_kernel_free(&k);
 }
 
 int do_selftest(struct run *r)
 {
-	static const struct column columns[] = {
-		{"result", "RESULT", AS_TEXT}, {"check", "CHECK", AS_TEXT}, {"detail", "", AS_TEXT}, {0}};
+	static const struct column columns[] = {{"result", "RESULT", AS_TEXT},
+						{"check", "CHECK", AS_TEXT},
+						{"detail", "", AS_TEXT},
+						{0}};
 	struct check c = {.list = json_array()};
 	struct pv_host_info h = {0};
 	struct pv_audit a = {0};

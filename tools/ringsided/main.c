@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ringsided: the loop. Everything is non-blocking; each turn serves who has something, and no guest twice. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ringsided.h"
+
+static volatile sig_atomic_t stopping;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stopping = 1;
+}
+
+static void on_child(int sig)
+{
+	(void)sig; /* poll ends with EINTR; policy_reap does the rest */
+}
+
+void say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fputs("ringsided: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+/* Ports that were raised: bytes to move, or something to look at. */
+static void take_events(struct daemon *d)
+{
+	uint32_t ports[64];
+	ssize_t n = read(d->events, ports, sizeof(ports));
+	bool changed = false;
+
+	if (n <= 0)
+		return;
+	/* Unmasked first: what comes after this raises them again. */
+	if (write(d->events, ports, (size_t)n) != n)
+		say("cannot unmask ports: %s", strerror(errno));
+	for (size_t i = 0; i < (size_t)n / sizeof(ports[0]); i++) {
+		if (ports[i] == d->virq_domain || ports[i] == d->virq_device) {
+			changed = true;
+			continue;
+		}
+		for (struct guest *g = d->guests; g; g = g->next)
+			if (g->connected && g->port == ports[i])
+				console_serve(d, g);
+	}
+	if (changed)
+		scan(d);
+}
+
+static int poll_all(struct daemon *d, struct pollfd *p, struct client **who)
+{
+	int n = 2, wait = 5000; /* a scan now and then finds what a lost record or slot hid */
+
+	p[0] = (struct pollfd){.fd = d->events, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = d->listener, .events = POLLIN};
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &d->client[i];
+
+		if (c->fd < 0 || (c->guest && c->guest->typed_len))
+			continue; /* who types faster than the guest reads waits */
+		who[n] = c;
+		p[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+	}
+	for (struct guest *g = d->guests; g; g = g->next)
+		if (g->more)
+			wait = 0;
+	if (poll(p, (nfds_t)n, wait) == 0 && wait)
+		scan(d);
+	return n;
+}
+
+static void turn(struct daemon *d)
+{
+	struct pollfd p[CLIENTS_MAX + 2];
+	struct client *who[CLIENTS_MAX + 2];
+	int n = poll_all(d, p, who);
+
+	if (p[0].revents)
+		take_events(d);
+	if (p[1].revents)
+		clients_accept(d);
+	for (int i = 2; i < n; i++)
+		if (p[i].revents && who[i]->fd == p[i].fd)
+			client_ready(d, who[i]);
+	for (struct guest *g = d->guests; g; g = g->next)
+		if (g->more)
+			console_serve(d, g);
+	policy_reap(d);
+}
+
+/* One at a time; the lock goes with the process, however it ends. */
+static int lock_instance(struct rs *rs)
+{
+	char path[256];
+	int fd;
+
+	mkdir(rs->run_dir, 0755);
+	snprintf(path, sizeof(path), "%s/ringsided.lock", rs->run_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	say("%s: %s", path, errno == EWOULDBLOCK ? "another ringsided runs" : strerror(errno));
+	return -1;
+}
+
+static int open_all(struct daemon *d)
+{
+	struct pv_domain_info self;
+	char path[256];
+	int port;
+
+	d->events = rs_event_open(d->rs);
+	if (d->events < 0)
+		return -1;
+	port = rs_event_virq(d->rs, d->events, PV_VIRQ_DOMAIN);
+	if (port < 0)
+		return -1;
+	d->virq_domain = (uint32_t)port;
+	port = rs_event_virq(d->rs, d->events, PV_VIRQ_DEVICE);
+	if (port < 0)
+		return -1;
+	d->virq_device = (uint32_t)port;
+	if (call_domain_info(d->rs, PV_DOM_SELF, &self) < 0)
+		return rs_fail(d->rs, EIO, "ring 0 does not tell which domain this is");
+	d->self = self.domid;
+	mkdir(d->rs->log_dir, 0755);
+	snprintf(path, sizeof(path), "%s/console", d->rs->log_dir);
+	mkdir(path, 0700);
+	d->listener = clients_listen(d->rs);
+	return d->listener < 0 ? -1 : 0;
+}
+
+static void set_signals(void)
+{
+	struct sigaction stop = {.sa_handler = on_stop}, child = {.sa_handler = on_child};
+
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGCHLD, &child, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d;
+	char error[512], path[256];
+	bool background =
+		argc == 2 && (strcmp(argv[1], "-d") == 0 || strcmp(argv[1], "--daemon") == 0);
+
+	if (argc > 1 && !background) {
+		bool help = strcmp(argv[1], "--help") == 0;
+
+		fputs("usage: ringsided [-d, --daemon]\nConsoles, logs and restarts of Ringside's "
+		      "guests; see ringsided(8).\n",
+		      help ? stdout : stderr);
+		return help ? 0 : 2;
+	}
+	d.rs = rs_open(error);
+	if (!d.rs) {
+		say("%s", error);
+		return 7;
+	}
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		d.client[i].fd = -1;
+	if (lock_instance(d.rs) < 0)
+		return 4;
+	if (open_all(&d) < 0) {
+		say("%s", d.rs->error);
+		return 1;
+	}
+	set_signals();
+	if (background && daemon(0, 1) < 0)
+		say("cannot go to the background: %s", strerror(errno));
+	scan(&d);
+	while (!stopping)
+		turn(&d);
+	snprintf(path, sizeof(path), "%s/ringsided.sock", d.rs->run_dir);
+	unlink(path);
+	return 0; /* back ends stay RUNNING: the next ringsided goes on where this one was */
+}
