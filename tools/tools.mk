@@ -37,6 +37,7 @@ $(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/uni
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -o $@ \
 		$(filter %.c,$^) -lcriterion $(TOOLS_LIBS)
 
-test-tools: $(TOOLS_TESTS) ## unit tests of the tools only
+TOOLS_TESTS += tests/unit/tools/man_check.sh
+test-tools: $(TOOLS_TESTS) | $(TOOLS_DIR)/ringctl ## unit tests of the tools only
 	@sh tests/unit/run.sh $^
-test-unit: $(TOOLS_TESTS)
+test-unit: $(TOOLS_TESTS) | $(TOOLS_DIR)/ringctl

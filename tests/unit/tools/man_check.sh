@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# man_check.sh: ringctl(1) has every verb and option that the program has, ringside-guest(5) every key of the
+# example, and completion offers what it should. RINGCTL: the program.
+ringctl=${RINGCTL:-build/tools/ringctl}
+passed=0 failed=0
+is() { # WHAT COMMAND...
+	what=$1
+	shift
+	if "$@" >/dev/null 2>&1; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "man_check: $what"
+	fi
+}
+page=$(sed 's/\\-/-/g; s/\\f[BRIP]//g' tools/man/ringctl.1)
+keys=$(sed 's/\\f[BRIP]/ /g; s/, / /g' tools/man/ringside-guest.5)
+has() { printf '%s\n' "$page" | grep -qE "$1"; }
+has_key() { printf '%s\n' "$keys" | grep -qE "^\.(B|BR|TP|SS).*\<$1\>"; }
+
+for verb in $("$ringctl" help --verbs | tr ' ' _); do
+	verb=$(echo "$verb" | tr _ ' ')
+	case $verb in
+	unpause) is "verb $verb" has "unpause" ;;
+	*) is "verb $verb" has "^\.(B|BI|BR|TP) *\"?$verb\>" ;;
+	esac
+	# shellcheck disable=SC2086
+	for option in $("$ringctl" help --options $verb); do
+		is "option $option of $verb" has "(^|[^a-z-])$option([^a-z-]|\$)"
+	done
+done
+for verb in $(printf '%s\n' "$page" | sed -n 's/^\.B[IR]* *"\([a-z]* [a-z]*\)".*/\1/p' | tr ' ' _); do
+	# shellcheck disable=SC2086
+	is "the page's verb $verb" "$ringctl" help $(echo "$verb" | tr _ ' ')
+done
+for key in $(sed -n 's/^\t*#\{0,1\}\t*\([a-z_]*\) = .*/\1/p' tools/ringctl/example.conf | sort -u); do
+	is "key $key" has_key "$key"
+done
+for p in tools/man/*; do
+	is "$p is well-formed" sh -c "! command -v mandoc || ! mandoc -Tlint -W error $p | grep ."
+done
+complete_words() {
+	PATH=$(dirname "$(realpath "$ringctl")"):$PATH bash -c '
+		. tools/completion/ringctl
+		COMP_WORDS=('"$1"'); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+		_ringctl; printf "%s\n" "${COMPREPLY[@]}"' | grep -qx -- "$2"
+}
+is 'completion of verbs' complete_words 'ringctl cre' create
+is 'completion of second words' complete_words 'ringctl block at' attach
+is 'completion of options' complete_words 'ringctl create --dr' --dry-run
+is 'completion of options of two words' complete_words 'ringctl net attach --br' --bridge
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
