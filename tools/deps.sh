@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0, the mini
-# domains and the tools), linux (the kernel, its discs and tests), debian (a Debian root for dom0).
+# domains and the tools), linux (the kernel, its discs and tests), debian (a Debian root for dom0), tests (what long
+# tests run in it).
 set -eu
 
 base='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
@@ -10,6 +11,7 @@ base='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-s
 linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod ccache busybox-static e2fsprogs
 	python3'
 debian='mmdebstrap e2fsprogs'
+tests='stress-ng'
 
 packages=
 for list in "${@:-base}"; do
@@ -17,7 +19,8 @@ for list in "${@:-base}"; do
 	base) packages="$packages $base" ;;
 	linux) packages="$packages $linux" ;;
 	debian) packages="$packages $debian" ;;
-	*) sed -n '3,4s/^# //p' "$0" >&2; exit 2 ;;
+	tests) packages="$packages $tests" ;;
+	*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 done
 missing=

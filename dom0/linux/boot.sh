@@ -52,7 +52,7 @@ dom0)
 	;;
 bare)
 	# shellcheck disable=SC2086
-	"$top/tools/qemu.sh" -d $machine -kernel "$build/linux/bzImage" -initrd "$initramfs" \
+	"$top/tools/qemu.sh" -d $machine -- -kernel "$build/linux/bzImage" -initrd "$initramfs" \
 		-append "console=ttyS0 $words" "$@" || status=$?
 	;;
 *) sed -n '3,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;

@@ -55,3 +55,37 @@ run-bare: ## the same kernel without Ringside
 	@tools/deps.sh base linux
 	@$(MAKE) --no-print-directory initramfs
 	@BUILD='$(BUILD)' $(LINUX_DIR)/boot.sh -k '$(WORDS)' -q '$(LINUX_QEMU)' bare $(QEMU_ARGS)
+
+# What tests boot: without modules, which take a second to look for.
+$(LINUX)/initramfs-test.cpio.gz: $(LINUX_DIR)/initramfs.sh $(wildcard $(LINUX_DIR)/initramfs/*) $(LINUX)/modules
+	@$(LINUX_DIR)/initramfs.sh $@ $(LINUX)
+
+.PHONY: linux-tests
+linux-tests: linux
+	@$(MAKE) --no-print-directory $(LINUX)/initramfs-test.cpio.gz
+
+# Lines that the patches add, comments and blank ones included: the platform (below 0020) aims at 2,000, all at 8,000.
+.PHONY: loc-linux
+loc: loc-linux
+loc-linux:
+	@cd guest-patches && all=0 && for p in $$(sed 's/#.*//' series 2>/dev/null); do \
+		n=$$(grep -c '^+\([^+]\|$$\|+[^+]\)' $$p); all=$$((all + n)); \
+		case $$p in 000* | 001*) platform=$$((platform + n)) ;; esac; \
+		printf '%6d guest-patches/%s\n' $$n $$p; \
+	done; printf '%6d of the platform\n%6d all patches\n' $${platform:-0} $$all
+
+# Debian for dom0, on a disk. PACKAGES: more of it.
+DEBIAN := $(BUILD)/debian/root.img
+MODE   ?= dom0
+.PHONY: debian run-debian
+debian: linux ## a disk with Debian 12 for dom0: build/debian/root.img
+	@tools/deps.sh debian
+	@mkdir -p $(dir $(DEBIAN))
+	@[ $(DEBIAN) -nt $(LINUX)/modules ] && [ $(DEBIAN) -nt $(LINUX_DIR)/debian.sh ] || \
+		$(LINUX_DIR)/debian.sh $(DEBIAN) $(LINUX) $(PACKAGES)
+
+run-debian: ## that disk's system, as dom0; MODE=bare: without Ringside
+	@tools/deps.sh base linux debian
+	@$(MAKE) --no-print-directory hv initramfs debian
+	@BUILD='$(BUILD)' $(LINUX_DIR)/boot.sh -k 'root=LABEL=ringside-root $(WORDS)' -q '$(LINUX_QEMU)' $(MODE) \
+		-drive if=virtio,format=raw,file=$(DEBIAN) $(QEMU_ARGS)

@@ -3,3 +3,22 @@
 .PHONY: test-boot
 test-boot: $(HV_ELF) $(BUILD)/mini/control.elf $(BUILD)/mini/guest.elf ## boots with bad input, and on BIOS, UEFI, pc, q35
 	@sh tests/system/bad_input.sh $^
+
+# Linux, as dom0 and without Ringside.
+#   make test-system                         all boots of dom0
+#   make test-system LINUX_MODES=bare LINUX_TESTS='disk net'
+LINUX_MODES ?= bare dom0
+LINUX_TESTS ?= short
+LINUX_TIME  ?= 240
+.PHONY: test-system
+test-system: hv linux-tests ## boots of Linux, bare and as dom0: CPUs, disks, networks, power-off
+	@for mode in $(LINUX_MODES); do \
+		BUILD='$(BUILD)' LINUX_TIME=$(LINUX_TIME) sh tests/system/linux.sh $$mode $(LINUX_TESTS) || bad=1; \
+	done; [ -z "$$bad" ]
+
+# The kernel's own tests; minutes a mode.
+.PHONY: test-selftests
+test-selftests: hv linux-tests ## the kernel's selftests: what passes on the bare machine passes as dom0
+	@for mode in bare dom0; do BUILD='$(BUILD)' sh tests/system/linux.sh $$mode selftests || exit 1; done
+	@sh tests/system/linux/selftests-compare.sh $(BUILD)/tests/linux-bare-selftests.log \
+		$(BUILD)/tests/linux-dom0-selftests.log tests/system/linux/selftests.exceptions

@@ -1,0 +1,173 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# linux.sh MODE TEST...
+# Boots of Linux in QEMU: MODE is dom0, or bare (the same image without Ringside). TEST is a name below; "short" those
+# that make test runs, "all" all. A line a test, last "N passed, N failed". Each boot runs a script of
+# tests/system/linux in the initramfs and switches the machine off: the test has passed if the script ended with 0, the
+# machine with a power-off, and the kernel (and ring 0) said nothing bad. Serial lines: $BUILD/tests/linux-MODE-NAME.log.
+set -u
+
+here=$(dirname "$0")
+top=$here/../..
+BUILD=${BUILD:-$top/build}
+export BUILD
+out=$BUILD/tests
+scripts=$here/linux
+mode=$1
+shift
+mkdir -p "$out"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# What no test may bring out of a kernel.
+bad='BUG: |WARNING: CPU|Oops|kernel BUG|general protection fault|Call Trace|INFO: task|soft lockup|rcu: INFO|Kernel panic|ringside: panic'
+
+result() { # NAME WHY: no WHY, no failure
+	if [ -z "$2" ]; then
+		passed=$((passed + 1))
+		echo "$mode $1: passed"
+	else
+		failed=$((failed + 1))
+		echo "$mode $1: FAILED: $2; see $log"
+		tail -15 "$log" | sed 's/^/    /'
+	fi
+}
+
+# NAME SCRIPT 'OPTIONS for qemu.sh' 'OPTIONS for boot.sh' QEMU arguments...; sets why
+machine() {
+	name=$1 script=$2 options=$3 more=$4
+	shift 4
+	log=$out/linux-$mode-$(echo "$name" | tr ' ,' '--').log
+	: >"$log"
+	cat "$scripts/lib.sh" "$scripts/$script.sh" >"$work/test.sh"
+	# shellcheck disable=SC2086
+	"$top/dom0/linux/boot.sh" -w "$work" -i "$BUILD/linux/initramfs-test.cpio.gz" -s "$work/test.sh" $more \
+		-q "-t ${LINUX_TIME:-240} -m 1024 $options -l $log" "$mode" "$@" >"$log.qemu" 2>&1
+	status=$?
+	tr -d '\r' <"$log" >"$log.text"
+	mv "$log.text" "$log"
+	why=
+	if [ $status != 0 ]; then
+		why="QEMU ended with $status"
+	elif ! grep -q '^TEST end 0$' "$log"; then
+		why=$(grep -a '^TEST ' "$log" | tail -1)
+		why="the script: ${why:-did not start}"
+	elif grep -aqE "$bad" "$log"; then
+		why=$(grep -aoE "($bad).*" "$log" | head -1)
+	fi
+}
+
+one() {
+	machine "$@"
+	result "$1" "$why"
+}
+
+# ---- the tests ----
+
+boot() { # FIRMWARE MACHINE CPUS
+	# Without Ringside the kernel is started by QEMU itself, by BIOS only.
+	[ "$mode$1" != bareuefi ] || return 0
+	firmware=
+	[ "$1" != uefi ] || firmware=-u
+	one "boot $1 $2 $3" boot "$firmware -M $2 -c $3" "-k test.cpus=$3"
+}
+
+test_boot() {
+	for firmware in bios uefi; do
+		for board in q35 pc; do
+			for cpus in 1 4; do
+				boot $firmware $board $cpus
+			done
+		done
+	done
+}
+test_boot_short() {
+	boot bios q35 4
+	boot uefi q35 1
+	boot bios pc 1
+}
+
+blank() { # FILE MiB
+	rm -f "$1"
+	truncate -s "$2M" "$1"
+}
+
+# One boot writes to every disk, the next reads it back.
+disks() { # NAME BOARD WORDS QEMU arguments
+	name=$1 board=$2 words=$3
+	shift 3
+	machine "$name" disk-write "-M $board -c 2" "-k test.disks=$words" "$@"
+	if [ -z "$why" ]; then
+		cp "$log" "$log.write"
+		machine "$name" disk-read "-M $board -c 2" "-k test.disks=$words" "$@"
+	fi
+	result "$name" "$why"
+}
+test_disk() {
+	for d in ahci nvme virtio scsi ide; do
+		blank "$work/$d.img" 64
+	done
+	disks "disk ahci nvme virtio scsi" q35 sd,nvme,vd,sd \
+		-drive "if=none,id=a,format=raw,file=$work/ahci.img" -device ide-hd,drive=a,bus=ide.1 \
+		-drive "if=none,id=n,format=raw,file=$work/nvme.img" -device nvme,drive=n,serial=1 \
+		-drive "if=none,id=v,format=raw,file=$work/virtio.img" -device virtio-blk-pci,drive=v \
+		-drive "if=none,id=s,format=raw,file=$work/scsi.img" -device virtio-scsi-pci -device scsi-hd,drive=s
+	disks "disk ide" pc sd -drive "if=none,id=i,format=raw,file=$work/ide.img" -device ide-hd,drive=i,bus=ide.1
+}
+
+# Each card on a network of its own: an address by DHCP, and a file from the host.
+test_net() {
+	head -c 3000000 /dev/urandom >"$work/file"
+	sum=$(md5sum <"$work/file")
+	one "net e1000e virtio rtl8139" net "-M q35 -c 2" "-k test.sum=${sum%% *},cards=3" \
+		-netdev "user,id=a,net=10.0.3.0/24,guestfwd=tcp:10.0.3.9:9-cmd:cat $work/file" -device e1000e,netdev=a \
+		-netdev "user,id=b,net=10.0.4.0/24,guestfwd=tcp:10.0.4.9:9-cmd:cat $work/file" -device virtio-net-pci,netdev=b \
+		-netdev "user,id=c,net=10.0.5.0/24,guestfwd=tcp:10.0.5.9:9-cmd:cat $work/file" -device rtl8139,netdev=c
+}
+
+test_reboot() {
+	machine reboot reboot "-c 2" ""
+	# It never comes to its end; QEMU ends where the machine is reset.
+	case $why in 'the script: TEST begin') why= ;; esac
+	result reboot "$why"
+}
+
+# Its reason and its registers on the console; ring 0 lives and does what it is told to.
+test_panic() {
+	machine "panic" panic "-c 2" "-k panic=1"
+	case $why in 'the script: TEST begin'*) why= ;; esac
+	for text in 'Kernel panic - not syncing: sysrq' 'RIP: 0010:sysrq_handle_crash' 'RAX: '; do
+		grep -aq "$text" "$log" || why="no '$text'"
+	done
+	! grep -aq 'ringside: panic' "$log" || why="ring 0 panicked too"
+	result panic "$why"
+}
+
+test_stress() {
+	"$top/tools/deps.sh" tests >"$out/deps.log" 2>&1 || exit 2
+	one "stress-ng" stress "-c 2" "$("$here/linux/package.sh" stress-ng) -k test.seconds=${STRESS_TIME:-60}"
+}
+
+# Only what a script printed counts, and selftests-compare.sh judges that.
+test_selftests() {
+	sh "$here/linux/selftests-build.sh" "$BUILD/selftests" "$BUILD/linux" || exit 2
+	machine "selftests" selftests "-c 2 -t 1800" "-f /selftests/run.list=$BUILD/selftests/run.list $(
+		cut -d'|' -f2 "$BUILD/selftests/run.list" | sort -u | sed "s,.*,-f /selftests/&=$BUILD/selftests/&," | tr '\n' ' ')"
+	# Some of them make a kernel complain.
+	case $why in QEMU* | 'the script'*) ;; *) why= ;; esac
+	result "selftests run" "$why"
+}
+
+all='boot disk net reboot panic stress'
+short='boot_short disk net'
+case $1 in
+all) tests=$all ;;
+short) tests=$short ;;
+*) tests=$* ;;
+esac
+for t in $tests; do
+	"test_$t"
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

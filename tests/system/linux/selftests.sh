@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# The kernel's own tests, one after the other: a line "SELFTEST name: passed", skipped, failed or hangs.
+mount -o remount,exec /tmp 2>/dev/null || true
+ulimit -l unlimited 2>/dev/null || true
+cd /tmp
+while IFS='|' read -r name program arguments; do
+	echo "SELFTEST begin $name"
+	status=0
+	# shellcheck disable=SC2086
+	timeout -k 5 90 /selftests/"$program" $arguments >/tmp/out 2>&1 </dev/null || status=$?
+	case $status in
+	0) verdict=passed ;;
+	4) verdict=skipped ;;
+	124 | 137) verdict=hangs ;;
+	*)
+		verdict=failed
+		tail -12 /tmp/out
+		;;
+	esac
+	echo "SELFTEST $name: $verdict"
+done </selftests/run.list

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lat: what the classic operations of an operating system cost, as a program sees it. `make bench-linux` runs it under
+ * QEMU's -icount, where a nanosecond of the clock is an instruction, on one CPU: without Ringside, and on it.
+ *
+ * An operation is repeated often enough that the clock's own cost does not show, in ROUNDS rounds; its figure is the
+ * median round's. On Ringside, ring 0's counters are read before and after all rounds.
+ *
+ * Output, one line each:  row|key|nanoseconds|title   and   count|key|counter|times in a thousand operations */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PV_NO_STUBS
+#include <pv/hypercall.h>
+#include <pv/linux.h>
+#include <pv/trace.h>
+
+#define ROUNDS	 5
+#define PAGE	 4096ul
+#define PAGES	 512ul /* of a region that is faulted in */
+#define SLEEP_NS 100000
+#define TOUCHED	 (8ul << 20)
+
+static void fail(const char *what)
+{
+	printf("failed|%s|%s\n", what, strerror(errno));
+	exit(1);
+}
+
+#define MUST(call)                      \
+	({                              \
+		long r_ = (long)(call); \
+		if (r_ == -1)           \
+			fail(#call);    \
+		r_;                     \
+	})
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- the operations: each does `n` of its kind, and returns the nanoseconds ---- */
+
+static uint64_t op_getppid(unsigned n)
+{
+	uint64_t start = now();
+
+	while (n--)
+		syscall(SYS_getppid);
+	return now() - start;
+}
+
+static uint64_t op_read(unsigned n)
+{
+	static int fd = -1;
+	uint64_t start;
+	char c;
+
+	if (fd < 0)
+		fd = (int)MUST(open("/dev/zero", O_RDONLY));
+	start = now();
+	while (n--)
+		MUST(read(fd, &c, 1));
+	return now() - start;
+}
+
+static uint64_t op_clock(unsigned n)
+{
+	struct timespec t;
+	uint64_t start = now();
+
+	while (n--)
+		clock_gettime(CLOCK_MONOTONIC, &t);
+	return now() - start;
+}
+
+static void on_signal(int s)
+{
+	(void)s;
+}
+
+static uint64_t op_signal(unsigned n)
+{
+	pid_t self = getpid();
+	uint64_t start;
+
+	signal(SIGUSR1, on_signal);
+	start = now();
+	while (n--)
+		kill(self, SIGUSR1);
+	return now() - start;
+}
+
+static uint64_t op_sleep(unsigned n)
+{
+	const struct timespec t = {.tv_nsec = SLEEP_NS};
+	uint64_t late = 0;
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	while (n--) {
+		uint64_t start = now();
+
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+		late += now() - start - SLEEP_NS;
+	}
+	return late;
+}
+
+/* Round trips of a byte: the other side sends back what it gets, until there is nothing more. */
+struct link {
+	int here_in, here_out, there_in, there_out;
+};
+
+static void echo(const struct link *l)
+{
+	char c;
+
+	while (read(l->there_in, &c, 1) == 1)
+		MUST(write(l->there_out, &c, 1));
+}
+
+static void *echo_thread(void *link)
+{
+	echo(link);
+	return NULL;
+}
+
+static uint64_t trips(const struct link *l, unsigned n)
+{
+	char c = 0;
+	uint64_t start;
+
+	/* The first makes sure that the other side is there. */
+	MUST(write(l->here_out, &c, 1));
+	MUST(read(l->here_in, &c, 1));
+	start = now();
+	while (n--) {
+		MUST(write(l->here_out, &c, 1));
+		MUST(read(l->here_in, &c, 1));
+	}
+	return now() - start;
+}
+
+static uint64_t between_processes(const struct link *l, unsigned n)
+{
+	pid_t child = (pid_t)MUST(fork());
+	uint64_t t;
+
+	if (!child) {
+		close(l->here_out);
+		echo(l);
+		_exit(0);
+	}
+	t = trips(l, n);
+	kill(child, SIGKILL);
+	MUST(waitpid(child, NULL, 0));
+	close(l->here_in);
+	close(l->here_out);
+	if (l->there_in != l->here_in)
+		close(l->there_in);
+	if (l->there_out != l->there_in)
+		close(l->there_out);
+	return t;
+}
+
+static struct link pipes(void)
+{
+	int there[2], back[2];
+
+	MUST(pipe(there));
+	MUST(pipe(back));
+	return (struct link){back[0], there[1], there[0], back[1]};
+}
+
+static uint64_t op_pipe(unsigned n)
+{
+	struct link l = pipes();
+
+	return between_processes(&l, n);
+}
+
+static uint64_t op_pipe_threads(unsigned n)
+{
+	struct link l = pipes();
+	pthread_t other;
+	uint64_t t;
+
+	pthread_create(&other, NULL, echo_thread, &l);
+	t = trips(&l, n);
+	close(l.here_out);
+	pthread_join(other, NULL);
+	close(l.here_in);
+	close(l.there_in);
+	close(l.there_out);
+	return t;
+}
+
+static uint64_t op_unix(unsigned n)
+{
+	int s[2];
+	struct link l;
+
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	l = (struct link){s[0], s[0], s[1], s[1]};
+	return between_processes(&l, n);
+}
+
+static uint64_t op_fork(unsigned n)
+{
+	uint64_t start = now();
+
+	while (n--) {
+		pid_t child = (pid_t)MUST(fork());
+
+		if (!child)
+			_exit(0);
+		MUST(waitpid(child, NULL, 0));
+	}
+	return now() - start;
+}
+
+static uint64_t op_fork_large(unsigned n)
+{
+	char *p = mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t t;
+
+	MUST(p);
+	madvise(p, TOUCHED, MADV_NOHUGEPAGE);
+	memset(p, 1, TOUCHED);
+	op_fork(1);
+	t = op_fork(n);
+	MUST(munmap(p, TOUCHED));
+	return t;
+}
+
+static uint64_t op_exec(unsigned n)
+{
+	uint64_t start = now();
+
+	while (n--) {
+		pid_t child = (pid_t)MUST(fork());
+
+		if (!child) {
+			execl("/proc/self/exe", "lat", "--exit", NULL);
+			_exit(1);
+		}
+		MUST(waitpid(child, NULL, 0));
+	}
+	return now() - start;
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static uint64_t op_thread(unsigned n)
+{
+	uint64_t start = now();
+
+	while (n--) {
+		pthread_t t;
+
+		if (pthread_create(&t, NULL, nothing, NULL))
+			fail("pthread_create");
+		pthread_join(t, NULL);
+	}
+	return now() - start;
+}
+
+static char *region(void)
+{
+	char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	MUST(p);
+	madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE);
+	return p;
+}
+
+/* `n` is PAGES. */
+static uint64_t op_anon(unsigned n)
+{
+	volatile char *p = region();
+	uint64_t start = now(), t;
+
+	for (unsigned i = 0; i < n; i++)
+		p[i * PAGE] = 1;
+	t = now() - start;
+	MUST(munmap((void *)p, PAGES * PAGE));
+	return t;
+}
+
+/* Two faults a page: one maps the page of zeros, one copies it. */
+static uint64_t op_cow(unsigned n)
+{
+	volatile char *p = region();
+	uint64_t start = now(), t;
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)p[i * PAGE];
+		p[i * PAGE] = 1;
+	}
+	t = now() - start;
+	MUST(munmap((void *)p, PAGES * PAGE));
+	return t;
+}
+
+static uint64_t op_mmap(unsigned n)
+{
+	uint64_t start = now();
+
+	while (n--) {
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		MUST(p);
+		*(volatile char *)p = 1;
+		MUST(munmap(p, PAGE));
+	}
+	return now() - start;
+}
+
+static uint64_t op_mprotect(unsigned n)
+{
+	char *p = region();
+	uint64_t start, t;
+
+	*(volatile char *)p = 1;
+	start = now();
+	while (n--) {
+		MUST(mprotect(p, PAGE, PROT_READ));
+		MUST(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+	}
+	t = now() - start;
+	MUST(munmap(p, PAGES * PAGE));
+	return t;
+}
+
+/* ---- ring 0's counters, where there is ring 0 ---- */
+
+static int hypercalls = -1;
+
+static bool counters(struct pv_perf *perf)
+{
+	struct pv_linux_hypercall h = {.number = PV_NR_perf_read, .arg = {PV_DOM_SELF, ~0ull, (uintptr_t)perf}};
+
+	return hypercalls >= 0 && !ioctl(hypercalls, PV_LINUX_HYPERCALL, &h) && !h.result;
+}
+
+static void count(const char *key, const char *name, uint64_t times, uint64_t operations)
+{
+	if (times * 1000 / operations)
+		printf("count|%s|%s|%llu\n", key, name, (unsigned long long)(times * 1000 / operations));
+}
+
+static void counted(const char *key, const struct pv_perf *a, const struct pv_perf *b, uint64_t operations)
+{
+	static const char *const counter[] = {
+#define X(name, doc) #name,
+		PV_COUNTERS(X)
+#undef X
+	};
+	static const char *const call[PV_HYPERCALL_MAX] = {
+#define PV_CALL0(nr, name, ...) [nr] = #name,
+#define PV_CALL1 PV_CALL0
+#define PV_CALL2 PV_CALL0
+#define PV_CALL3 PV_CALL0
+#define PV_CALL4 PV_CALL0
+#define PV_CALL5 PV_CALL0
+#include <pv/hypercalls.def>
+	};
+
+	for (unsigned i = 0; i < PV_COUNT_END; i++)
+		count(key, counter[i], b->counter[i] - a->counter[i], operations);
+	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
+		if (call[i])
+			count(key, call[i], b->hypercall[i] - a->hypercall[i], operations);
+}
+
+/* ---- */
+
+static int ascending(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void row(const char *key, const char *title, uint64_t (*op)(unsigned), unsigned n)
+{
+	static struct pv_perf before, after;
+	uint64_t round[ROUNDS];
+	bool known;
+
+	op(n < 10 ? 1 : n / 10); /* warm */
+	known = counters(&before);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		round[i] = op(n);
+	known = known && counters(&after);
+	qsort(round, ROUNDS, sizeof(round[0]), ascending);
+	printf("row|%s|%llu|%s\n", key, (unsigned long long)((round[ROUNDS / 2] + n / 2) / n), title);
+	if (known)
+		counted(key, &before, &after, (uint64_t)n * ROUNDS);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "--exit"))
+		_exit(0);
+	hypercalls = open("/dev/ringside/hypercall", O_RDWR | O_CLOEXEC);
+	row("getppid", "getppid", op_getppid, 5000);
+	row("read", "read 1 B of /dev/zero", op_read, 5000);
+	row("clock", "clock_gettime (vDSO)", op_clock, 5000);
+	row("signal", "signal to self", op_signal, 1000);
+	row("sleep", "late by, after a 100 us sleep", op_sleep, 200);
+	row("pipe", "pipe round trip, processes", op_pipe, 1000);
+	row("pipe_threads", "pipe round trip, threads", op_pipe_threads, 1000);
+	row("unix", "UNIX socket round trip", op_unix, 1000);
+	row("fork", "fork, exit, wait", op_fork, 40);
+	row("fork_large", "the same with 8 MiB touched", op_fork_large, 20);
+	row("exec", "fork, exec, wait", op_exec, 40);
+	row("thread", "thread create, join", op_thread, 200);
+	row("anon", "anonymous page fault", op_anon, PAGES);
+	row("cow", "COW page fault", op_cow, PAGES);
+	row("mmap", "mmap, touch, munmap one page", op_mmap, 1000);
+	row("mprotect", "mprotect pair", op_mprotect, 1000);
+	printf("end|\n");
+	return 0;
+}
