@@ -37,7 +37,15 @@ $(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/uni
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -o $@ \
 		$(filter %.c,$^) -lcriterion $(TOOLS_LIBS)
 
-TOOLS_TESTS += tests/unit/tools/man_check.sh
-test-tools: $(TOOLS_TESTS) | $(TOOLS_DIR)/ringctl ## unit tests of the tools only
+# ringctl itself on that fake.
+$(UNIT_DIR)/tools/ringctl_fake: tests/unit/tools/ringctl_fake.c $(TOOLS_TEST_SRCS) $(wildcard tools/ringctl/*.c) \
+		tests/unit/tools/fake.h tools/lib/ringside.h tools/ringctl/ringctl.h $(wildcard include/pv/*.h include/pv/io/*.h)
+	@mkdir -p $(@D)
+	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -Wl,--wrap=rs_open -o $@ \
+		$(filter %.c,$^) $(TOOLS_LIBS)
+
+TOOLS_TESTS += tests/unit/tools/man_check.sh tests/unit/tools/cli_check.sh
+TOOLS_TEST_PROGRAMS := $(TOOLS_DIR)/ringctl $(UNIT_DIR)/tools/ringctl_fake
+test-tools: $(TOOLS_TESTS) | $(TOOLS_TEST_PROGRAMS) ## unit tests of the tools only
 	@sh tests/unit/run.sh $^
-test-unit: $(TOOLS_TESTS) | $(TOOLS_DIR)/ringctl
+test-unit: $(TOOLS_TESTS) | $(TOOLS_TEST_PROGRAMS)

@@ -420,7 +420,7 @@ int do_events(struct run *r)
 int do_rename(struct run *r)
 {
 	struct pv_domain_info info, other;
-	struct rs_record record;
+	struct rs_record record = {0};
 	int lock, rc;
 
 	if (!rs_name_ok(r->argv[1]))
@@ -437,8 +437,8 @@ int do_rename(struct run *r)
 	if (rc == 0) {
 		snprintf(record.name, sizeof(record.name), "%s", r->argv[1]);
 		rc = rs_record_save(r->rs, &record);
-		rs_record_free(&record);
 	}
+	rs_record_free(&record);
 	close(lock);
 	return rc;
 }

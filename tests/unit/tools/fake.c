@@ -41,13 +41,17 @@ static long populate(struct fake *f, struct fake_domain *d, uint64_t gfn, uint64
 {
 	uint64_t n = f->checkpoint && f->checkpoint < count ? f->checkpoint : count;
 
-	if (gfn != d->populated || gfn + count > d->info.frames_max)
+	if (gfn != d->populated || gfn + count > d->info.frames_max ||
+	    gfn + count > FAKE_AREA / PV_PAGE_SIZE)
 		return -EINVAL;
 	if (n > f->free_frames)
 		n = f->free_frames;
 	if (n == 0)
 		return -ENOMEM;
-	d->memory = realloc(d->memory, (gfn + n) * PV_PAGE_SIZE);
+	if (f->area)
+		d->memory = f->area + (uint64_t)(d - f->domain) * FAKE_AREA;
+	else
+		d->memory = realloc(d->memory, (gfn + n) * PV_PAGE_SIZE);
 	memset(d->memory + gfn * PV_PAGE_SIZE, 0, n * PV_PAGE_SIZE);
 	d->populated += n;
 	d->info.frames = d->populated;
@@ -104,7 +108,8 @@ static long destroy(struct fake *f, struct fake_domain *d)
 		return -EAGAIN;
 	}
 	f->free_frames += d->populated;
-	free(d->memory);
+	if (!f->area)
+		free(d->memory);
 	memset(d, 0, sizeof(*d));
 	return 0;
 }
@@ -136,6 +141,26 @@ static long on_domain(struct fake *f, struct fake_domain *d, uint64_t nr, const 
 			d->info.state = PV_DOMAIN_RUNNING;
 		return 0;
 	case PV_NR_domain_sched:
+		if (a[1] != ~0ull && a[1] >= d->info.vcpus)
+			return -ENOENT;
+		if (P(struct pv_sched_params, 2)->weight)
+			d->info.weight = P(struct pv_sched_params, 2)->weight;
+		if (P(struct pv_sched_params, 2)->cap_percent != ~0u)
+			d->info.cap_percent = P(struct pv_sched_params, 2)->cap_percent;
+		return 0;
+	case PV_NR_domain_limits:
+		d->info.frames_max = a[1] ? a[1] : d->info.frames_max;
+		return 0;
+	case PV_NR_domain_shutdown:
+		d->info.state = PV_DOMAIN_SHUT;
+		d->info.shutdown = (uint32_t)a[1];
+		return 0;
+	case PV_NR_mem_query:
+		return a[1] < d->populated ? PV_MEM_RAM : PV_MEM_NONE;
+	case PV_NR_perf_read:
+		memset(P(struct pv_perf, 2), 0, sizeof(struct pv_perf));
+		P(struct pv_perf, 2)->counter[PV_COUNT_fills] = 42 + d->info.domid;
+		P(struct pv_perf, 2)->hypercall[PV_NR_flush] = 7;
 		return 0;
 	case PV_NR_device_set:
 		d->slot[a[1]] = *P(struct pv_device_slot, 2);
@@ -157,6 +182,22 @@ static long call(void *ctx, uint64_t nr, const uint64_t a[5])
 	if (++f->calls == f->fail_at)
 		return -f->fail_with;
 	switch (nr) {
+	case PV_NR_nop:
+		return 0;
+	case PV_NR_time:
+		return 123456789;
+	case PV_NR_audit:
+		memset(P(void, 0), 0, sizeof(struct pv_audit));
+		return 0;
+	case PV_NR_trace_mask:
+		return 0;
+	case PV_NR_trace_read:
+		return 0;
+	case PV_NR_console_log:
+		if (a[2])
+			return 0;
+		memcpy(P(void, 0), "fake: up\n", 9);
+		return 9;
 	case PV_NR_host_info:
 		*P(struct pv_host_info, 0) = (struct pv_host_info){.abi = PV_ABI_VERSION,
 								   .cpus = 2,
@@ -198,9 +239,14 @@ void fake_free(struct fake *f)
 		free(f->domain[i].memory);
 }
 
+struct rs_transport fake_transport(struct fake *f)
+{
+	return (struct rs_transport){.call = call, .backend = backend, .ctx = f};
+}
+
 struct rs *fake_open(struct fake *f)
 {
-	struct rs_transport t = {.call = call, .backend = backend, .ctx = f};
+	struct rs_transport t = fake_transport(f);
 
 	return rs_open_with(&t);
 }

@@ -6,6 +6,7 @@
 #include "ringside.h"
 
 #define FAKE_DOMAINS 8
+#define FAKE_AREA    (64ull << 20)
 
 struct fake_domain {
 	bool used;
@@ -26,12 +27,13 @@ struct fake {
 	int fail_with;	      /* an errno                                                      */
 	uint64_t checkpoint;  /* frames or bytes at a time, 0: all                          */
 	unsigned control_ops; /* what fake guests take, a bit each; they answer at once    */
-	char log[256];
+	uint8_t *area; /* FAKE_AREA bytes for each domain's memory, or NULL: it is malloc'ed */
 };
 
 void fake_init(struct fake *f);
 void fake_free(struct fake *f);
 struct rs *fake_open(struct fake *f);
+struct rs_transport fake_transport(struct fake *f);
 unsigned fake_count(const struct fake *f); /* domains, domain 0 not counted */
 
 /* A kernel: one segment of `size` bytes at `gpa`, filled with a pattern, and the notes. malloc'ed. */

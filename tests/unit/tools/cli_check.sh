@@ -1,0 +1,134 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# cli_check.sh: the verbs as a person types them, on a fake ring 0: what they print, and their exit codes.
+ringctl=${RINGCTL_FAKE:-build/unit/tools/ringctl_fake}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export FAKE_RING0=$dir/ring0 RINGSIDE_RUN_DIR=$dir/run RINGSIDE_CONF_DIR=$dir/etc RINGSIDE_LOG_DIR=$dir/log
+passed=0 failed=0
+
+# try STATUS PATTERN ARGUMENT...: that exit status, and output (both streams) that has the pattern.
+try() {
+	want=$1 pattern=$2
+	shift 2
+	out=$("$ringctl" "$@" 2>&1)
+	status=$?
+	if [ $status = "$want" ] && printf '%s\n' "$out" | grep -qE -- "$pattern"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'cli_check: ringctl %s: status %s, wanted %s and "%s"; it said:\n%s\n' "$*" $status "$want" "$pattern" "$out"
+	fi
+}
+
+"$ringctl" --make-kernel "$dir/vmlinux" || exit 1
+guest() { printf 'name = %s\nkernel = %s\nmemory = 8\n' "$1" "$dir/vmlinux" >"$dir/$1.conf"; }
+guest web1
+guest web2
+printf 'name = bad\nkernel = /x\nmemori = 8\n' >"$dir/bad.conf"
+
+try 2 'a verb is missing'
+try 2 'no verb "lsit"' lsit
+try 0 'usage: ringctl create' create --help
+try 2 'argument is missing' create
+try 2 'is no option' list --bogus
+try 0 'version +fake' host info
+try 0 '"abi": 1' host info --json
+try 0 'fake: up' dmesg
+try 0 'agrees +yes' audit
+try 3 'No such file' create "$dir/none.conf"
+try 8 "bad.conf:3: " create "$dir/bad.conf"
+try 0 'would start: 8 MiB' create --dry-run "$dir/web1.conf"
+try 2 'KEY=VALUE' create "$dir/web1.conf" memory
+head -c 4000000 /dev/zero >"$dir/ramdisk"
+try 5 'raise `memory`' create "$dir/web1.conf" memory=2 "ramdisk=$dir/ramdisk"
+try 5 'more than the 64 MiB' create "$dir/web1.conf" memory=1G
+try 0 '^dom0' list
+try 0 'web1: domain 1' create "$dir/web1.conf"
+try 4 'exists already' create "$dir/web1.conf"
+try 0 '"id": 2' create --json "$dir/web2.conf" vcpus=2
+try 0 '^web1 +1 +8 ' list
+try 0 '"memory": 8388608' list --json web1
+try 3 'no running guest is named "web9"' list web9
+try 3 'no domain has number 77' info 77
+try 0 'front +running' info web1
+try 0 '"fills": 43' stats --json web1
+try 0 'flush +7' perf web1
+try 0 '"fills": 44' perf --json web2
+try 0 'web2 +2 +1 ' vcpu list web2
+try 0 '' vcpu pin web2 1 0-1
+try 0 '0-1$' vcpu list web2
+try 3 'has no vCPU 5' vcpu pin web2 5 0
+try 2 'no list of CPUs' vcpu pin web2 all x
+try 8 'has 1 to 2 vCPUs' vcpu set web2 9
+try 1 'does not take this request' vcpu set web2 1
+try 0 '' sched --weight 512 web1
+try 0 'web1 +1 +512' sched web1
+try 0 'memory .frames. +2048 +2048' limits web1
+try 0 '' limits --memory 16M web1
+try 0 'memory .frames. +2048 +4096' limits web1
+try 0 '' mem set web1 6
+try 8 'may have 16 MiB' mem set web1 32
+try 0 '' sysrq web1 h
+try 2 'one character' sysrq web1 help
+try 0 '' pause web1
+try 0 'paused' list web1
+try 0 '' wait web1 paused
+try 6 'not running in time' wait web1 running --timeout 1
+try 0 '' unpause web1
+try 8 'not paused' unpause web1
+try 0 '' rename web2 db
+try 4 'already' rename db web1
+try 8 'digits alone' rename db 12
+try 0 '^db' list db
+try 0 'GUEST' block list
+try 3 'has no disk "0"' block detach web1 0
+try 3 'cannot open' block attach web1 "$dir/none.img"
+try 3 'has no network card' net detach web1 0
+try 0 'web1.*running' events --timeout 0
+try 3 'ringsided does not run' console web1
+try 0 '' dump-core web1 "$dir/core"
+if readelf -l "$dir/core" 2>&1 | grep -q '0xffffffff80000000' && readelf -n "$dir/core" 2>&1 | grep -q PRSTATUS &&
+	cmp -s -i $((4096 + 1048576)):$((1024)) -n 100000 "$dir/core" "$dir/vmlinux"; then
+	passed=$((passed + 1))
+else
+	failed=$((failed + 1))
+	echo 'cli_check: the core file is not what it should be'
+fi
+try 1 'does not take this request' shutdown web1
+try 0 '' shutdown --wait --force web1
+try 3 'no running guest' info web1
+try 7 'this one' destroy 0
+try 0 '' destroy db
+try 0 'nop = 0' hypercall nop
+try 0 'web1: defined' define "$dir/web1.conf"
+try 0 'web1: unchanged' define "$dir/web1.conf"
+try 0 'web1 .*off' list --all
+try 0 'domain 1' start web1
+try 3 'no guest "web7" is defined' start web7
+try 0 '' autostart web1
+try 0 'web1: runs from an older file' apply
+try 0 '' destroy web1
+try 0 'web1: started' autostart
+try 0 '' autostart web1
+mkdir "$dir/site"
+cp "$dir/web2.conf" "$dir/site/"
+try 0 'web2: would be started' apply --dry-run "$dir/site"
+try 0 'web2: started' apply "$dir/site"
+try 0 'web1: is shut down' apply --prune "$dir/site"
+try 3 'no running guest' info web1
+echo 'vcpus = 2' >>"$dir/site/web2.conf"
+try 0 'older file' apply "$dir/site"
+try 0 'web2: started' apply --restart "$dir/site"
+if [ -z "$("$ringctl" apply "$dir/site")" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo 'apply twice does something'; fi
+try 1 'held +a domain is built' selftest --kernel "$dir/vmlinux"
+try 0 '' undefine web1
+try 0 '' undefine web2
+EDITOR=true; export EDITOR
+try 3 'no guest "web1"' edit web1
+try 0 '"name": "web2"' stats --json
+try 0 '' destroy web2
+try 0 'frames_free +16384' host info
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
