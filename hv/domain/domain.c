@@ -150,8 +150,7 @@ static int domain_fill(struct domain *d, u16 number, const struct pv_domain_crea
 	d->pause_count = 1;
 	d->caps = a->caps;
 	d->frames_max = a->frames_max;
-	d->weight = a->weight ? a->weight : PV_WEIGHT_DEFAULT;
-	d->cap_percent = a->cap_percent;
+	sched_params(d, a->weight ? a->weight : PV_WEIGHT_DEFAULT, a->cap_percent);
 	d->told.created = now_ns();
 	__builtin_memcpy(d->told.name, a->name, sizeof(d->told.name));
 	grants_init(d, a->grant_maps_max ? a->grant_maps_max : GRANT_MAPS_DEFAULT);

@@ -75,7 +75,7 @@ struct vcpu {
 	enum vcpu_state state;
 	u32 cpu;     /* queue it is on, or ran on last */
 	bool on_cpu; /* chosen there, or not saved yet (D3); never with run.next */
-	u64 slice_start, slice_end, affinity;
+	u64 charged, slice_end, affinity; /* charged: up to when its running is in run.key */
 	struct node run; /* by virtual time */
 	struct node tm;	 /* by the earlier of the next two, in the timers of queue `cpu` */
 	u64 timer;	 /* deadline of timer_set; PV_TIME_NEVER: none */
@@ -131,6 +131,7 @@ struct domain {
 	u64 eretu;    /* guest address of its ERETU, 0: none */
 
 	u32 weight, cap_percent;
+	u32 pace; /* virtual ns per ns, PACE_SHIFT bits of fraction (C1) */
 	s64 cap_left_ns; /* budget of the current period; atomic */
 	u64 cap_period_start;
 	u64 poll_mask; /* vCPUs in poll; atomic */

@@ -9,6 +9,7 @@
  * the handful of vCPUs that a CPU serves the right place is near the end. */
 #include "domain/sched.h"
 
+#include "cpu/trace.h"
 #include "domain/event.h"
 
 struct runqueue {
@@ -23,6 +24,7 @@ struct runqueue {
 };
 
 #define EXPIRE_BATCH 16
+#define YIELDED	     0ull /* slice_end of a vCPU that gives way to whoever waits */
 
 static u64 idle_mask; /* CPUs that found nothing to run; hints only */
 
@@ -122,14 +124,15 @@ static void program(struct runqueue *q, u64 now)
 
 /* ---- time ---- */
 
+/* C5. Whoever finds the period over begins the next. */
 static bool capped(struct domain *d, u64 now)
 {
+	s64 budget = SCHED_PERIOD_NS / 100 * READ_ONCE(d->cap_percent), left;
 	u64 start = READ_ONCE(d->cap_period_start);
-	s64 budget = SCHED_PERIOD_NS * READ_ONCE(d->cap_percent) / 100, left;
 
 	if (likely(!budget))
 		return false;
-	if (now - start >= SCHED_PERIOD_NS && atomic_cas(&d->cap_period_start, start, now)) {
+	if (!before(now, start + SCHED_PERIOD_NS) && atomic_cas(&d->cap_period_start, start, now)) {
 		/* What it took too much, by running on several CPUs at once, it owes. */
 		left = atomic_load(&d->cap_left_ns);
 		atomic_add(&d->cap_left_ns, budget - MAX(left, 0));
@@ -169,21 +172,19 @@ static void account(struct vcpu *v, enum pv_run_state next, u64 now)
 static void charge(struct runqueue *q, u64 now)
 {
 	struct vcpu *v = q->curr;
-	u64 ns, min;
+	u64 ns, least;
 
-	if (!v)
-		return;
-	ns = now - v->slice_start;
-	if ((s64)ns <= 0)
+	if (!v || before(now, v->charged))
 		return; /* another CPU did, later than `now` */
-	v->slice_start = now;
-	min = v->run.key += ns * PV_WEIGHT_DEFAULT / v->dom->weight;
+	ns = now - v->charged;
+	v->charged = now;
+	least = v->run.key += (unsigned __int128)ns * v->dom->pace >> PACE_SHIFT;
 	if (v->dom->cap_percent)
 		atomic_sub(&v->dom->cap_left_ns, (s64)ns);
-	if (q->nr && before(q->run.next->key, min))
-		min = q->run.next->key;
-	if (before(q->min_vruntime, min))
-		WRITE_ONCE(q->min_vruntime, min);
+	if (q->nr && before(q->run.next->key, least))
+		least = q->run.next->key;
+	if (before(q->min_vruntime, least))
+		WRITE_ONCE(q->min_vruntime, least);
 }
 
 /* ---- putting a vCPU on a queue ---- */
@@ -240,9 +241,9 @@ static bool homeless(struct vcpu *v)
 }
 
 /* v enters q's list: preempt (C4), end idleness (C6), or see to it that the slice ends. */
-static void enqueue(struct runqueue *q, struct vcpu *v)
+static void enqueue(struct runqueue *q, struct vcpu *v, u64 now)
 {
-	u64 now = now_ns(), floor;
+	u64 floor;
 
 	charge(q, now);
 	floor = q->min_vruntime - SCHED_LATENCY_NS;
@@ -261,20 +262,17 @@ static void enqueue(struct runqueue *q, struct vcpu *v)
 	}
 }
 
-/* Put v on the list of the CPU that suits it, unless it is on one, runs, or may not. Takes over the lock of q, which
- * is v's (C2). */
-static void place(struct runqueue *q, struct vcpu *v, bool stay)
+/* Put v on the list of the CPU that suits it, unless it is on one, runs, or may not. q is v's (C2), its lock held; it
+ * is let go meanwhile if v goes elsewhere. */
+static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay)
 {
 	struct runqueue *to;
 
-	if (!homeless(v)) {
-		unlock(&q->lock);
+	if (!homeless(v))
 		return;
-	}
 	to = queue_of(pick_cpu(v, stay));
 	if (to == q) {
-		enqueue(q, v);
-		unlock(&q->lock);
+		enqueue(q, v, now);
 		return;
 	}
 	walk_begin(); /* with neither lock held v may be stopped, and its domain end; but it is not freed */
@@ -285,29 +283,37 @@ static void place(struct runqueue *q, struct vcpu *v, bool stay)
 		v->run.key += to->min_vruntime - q->min_vruntime;
 		WRITE_ONCE(v->cpu, to->cpu->id);
 		timer_update(to, v);
-		enqueue(to, v);
+		enqueue(to, v, now);
 	}
-	unlock_both(&q->lock, &to->lock);
+	unlock(&to->lock);
 	walk_end();
 }
 
 /* ---- schedule ---- */
 
-/* May the current vCPU run on? Lock held. */
+/* May the current vCPU, charged up to now, run on? Within its slice it gives way only to who is far behind; then to
+ * whoever has had less. */
 static bool keep(struct runqueue *q, struct vcpu *v, u64 now)
 {
-	charge(q, now);
+	bool over = now >= v->slice_end;
+	s64 lead;
+
 	if (!vcpu_may_run(v) || !allowed_on(v, q->cpu->id))
 		return false;
 	if (capped(v->dom, now)) {
 		park(q, v);
 		return false;
 	}
-	if (!q->nr) {
-		v->slice_end = now + SCHED_SLICE_NS;
-		return true;
+	if (q->nr) {
+		lead = q->run.next->key - v->run.key;
+		if (v->slice_end == YIELDED && lead > 0)
+			v->run.key += lead;
+		if (over ? lead <= 0 || v->slice_end == YIELDED : lead < -(s64)SCHED_GRANULARITY_NS)
+			return false;
 	}
-	return now < v->slice_end && !before(q->run.next->key + SCHED_GRANULARITY_NS, v->run.key);
+	if (over)
+		v->slice_end = now + SCHED_SLICE_NS;
+	return true;
 }
 
 /* The first of the list that may run, taken off it; what is passed over waits for vcpu_resume or its cap. */
@@ -326,67 +332,71 @@ static struct vcpu *take_first(struct runqueue *q, u64 now)
 	return NULL;
 }
 
-/* Whom this CPU runs from now on; NULL: nobody. */
-static struct vcpu *choose(struct runqueue *q, struct vcpu *prev)
-{
-	struct vcpu *next = prev;
-	u64 now;
-
-	lock(&q->lock);
-	now = now_ns();
-	if (!prev || !keep(q, prev, now)) {
-		next = take_first(q, now);
-		if (next) {
-			next->slice_start = now;
-			next->slice_end = now + SCHED_SLICE_NS;
-			account(next, PV_RUN_RUNNING, now);
-			/* seen by senders before the pending bits are looked at (C3) */
-			(void)atomic_xchg(&next->on_cpu, true);
-		}
-		WRITE_ONCE(q->curr, next);
-	}
-	program(q, now);
-	unlock(&q->lock);
-	return next;
-}
-
-/* v is saved: any CPU may have it. At the end of its slice it goes where there is the least to do. */
-static void let_go(struct runqueue *q, struct vcpu *v)
+/* v, which is saved, leaves q's CPU: any may have it. At the end of its slice it goes where there is the least to do. */
+static void let_go(struct runqueue *q, struct vcpu *v, u64 now)
 {
 	static const u8 waiting[] = {
 		[VCPU_DOWN] = PV_RUN_OFFLINE,
 		[VCPU_RUNNABLE] = PV_RUN_RUNNABLE,
 		[VCPU_BLOCKED] = PV_RUN_BLOCKED,
 	};
-	u64 now = now_ns();
 
-	lock(&q->lock);
-	if (q->curr == v)
-		q->curr = NULL;
 	account(v, waiting[v->state], now);
 	atomic_store(&v->on_cpu, false);
-	place(q, v, now < v->slice_end);
+	place(q, v, now, v->slice_end == YIELDED || now < v->slice_end);
+}
+
+/* Whom this CPU runs from now on, chosen and, unless it runs already, not yet loaded; NULL: nobody. Who ran has left. */
+static struct vcpu *choose(struct cpu *c, struct runqueue *q)
+{
+	struct vcpu *prev = c->cur, *next = prev;
+	u64 now;
+
+	lock(&q->lock);
+	now = now_ns();
+	charge(q, now);
+	if (!prev || !keep(q, prev, now)) {
+		next = take_first(q, now);
+		WRITE_ONCE(q->curr, next);
+		if (next) {
+			next->charged = now;
+			next->slice_end = now + SCHED_SLICE_NS;
+			account(next, PV_RUN_RUNNING, now);
+			/* seen by senders before the pending bits are looked at (C3) */
+			(void)atomic_xchg(&next->on_cpu, true);
+		}
+		if (prev) {
+			vcpu_save(prev);
+			c->cur = NULL;
+			let_go(q, prev, now);
+		}
+	}
+	program(q, now);
+	unlock(&q->lock);
+	return next;
 }
 
 /* C6: a vCPU that waits for another CPU goes to an idle one: this, or one that it wakes. */
 static bool pull(struct runqueue *q)
 {
-	for (u64 m = cpus_up & ~(1ull << q->cpu->id); m; m &= m - 1) {
+	bool found = false;
+
+	for (u64 m = cpus_up & ~(1ull << q->cpu->id); m && !found; m &= m - 1) {
 		struct runqueue *from = queue_of(__builtin_ctzll(m));
+		struct vcpu *v;
 
 		if (!READ_ONCE(from->nr))
 			continue;
 		lock(&from->lock);
-		if (from->nr && allowed_on(rq_first(from), q->cpu->id)) {
-			struct vcpu *v = rq_first(from);
-
+		v = rq_first(from);
+		found = from->nr && allowed_on(v, q->cpu->id);
+		if (found) {
 			rq_remove(from, v);
-			place(from, v, true);
-			return true;
+			place(from, v, now_ns(), true);
 		}
 		unlock(&from->lock);
 	}
-	return false;
+	return found;
 }
 
 /* Nothing to run: until an interrupt. */
@@ -407,29 +417,27 @@ void schedule(void)
 {
 	struct cpu *c = this_cpu();
 	struct runqueue *q = c->sched;
-	struct vcpu *prev = c->cur, *next;
 
 	for (;;) {
+		struct vcpu *next;
+
 		c->entry->slow &= ~ENTRY_SLOW_RESCHED;
-		next = choose(q, prev);
-		if (next && next == prev)
-			return;
-		if (prev) {
-			vcpu_save(prev);
-			c->cur = NULL;
-			let_go(q, prev);
-			prev = NULL;
-		}
+		next = choose(c, q);
 		if (!next) {
 			idle(q);
 			continue;
 		}
+		if (next == c->cur)
+			return;
 		next->perf.counter[PV_COUNT_switches]++;
 		if (vcpu_load(next)) {
 			c->cur = next; /* D3: not before, its registers were not in the entry block */
 			return;
 		}
-		let_go(q, next); /* its domain was crashed */
+		lock(&q->lock); /* its domain was crashed */
+		q->curr = NULL;
+		let_go(q, next, now_ns());
+		unlock(&q->lock);
 	}
 }
 
@@ -479,12 +487,13 @@ void vcpu_block(u64 deadline)
 		v->wake_at = deadline;
 		timer_update(q, v);
 		resched(q);
+		trace(PV_TRACE_block, deadline, 0);
 	}
 	unlock(&q->lock);
 }
 
-/* The end of a sleep, or of a wait for the cap's next period. Takes over the lock of q. */
-static void wake(struct runqueue *q, struct vcpu *v)
+/* The end of a sleep, or of a wait for the cap's next period. q is v's, its lock held. */
+static void wake(struct runqueue *q, struct vcpu *v, u64 now)
 {
 	v->wake_at = PV_TIME_NEVER;
 	timer_update(q, v);
@@ -492,9 +501,10 @@ static void wake(struct runqueue *q, struct vcpu *v)
 		v->state = VCPU_RUNNABLE;
 		poll_end(v);
 		if (!v->on_cpu)
-			account(v, PV_RUN_RUNNABLE, now_ns());
+			account(v, PV_RUN_RUNNABLE, now);
+		trace(PV_TRACE_wake, (u64)v->dom->id << 16 | v->id, 0);
 	}
-	place(q, v, true);
+	place(q, v, now, true);
 }
 
 void vcpu_wake(struct vcpu *v)
@@ -502,23 +512,16 @@ void vcpu_wake(struct vcpu *v)
 	struct runqueue *q = vcpu_lock(v);
 
 	if (v->state == VCPU_BLOCKED)
-		wake(q, v);
-	else
-		unlock(&q->lock);
+		wake(q, v, now_ns());
+	unlock(&q->lock);
 }
 
 void vcpu_yield(void)
 {
 	struct cpu *c = this_cpu();
-	struct runqueue *q = c->sched;
-	struct vcpu *v = c->cur;
 
-	lock(&q->lock);
-	charge(q, v->slice_end = now_ns());
-	if (q->nr && before(v->run.key, q->run.next->key))
-		v->run.key = q->run.next->key;
-	resched(q);
-	unlock(&q->lock);
+	c->cur->slice_end = YIELDED;
+	c->entry->slow |= ENTRY_SLOW_RESCHED;
 }
 
 /* ---- interrupts ---- */
@@ -541,9 +544,8 @@ static bool expire(struct runqueue *q, u64 now)
 		v->timer = PV_TIME_NEVER;
 	timer_update(q, v);
 	if (v->wake_at <= now)
-		wake(q, v);
-	else
-		unlock(&q->lock);
+		wake(q, v, now);
+	unlock(&q->lock);
 	if (timer)
 		vector_raise(v, PV_VECTOR_TIMER);
 	return true;
@@ -607,21 +609,25 @@ bool vcpu_stop(struct vcpu *v)
 
 void vcpu_resume(struct vcpu *v)
 {
-	place(vcpu_lock(v), v, true);
+	struct runqueue *q = vcpu_lock(v);
+
+	place(q, v, now_ns(), true);
+	unlock(&q->lock);
 }
 
 int vcpu_up(struct vcpu *v)
 {
 	struct runqueue *q = vcpu_lock(v);
+	int rc = v->state != VCPU_DOWN || v->on_cpu ? -PV_EBUSY : 0;
+	u64 now = now_ns();
 
-	if (v->state != VCPU_DOWN || v->on_cpu) {
-		unlock(&q->lock);
-		return -PV_EBUSY;
+	if (rc == 0) {
+		v->state = VCPU_RUNNABLE;
+		account(v, PV_RUN_RUNNABLE, now);
+		place(q, v, now, false);
 	}
-	v->state = VCPU_RUNNABLE;
-	account(v, PV_RUN_RUNNABLE, now_ns());
-	place(q, v, false);
-	return 0;
+	unlock(&q->lock);
+	return rc;
 }
 
 static void down_mark(struct vcpu *v)
@@ -660,6 +666,23 @@ void vcpu_timer_set(struct vcpu *v, u64 deadline)
 	unlock(&q->lock);
 }
 
+void sched_params(struct domain *d, u32 weight, u32 cap_percent)
+{
+	WRITE_ONCE(d->pace, (PV_WEIGHT_DEFAULT << PACE_SHIFT) / weight);
+	WRITE_ONCE(d->weight, weight);
+	WRITE_ONCE(d->cap_percent, cap_percent);
+	/* A vCPU that runs alone has its timer off, and is not charged: it is looked at now (C5). */
+	for (u32 i = 0; i < d->vcpu_count; i++) {
+		struct runqueue *q = vcpu_lock(d->vcpus[i]);
+
+		charge(q, now_ns());
+		if (q->curr == d->vcpus[i])
+			resched(q);
+		unlock(&q->lock);
+	}
+	atomic_store(&d->cap_left_ns, 0); /* what it took before counts for nothing */
+}
+
 int vcpu_affinity(struct vcpu *v, u64 mask)
 {
 	struct runqueue *q;
@@ -673,7 +696,8 @@ int vcpu_affinity(struct vcpu *v, u64 mask)
 		rq_remove(q, v);
 	if (v->on_cpu)
 		resched(q);
-	place(q, v, allowed_on(v, v->cpu)); /* a blocked one goes elsewhere when it wakes */
+	place(q, v, now_ns(), allowed_on(v, v->cpu)); /* a blocked one goes elsewhere when it wakes */
+	unlock(&q->lock);
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #define SCHED_GRANULARITY_NS (1ull * 1000 * 1000)
 #define SCHED_LATENCY_NS     (3ull * 1000 * 1000)
 #define SCHED_PERIOD_NS	     (30ull * 1000 * 1000)
+#define PACE_SHIFT	     16
 
 int sched_cpu_init(struct cpu *c); /* its queue, if it has none; -PV_ENOMEM */
 /* Leave boot: run vCPUs for ever. */
@@ -65,6 +66,8 @@ void vcpu_leave(struct vcpu *v);  /* the same without waiting */
 void vcpu_resume(struct vcpu *v); /* it may run again: back to a queue */
 void vcpu_timer_set(struct vcpu *v, u64 deadline);
 int vcpu_affinity(struct vcpu *v, u64 mask);
+/* Weight and cap of a domain, from now on; weight > 0. */
+void sched_params(struct domain *d, u32 weight, u32 cap_percent);
 
 /* The handler of VECTOR_KICK calls this: what other CPUs asked of this one becomes entry->slow bits. */
 void sched_kicked(void);

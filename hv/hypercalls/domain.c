@@ -113,10 +113,9 @@ long hc_domain_sched(u64 domid, u64 vcpu, gva_t params, u64 reserved)
 	for (u64 i = 0; !rc && p.affinity && i < d->vcpu_count; i++)
 		if (vcpu == ~0ull || vcpu == i)
 			rc = vcpu_affinity(d->vcpus[i], p.affinity);
-	if (!rc && p.weight)
-		WRITE_ONCE(d->weight, p.weight);
-	if (!rc && p.cap_percent != ~0u)
-		WRITE_ONCE(d->cap_percent, p.cap_percent);
+	if (!rc && (p.weight || p.cap_percent != ~0u))
+		sched_params(d, p.weight ? p.weight : d->weight,
+			     p.cap_percent != ~0u ? p.cap_percent : d->cap_percent);
 	return rc;
 }
 

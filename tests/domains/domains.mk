@@ -17,8 +17,7 @@ DOMAINS_OWN := $(DOMAINS_ABUSE) $(filter-out t_% lib abuse_lib %child,$(patsubst
 DOMAINS_ALL := domtest $(DOMAINS_OWN)
 
 # Tests that are known to fail and do not run by default: each with its reason.
-# domain_cap_is_kept: with 4 CPUs, now and then, a spinning domain with a cap of 20 % is never parked
-KNOWN_FAILING := domain_cap_is_kept
+KNOWN_FAILING :=
 
 # Their children are the same programs: see abuse_child.h.
 abuse_cpu_CHILD := abuse_cpu

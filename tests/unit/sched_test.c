@@ -26,6 +26,7 @@ unsigned cpu_count;
 u64 cpus_up;
 struct domain *domains[PV_MAX_DOMAINS];
 enum log_level log_level;
+u64 trace_enabled;
 
 #define CPUS 4
 static struct cpu cpu_structs[CPUS];
@@ -42,6 +43,13 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	abort();
+}
+
+void trace_record(enum pv_trace_kind kind, u64 a, u64 b)
+{
+	(void)kind;
+	(void)a;
+	(void)b;
 }
 
 void host_bad_address(const char *what, u64 value)
@@ -224,7 +232,7 @@ static struct domain *domain(unsigned vcpus, u32 weight)
 
 	d->id = next;
 	domains[next++] = d;
-	d->weight = weight;
+	sched_params(d, weight, 0);
 	d->state = PV_DOMAIN_RUNNING;
 	d->vcpu_count = vcpus;
 	for (unsigned i = 0; i < vcpus; i++) {
@@ -362,20 +370,51 @@ Test(sched, cap)
 
 	machine(2);
 	a = domain(2, 256);
-	a->cap_percent = 50; /* of one CPU, for both together */
+	sched_params(a, 256, 50); /* of one CPU, for both together */
 	b = domain(1, 256);
 	up(a);
 	up(b);
 	run(3000 * MS, 100000);
 	NEAR(used(a), 1500 * MS, 5);
 	NEAR(used(b), 3000 * MS, 2);
-	a->cap_percent = 0;
+	sched_params(a, 256, 0);
 	{
 		u64 before = used(a);
 
 		run(1000 * MS, 100000);
 		cr_assert_gt(used(a) - before, 950 * MS);
 	}
+}
+
+Test(sched, cap_of_one_that_spins_alone)
+{
+	struct domain *a;
+	u64 before;
+
+	machine(2);
+	a = domain(1, 256);
+	up(a);
+	run(1000 * MS, 100000);
+	NEAR(used(a), 1000 * MS, 1);
+	be(1);
+	sched_params(a, 256, 20);
+	before = used(a);
+	run(1000 * MS, 100000);
+	NEAR(used(a) - before, 200 * MS, 5);
+}
+
+Test(sched, fair_between_two)
+{
+	struct domain *a, *b;
+
+	machine(1);
+	a = domain(1, 256);
+	b = domain(1, 1024);
+	up(a);
+	up(b);
+	run(4000 * MS, 100000);
+	NEAR(used(a), 800 * MS, 5);
+	NEAR(used(b), 3200 * MS, 5);
 }
 
 Test(sched, affinity)
