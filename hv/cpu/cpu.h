@@ -80,7 +80,9 @@ struct cpu {
 	u64 idle_ns;
 	void *sched;      /* struct runqueue                                           */
 	bool debug_loaded; /* DR7 may be enabled                                        */
-	bool ports_loaded; /* the TSS has somebody's port bitmap                         */
+	bool descs_loaded; /* the GDT has somebody's TLS segments or LDT                */
+	bool ports_loaded; /* the TSS names its port bitmap                             */
+	u64 ports_version; /* whose bitmap that is: io_version of domain.h              */
 	/* The only part that other CPUs write, atomically. */
 	struct {
 		u32 flush_wanted; /* shootdowns asked for                              */

@@ -177,6 +177,7 @@ void smap_patch(void)
 void desc_set_tls(struct cpu *c, const u64 tls[4])
 {
 	memcpy(&tables_of(c)->gdt[PV_GDT_TLS_MIN], tls, 4 * sizeof(u64));
+	c->descs_loaded = true;
 }
 
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
@@ -188,14 +189,18 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
 		system_desc(&t->gdt[LDT_SEL / 8], (u64)t->ldt, entries * sizeof(u64) - 1, 0x82);
 	}
 	__asm__ volatile("lldt %w0" : : "r"(entries ? LDT_SEL : 0));
+	c->descs_loaded = true;
 }
 
-void desc_set_ports(struct cpu *c, const struct io_rights *io)
+void desc_set_ports(struct cpu *c, const struct io_rights *io, u64 version)
 {
 	struct tables *t = tables_of(c);
 
-	if (io)
+	if (io && c->ports_version != version)
 		memcpy(t->ports, io->refused, IO_PORTS / 8);
+	if (io)
+		c->ports_version = version;
+	c->ports_loaded = io;
 	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
 }
 

@@ -16,8 +16,8 @@ extern struct pv_vcpu_area area_none;
 /* GDT slots 12 to 15. */
 void desc_set_tls(struct cpu *c, const u64 tls[4]);
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
-/* NULL: no ports at all. */
-void desc_set_ports(struct cpu *c, const struct io_rights *io);
+/* What is loaded under that version stays. NULL: no ports at all. */
+void desc_set_ports(struct cpu *c, const struct io_rights *io, u64 version);
 /* May a guest have this descriptor? Present or not, but never a gate or system segment, and DPL 3. */
 bool desc_allowed(u64 d);
 /* IRET to such a stack segment loads only SP, and would leave ring 0's address in the rest of RSP. */

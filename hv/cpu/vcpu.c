@@ -11,6 +11,7 @@
 #include "cpu/tsc.h"
 #include "domain/domain.h"
 #include "domain/event.h"
+#include "domain/sched.h"
 #include "lib/string.h"
 #include "mm/map.h"
 
@@ -198,6 +199,7 @@ int vcpu_area_set(struct vcpu *v, u64 gpa)
 	e->area = p;
 	walk_sync(v->dom);
 	unpin(&old);
+	vcpu_times(v);
 	/* Ports may have become pending before there was an area to say so in. */
 	if (events_used(v->dom)) {
 		atomic_store(&v->area->port_words, ~0ull);
@@ -243,14 +245,8 @@ int vcpu_clock_set(struct vcpu *v, u64 gpa)
 
 static void segments_save(struct vcpu *v)
 {
-	u16 s[4];
-
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-			 : "=r"(s[0]), "=r"(s[1]), "=r"(s[2]), "=r"(s[3]));
-	v->ds = s[0];
-	v->es = s[1];
-	v->fs = s[2];
-	v->gs = s[3];
+			 : "=m"(v->ds), "=m"(v->es), "=m"(v->fs), "=m"(v->gs));
 	v->fs_base = rdfsbase();
 	v->gs_base = rdgsbase();
 }
@@ -286,8 +282,13 @@ void vcpu_save(struct vcpu *v)
 
 static void segments_load(struct cpu *c, const struct vcpu *v)
 {
-	desc_set_tls(c, v->tls);
-	desc_set_ldt(c, v->ldt, v->ldt_entries);
+	bool descs = v->tls[0] | v->tls[1] | v->tls[2] | v->tls[3] | v->ldt_entries;
+
+	if (descs || c->descs_loaded) {
+		desc_set_tls(c, v->tls);
+		desc_set_ldt(c, v->ldt, v->ldt_entries);
+		c->descs_loaded = descs;
+	}
 	/* Selectors first: they overwrite the bases. */
 	load_segments(v->ds, v->es, v->fs, v->gs);
 	wrfsbase(v->fs_base);
@@ -296,10 +297,9 @@ static void segments_load(struct cpu *c, const struct vcpu *v)
 
 void vcpu_ports_load(const struct vcpu *v)
 {
-	struct cpu *c = this_cpu();
+	u64 version = atomic_load(&v->dom->io_version); /* before what it says is read */
 
-	desc_set_ports(c, v->dom->io);
-	c->ports_loaded = v->dom->io;
+	desc_set_ports(this_cpu(), v->dom->io, version);
 }
 
 bool vcpu_load(struct vcpu *v)

@@ -139,7 +139,8 @@ struct domain {
 	struct ports ports;
 	struct grants grants;
 	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
-	struct io_rights *io;	     /* port bitmap and device ranges, or NULL */
+	struct io_rights *io; /* ports, or NULL */
+	u64 io_version;	      /* of what *io says, the only one of that number in the machine; 0: no ports */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 die_stage, die_busy;
 	u64 die_cursor;

@@ -10,6 +10,7 @@ _Static_assert(sizeof(struct io_rights) == PAGE_SIZE << IO_ORDER, "the map fills
 
 int io_ports_set(struct domain *d, u64 first, u64 count, bool allow)
 {
+	static u64 versions;
 	struct io_rights *r;
 
 	if (first >= IO_PORTS || count > IO_PORTS - first)
@@ -26,6 +27,8 @@ int io_ports_set(struct domain *d, u64 first, u64 count, bool allow)
 		else
 			bit_set(r->refused, p);
 	}
+	if (r)
+		atomic_store(&d->io_version, atomic_add(&versions, 1));
 	unlock(&d->lock);
 	return allow && !r ? -PV_ENOMEM : 0;
 }

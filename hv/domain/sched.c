@@ -163,9 +163,18 @@ static void account(struct vcpu *v, enum pv_run_state next, u64 now)
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	WRITE_ONCE(a->run_state, (u32)next);
 	WRITE_ONCE(a->run_since, now);
+#pragma GCC unroll 4
 	for (unsigned i = 0; i < 4; i++)
 		WRITE_ONCE(a->run_time[i], v->run_time[i]);
 	atomic_store(&a->run_version, version + 1);
+}
+
+void vcpu_times(struct vcpu *v)
+{
+	struct runqueue *q = vcpu_lock(v);
+
+	account(v, v->run_state, now_ns());
+	unlock(&q->lock);
 }
 
 /* C1: what q's current vCPU has used since it was last charged. */
@@ -340,10 +349,14 @@ static void let_go(struct runqueue *q, struct vcpu *v, u64 now)
 		[VCPU_RUNNABLE] = PV_RUN_RUNNABLE,
 		[VCPU_BLOCKED] = PV_RUN_BLOCKED,
 	};
+	bool stay = v->slice_end == YIELDED || now < v->slice_end;
 
 	account(v, waiting[v->state], now);
 	atomic_store(&v->on_cpu, false);
-	place(q, v, now, v->slice_end == YIELDED || now < v->slice_end);
+	if (stay && homeless(v) && allowed_on(v, q->cpu->id) && !READ_ONCE(idle_mask))
+		rq_insert(q, v); /* as place would, in short */
+	else
+		place(q, v, now, stay);
 }
 
 /* Whom this CPU runs from now on, chosen and, unless it runs already, not yet loaded; NULL: nobody. Who ran has left. */
@@ -431,7 +444,8 @@ void schedule(void)
 			return;
 		next->perf.counter[PV_COUNT_switches]++;
 		if (vcpu_load(next)) {
-			c->cur = next; /* D3: not before, its registers were not in the entry block */
+			c->cur =
+				next; /* D3: not before, its registers were not in the entry block */
 			return;
 		}
 		lock(&q->lock); /* its domain was crashed */
@@ -649,7 +663,8 @@ bool vcpu_down(struct vcpu *v)
 
 	down_mark(v);
 	left = vcpu_stop(v);
-	down_mark(v); /* a hypercall of its own that was under way may have blocked it or set a timer */
+	down_mark(
+		v); /* a hypercall of its own that was under way may have blocked it or set a timer */
 	return left;
 }
 
@@ -696,7 +711,8 @@ int vcpu_affinity(struct vcpu *v, u64 mask)
 		rq_remove(q, v);
 	if (v->on_cpu)
 		resched(q);
-	place(q, v, now_ns(), allowed_on(v, v->cpu)); /* a blocked one goes elsewhere when it wakes */
+	place(q, v, now_ns(),
+	      allowed_on(v, v->cpu)); /* a blocked one goes elsewhere when it wakes */
 	unlock(&q->lock);
 	return 0;
 }

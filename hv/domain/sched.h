@@ -65,6 +65,7 @@ bool vcpu_stop(struct vcpu *v);
 void vcpu_leave(struct vcpu *v);  /* the same without waiting */
 void vcpu_resume(struct vcpu *v); /* it may run again: back to a queue */
 void vcpu_timer_set(struct vcpu *v, u64 deadline);
+void vcpu_times(struct vcpu *v); /* its run-state times, into an area that is new */
 int vcpu_affinity(struct vcpu *v, u64 mask);
 /* Weight and cap of a domain, from now on; weight > 0. */
 void sched_params(struct domain *d, u32 weight, u32 cap_percent);

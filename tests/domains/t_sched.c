@@ -294,6 +294,8 @@ static bool on_nmi(struct pv_regs *regs)
 
 MINI_TEST(nmi_comes_through_a_cleared_if)
 {
+	uint64_t before;
+
 	mini_set_exception_handler(2, on_nmi);
 	nmis = 0;
 	mini_irq_disable();
@@ -304,8 +306,9 @@ MINI_TEST(nmi_comes_through_a_cleared_if)
 	CHECK_EQ(pv_ipi(2, 1, 1), 0);
 	CHECK_EQ(nmis, 2); /* ERETS opened the gate again */
 	mini_irq_enable();
+	before = rounds[1];
 	up(1, spin);
-	mini_sleep(5 * MINI_MS);
+	WAIT_FOR(rounds[1] != before, 5000); /* it can take an NMI by now */
 	CHECK_EQ(pv_ipi(2, 2, 1), 0);
 	WAIT_FOR(nmis == 3, 2000);
 	down(1);
@@ -317,6 +320,7 @@ MINI_TEST(run_state_times_add_up)
 	volatile struct pv_vcpu_area *a = &mini_cpu()->area;
 	uint64_t sum[2], t[2];
 
+	CHECK(a->run_since > 0); /* there from the area's registration on */
 	for (int i = 0; i < 2; i++) {
 		uint32_t v;
 

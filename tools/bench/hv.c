@@ -654,10 +654,13 @@ static void sends(void)
 	    "the handler's return to kernel mode, nothing more pending");
 }
 
-static void yields(void)
+/* To vCPU 1, which has loaded mini_root, and back. */
+static void switches(uint64_t root, const char *key, unsigned target, const char *title, const char *why)
 {
 	uint64_t before, entries;
 
+	if (pt_load(root) < 0)
+		failed("root", 0);
 	bench_stop = 0;
 	expect("vCPU 1", mini_vcpu_start(1, bench_yielder, NULL), 0);
 	for (unsigned i = 0; i < 8; i++)
@@ -669,8 +672,15 @@ static void yields(void)
 	entries = per(entries_now() - before - 1, REPS);
 	bench_stop = 1;
 	mini_vcpu_join(1);
-	row("switch", (figure() - G_CALL - G_YIELDER) / 2, 0, entries / 2, 500, "vCPU switch",
-	    "half of: yield to a vCPU of the same root that yields back; both calls' entry and exit included");
+	row(key, (figure() - G_CALL - G_YIELDER) / 2, 0, entries / 2, target, title, why);
+}
+
+static void yields(void)
+{
+	switches(mini_root, "switch", 500, "vCPU switch",
+		 "half of: yield to a vCPU of the same root that yields back; both calls' entry and exit included");
+	switches(user_root, "switch_root", NO_TARGET, "vCPU switch with another root",
+		 "the same between vCPUs of two roots");
 	call_row("yield", (struct call){.nr = PV_NR_yield}, 0, NO_TARGET, "yield with nobody to yield to",
 		 "the same vCPU goes on");
 }
