@@ -24,12 +24,12 @@ struct notes {
 	Elf64_Nhdr head;
 	char owner[8];
 	struct elf_prstatus status;
-};
+} __attribute__((packed));
 
 static void fill_headers(const struct pv_domain_info *d, uint64_t bytes, Elf64_Ehdr *eh,
 			 Elf64_Phdr ph[3], struct notes *n)
 {
-	elf_gregset_t *regs = &n->status.pr_reg;
+	struct elf_prstatus status = {.pr_pid = 1};
 	uint64_t notes_at = sizeof(*eh) + 3 * sizeof(*ph), data_at = PV_PAGE_SIZE;
 
 	*eh = (Elf64_Ehdr){.e_type = ET_CORE,
@@ -59,9 +59,9 @@ static void fill_headers(const struct pv_domain_info *d, uint64_t bytes, Elf64_E
 	memset(n, 0, sizeof(*n));
 	n->head = (Elf64_Nhdr){.n_namesz = 5, .n_descsz = sizeof(n->status), .n_type = NT_PRSTATUS};
 	memcpy(n->owner, "CORE", 5);
-	n->status.pr_pid = 1;
-	(*regs)[16] = d->crash_ip; /* rip, rsp of user_regs_struct */
-	(*regs)[19] = d->crash_sp;
+	status.pr_reg[16] = d->crash_ip; /* rip, rsp of user_regs_struct */
+	status.pr_reg[19] = d->crash_sp;
+	n->status = status;
 }
 
 static bool is_zero(const uint8_t *p, size_t n)
