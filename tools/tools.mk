@@ -44,7 +44,7 @@ $(UNIT_DIR)/tools/ringctl_fake: tests/unit/tools/ringctl_fake.c $(TOOLS_TEST_SRC
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -Wl,--wrap=rs_open -o $@ \
 		$(filter %.c,$^) $(TOOLS_LIBS)
 
-TOOLS_TESTS += tests/unit/tools/man_check.sh tests/unit/tools/cli_check.sh
+TOOLS_TESTS += tests/unit/tools/man_check.sh tests/unit/tools/cli_check.sh tests/unit/tools/image_check.sh
 TOOLS_TEST_PROGRAMS := $(TOOLS_DIR)/ringctl $(UNIT_DIR)/tools/ringctl_fake
 test-tools: $(TOOLS_TESTS) | $(TOOLS_TEST_PROGRAMS) ## unit tests of the tools only
 	@sh tests/unit/run.sh $^

@@ -384,6 +384,36 @@ static int net_backend(struct rs *rs, uint32_t domid, uint32_t slot, const struc
 	return 0;
 }
 
+/* The default network's DHCP knows the guest by its address: name and, if it is given, IP. */
+static void dhcp_path(struct rs *rs, const char *mac, char *path, size_t size)
+{
+	size_t n = (size_t)snprintf(path, size, "%s/dhcp/", rs->run_dir);
+
+	for (; *mac && n + 1 < size; mac++)
+		path[n++] = *mac == ':' ? '-' : *mac;
+	path[n] = '\0';
+}
+
+static void dhcp_tell(struct rs *rs, const struct rs_record *r, const struct rs_device *d)
+{
+	char path[256], line[128];
+
+	dhcp_path(rs, d->mac, path, sizeof(path));
+	snprintf(line, sizeof(line), "%s,%s%s%s\n", d->mac, r->name, d->ip[0] ? "," : "", d->ip);
+	if (rs_write_file(rs, path, line, strlen(line), 0644) < 0)
+		rs->error[0] = '\0'; /* there is no such network here */
+}
+
+static void net_forget(struct rs *rs, const struct rs_device *d)
+{
+	char path[256];
+
+	if (d->ip[0] || d->rate)
+		filter_remove(d->ifname);
+	dhcp_path(rs, d->mac, path, sizeof(path));
+	unlink(path);
+}
+
 int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net)
 {
 	struct in_addr parsed;
@@ -414,6 +444,7 @@ int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net)
 	snprintf(d->mac, sizeof(d->mac), "%02x:%02x:%02x:%02x:%02x:%02x", net->mac[0], net->mac[1],
 		 net->mac[2], net->mac[3], net->mac[4], net->mac[5]);
 	d->rate = net->rate;
+	dhcp_tell(rs, r, d);
 	return rs_record_save(rs, r);
 }
 
@@ -434,8 +465,8 @@ int rs_device_detach(struct rs *rs, struct rs_record *r, unsigned n, bool force)
 	if (rc < 0 && rc != -ENOENT && rc != -ENODEV)
 		return rs_fail_errno(rs, -rc, "%s: cannot detach", d->name);
 	slot_remove(rs, r->domid, d->slot);
-	if (d->class == PV_DEVICE_NET && (d->ip[0] || d->rate))
-		filter_remove(d->ifname);
+	if (d->class == PV_DEVICE_NET)
+		net_forget(rs, d);
 	memmove(d, d + 1, (r->devices - n - 1) * sizeof(*d));
 	r->devices--;
 	return rs_record_save(rs, r);
@@ -444,9 +475,8 @@ int rs_device_detach(struct rs *rs, struct rs_record *r, unsigned n, bool force)
 void rs_device_cleanup(struct rs *rs, struct rs_record *r)
 {
 	for (unsigned i = 0; i < r->devices; i++)
-		if (r->device[i].class == PV_DEVICE_NET &&
-		    (r->device[i].ip[0] || r->device[i].rate))
-			filter_remove(r->device[i].ifname);
+		if (r->device[i].class == PV_DEVICE_NET)
+			net_forget(rs, &r->device[i]);
 	rs_record_remove(rs, r->domid);
 }
 
