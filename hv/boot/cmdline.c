@@ -26,7 +26,6 @@ static const struct option {
 	OPTION(FLAG, smap),
 	OPTION(FLAG, nosmep),
 	OPTION(FLAG, nox2apic),
-	OPTION(FLAG, nopcid),
 };
 
 struct options options;

@@ -16,7 +16,7 @@ extern struct options {
 	u64 baud, maxcpus;
 	u64 dom0_mem;   /* bytes, 0: as much as there is                           */
 	u64 dom0_vcpus; /* 0: one for each CPU                                     */
-	u64 noreboot, nosmap, smap, nosmep, nox2apic, nopcid;
+	u64 noreboot, nosmap, smap, nosmep, nox2apic;
 } options;
 
 /* Parse ring 0's command line over the defaults. NULL, or what is wrong; word then holds the

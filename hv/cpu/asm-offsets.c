@@ -15,7 +15,7 @@
 #define FRAME(X) X(error) X(ip) X(cs) X(flags) X(sp) X(ss)
 #define ENTRY(X)                                                                                      \
 	X(slow) X(kcr3) X(ucr3) X(guest_sp) X(tmp_ip) X(tmp_sp) X(area) X(user_max) X(ss_syscall)     \
-	X(main_sp) X(count_syscall) X(count_eretu) X(count_iret) X(count_erets) X(count_entry) X(hv_cr3)
+	X(main_sp) X(hv_cr3)
 #define GUEST(X) X(user) X(kgs) X(event_entry) X(stack_min) X(stack_level)
 
 /* R_, G_, E_: relative to TOP, where rsp points in entry code; regs lie below, the rest above. P_: in pv_regs.
@@ -23,6 +23,7 @@
 #define TOP		     ((s64)sizeof(struct regs))
 #define E(field)	     VALUE(E_##field, (s64)offsetof(struct entry, field) - TOP);
 #define G(field)	     VALUE(E_##field, (s64)offsetof(struct guest, field) - TOP);
+#define COUNT(name)	     VALUE(E_count_##name, (s64)offsetof(struct guest, count_##name) - TOP);
 #define GPR_REGS(name, field) VALUE(R_##name, (s64)offsetof(struct regs, field) - TOP);
 #define GPR_PV(name, field)  VALUE(P_##name, offsetof(struct pv_regs, field));
 #define FRAME_REGS(field)    VALUE(R_##field, (s64)offsetof(struct regs, field) - TOP);
@@ -48,6 +49,7 @@ void asm_offsets(void)
 	FRAME_END(reserved)
 	ENTRY(E)
 	GUEST(G)
+	GUEST_COUNTS(COUNT)
 	AREA(vif)
 	AREA(rsp)
 	AREA(user_gs_base)

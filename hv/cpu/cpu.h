@@ -20,6 +20,10 @@ struct regs {
 	u64 ip, cs, flags, sp, ss;
 };
 
+/* What entry code counts, by names of PV_COUNT_*. */
+#define GUEST_COUNTS(X) \
+	X(syscalls) X(eretu_fast) X(eretu_slow) X(erets) X(entries) X(page_faults)
+
 /* What a vCPU is beside memory: in the entry block while it runs, else in struct vcpu (D3). */
 struct guest {
 	struct regs regs;
@@ -30,6 +34,9 @@ struct guest {
 	u64 stklvls;     /* FRED's IA32_FRED_STKLVLS                                   */
 	u64 stack_level; /* FRED's CSL; 0 in user mode                                 */
 	u64 prefill;     /* address of the last #PF delivered                          */
+#define X(name) u64 count_##name;
+	GUEST_COUNTS(X)
+#undef X
 };
 
 /* Top of the entry stack, and all that entry code touches before it is in the kernel view. TSS.RSP0 and
@@ -49,10 +56,8 @@ struct entry {
 	u64 user_max;   /* highest legal user ip for SYSRET, exclusive                */
 	u64 ss_syscall; /* PV_SS_SYSCALL                                              */
 	u64 main_sp;    /* top of the main stack; the word there is TOP                */
-	/* For the vCPU's counters. */
-	u64 count_syscall, count_eretu, count_iret, count_erets, count_entry, count_page_faults;
 	u64 hv_cr3;     /* ring 0's own root                                          */
-	u64 eretu_mark; /* count_entry + 1 at the last ERETU by C: no trap from ring 3 came since */
+	u64 eretu_mark; /* g.count_entries + 1 at the last ERETU by C: no trap from ring 3 came since */
 	u64 reserved;
 	u64 top;        /* TOP: the word above the first push of each stack           */
 	struct cpu *cpu; /* the slot's last word                                      */
@@ -79,10 +84,10 @@ struct cpu {
 	unsigned locks_held;
 	u64 idle_ns;
 	void *sched;      /* struct runqueue                                           */
-	bool debug_loaded; /* DR7 may be enabled                                        */
-	bool descs_loaded; /* the GDT has somebody's TLS segments or LDT                */
-	bool ports_loaded; /* the TSS names its port bitmap                             */
-	u64 ports_version; /* whose bitmap that is: io_version of domain.h              */
+	/* What a switch finds: somebody's selectors, LDT, breakpoints, port bitmap. */
+	bool selectors_loaded, ldt_loaded, debug_loaded;
+	u64 ports_version; /* whose port bitmap the TSS has: io_version of domain.h            */
+	bool dump;        /* log the registers when the current vCPU is put away        */
 	/* The only part that other CPUs write, atomically. */
 	struct {
 		u32 flush_wanted; /* shootdowns asked for                              */
@@ -99,12 +104,9 @@ extern u64 cpus_up;                /* mask                                      
 
 /* What the machine can do; set at boot, the same on all CPUs. */
 extern struct features {
-	bool smap, smep, umip, pcid, x2apic, tsc_deadline, fsgsbase, xsave, xsaveopt, xsavec, invpcid;
-	bool nx, page_1g, invariant_tsc, la57;
+	bool smap, smep, umip, x2apic, tsc_deadline, page_1g, invariant_tsc, debug_build;
 	u32 xsave_size; /* bytes of an XSAVE area for xcr0                             */
 	u64 xcr0;
-	u64 phys_bits;
-	u32 debug_build;
 } features;
 
 #endif

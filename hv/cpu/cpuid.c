@@ -35,115 +35,58 @@
 	 BIT32(27) | BIT32(28) /* perf counters */ | BIT32(29) /* MWAITX */)
 #define EXT1_D_HIDE (BIT32(7) | BIT32(9) | BIT32(12) | BIT32(14) | BIT32(26) /* 1 GiB pages */ | BIT32(27) /* RDTSCP */)
 
-static void clear(struct pv_cpuid *c)
-{
-	c->eax = c->ebx = c->ecx = c->edx = 0;
-}
 
-static void leaf_1(struct pv_cpuid *c)
-{
-	c->ecx = (c->ecx & ~LEAF1_C_HIDE) | BIT32(31); /* hypervisor */
-	c->ecx = features.xsave ? c->ecx | BIT32(27) : c->ecx & ~(BIT32(26) | BIT32(27));
-	c->edx = (c->edx & ~LEAF1_D_HIDE) | BIT32(13); /* PGE */
-	c->ebx &= 0x0000ffff;
-}
+#define ANY 0xffffffffu /* subleaf */
+#define ALL 0xffffffffu
 
-static void leaf_7(struct pv_cpuid *c)
+/* Each word of a leaf is what the machine says & keep | set. The first rule that fits counts; with none the leaf
+ * is shown as it is. */
+static const struct rule {
+	u32 first, last, subleaf;
+	struct cpuid_regs keep, set;
+} rules[] = {
+	{1, 1, ANY, {ALL, 0xffff, ~LEAF1_C_HIDE, ~LEAF1_D_HIDE},
+	 {.c = BIT32(27) /* OSXSAVE */ | BIT32(31) /* hypervisor */, .d = BIT32(13) /* PGE */}},
+	{3, 3, ANY, {0}, {0}},
+	{5, 6, ANY, {0}, {0}},
+	{7, 7, 0, {0, ~LEAF7_B_HIDE, ~LEAF7_C_HIDE, 0}, {.a = 1}},
+	{7, 7, 1, {.a = LEAF7_1_A_KEEP}, {.a = LEAF7_1_A_ADD}},
+	{7, 7, ANY, {0}, {0}},
+	{0xa, 0xb, ANY, {0}, {0}}, /* topology: a guest's vCPUs are not the machine's CPUs */
+	{0xd, 0xd, 1, {.a = 7 /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */}, {0}},
+	{0xf, 0x14, ANY, {0}, {0}},
+	{0x17, 0x1f, ANY, {0}, {0}},
+	{PV_CPUID_BASE, PV_CPUID_BASE, ANY, {0}, /* "RingsideRing" */
+	 {PV_CPUID_BASE + 2, 0x676e6952, 0x65646973, 0x676e6952}},
+	{PV_CPUID_BASE + 1, PV_CPUID_BASE + 1, ANY, {0}, {.a = PV_ABI_VERSION}},
+	{PV_CPUID_BASE + 2, PV_CPUID_BASE + 2, ANY, {0}, {.a = PV_HYPERCALL_MAX}},
+	{PV_CPUID_BASE + 3, 0x7fffffff, ANY, {0}, {0}},
+	{0x80000001, 0x80000001, ANY, {ALL, ALL, ~EXT1_C_HIDE, ~EXT1_D_HIDE}, {0}},
+	{0x80000007, 0x80000007, ANY, {0}, {.d = BIT32(8) /* invariant TSC */}},
+	{0x80000008, 0x80000008, ANY, {.b = BIT32(0) | BIT32(9)}, {.a = 48 | 48 << 8}},
+	{0x8000000a, 0x8000000a, ANY, {0}, {0}}, /* SVM */
+	{0x8000001b, 0x8000001b, ANY, {0}, {0}}, /* IBS */
+	{0x8000001f, 0x8000001f, ANY, {0}, {0}}, /* SEV */
+};
+
+static void apply(struct pv_cpuid *c, const struct cpuid_regs *keep, const struct cpuid_regs *set)
 {
-	if (c->subleaf == 0) {
-		c->eax = 1;
-		c->ebx &= ~LEAF7_B_HIDE;
-		c->ecx &= ~LEAF7_C_HIDE;
-		c->edx = 0;
-	} else if (c->subleaf == 1) {
-		c->eax = (c->eax & LEAF7_1_A_KEEP) | LEAF7_1_A_ADD;
-		c->ebx = c->ecx = c->edx = 0;
-	} else {
-		clear(c);
-	}
+	c->eax = (c->eax & keep->a) | set->a;
+	c->ebx = (c->ebx & keep->b) | set->b;
+	c->ecx = (c->ecx & keep->c) | set->c;
+	c->edx = (c->edx & keep->d) | set->d;
 }
 
 /* XSAVE: what XCR0 holds, no supervisor states. */
 static void leaf_d(struct pv_cpuid *c)
 {
-	if (!features.xsave) {
-		clear(c);
-	} else if (c->subleaf == 0) {
-		c->eax = (u32)features.xcr0;
-		c->edx = features.xcr0 >> 32;
-		c->ebx = c->ecx = features.xsave_size;
-	} else if (c->subleaf == 1) {
-		c->eax &= 7; /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */
+	if (c->subleaf == 0)
+		apply(c, &(struct cpuid_regs){(u32)features.xcr0, ALL, 0, features.xcr0 >> 32},
+		      &(struct cpuid_regs){.c = features.xsave_size});
+	else if (c->subleaf == 1)
 		c->ebx = features.xsave_size;
-		c->ecx = c->edx = 0;
-	} else if (c->subleaf > 62 || !(features.xcr0 >> c->subleaf & 1)) {
-		clear(c);
-	}
-}
-
-static void hypervisor_leaf(struct pv_cpuid *c)
-{
-	clear(c);
-	switch (c->leaf - PV_CPUID_BASE) {
-	case 0:
-		c->eax = PV_CPUID_BASE + 2;
-		c->ebx = 0x676e6952; /* "RingsideRing" */
-		c->ecx = 0x65646973;
-		c->edx = 0x676e6952;
-		break;
-	case 1:
-		c->eax = PV_ABI_VERSION;
-		break;
-	case 2:
-		c->eax = PV_HYPERCALL_MAX;
-		break;
-	}
-}
-
-static void extended_leaf(struct pv_cpuid *c)
-{
-	switch (c->leaf) {
-	case 0x80000001:
-		c->ecx &= ~EXT1_C_HIDE;
-		c->edx &= ~EXT1_D_HIDE;
-		break;
-	case 0x80000007:
-		c->eax = c->ebx = c->ecx = 0;
-		c->edx = BIT32(8); /* invariant TSC */
-		break;
-	case 0x80000008:
-		c->eax = 48 | 48 << 8; /* 36-bit gfns, 4 levels */
-		c->ebx &= BIT32(0) | BIT32(9);
-		c->ecx = c->edx = 0;
-		break;
-	case 0x8000000a: /* SVM */
-	case 0x8000001b: /* IBS */
-	case 0x8000001f: /* SEV */
-		clear(c);
-	}
-}
-
-static void basic_leaf(struct pv_cpuid *c)
-{
-	switch (c->leaf) {
-	case 1:
-		leaf_1(c);
-		break;
-	case 7:
-		leaf_7(c);
-		break;
-	case 0xd:
-		leaf_d(c);
-		break;
-	case 3:
-	case 5:
-	case 6:
-	case 0xa:
-	case 0xb: /* topology: a guest's vCPUs are not the machine's CPUs */
-	case 0xf ... 0x14:
-	case 0x17 ... 0x1f:
-		clear(c);
-	}
+	else if (c->subleaf > 62 || !(features.xcr0 >> c->subleaf & 1))
+		c->eax = c->ebx = c->ecx = c->edx = 0;
 }
 
 static void domain_mask(const struct domain *d, struct pv_cpuid *c)
@@ -160,21 +103,25 @@ static void domain_mask(const struct domain *d, struct pv_cpuid *c)
 
 void cpuid_answer(const struct domain *d, struct pv_cpuid *c)
 {
+	static const struct cpuid_regs none;
 	struct cpuid_regs r = cpuid(c->leaf, c->subleaf);
+	u32 max = MAX(cpuid(0, 0).a, 7u);
 
-	c->eax = r.a;
-	c->ebx = r.b;
-	c->ecx = r.c;
-	c->edx = r.d;
-	if (c->leaf >= 0x80000000u)
-		extended_leaf(c);
-	else if (c->leaf >= PV_CPUID_BASE)
-		hypervisor_leaf(c);
-	else if (c->leaf > MAX(cpuid(0, 0).a, 7u))
-		clear(c);
-	else
-		basic_leaf(c);
+	if (c->leaf > max && c->leaf < PV_CPUID_BASE)
+		r = none;
+	apply(c, &none, &r);
+	for (unsigned i = 0; i < ARRAY_SIZE(rules); i++) {
+		const struct rule *u = &rules[i];
+
+		if (c->leaf < u->first || c->leaf > u->last ||
+		    (u->subleaf != ANY && u->subleaf != c->subleaf))
+			continue;
+		apply(c, &u->keep, &u->set);
+		break;
+	}
 	if (c->leaf == 0)
-		c->eax = MAX(c->eax, 7u);
+		c->eax = max;
+	if (c->leaf == 0xd)
+		leaf_d(c);
 	domain_mask(d, c);
 }

@@ -176,8 +176,7 @@ void smap_patch(void)
 
 void desc_set_tls(struct cpu *c, const u64 tls[4])
 {
-	memcpy(&tables_of(c)->gdt[PV_GDT_TLS_MIN], tls, 4 * sizeof(u64));
-	c->descs_loaded = true;
+	__builtin_memcpy(&tables_of(c)->gdt[PV_GDT_TLS_MIN], tls, 4 * sizeof(u64));
 }
 
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
@@ -189,19 +188,18 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
 		system_desc(&t->gdt[LDT_SEL / 8], (u64)t->ldt, entries * sizeof(u64) - 1, 0x82);
 	}
 	__asm__ volatile("lldt %w0" : : "r"(entries ? LDT_SEL : 0));
-	c->descs_loaded = true;
+	c->ldt_loaded = entries;
 }
 
 void desc_set_ports(struct cpu *c, const struct io_rights *io, u64 version)
 {
 	struct tables *t = tables_of(c);
 
-	if (io && c->ports_version != version)
-		memcpy(t->ports, io->refused, IO_PORTS / 8);
-	if (io)
-		c->ports_version = version;
-	c->ports_loaded = io;
 	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
+	if (!io || c->ports_version == version)
+		return;
+	memcpy(t->ports, io->refused, IO_PORTS / 8);
+	c->ports_version = version;
 }
 
 bool desc_allowed(u64 d)
@@ -216,17 +214,4 @@ bool desc_allowed(u64 d)
 		return false;
 	/* Code or data (S=1), DPL 3, no conforming code, never 64-bit code: what a TLS segment or user LDT is. */
 	return (type & 0x10) && (d >> 45 & 3) == 3 && !((type & 0xc) == 0xc) && !(d >> 53 & 1);
-}
-
-bool desc_stack_is_16bit(const struct cpu *c, u16 sel)
-{
-	const struct tables *t = tables_of(c);
-	unsigned i = sel >> 3;
-	u64 d;
-
-	if (sel & 4)
-		d = i < LDT_ENTRIES ? t->ldt[i] : 0;
-	else
-		d = i < ARRAY_SIZE(t->gdt) ? t->gdt[i] : 0;
-	return !(d >> 54 & 1);
 }

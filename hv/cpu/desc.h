@@ -20,8 +20,6 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
 void desc_set_ports(struct cpu *c, const struct io_rights *io, u64 version);
 /* May a guest have this descriptor? Present or not, but never a gate or system segment, and DPL 3. */
 bool desc_allowed(u64 d);
-/* IRET to such a stack segment loads only SP, and would leave ring 0's address in the rest of RSP. */
-bool desc_stack_is_16bit(const struct cpu *c, u16 sel);
 void smap_patch(void);
 
 #endif

@@ -111,7 +111,7 @@ syscall_entry:
 	mov	%rcx, AREA_user_gs_base(%r11)
 	mov	E_kgs(%rsp), %rcx
 	wrgsbase %rcx
-	incq	E_count_syscall(%rsp)
+	incq	E_count_syscalls(%rsp)
 	movl	$0, E_user(%rsp)
 	mov	E_event_entry(%rsp), %rcx
 	mov	E_guest_sp(%rsp), %rsp
@@ -252,7 +252,7 @@ eretu:
 	LOAD_PV
 	CLAC
 	or	$FLAGS_KERNEL, %r11d
-	incq	E_count_eretu(%rsp)
+	incq	E_count_eretu_fast(%rsp)
 	ENTER_USER_VIEW
 	mov	E_tmp_ip(%rsp), %rcx
 	mov	E_tmp_sp(%rsp), %rsp
@@ -280,7 +280,7 @@ eretu_iret:
 	LOAD_PV_IRET
 12:	CLAC
 	EXTABLE 11b, 12b, eretu_c
-	incq	E_count_iret(%rsp)
+	incq	E_count_eretu_slow(%rsp)
 	ENTER_USER_VIEW
 	LOAD	rcx
 	lea	R_ip(%rsp), %rsp
@@ -372,7 +372,7 @@ entry_stubs:
 	je	1f
 	mov	E_kcr3(%rsp), %rax
 	mov	%rax, %cr3
-1:	incq	E_count_entry(%rsp)
+1:	incq	E_count_entries(%rsp)
 	CALL_C	\handler
 .endm
 

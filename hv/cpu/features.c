@@ -25,15 +25,10 @@ static bool under_tcg(void)
 
 static void init_xsave(void)
 {
-	struct cpuid_regs d = cpuid(0xd, 0), d1 = cpuid(0xd, 1);
+	struct cpuid_regs d = cpuid(0xd, 0);
 
-	features.xsave_size = 512;
-	if (!features.xsave)
-		return;
 	features.xcr0 = ((u64)d.d << 32 | d.a) & XCR0_KNOWN;
-	features.xsaveopt = d1.a & 1;
-	features.xsavec = d1.a >> 1 & 1;
-	write_cr4(read_cr4() | CR4_OSXSAVE);
+	write_cr4(CR4_ALWAYS);
 	xsetbv(features.xcr0);
 	features.xsave_size = cpuid(0xd, 0).b; /* of the XCR0 just set */
 }
@@ -55,14 +50,13 @@ static void ask_cpuid(void)
 		{one.d, 24, "FXSR", NULL},
 		{one.d, 26, "SSE2", NULL},
 		{one.c, 13, "CMPXCHG16B", NULL},
-		{one.c, 17, NULL, &features.pcid},
 		{one.c, 24, NULL, &features.tsc_deadline},
-		{one.c, 26, NULL, &features.xsave},
+		{one.c, 26, "XSAVE", NULL},
+		{cpuid(0xd, 1).a, 0, "XSAVEOPT", NULL},
 		{ext.d, 11, "SYSCALL", NULL},
 		{ext.d, 26, NULL, &features.page_1g},
-		{seven.b, 0, "FSGSBASE", &features.fsgsbase},
+		{seven.b, 0, "FSGSBASE", NULL},
 		{seven.b, 7, NULL, &features.smep},
-		{seven.b, 10, NULL, &features.invpcid},
 		{seven.b, 20, NULL, &features.smap},
 		{seven.c, 2, NULL, &features.umip},
 		{cpuid(0x80000007, 0).d, 8, NULL, &features.invariant_tsc},
@@ -83,8 +77,6 @@ void features_init(void)
 	ask_cpuid();
 	features.smep &= !options.nosmep;
 	features.smap &= !options.nosmap;
-	features.pcid &= !options.nopcid;
-	features.invpcid &= features.pcid;
 	/* QEMU's TCG (7.2 and before) reads an IRET frame of ring 3 as the supervisor. */
 	if (features.smap && !options.smap && under_tcg()) {
 		features.smap = false;
@@ -98,14 +90,11 @@ void cpu_init(void)
 	u64 cr4 = CR4_ALWAYS;
 
 	cr4 |= features.umip ? CR4_UMIP : 0;
-	cr4 |= features.pcid ? CR4_PCIDE : 0;
-	cr4 |= features.xsave ? CR4_OSXSAVE : 0;
 	cr4 |= features.smep ? CR4_SMEP : 0;
 	cr4 |= features.smap ? CR4_SMAP : 0;
 	write_cr0(CR0_ALWAYS);
 	write_cr4(cr4);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_PAT, PAT_AS_LINUX);
-	if (features.xsave)
-		xsetbv(features.xcr0);
+	xsetbv(features.xcr0);
 }

@@ -19,7 +19,7 @@
 #define FLAGS_ALWAYS  0x202ul
 #define ERETU_ORIG_AX (offsetof(struct pv_regs, frame)) /* where rsp is at a native ERETU */
 
-enum { DB = 1, NMI = 2, DF = 8, SS = 12, GP = 13, PF = 14 };
+enum { DB = 1, NMI = 2, DF = 8, GP = 13, PF = 14 };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -144,7 +144,7 @@ void page_fault(struct entry *e)
 	case FILL_GUEST:
 		e->g.prefill = va;
 		e->slow |= ENTRY_SLOW_PREFILL;
-		e->count_page_faults++;
+		e->g.count_page_faults++;
 		if (unlikely(trace_enabled))
 			page_fault_traced(e, PV_TRACE_page_fault, va, error);
 		else
@@ -167,9 +167,11 @@ void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)
 
 /* ---- virtual vectors and NMIs ---- */
 
-static bool take_nmi(struct vcpu *v)
+/* One that comes before the kernel has an entry point waits for it. */
+static bool take_nmi(struct vcpu *v, const struct guest *g)
 {
-	if (likely(!READ_ONCE(v->nmi_pending)) || v->nmi_blocked || !atomic_xchg(&v->nmi_pending, 0))
+	if (likely(!READ_ONCE(v->nmi_pending)) || v->nmi_blocked || g->stack_min == ~0ull ||
+	    !atomic_xchg(&v->nmi_pending, 0))
 		return false;
 	v->nmi_blocked = true;
 	return true;
@@ -204,7 +206,7 @@ void fred_deliver_pending(struct entry *e)
 	e->slow &= ~ENTRY_SLOW_PENDING;
 	if (unlikely(e->area == &area_none))
 		return;
-	if (unlikely(take_nmi(v))) {
+	if (unlikely(take_nmi(v, &e->g))) {
 		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
 		return;
 	}
@@ -245,40 +247,30 @@ static void eretu_fault(struct entry *e, u8 vector, u64 error)
 		domain_crash(v, PV_CRASH_BAD_RETURN, vector);
 }
 
-/* Why user mode cannot be entered with f: an exception's vector, 0 if it can. */
-static u8 user_refused(struct entry *e, const struct pv_frame *f, u64 gs, u64 *error)
-{
-	u16 cs = f->cs, ss = f->ss;
-
-	*error = 0;
-	if (!canonical(f->ip) || !canonical(gs))
-		return GP;
-	*error = (cs & 3) != 3 ? cs & ~3 : ss & ~3;
-	if ((cs & 3) != 3 || (ss & 3) != 3)
-		return GP;
-	/* A 16-bit stack: IRET would leave ring 0's own address in the upper part of RSP. */
-	return ss != PV_USER_DS && desc_stack_is_16bit(e->cpu, ss) ? SS : 0;
-}
-
 static void to_user(struct entry *e, const struct pv_frame *f)
 {
 	struct guest *g = &e->g;
-	u64 gs = READ_ONCE(e->area->user_gs_base), error;
-	u8 vector = user_refused(e, f, gs, &error);
+	u64 gs = READ_ONCE(e->area->user_gs_base);
+	u16 cs = f->cs, ss = f->ss;
 
-	if (vector) {
-		eretu_fault(e, vector, error);
+	/* What else is wrong with selectors the IRET finds (fred_iret_failed). */
+	if (!canonical(f->ip) || !canonical(gs)) {
+		eretu_fault(e, GP, 0);
+		return;
+	}
+	if ((cs & ss & 3) != 3) {
+		eretu_fault(e, GP, ((cs & 3) != 3 ? cs : ss) & ~3);
 		return;
 	}
 	g->kgs = rdgsbase();
 	wrgsbase(gs);
-	g->regs.cs = (u16)f->cs;
-	g->regs.ss = (u16)f->ss;
+	g->regs.cs = cs;
+	g->regs.ss = ss;
 	g->user = 1;
 	g->stack_level = 0;
 	trace(PV_TRACE_return_user, f->ip, f->sp);
-	e->count_iret++;
-	e->eretu_mark = e->count_entry + 1;
+	g->count_eretu_slow++;
+	e->eretu_mark = g->count_entries + 1;
 	/* The single step of a SYSCALL that was emulated ends at the return (FRED spec. 6.2.3). */
 	if (f->flags & FLAG_TF && f->ss & PV_SS_SWEVENT)
 		fred_exception(e, DB, 0, 1u << 14);
@@ -290,7 +282,7 @@ static void to_kernel(struct entry *e, const struct pv_frame *f)
 	e->g.stack_level = f->cs >> 16 & 3;
 	if (e->area != &area_none)
 		e->area->vif = f->flags & PV_FLAG_IF;
-	e->count_erets++;
+	e->g.count_erets++;
 }
 
 /* ERETU or ERETS with what the guest's rsp points at. */
@@ -336,7 +328,7 @@ void fred_iret_failed(struct entry *e)
 	u64 error = (u32)e->g.regs.error;
 	u8 vector = e->g.regs.error >> 32;
 
-	if (!e->g.user || e->eretu_mark != e->count_entry + 1) {
+	if (!e->g.user || e->eretu_mark != e->g.count_entries + 1) {
 		fred_exception(e, vector, error, 0);
 		return;
 	}

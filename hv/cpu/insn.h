@@ -15,11 +15,8 @@
 #define CR0_ALWAYS 0x80050033ul /* PG AM WP NE ET MP PE */
 #define CR0_WP     (1ul << 16)
 
-#define CR4_ALWAYS  0x106e8ul /* FSGSBASE OSXMMEXCPT OSFXSR PGE MCE PAE DE */
-#define CR4_PGE     (1ul << 7)
+#define CR4_ALWAYS  0x506e8ul /* OSXSAVE FSGSBASE OSXMMEXCPT OSFXSR PGE MCE PAE DE */
 #define CR4_UMIP    (1ul << 11)
-#define CR4_PCIDE   (1ul << 17)
-#define CR4_OSXSAVE (1ul << 18)
 #define CR4_SMEP    (1ul << 20)
 #define CR4_SMAP    (1ul << 21)
 
@@ -94,16 +91,6 @@ DEFINE_CR(4)
 static inline void xsetbv(u64 v)
 {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
-}
-
-/* Drops every translation of every tag, global ones too. */
-static inline void invpcid_all(void)
-{
-	struct {
-		u64 pcid, address;
-	} d = {0, 0};
-
-	__asm__ volatile("invpcid %0, %1" : : "m"(d), "r"(2ul) : "memory");
 }
 
 #endif

@@ -14,17 +14,7 @@
 
 void tlb_flush_local(void)
 {
-	u64 cr4;
-
-	if (features.invpcid) {
-		invpcid_all();
-	} else if (features.pcid) {
-		cr4 = read_cr4();
-		write_cr4(cr4 & ~CR4_PGE); /* a change of PGE drops all tags */
-		write_cr4(cr4);
-	} else {
-		write_cr3(read_cr3());
-	}
+	write_cr3(read_cr3());
 }
 
 void cpu_stop(void)

@@ -225,6 +225,9 @@ static void dom0_ended(const struct domain *d)
 
 void exit_switch(struct entry *e)
 {
+	if (e->cpu->dump)
+		regs_print(&e->g.regs);
+	e->cpu->dump = false;
 	if (e->cpu->cur->dom->id == 0 && domains[0]->shutdown)
 		dom0_ended(domains[0]);
 	schedule();

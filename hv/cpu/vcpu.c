@@ -20,42 +20,24 @@
 #define DR6_FIXED 0xffff0ff0ul
 #define MXCSR_RESET 0x1f80u
 
-static unsigned xsave_order(void)
-{
-	unsigned order = 0;
-
-	while (PAGE_SIZE << order < features.xsave_size)
-		order++;
-	return order;
-}
-
 /* ---- FPU: eager, whole ---- */
 
 static void fpu_save(void *area)
 {
-	if (features.xsaveopt)
-		__asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
-	else if (features.xsave)
-		__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
-	else
-		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+	__asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
 static void fpu_load(const void *area)
 {
-	if (features.xsave)
-		__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
-	else
-		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+	__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
 static void fpu_reset(void *area)
 {
 	memset(area, 0, features.xsave_size);
-	*(u16 *)area = 0x37f;                       /* FCW */
+	*(u16 *)area = 0x37f; /* FCW */
 	*(u32 *)((u8 *)area + 24) = MXCSR_RESET;
-	if (features.xsave)
-		*(u64 *)((u8 *)area + 512) = 3; /* XSTATE_BV: x87 and SSE as above, the rest initial */
+	*(u64 *)((u8 *)area + 512) = 3; /* XSTATE_BV: x87 and SSE as above, the rest initial */
 }
 
 /* ---- debug registers ---- */
@@ -69,72 +51,61 @@ static void debug_load(const u64 dr[8])
 	__asm__ volatile("mov %0, %%dr7" : : "r"(dr[7] | DR7_FIXED));
 }
 
-static bool debugged(const struct vcpu *v)
+static bool debug_register(u64 reg)
 {
-	return v->dr[7] & 0xff;
+	return reg < 4 || reg == 6 || reg == 7;
 }
 
 int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value)
 {
-	if (reg > 7 || reg == 4 || reg == 5)
-		return -PV_EINVAL;
 	/* A breakpoint on ring 0's own addresses would trap there. */
-	if (reg < 4 && (!canonical(value) || (value >= HV_BASE && value < HV_END)))
+	if (!debug_register(reg) ||
+	    (reg < 4 ? !canonical(value) || (value >= HV_BASE && value < HV_END) : value >> 32))
 		return -PV_EINVAL;
-	if (reg >= 6 && value >> 32)
-		return -PV_EINVAL;
-	if (reg == 7)
-		value &= DR7_KNOWN;
-	v->dr[reg] = value;
+	v->dr[reg] = reg == 7 ? value & DR7_KNOWN : value;
 	if (reg != 6)
 		debug_load(v->dr);
+	this_cpu()->debug_loaded = true;
 	return 0;
 }
 
 long vcpu_debug_get(struct vcpu *v, u64 reg)
 {
-	if (reg > 7 || reg == 4 || reg == 5)
+	if (!debug_register(reg))
 		return -PV_EINVAL;
-	if (reg == 6)
-		return v->dr[6] | DR6_FIXED;
-	if (reg == 7)
-		return v->dr[7] | DR7_FIXED;
-	return v->dr[reg];
+	return v->dr[reg] | (reg == 6 ? DR6_FIXED : reg == 7 ? DR7_FIXED : 0);
 }
 
 /* ---- life ---- */
 
 int vcpu_machine_init(struct vcpu *v)
 {
-	v->xsave = hv_page_alloc(xsave_order());
+	v->xsave = hv_page_alloc(pages_order(1, features.xsave_size));
 	v->area_mfn = v->clock_mfn = MFN_NONE;
 	return v->xsave ? 0 : -PV_ENOMEM;
 }
 
 void vcpu_machine_free(struct vcpu *v)
 {
-	hv_page_free(v->xsave, xsave_order());
+	hv_page_free(v->xsave, pages_order(1, features.xsave_size));
 	hv_page_free(v->ldt, 0);
 	v->xsave = v->ldt = NULL;
 }
 
 void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
 {
-	v->g = (struct guest){
-		.regs = {.ip = s->ip,
-			 .sp = s->sp,
-			 .di = s->arg,
-			 .cs = PV_USER_CS,
-			 .ss = PV_USER_DS,
-			 .flags = 0x202},
-		.stack_min = ~0ull,
-	};
-	v->slow = v->fs_base = 0;
-	v->gs_base = s->gs_base;
-	v->fs = v->gs = v->ds = v->es = 0;
+	memset(&v->g, 0, offsetof(struct guest, count_syscalls));
+	v->g.regs.ip = s->ip;
+	v->g.regs.sp = s->sp;
+	v->g.regs.di = s->arg;
+	v->g.regs.cs = PV_USER_CS;
+	v->g.regs.ss = PV_USER_DS;
+	v->g.regs.flags = 0x202;
+	v->g.stack_min = ~0ull;
 	v->root_gpa = s->root & PAGE_MASK;
-	v->nmi_pending = 0;
-	v->nmi_blocked = false;
+	v->gs_base = s->gs_base;
+	v->slow = v->fs_base = v->selectors.all = 0;
+	v->nmi_pending = v->nmi_blocked = 0;
 	v->ldt_entries = 0;
 	memset(v->tls, 0, sizeof(v->tls));
 	memset(v->dr, 0, sizeof(v->dr));
@@ -166,14 +137,8 @@ int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up)
 static void *pin(struct domain *d, u64 gpa, u64 size, u64 align, mfn_t *m, int *rc)
 {
 	*rc = -PV_EINVAL;
-	if (gpa % align || gpa % PAGE_SIZE + size > PAGE_SIZE)
-		return NULL;
-	*rc = p2m_get(d, GFN(gpa >> PAGE_SHIFT), P2M_WRITE, m);
-	/* Not what another domain granted: ring 0 would go on writing there when the grant is over. */
-	if (!*rc && frame_of(*m)->owner != d->id) {
-		frame_put(*m);
-		*rc = -PV_EACCES;
-	}
+	if (gpa % align == 0 && gpa % PAGE_SIZE + size <= PAGE_SIZE)
+		*rc = domain_own_frame(d, gpa >> PAGE_SHIFT, P2M_WRITE, m);
 	return *rc ? NULL : (u8 *)mfn_to_virt(*m) + gpa % PAGE_SIZE;
 }
 
@@ -243,54 +208,27 @@ int vcpu_clock_set(struct vcpu *v, u64 gpa)
 
 /* ---- switching (D3) ---- */
 
-static void segments_save(struct vcpu *v)
+static void segments_save(struct cpu *c, struct vcpu *v)
 {
+	union selectors *s = &v->selectors;
+
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-			 : "=m"(v->ds), "=m"(v->es), "=m"(v->fs), "=m"(v->gs));
+			 : "=m"(s->ds), "=m"(s->es), "=m"(s->fs), "=m"(s->gs));
+	c->selectors_loaded = s->all;
 	v->fs_base = rdfsbase();
 	v->gs_base = rdgsbase();
 }
 
-static void counts_fold(struct vcpu *v, struct entry *e)
-{
-	u64 *c = v->perf.counter;
-
-	c[PV_COUNT_syscalls] += e->count_syscall;
-	c[PV_COUNT_eretu_fast] += e->count_eretu;
-	c[PV_COUNT_eretu_slow] += e->count_iret;
-	c[PV_COUNT_erets] += e->count_erets;
-	c[PV_COUNT_entries] += e->count_entry;
-	c[PV_COUNT_page_faults] += e->count_page_faults;
-	memset(&e->count_syscall, 0, 6 * sizeof(u64));
-}
-
-void vcpu_counts(struct vcpu *v)
-{
-	counts_fold(v, this_cpu()->entry);
-}
-
-void vcpu_save(struct vcpu *v)
-{
-	struct entry *e = this_cpu()->entry;
-
-	v->g = e->g;
-	v->slow = e->slow & ~ENTRY_SLOW_RESCHED;
-	segments_save(v);
-	fpu_save(v->xsave);
-	counts_fold(v, e);
-}
-
 static void segments_load(struct cpu *c, const struct vcpu *v)
 {
-	bool descs = v->tls[0] | v->tls[1] | v->tls[2] | v->tls[3] | v->ldt_entries;
+	const union selectors *s = &v->selectors;
 
-	if (descs || c->descs_loaded) {
-		desc_set_tls(c, v->tls);
+	desc_set_tls(c, v->tls);
+	if (v->ldt_entries || c->ldt_loaded)
 		desc_set_ldt(c, v->ldt, v->ldt_entries);
-		c->descs_loaded = descs;
-	}
 	/* Selectors first: they overwrite the bases. */
-	load_segments(v->ds, v->es, v->fs, v->gs);
+	if (s->all || c->selectors_loaded)
+		load_segments(s->ds, s->es, s->fs, s->gs);
 	wrfsbase(v->fs_base);
 	wrgsbase(v->gs_base);
 }
@@ -300,6 +238,16 @@ void vcpu_ports_load(const struct vcpu *v)
 	u64 version = atomic_load(&v->dom->io_version); /* before what it says is read */
 
 	desc_set_ports(this_cpu(), v->dom->io, version);
+}
+
+void vcpu_save(struct vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	v->g = c->entry->g;
+	v->slow = c->entry->slow & ~ENTRY_SLOW_RESCHED;
+	segments_save(c, v);
+	fpu_save(v->xsave);
 }
 
 bool vcpu_load(struct vcpu *v)
@@ -322,11 +270,10 @@ bool vcpu_load(struct vcpu *v)
 	e->area = v->area ? v->area : &area_none;
 	segments_load(c, v);
 	fpu_load(v->xsave);
-	if (debugged(v) || c->debug_loaded)
+	if (v->dr[7] & 0xff || c->debug_loaded)
 		debug_load(v->dr);
-	c->debug_loaded = debugged(v);
-	if (v->dom->io || c->ports_loaded)
-		vcpu_ports_load(v);
+	c->debug_loaded = v->dr[7] & 0xff;
+	vcpu_ports_load(v);
 	return true;
 }
 
@@ -343,5 +290,8 @@ void vcpu_idle_state(void)
 
 void vcpu_dump(struct vcpu *v)
 {
-	regs_print(v == current() ? &this_cpu()->entry->g.regs : &v->g.regs);
+	if (v == current())
+		this_cpu()->dump = true; /* by exit_switch, which has all registers */
+	else
+		regs_print(&v->g.regs);
 }

@@ -15,7 +15,5 @@ int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
 long vcpu_debug_get(struct vcpu *v, u64 reg);
 /* This CPU lets v reach the ports that its domain may, and no others. */
 void vcpu_ports_load(const struct vcpu *v);
-/* Bring the counters that entry code keeps into v->perf. v is the current one. */
-void vcpu_counts(struct vcpu *v);
 
 #endif

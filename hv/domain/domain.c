@@ -255,7 +255,7 @@ void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
 void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
 {
 	struct domain *d = v->dom;
-	const struct regs *r = v == current() ? &this_cpu()->entry->g.regs : &v->g.regs;
+	const struct regs *r = &guest_of(v)->regs;
 
 	lock(&d->lock);
 	if (d->state < PV_DOMAIN_SHUT) {

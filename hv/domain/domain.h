@@ -52,10 +52,15 @@ struct vcpu {
 	u16 id;
 
 	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. */
-	struct guest g;
+	struct guest g; /* guest_of */
 	u64 slow; /* ENTRY_SLOW_* other than RESCHED */
 	u64 gs_base, fs_base;
-	u16 fs, gs, ds, es;
+	union selectors {
+		struct {
+			u16 ds, es, fs, gs;
+		};
+		u64 all;
+	} selectors;
 	u64 root_gpa; /* what it loaded last */
 	u64 tls[4]; /* GDT slots 12 to 15 */
 	u64 *ldt;   /* a page of ring 0's, or NULL */
@@ -160,6 +165,11 @@ extern struct domain *domains[PV_MAX_DOMAINS];
 static inline struct vcpu *current(void)
 {
 	return this_cpu()->cur;
+}
+
+static inline struct guest *guest_of(struct vcpu *v)
+{
+	return v == current() ? &this_cpu()->entry->g : &v->g;
 }
 
 #define count(c, n)                                            \

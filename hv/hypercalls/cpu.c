@@ -27,14 +27,15 @@ long hc_vcpu_area(u64 gpa)
 
 long hc_event_entry(u64 entry, u64 stklvls)
 {
-	struct guest *g = &this_cpu()->entry->g;
+	struct entry *e = this_cpu()->entry;
 
 	/* The kernel's entry is 256 bytes on, and must not leave the kernel half. */
 	if (entry < PV_KERNEL_MIN || entry > -512ull)
 		return -PV_EINVAL;
-	g->event_entry = entry;
-	g->stklvls = stklvls;
-	g->stack_min = PV_KERNEL_MIN + 64;
+	e->g.event_entry = entry;
+	e->g.stklvls = stklvls;
+	e->g.stack_min = PV_KERNEL_MIN + 64;
+	e->slow |= ENTRY_SLOW_PENDING; /* NMIs */
 	return 0;
 }
 
@@ -46,11 +47,7 @@ long hc_event_deliver(void)
 
 long hc_debug_set(u64 reg, u64 value)
 {
-	struct cpu *c = this_cpu();
-	int rc = vcpu_debug_set(c->cur, reg, value);
-
-	c->debug_loaded |= !rc;
-	return rc;
+	return vcpu_debug_set(current(), reg, value);
 }
 
 long hc_debug_get(u64 reg)

@@ -3,18 +3,25 @@
  * Calls:      perf_read, trace_mask, trace_read, audit
  * Read first: pv/trace.h, cpu/trace.h */
 #include "cpu/trace.h"
-#include "cpu/vcpu.h"
 #include "domain/audit.h"
 #include "hypercalls/handlers.h"
 #include "lib/string.h"
 
-static void add(struct pv_perf *to, const struct pv_perf *from)
+static void add(struct pv_perf *to, struct vcpu *v)
 {
-	const u64 *f = (const u64 *)from;
-	u64 *t = (u64 *)to;
+	const struct guest *g = guest_of(v);
 
-	for (unsigned i = 0; i < sizeof(*to) / sizeof(u64); i++)
-		t[i] += READ_ONCE(f[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(to->counter); i++)
+		to->counter[i] += READ_ONCE(v->perf.counter[i]);
+#define X(name) to->counter[PV_COUNT_##name] += READ_ONCE(g->count_##name);
+	GUEST_COUNTS(X)
+#undef X
+	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++) {
+		u64 n = READ_ONCE(v->perf.hypercall[i]);
+
+		to->hypercall[i] += n;
+		to->counter[PV_COUNT_hypercalls] += n;
+	}
 }
 
 long hc_perf_read(u64 domid, u64 vcpu, gva_t out)
@@ -25,14 +32,11 @@ long hc_perf_read(u64 domid, u64 vcpu, gva_t out)
 
 	if (rc)
 		return rc;
-	vcpu_counts(current());
 	if (vcpu != ~0ull && vcpu >= d->vcpu_count)
 		rc = -PV_ENOENT;
 	for (u64 i = 0; !rc && i < d->vcpu_count; i++)
 		if (vcpu == ~0ull || vcpu == i)
-			add(&p, &d->vcpus[i]->perf);
-	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
-		p.counter[PV_COUNT_hypercalls] += p.hypercall[i];
+			add(&p, d->vcpus[i]);
 	return rc ? rc : copy_out(out, &p, sizeof(p));
 }
 

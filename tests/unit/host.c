@@ -225,7 +225,6 @@ void host_boot(unsigned count, u64 frames)
 	}
 	host_threaded = false;
 	host_shootdowns = host_invlpgs = 0;
-	features.nx = true;
 #ifdef HV_DEBUG
 	features.debug_build = 1;
 #endif

@@ -262,7 +262,7 @@ static void user_without_area(const char *code, uint64_t len)
 		l4[i] = mini_l4[i];
 	l4[0] = ((uint64_t)l3 - MINI_IMAGE) | 7;
 	l3[0] = ((uint64_t)l2 - MINI_IMAGE) | 7;
-	l2[2] = ((uint64_t)l1 - MINI_IMAGE) | 7;
+	l2[0] = l2[2] = ((uint64_t)l1 - MINI_IMAGE) | 7;
 	l1[0] = ((uint64_t)page - MINI_IMAGE) | 7;
 	for (uint64_t i = 0; i < len; i++)
 		page[i] = code[i];
@@ -276,6 +276,31 @@ static void user_without_area(const char *code, uint64_t len)
 			 :
 			 : "r"(&raw_regs), "i"(PV_NR_eretu)
 			 : "rax", "memory");
+}
+
+/* With an area but no entry point: a SYSCALL must not make the code at address 0 the kernel. */
+CODE(code_power_off, "mov $60, %eax\n mov $1, %edi\n syscall\n ud2");
+_Static_assert(PV_NR_shutdown == 60 && PV_SHUTDOWN_POWEROFF == 1, "code_power_off");
+
+static void raw_user_without_entry(void *arg)
+{
+	static char stack[4096] __attribute__((aligned(64)));
+
+	(void)arg;
+	raw_area.rsp[0] = (uint64_t)stack + sizeof(stack);
+	pv_vcpu_area((uint64_t)&raw_area - MINI_IMAGE);
+	user_without_area(code_power_off, LEN(code_power_off));
+}
+
+MINI_TEST(syscall_without_entry)
+{
+	struct child_options o = {.entry = raw_user_without_entry};
+	struct child c;
+
+	child_run_any(&c, "raw", &o);
+	CHECK_EQ(c.end.shutdown, PV_SHUTDOWN_CRASH);
+	CHECK(c.end.shutdown_arg == PV_CRASH_NO_HANDLER ||
+	      c.end.shutdown_arg == PV_CRASH_BAD_RETURN);
 }
 
 static void raw_leave_gs(void *arg)
