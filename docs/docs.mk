@@ -34,3 +34,26 @@ hint: ## a hint of a lab: N=3 H=1
 
 test-labs: $(BUILD)/ringside.elf $(MINI_OUT)/libmini.a ## the course's labs: skeletons fail helpfully, solutions pass
 	@BUILD='$(BUILD)' MISTAKES='$(MISTAKES)' sh $(LABS_DIR)/test.sh $(LABS)
+
+# ---- reference: make docs, make test-docs -------------------------------------------------------------------------
+
+DOCS_OUT := $(BUILD)/docs
+DOC_CALLS := $(wildcard docs/reference/calls/*.md)
+
+$(DOCS_OUT)/examples.c: docs/tools/examples.py docs/tools/abi.py $(DOC_CALLS) include/pv/hypercalls.def include/pv/errno.h
+	@mkdir -p $(@D)
+	@echo "  GEN   $@"
+	@python3 docs/tools/examples.py $@
+
+docexamples_SRCS := docs/reference/examples/example.c $(DOCS_OUT)/examples.c
+$(MINI_OUT)/docexamples.elf: MINI_CFLAGS_EXTRA += -Idocs/reference/examples
+
+.PHONY: test-docs docs
+test-docs: $(BUILD)/ringside.elf $(MINI_OUT)/docexamples.elf ## every example of the reference, run in QEMU
+	@BUILD='$(BUILD)' CPUS=1 FLAVOURS=release ONLY= SKIP= sh tests/domains/run.sh 'docexamples docexamples 120'
+
+# Debian's Python, whose packages deps.sh installs: another one may come first in PATH.
+docs: ## HTML, man pages and text of all documentation in build/docs; checks links and quoted code
+	@sh docs/tools/deps.sh
+	@mkdir -p $(DOCS_OUT)
+	@/usr/bin/python3 docs/tools/site.py $(DOCS_OUT)
