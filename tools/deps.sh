@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0, the mini
-# domains and the tools), linux (the kernel, its discs and tests), debian (a Debian root for dom0), tests (what long
+# domains and the tools), linux (the kernel, its discs and tests), run (make run), debian (a Debian root for dom0), tests (what long
 # tests run in it).
 set -eu
 
@@ -10,6 +10,7 @@ base='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-s
 	zlib1g-dev libzstd-dev liblzma-dev liblz4-dev libelf-dev libext2fs-dev libconfuse-dev libjansson-dev'
 linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod ccache busybox-static e2fsprogs
 	python3'
+run='nftables dnsmasq-base e2fsprogs busybox-static'
 debian='mmdebstrap e2fsprogs'
 tests='stress-ng'
 
@@ -18,6 +19,7 @@ for list in "${@:-base}"; do
 	case $list in
 	base) packages="$packages $base" ;;
 	linux) packages="$packages $linux" ;;
+	run) packages="$packages $run" ;;
 	debian) packages="$packages $debian" ;;
 	tests) packages="$packages $tests" ;;
 	*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;

@@ -35,7 +35,11 @@ $(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/uni
 		$(wildcard include/pv/*.h include/pv/io/*.h)
 	@mkdir -p $(@D)
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -o $@ \
-		$(filter %.c,$^) -lcriterion $(TOOLS_LIBS)
+		$(filter-out $(TOOLS_LEAVE_OUT),$(filter %.c,$^)) -lcriterion $(TOOLS_LIBS)
+
+# ringsided's files with grants and events of the test's own.
+$(UNIT_DIR)/tools/daemon_test: $(filter-out tools/ringsided/main.c,$(wildcard tools/ringsided/*.c)) tools/ringsided/ringsided.h
+$(UNIT_DIR)/tools/daemon_test: TOOLS_LEAVE_OUT = tools/lib/events.c
 
 # ringctl itself on that fake.
 $(UNIT_DIR)/tools/ringctl_fake: tests/unit/tools/ringctl_fake.c $(TOOLS_TEST_SRCS) $(wildcard tools/ringctl/*.c) \
@@ -49,3 +53,17 @@ TOOLS_TEST_PROGRAMS := $(TOOLS_DIR)/ringctl $(UNIT_DIR)/tools/ringctl_fake
 test-tools: $(TOOLS_TESTS) | $(TOOLS_TEST_PROGRAMS) ## unit tests of the tools only
 	@sh tests/unit/run.sh $^
 test-unit: $(TOOLS_TESTS) | $(TOOLS_TEST_PROGRAMS)
+
+# The whole, in QEMU: dom0 starts two guests.
+.PHONY: run demo run-deps
+run-deps:
+	@echo 'Ringside: the first time this installs packages and builds Linux: some ten minutes on two CPUs'
+	@tools/deps.sh base linux run
+	@$(MAKE) --no-print-directory hv initramfs tools
+
+RUN_QEMU = -a $(ACCEL) -c $(CPUS) -m $(if $(filter file,$(origin MEM)),1024,$(MEM)) $(if $(UEFI),-u)
+run: run-deps ## dom0 and two guests in QEMU, their figures, then a shell in dom0; `poweroff -f` ends it
+	@BUILD='$(BUILD)' tools/run/run.sh -s -k '$(WORDS)' -q '$(RUN_QEMU) -t 0' $(QEMU_MORE)
+
+demo: run-deps ## the same without a person: it ends by itself
+	@BUILD='$(BUILD)' tools/run/run.sh -k '$(WORDS)' -q '$(RUN_QEMU) -t $(if $(filter file,$(origin TIME)),600,$(TIME))' $(QEMU_MORE)

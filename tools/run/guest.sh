@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a guest of `make run` does, in the initramfs (as /test): its disk, an address, a web server; then it fetches a
+# file from its peer by name, and one from outside. Lines that begin with GUEST are for demo.sh.
+word() { tr ' ' '\n' </proc/cmdline | sed -n "s/^guest\.$1=//p"; }
+say() { echo "GUEST $*"; }
+name=$(word name) peer=$(word peer) outside=$(word outside)
+
+hostname "$name"
+say "up $(cut -d' ' -f1 /proc/uptime) s after its kernel began"
+mkdir -p /mnt
+mount -t ext4 /dev/rsda /mnt || { say 'failed: no disk'; exit 1; }
+n=$(($(cat /mnt/starts 2>/dev/null || echo 0) + 1))
+echo $n >/mnt/starts
+say "disk: start number $n of this guest"
+ip link set eth0 up
+udhcpc -q -n -f -t 20 -T 1 -i eth0 -x "hostname:$name" -s /etc/udhcpc.script || { say 'failed: no address'; exit 1; }
+say "address $(ip -4 addr show eth0 | sed -n 's/.*inet \([0-9.]*\).*/\1/p')"
+mkdir -p /mnt/www
+[ -s /mnt/www/file ] || head -c 1000000 /dev/urandom >/mnt/www/file
+(cd /mnt/www && md5sum file >file.md5)
+echo "<h1>$name</h1>" >/mnt/www/index.html
+sync
+httpd -h /mnt/www
+
+fetch() { # WHAT URL FILE
+	i=0
+	until wget -q -T 5 -O "$3" "$2" 2>/dev/null; do
+		i=$((i + 1))
+		[ $i -lt 60 ] || { say "failed: cannot fetch $2"; return 1; }
+		sleep 1
+	done
+}
+fetch "http://$peer/file.md5" /tmp/file.md5 && fetch "http://$peer/file" /tmp/file &&
+	(cd /tmp && md5sum -c file.md5 >/dev/null) && say "fetched $(stat -c %s /tmp/file) bytes from $peer, checked" || say "failed: $peer"
+fetch "http://$outside/" /tmp/outside && say "fetched from outside: $(cat /tmp/outside)"
+say done
+while :; do
+	setsid cttyhack sh -l
+	sleep 1
+done

@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# run.sh [-s] [-k WORDS] [-q 'OPTIONS for tools/qemu.sh'] [QEMU arguments]
+# Boots GRUB, Ringside and Linux as dom0 in QEMU, with two guests that dom0 starts. -s: leave a shell (make run); else
+# it ends by itself, with 0 if all went well (make demo). BUILD: what make has built.
+set -eu
+
+top=$(dirname "$0")/../..
+build=${BUILD:-$top/build}
+words='' machine='-c 2 -m 1024 -t 900' stay=''
+while getopts sk:q: opt; do
+	case $opt in
+	s) stay=demo.stay ;;
+	k) words=$OPTARG ;;
+	q) machine=$OPTARG ;;
+	*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+PATH=$PATH:/sbin:/usr/sbin
+out=$build/run
+mkdir -p "$out/disk"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# A program and the libraries that it needs, as PATH=FILE words.
+program() {
+	file=$(command -v "$1") || { echo "run: no $1" >&2; exit 1; }
+	echo "/usr/sbin/$1=$(realpath "$file")"
+	ldd "$file" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-linux/ { print $1 }' |
+		while read -r lib; do echo "$lib=$(realpath "$lib")"; done
+}
+
+guest_conf() { # NAME PEER
+	cat >"$out/$1.conf" <<-END
+		name = "$1"
+		kernel = "/boot/guest-kernel"
+		ramdisk = "/boot/guest-initrd"
+		cmdline = "console=hvc0 quiet guest.name=$1 guest.peer=$2 guest.outside=10.0.2.100"
+		memory = 96
+		disk "data" { path = "/srv/$1.img" }
+		net "lan" { bridge = "rsbr0" }
+	END
+}
+
+# The guests' ramdisk: BusyBox, no modules, and what they do.
+"$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux"
+"$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" "$build/linux" "/test=$top/tools/run/guest.sh"
+cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
+guest_conf web1 web2
+guest_conf web2 web1
+
+# dom0's disk, with the guests' disks as files. It stays from run to run: the guests count their starts on it.
+if [ ! -e "$out/disk.img" ]; then
+	for g in web1 web2; do
+		rm -f "$out/disk/$g.img"
+		"$top/tools/image/image.sh" --size 32M --hostname "$g" "$out/disk/$g.img"
+	done
+	truncate -s 128M "$out/disk.img"
+	mke2fs -q -F -t ext4 -d "$out/disk" "$out/disk.img"
+fi
+
+strip -o "$work/ringctl" "$build/tools/ringctl"
+strip -o "$work/ringsided" "$build/tools/ringsided"
+files=$({ program nft; program dnsmasq; } | sort -u | sed 's/^/-f /')
+printf '#!/bin/sh\nread -r line\necho "HTTP/1.0 200 OK"\necho "Content-Type: text/plain"\necho\necho "hello from outside"\n' >"$out/answer"
+chmod +x "$out/answer"
+status=0
+# shellcheck disable=SC2086
+"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$top/tools/run/demo.sh" -k "$stay $words" $files \
+	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
+	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" \
+	-f "/etc/ringside/web1.conf=$out/web1.conf" -f "/etc/ringside/web2.conf=$out/web2.conf" \
+	-q "$machine ${LOG:+-l $LOG}" dom0 \
+	-drive "file=$out/disk.img,if=virtio,format=raw" \
+	-netdev "user,id=net,guestfwd=tcp:10.0.2.100:80-cmd:$(realpath "$out/answer")" -device virtio-net-pci,netdev=net \
+	"$@" || status=$?
+exit $status
