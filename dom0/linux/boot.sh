@@ -6,7 +6,7 @@
 #   -s SCRIPT      run this in the initramfs and switch off, in place of a shell
 #   -f PATH=FILE   put FILE into the initramfs as PATH (again for each)
 #   -i INITRAMFS   in place of BUILD/linux/initramfs.cpio.gz
-#   -k WORDS       for the kernel's command line
+#   -k WORDS       for the kernel's command line (may be there again)
 #   -o OPTIONS     for ring 0's
 #   -D             ring 0's debug build
 #   -q OPTIONS     for tools/qemu.sh
@@ -22,7 +22,7 @@ while getopts s:f:i:k:o:Dq:w: opt; do
 	s) files="$files /test=$OPTARG" ;;
 	f) files="$files $OPTARG" ;;
 	i) initramfs=$OPTARG ;;
-	k) words=$OPTARG ;;
+	k) words="$words $OPTARG" ;;
 	o) options="$options $OPTARG" ;;
 	D) hv=$build/debug/ringside.elf ;;
 	q) machine=$OPTARG ;;
