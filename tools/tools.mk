@@ -67,3 +67,9 @@ run: run-deps ## dom0 and two guests in QEMU, their figures, then a shell in dom
 
 demo: run-deps ## the same without a person: it ends by itself
 	@BUILD='$(BUILD)' tools/run/run.sh -k '$(WORDS)' -q '$(RUN_QEMU) -t $(if $(filter file,$(origin TIME)),600,$(TIME))' $(QEMU_MORE)
+
+#   make test-guests GUESTS='life kill'    some only
+GUESTS ?=
+test-guests: run-deps ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices that come and go
+	@BUILD='$(BUILD)' sh tests/system/guests.sh $(GUESTS)
+.PHONY: test-guests

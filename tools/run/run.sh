@@ -1,19 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [-s] [-k WORDS] [-q 'OPTIONS for tools/qemu.sh'] [QEMU arguments]
+# run.sh [-s] [-k WORDS] [-q 'OPTIONS for tools/qemu.sh'] [-l LOG] [-S SCRIPT] [-g SCRIPT] [QEMU arguments]
 # Boots GRUB, Ringside and Linux as dom0 in QEMU, with two guests that dom0 starts. -s: leave a shell (make run); else
-# it ends by itself, with 0 if all went well (make demo). BUILD: what make has built.
+# it ends by itself, with 0 if all went well (make demo). -S, -g: what dom0 and its guests do in place of demo.sh and
+# guest.sh. BUILD: what make has built.
 set -eu
 
 top=$(dirname "$0")/../..
 build=${BUILD:-$top/build}
-words='' machine='-c 2 -m 1024 -t 900' stay=''
-while getopts sk:q: opt; do
+words='' machine='-c 2 -m 1024 -t 900' stay='' log='' script=$top/tools/run/demo.sh guest=$top/tools/run/guest.sh
+while getopts sk:q:l:S:g: opt; do
 	case $opt in
 	s) stay=demo.stay ;;
 	k) words=$OPTARG ;;
 	q) machine=$OPTARG ;;
-	*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;
+	l) log=$OPTARG ;;
+	S) script=$OPTARG ;;
+	g) guest=$OPTARG ;;
+	*) sed -n '3,6s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
@@ -45,7 +49,7 @@ guest_conf() { # NAME PEER
 
 # The guests' ramdisk: BusyBox, no modules, and what they do.
 "$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux"
-"$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" "$build/linux" "/test=$top/tools/run/guest.sh"
+"$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" "$build/linux" "/test=$guest"
 cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
 guest_conf web1 web2
 guest_conf web2 web1
@@ -67,11 +71,11 @@ printf '#!/bin/sh\nread -r line\necho "HTTP/1.0 200 OK"\necho "Content-Type: tex
 chmod +x "$out/answer"
 status=0
 # shellcheck disable=SC2086
-"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$top/tools/run/demo.sh" -k "$stay $words" $files \
+"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay $words" $files \
 	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
 	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" \
 	-f "/etc/ringside/web1.conf=$out/web1.conf" -f "/etc/ringside/web2.conf=$out/web2.conf" \
-	-q "$machine ${LOG:+-l $LOG}" dom0 \
+	-q "$machine ${log:+-l $log}" dom0 \
 	-drive "file=$out/disk.img,if=virtio,format=raw" \
 	-netdev "user,id=net,guestfwd=tcp:10.0.2.100:80-cmd:$(realpath "$out/answer")" -device virtio-net-pci,netdev=net \
 	"$@" || status=$?

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# guests.sh [TEST...]: dom0 starts guests, by the scripts of tests/system/guests: life rounds many kill devices. A line a
+# test, last "N passed, N failed". Serial lines: $BUILD/tests/guests-NAME.log. GUESTS_TIME: seconds for each.
+set -u
+
+here=$(dirname "$0")
+top=$here/../..
+BUILD=${BUILD:-$top/build}
+export BUILD
+mkdir -p "$BUILD/tests"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+bad='BUG: |Oops|kernel BUG|general protection fault|Call Trace|INFO: task|soft lockup|rcu: INFO|Kernel panic|ringside: panic'
+
+for name in ${*:-life rounds many kill devices}; do
+	log=$BUILD/tests/guests-$name.log
+	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
+	mem=1024
+	[ "$name" != many ] || mem=3072
+	: >"$log"
+	rm -f "$BUILD/run/disk.img"
+	"$top/tools/run/run.sh" -l "$log" -S "$work/test.sh" -g "$here/guests/guest.sh" -k "${GUESTS_WORDS:-}" \
+		-q "-c 2 -m $mem -t ${GUESTS_TIME:-600}" >"$log.qemu" 2>&1
+	status=$?
+	tr -d '\r' <"$log" >"$log.text"
+	mv "$log.text" "$log"
+	why=
+	if [ $status != 0 ]; then
+		why="QEMU ended with $status"
+	elif ! grep -aq '^TEST end 0$' "$log"; then
+		why="the script: $(grep -aE '^TEST |checks, ' "$log" | tail -2 | paste -sd' ')"
+	elif grep -aqE "$bad" "$log"; then
+		why=$(grep -aoE "($bad).*" "$log" | head -1)
+	fi
+	if [ -z "$why" ]; then
+		passed=$((passed + 1))
+		echo "guests $name: passed ($(grep -a 'checks, ' "$log" | tail -1))"
+	else
+		failed=$((failed + 1))
+		echo "guests $name: FAILED: $why; see $log"
+		grep -a -A5 '^FAILED' "$log" | head -40 | sed 's/^/    /'
+	fi
+done
+rm -f "$BUILD/run/disk.img"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# Disks and cards that come and go while the guest uses others, and its journal's file system after a destroy.
+start_all
+for d in x y; do
+	truncate -s 16M /srv/$d.img 2>/dev/null || dd if=/dev/zero of=/srv/$d.img bs=1M count=16 2>/dev/null
+done
+conf d 'disk "root" { path = "/srv/web1.img" }' 'net "n" { }'
+is 'a guest' ringctl create /tmp/d.conf
+is 'it comes up' up d
+tell d 'mkdir -p /m; mount -t ext4 /dev/rsda /m && echo mounted-$((1 + 1))'
+is 'it mounts its disk' await d mounted-2 20
+tell d 'while :; do dd if=/dev/urandom of=/m/load bs=64k count=64 2>/dev/null; sync; rm /m/load; done & echo load-$((1 + 1))'
+is 'load' await d load-2 20
+for i in 1 2 3 4 5; do
+	is "attach $i" ringctl block attach d /srv/x.img hot
+	tell d "sleep 1; dd if=/dev/rsdb of=/dev/null bs=1M 2>/dev/null && echo read-\$(($i + 10))"
+	is 'the guest reads it' await d "read-1$i" 20
+	is "detach $i" ringctl block detach d hot
+	is "card $i" ringctl net attach d hot
+	is "no card $i" ringctl net detach d hot
+done
+is 'one disk for two' exits 4 ringctl block attach d /srv/web1.img
+is 'read-only' ringctl block attach --read-only d /srv/y.img ro
+tell d 'sleep 1; dd if=/dev/zero of=/dev/rsdb bs=4k count=1 2>/dev/null || echo refused-$((1 + 1))'
+is 'a write to it is refused' await d refused-2 20
+is 'forced detach' ringctl block detach --force d ro
+is 'growing' ringctl block resize d root 40M
+tell d 'sleep 1; echo size-$(($(cat /sys/block/rsda/size) / 2048))'
+is 'the guest sees it' await d size-40 20
+is 'destroy while it writes' ringctl destroy d
+forget d
+is 'the same guest again' ringctl create /tmp/d.conf
+is 'it comes up' up d
+tell d 'mkdir -p /m; mount -t ext4 /dev/rsda /m && ls /m && echo recovered-$((1 + 1))'
+is 'the journal is replayed' await d recovered-2 20
+ringctl destroy d
+sleep 1
+is 'traces' [ "$(traces)" = "0 0 0" ]
+is 'audit' ringctl audit
+finish

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each verb of a guest's life, and what it leaves.
+start_all
+before=$(frames) traces_before=$(traces)
+conf a 'vcpus = 2' 'on_reboot = "restart"'
+is 'dry run' ringctl create --dry-run /tmp/a.conf
+is 'create' ringctl create --times /tmp/a.conf
+is 'it comes up' up a
+is 'with two vCPUs' grep -q 'GUEST up 2 ' $logs/a.log
+is 'a second of that name is refused' exits 4 ringctl create /tmp/a.conf
+is 'list' sh -c 'ringctl list | grep -E "^a .* running"'
+is 'info' sh -c 'ringctl info a | grep -q "front *running"'
+is 'stats' sh -c 'ringctl stats --json a | grep -q by_hypercall'
+tell a 'echo typed-$((6 * 7))'
+is 'and what it answers' await a 'typed-42' 10
+is 'pause' ringctl pause a
+is 'paused' sh -c 'ringctl list a | grep -q paused'
+tell a 'echo awake-$((2 * 21))'
+sleep 1
+is 'a paused guest does nothing' sh -c "! grep -q awake-42 $logs/a.log"
+is 'unpause' ringctl unpause a
+is 'it goes on' await a 'awake-42' 20
+is 'pin' ringctl vcpu pin a all 0
+is 'weight' ringctl sched --weight 512 a
+is 'rename' ringctl rename a b
+is 'its new name' ringctl list b
+is 'and back' ringctl rename b a
+is 'core file' ringctl dump-core a /srv/a.core
+rm -f /srv/a.core
+is 'perf' ringctl perf a
+is 'sysrq' ringctl sysrq a h
+is 'audit' ringctl audit
+forget a
+old=$(ringctl list --json a | sed -n 's/.*"id": \([0-9]*\).*/\1/p')
+is 'reboot' ringctl reboot a
+n=0
+while [ $n -lt 300 ] && { ! ringctl list a >/dev/null 2>&1 || [ "$(ringctl list --json a | sed -n 's/.*"id": \([0-9]*\).*/\1/p')" = "$old" ]; }; do
+	sleep 0.2
+	n=$((n + 1))
+done
+is 'it is another domain' [ $n -lt 300 ]
+is 'that was restarted once' sh -c 'ringctl info a | grep -qE "^restarts +1$"'
+is 'shutdown' ringctl shutdown --wait --timeout 60 a
+is 'gone' ringctl wait a gone --timeout 20
+is 'create, paused' ringctl create --paused /tmp/a.conf
+is 'destroy' ringctl destroy a
+is 'no such guest any more' exits 3 ringctl info a
+is 'selftest' ringctl selftest --kernel /boot/guest-kernel
+sleep 1
+is 'traces' [ "$(traces)" = "$traces_before" ]
+echo "frames before $before, after $(frames)"
+is 'audit' ringctl audit
+finish
