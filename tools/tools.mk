@@ -73,3 +73,17 @@ GUESTS ?=
 test-guests: run-deps ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices that come and go
 	@BUILD='$(BUILD)' sh tests/system/guests.sh $(GUESTS)
 .PHONY: test-guests
+
+.PHONY: install-tools
+install-tools: tools ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
+	install -D -m 755 -s $(TOOLS_DIR)/ringctl $(DESTDIR)/usr/sbin/ringctl
+	install -D -m 755 -s $(TOOLS_DIR)/ringsided $(DESTDIR)/usr/sbin/ringsided
+	install -D -m 755 tools/net/ringctl-net $(DESTDIR)/usr/sbin/ringctl-net
+	install -D -m 755 tools/image/image.sh $(DESTDIR)/usr/lib/ringside/image.sh
+	install -D -m 644 tools/completion/ringctl $(DESTDIR)/usr/share/bash-completion/completions/ringctl
+	install -D -m 644 tools/ringctl/example.conf $(DESTDIR)/usr/share/doc/ringside/example.conf
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 tools/man/ringctl.1
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man5 tools/man/ringside-guest.5
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 tools/man/ringsided.8
+	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system tools/units/*.service
+	install -d -m 755 $(DESTDIR)/etc/ringside/guests $(DESTDIR)/var/lib/ringside/images
