@@ -57,3 +57,18 @@ docs: ## HTML, man pages and text of all documentation in build/docs; checks lin
 	@sh docs/tools/deps.sh
 	@mkdir -p $(DOCS_OUT)
 	@/usr/bin/python3 docs/tools/site.py $(DOCS_OUT)
+
+# ---- recorded traces ------------------------------------------------------------------------------------------------
+
+scenes_SRCS := docs/trace/scenes.c
+$(MINI_OUT)/scenes.elf: MINI_CFLAGS_EXTRA += -I$(LABS_DIR)
+
+# The pages in docs/trace are kept; this makes them anew. Instructions are counted, so little changes.
+.PHONY: traces
+traces: $(BUILD)/ringside.elf $(MINI_OUT)/scenes.elf ## record the scenes of docs/trace in QEMU
+	@mkdir -p $(DOCS_OUT)
+	@tools/iso.sh -o "panic=poweroff dom0_vcpus=2 console=serial" $(DOCS_OUT)/scenes.iso $(BUILD)/ringside.elf \
+		"$(MINI_OUT)/scenes.elf scenes" $(MINI_OUT)/scenes.elf
+	@tools/qemu.sh -i -c 1 -m 256 -t 300 -l $(DOCS_OUT)/scenes.log $(DOCS_OUT)/scenes.iso
+	@grep -aq '^SCENES done' $(DOCS_OUT)/scenes.log
+	@[ ! -f docs/tools/trace.py ] || python3 docs/tools/trace.py $(DOCS_OUT)/scenes.log docs/trace

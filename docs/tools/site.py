@@ -120,6 +120,8 @@ def render(path, output, calls, structs):
         source = os.path.normpath(os.path.join(os.path.dirname(path), target))
         if source in PAGES:
             return f'href="{os.path.relpath(PAGES[source], os.path.dirname(output) or ".")}{"#" + anchor if anchor else ""}"'
+        if source.startswith('docs/trace/') and os.path.exists(source) and source.endswith(('.html', '.json', '.txt')):
+            return f'href="{up(output)}trace/{os.path.basename(source)}"'
         if not os.path.exists(source):
             abi.fault(f'{path}: links to {href}, which does not exist')
         return 'class="dead" data-file="' + esc(source) + '"'

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "example.h"
 
-#define MEMORY	  (4ull << 20)
-#define BOX	  (MEMORY - PV_PAGE_SIZE) /* last page of a child: what it tells */
-#define KEPT_MAX  8
+#define MEMORY	 (4ull << 20)
+#define BOX	 (MEMORY - PV_PAGE_SIZE) /* last page of a child: what it tells */
+#define KEPT_MAX 8
 
 static uint32_t kept[KEPT_MAX], peer;
 
@@ -50,7 +50,8 @@ uint32_t example_peer_grant(void)
 	uint64_t end = mini_now() + 5 * MINI_S, ref = 0;
 
 	while (!ref && mini_now() < end) {
-		struct pv_mem_copy op = {.domid = example_peer(), .gpa = BOX, .buf = (uint64_t)&ref, .len = 8};
+		struct pv_mem_copy op = {
+			.domid = example_peer(), .gpa = BOX, .buf = (uint64_t)&ref, .len = 8};
 
 		pv_mem_copy(&op);
 		mini_sleep(MINI_MS);
