@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kernel: from a file to segments and the notes that say how to start it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ringside.h"
 
@@ -218,28 +222,54 @@ int rs_kernel_read(struct rs *rs, const char *where, const uint8_t *image, size_
 	return rc;
 }
 
+/* An ELF file is used where the page cache has it: a guest's kernel is copied once, into the guest. */
+static int map_file(struct rs *rs, const char *path, uint8_t **data, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int err = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return rs_fail_errno(rs, err, "cannot open %s", path);
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+		close(fd);
+		return rs_fail(rs, EINVAL, "%s: not a file with something in it", path);
+	}
+	*len = (size_t)st.st_size;
+	*data = mmap(NULL, *len, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	return *data == MAP_FAILED ? rs_fail_errno(rs, errno, "cannot map %s", path) : 0;
+}
+
 int rs_kernel_load(struct rs *rs, const char *path, struct rs_kernel *k)
 {
-	uint8_t *data;
-	size_t len;
-	int rc = rs_read_file(rs, path, &data, &len);
+	uint8_t *data = NULL;
+	size_t len = 0;
+	int rc = map_file(rs, path, &data, &len);
 
 	if (rc)
 		return rc;
-	if (len >= 4 && memcmp(data, ELFMAG, SELFMAG) == 0) {
-		*k = (struct rs_kernel){.data = data, .len = len};
+	if (len >= SELFMAG && memcmp(data, ELFMAG, SELFMAG) == 0) {
+		*k = (struct rs_kernel){.data = data, .len = len, .mapped = true};
 		rc = parse(rs, path, k);
 		if (rc)
 			rs_kernel_free(k);
 		return rc;
 	}
 	rc = rs_kernel_read(rs, path, data, len, k);
-	free(data);
+	munmap(data, len);
 	return rc;
 }
 
 void rs_kernel_free(struct rs_kernel *k)
 {
-	free(k->data);
+	if (k->mapped)
+		munmap(k->data, k->len);
+	else
+		free(k->data);
 	memset(k, 0, sizeof(*k));
 }

@@ -168,11 +168,31 @@ void rs_record_free(struct rs_record *r)
 
 /* --- names -------------------------------------------------------------------------------------- */
 
+/* Ring 0 keeps the name that a domain was made with. That one counts, and no record is read for it, unless this file
+ * tells that some domain has been renamed. */
+static void renamed_path(struct rs *rs, char *path, size_t size)
+{
+	snprintf(path, size, "%s/renamed", rs->run_dir);
+}
+
+int rs_rename(struct rs *rs, struct rs_record *r, const char *name)
+{
+	char path[512];
+	int rc;
+
+	renamed_path(rs, path, sizeof(path));
+	rc = rs_write_file(rs, path, "", 0, 0600);
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return rc ? rc : rs_record_save(rs, r);
+}
+
 void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1])
 {
-	struct rs_record r;
+	struct rs_record r = {0};
+	char path[512];
 
-	if (rs_record_load(rs, info, &r) == 0 && r.name[0])
+	renamed_path(rs, path, sizeof(path));
+	if (access(path, F_OK) == 0 && rs_record_load(rs, info, &r) == 0 && r.name[0])
 		memcpy(name, r.name, RS_NAME_MAX + 1);
 	else if (info->name[0])
 		snprintf(name, RS_NAME_MAX + 1, "%.*s", RS_NAME_MAX, info->name);

@@ -187,6 +187,7 @@ int rs_unpack(const uint8_t *in, size_t len, uint8_t **out, size_t *out_len, con
 struct rs_kernel {
 	uint8_t *data; /* the ELF file */
 	size_t len;
+	bool mapped; /* data is a mapping of the file, else malloc'ed */
 	uint64_t entry, root, eretu, abi;
 	uint64_t end; /* first gpa after the segments */
 	unsigned segments;
@@ -267,6 +268,8 @@ int rs_record_load(struct rs *rs, const struct pv_domain_info *info, struct rs_r
 int rs_record_save(struct rs *rs, const struct rs_record *r);
 void rs_record_remove(struct rs *rs, uint32_t domid);
 void rs_record_free(struct rs_record *r);
+/* Give a domain another name; r is saved. */
+int rs_rename(struct rs *rs, struct rs_record *r, const char *name);
 /* The name that users know a domain by. */
 void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1]);
 

@@ -434,10 +434,8 @@ int do_rename(struct run *r)
 	rc = find_record(r, r->argv[0], &info, &record);
 	if (rc == 0 && rs_find(r->rs, r->argv[1], &other) == 0)
 		rc = rs_fail(r->rs, EEXIST, "there is a guest \"%s\" already", r->argv[1]);
-	if (rc == 0) {
-		snprintf(record.name, sizeof(record.name), "%s", r->argv[1]);
-		rc = rs_record_save(r->rs, &record);
-	}
+	if (rc == 0)
+		rc = rs_rename(r->rs, &record, r->argv[1]);
 	rs_record_free(&record);
 	close(lock);
 	return rc;

@@ -302,8 +302,7 @@ Test(lib, create)
 	cr_assert_eq(r.affinity[0], 3);
 	cr_assert_str_eq(r.config, c->text);
 	cr_assert_eq(rs_create(rs, c, NULL, false, 0, NULL), -EEXIST);
-	snprintf(r.name, sizeof(r.name), "renamed");
-	cr_assert_eq(rs_record_save(rs, &r), 0);
+	cr_assert_eq(rs_rename(rs, &r, "renamed"), 0);
 	rs_record_free(&r);
 	cr_assert_eq(rs_find(rs, "web1", &info), -ENOENT);
 	cr_assert_eq(rs_find(rs, "renamed", &info), 0);
