@@ -181,7 +181,7 @@ static int list_calls(struct run *r)
 	return print_list(r, list, columns);
 }
 
-/* Numbers only: a pointer argument gets a zeroed buffer if the number is 0, printed when it is not zero any more. */
+/* Numbers only; `buf` is a zeroed page, of which what is not zero any more is printed. */
 int do_hypercall(struct run *r)
 {
 	static uint8_t buffer[PV_PAGE_SIZE];
