@@ -87,3 +87,16 @@ install-tools: tools ## ringctl, ringsided, manual pages, completion and service
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 tools/man/ringsided.8
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system tools/units/*.service
 	install -d -m 755 $(DESTDIR)/etc/ringside/guests $(DESTDIR)/var/lib/ringside/images
+
+# Fuzzers of what the tools read from guests and files; part of make fuzz.
+TOOLS_FUZZERS := kernel config
+FUZZERS += $(TOOLS_FUZZERS)
+$(TOOLS_FUZZERS:%=build/fuzz/fuzz_%): build/fuzz/fuzz_%: tests/fuzz/tools/fuzz_%.c $(wildcard tools/lib/*.c) tools/lib/ringside.h
+	@mkdir -p build/fuzz/$*
+	@echo "  FUZZ  $@"
+	@clang -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -Werror -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -Iinclude -Itools/lib -o $@ $(filter %.c,$^) $(TOOLS_LIBS)
+fuzz: $(TOOLS_FUZZERS:%=build/fuzz/fuzz_%)
+.PHONY: fuzz-tools
+fuzz-tools: $(TOOLS_FUZZERS:%=build/fuzz/fuzz_%)
+	@$(call FUZZ_RUN,$(TOOLS_FUZZERS))

@@ -44,6 +44,18 @@ head -c 4000000 /dev/zero >"$dir/ramdisk"
 try 5 'raise `memory`' create "$dir/web1.conf" memory=2 "ramdisk=$dir/ramdisk"
 try 5 'more than the 64 MiB' create "$dir/web1.conf" memory=1G
 try 0 '^dom0' list
+# A kernel on the guest's own disk.
+mkdir "$dir/kernel"
+cp "$dir/vmlinux" "$dir/kernel/vmlinux"
+sh tools/image/image.sh --size 8M --kernel "$dir/kernel" "$dir/disk.img"
+sh tools/image/image.sh --size 8M "$dir/empty.img"
+for d in disk empty vmlinux; do
+	printf 'name = own\nboot = disk\nmemory = 8\ndisk root { path = "%s" }\n' "$dir/$d.img" >"$dir/own-$d.conf"
+done
+cp "$dir/vmlinux" "$dir/vmlinux.img"
+try 0 'would start: 8 MiB, 1 vCPU, 1 disks' create --dry-run "$dir/own-disk.conf"
+try 3 'no kernel in it' create --dry-run "$dir/own-empty.conf"
+try 8 'wants an ext2' create --dry-run "$dir/own-vmlinux.conf"
 try 0 'web1: domain 1' create "$dir/web1.conf"
 try 4 'exists already' create "$dir/web1.conf"
 try 0 '"id": 2' create --json "$dir/web2.conf" vcpus=2
