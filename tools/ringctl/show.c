@@ -2,10 +2,12 @@
 /* show: what there is, and what it uses. */
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "ringctl.h"
@@ -503,26 +505,59 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 	fflush(stdout);
 }
 
-int do_top(struct run *r)
+/* Wait; a key may end that: c m h n i sort by cpu, memory, hypercalls, name, number; q ends. False: end. */
+static bool top_wait(struct run *r, uint64_t ms, bool keys)
+{
+	static const struct {
+		char key;
+		const char *sort;
+	} sorts[] = {{'c', "cpu"}, {'m', "mem"}, {'h', "hcall"}, {'n', "name"}, {'i', "id"}};
+	struct pollfd p = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
+	char key;
+
+	if (poll(&p, 1, (int)ms) <= 0 || read(STDIN_FILENO, &key, 1) != 1)
+		return !r->rs->cancel;
+	for (unsigned i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
+		if (sorts[i].key == key)
+			sort_key = sorts[i].sort;
+	return key != 'q' && !r->rs->cancel;
+}
+
+static void top_loop(struct run *r, bool screen, bool keys)
 {
 	static struct top_line was[PV_MAX_DOMAINS], now[PV_MAX_DOMAINS];
 	uint64_t interval = opt_number(r, "interval", 2),
-		 count = opt_number(r, "count", UINT32_MAX), before = now_ns();
+		 count = opt_number(r, "count", UINT32_MAX);
+	uint64_t before = now_ns();
 	unsigned m = top_read(r, was, PV_MAX_DOMAINS);
 
-	sort_key = opt(r, "sort") ? opt(r, "sort") : "cpu";
-	for (uint64_t i = 0; i < count && !r->rs->cancel; i++) {
-		unsigned n;
+	for (uint64_t i = 0; i < count && top_wait(r, interval * 1000, keys); i++) {
+		unsigned n = top_read(r, now, PV_MAX_DOMAINS);
+		uint64_t t = now_ns();
 
-		sleep_ms((unsigned)interval * 1000);
-		n = top_read(r, now, PV_MAX_DOMAINS);
-		top_rates(now, n, was, m, (double)(now_ns() - before) / 1e9);
-		before = now_ns();
+		top_rates(now, n, was, m, (double)(t - before) / 1e9);
+		before = t;
 		memcpy(was, now, n * sizeof(*now));
 		m = n;
 		qsort(now, n, sizeof(*now), compare);
-		top_print(r, now, n, isatty(STDOUT_FILENO));
+		top_print(r, now, n, screen);
 	}
+}
+
+int do_top(struct run *r)
+{
+	struct termios old, raw;
+	bool screen = isatty(STDOUT_FILENO), keys = screen && tcgetattr(STDIN_FILENO, &old) == 0;
+
+	sort_key = opt(r, "sort") ? opt(r, "sort") : "cpu";
+	if (keys) {
+		raw = old;
+		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	}
+	top_loop(r, screen, keys);
+	if (keys)
+		tcsetattr(STDIN_FILENO, TCSANOW, &old);
 	return 0;
 }
 

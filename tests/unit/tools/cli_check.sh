@@ -113,6 +113,7 @@ try 0 '' shutdown --wait --force web1
 try 3 'no running guest' info web1
 try 7 'this one' destroy 0
 try 0 '' destroy db
+try 0 'dom0 +running' top --count 1 --interval 0 --sort mem
 try 0 'nop = 0' hypercall nop
 try 0 'web1: defined' define "$dir/web1.conf"
 try 0 'web1: unchanged' define "$dir/web1.conf"
