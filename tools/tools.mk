@@ -75,7 +75,9 @@ test-guests: run-deps ## guests in QEMU: each verb, 100 rounds, 32 at once, kill
 .PHONY: test-guests
 
 .PHONY: install-tools
-install-tools: tools ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
+# The programs of make test-domains that ringctl selftest runs as guests.
+ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf
+install-tools: tools $(ATTACKS) ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
 	install -D -m 755 -s $(TOOLS_DIR)/ringctl $(DESTDIR)/usr/sbin/ringctl
 	install -D -m 755 -s $(TOOLS_DIR)/ringsided $(DESTDIR)/usr/sbin/ringsided
 	install -D -m 755 tools/net/ringctl-net $(DESTDIR)/usr/sbin/ringctl-net
@@ -86,6 +88,7 @@ install-tools: tools ## ringctl, ringsided, manual pages, completion and service
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man5 tools/man/ringside-guest.5
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 tools/man/ringsided.8
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system tools/units/*.service
+	install -D -m 644 -t $(DESTDIR)/usr/lib/ringside/attacks $(ATTACKS)
 	install -d -m 755 $(DESTDIR)/etc/ringside/guests $(DESTDIR)/var/lib/ringside/images
 
 # Fuzzers of what the tools read from guests and files; part of make fuzz.
