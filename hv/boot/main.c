@@ -58,6 +58,7 @@ static void boot_on_own_map(void)
 	apic_cpu_init();                /* IPIs, EOI                                        */
 	apic_timer_calibrate();         /* timer_program                                    */
 	ioapic_init();                  /* every GSI masked                                 */
+	console_irqs();                 /* but the serial lines'                            */
 	cpus_start();                   /* the other CPUs serve shootdowns                  */
 	map_share();                    /* the software TLB can make roots                  */
 	domains_init();                 /* domain_create                                    */

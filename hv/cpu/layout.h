@@ -54,6 +54,7 @@
 /* Interrupt vectors of ring 0's own. Devices get VECTOR_DEV_MIN up. */
 #define VECTOR_DEV_MIN  0x30
 #define VECTOR_DEV_MAX  0xdf
+#define VECTOR_INT80    0x80 /* of these no device's: a guest's INT 0x80 */
 #define VECTOR_TIMER    0xf0
 #define VECTOR_KICK     0xf1 /* look at this CPU's requests: shootdown, reschedule */
 #define VECTOR_SPURIOUS 0xff

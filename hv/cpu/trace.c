@@ -3,12 +3,14 @@
 #include "cpu/insn.h"
 #include "domain/domain.h"
 #include "domain/event.h"
+#include "domain/sched.h"
 
 #define RING_ORDER 5
-#define RECORDS    ((PAGE_SIZE << RING_ORDER) / sizeof(struct pv_trace_record))
+#define RECORDS	   ((PAGE_SIZE << RING_ORDER) / sizeof(struct pv_trace_record))
 
 struct trace_ring {
 	u64 head, tail; /* tail: the reader's */
+	bool half;	/* PV_VIRQ_TRACE is due */
 	struct pv_trace_record *records;
 };
 
@@ -33,6 +35,21 @@ void trace_record(enum pv_trace_kind kind, u64 a, u64 b)
 		.b = b,
 	};
 	atomic_store(&t->head, t->head + 1); /* T1 */
+	/* Whatever locks are held here, none is when the kick arrives. */
+	if (t->head - READ_ONCE(t->tail) == RECORDS / 2) {
+		t->half = true;
+		cpu_kick(c->id);
+	}
+}
+
+void trace_notify(void)
+{
+	struct trace_ring *t = &rings[this_cpu()->id];
+
+	if (t->half) {
+		t->half = false;
+		virq_raise_all(PV_VIRQ_TRACE);
+	}
 }
 
 long trace_set_mask(u64 mask)
@@ -56,8 +73,9 @@ bool trace_take(struct cpu *c, struct pv_trace_record *out)
 	u64 head = atomic_load(&t->head);
 
 	for (;;) {
-		if (head - t->tail > RECORDS)
-			t->tail = head - RECORDS;
+		/* The oldest may be written over just now. */
+		if (head - t->tail >= RECORDS)
+			t->tail = head - RECORDS + 1;
 		if (!t->records || t->tail == head)
 			return false;
 		*out = t->records[t->tail % RECORDS];

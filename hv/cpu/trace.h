@@ -14,6 +14,8 @@
 extern u64 trace_enabled;
 
 void trace_record(enum pv_trace_kind kind, u64 a, u64 b);
+/* The handler of VECTOR_KICK: PV_VIRQ_TRACE if this CPU's ring has become half full. */
+void trace_notify(void);
 /* Kinds recorded from now on. Rings are made when the first is. Returns the old mask, or -PV_ENOMEM. */
 long trace_set_mask(u64 mask);
 /* The oldest record not yet taken of c's ring. One reader at a time. */

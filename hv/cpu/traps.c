@@ -112,14 +112,13 @@ static void interrupt(u8 vector)
 	switch (vector) {
 	case VECTOR_TIMER:
 		apic_eoi();
-		if (c->id == 0 && console_poll())
-			virq_raise_all(PV_VIRQ_CONSOLE);
 		sched_timer();
 		break;
 	case VECTOR_KICK:
 		apic_eoi();
 		ipi_service(c);
 		sched_kicked();
+		trace_notify();
 		break;
 	case VECTOR_SPURIOUS:
 		break;

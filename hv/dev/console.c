@@ -5,6 +5,7 @@
 #include "boot/cmdline.h"
 #include "cpu/cpu.h"
 #include "cpu/ipi.h"
+#include "dev/irq.h"
 #include "dev/power.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -69,13 +70,10 @@ void console_put(const char *s, size_t len)
 	leave();
 }
 
-bool console_poll(void)
+void console_irqs(void)
 {
-	bool any = false;
-
 	for_each_com(com)
-		any |= serial_ready(com);
-	return any;
+		irq_bind_console(com % 2 ? 3 : 4); /* where a PC has them; two lines may share one */
 }
 
 size_t console_get(char *buf, size_t len)

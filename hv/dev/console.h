@@ -11,8 +11,8 @@ void console_init(const struct boot_screen *screen);
 void console_put(const char *s, size_t len);
 /* Bytes typed on a serial line; returns how many were taken. */
 size_t console_get(char *buf, size_t len);
-/* True if there is input. For the timer tick. */
-bool console_poll(void);
+/* From now on input raises PV_VIRQ_CONSOLE. */
+void console_irqs(void);
 /* The screen belongs to dom0 from now on. */
 void console_leave_screen(void);
 

@@ -9,13 +9,14 @@
 #include "dev/ioapic.h"
 #include "domain/event.h"
 
-#define NO_GSI 0xffffu
+#define NO_GSI	0xffffu
+#define NO_PORT 0xffffu /* none yet; or, for PV_DOM_NONE, ring 0's own console */
 
 static struct spinlock irq_lock = SPINLOCK(PIRQ);
 
 static struct irq {
 	u16 domid, port; /* port 0: free                                               */
-	u16 gsi;         /* NO_GSI: an MSI, for which ioapic_write does nothing        */
+	u16 gsi;	 /* NO_GSI: an MSI, for which ioapic_write does nothing        */
 	u32 redirect;
 } irqs[256];
 
@@ -26,14 +27,14 @@ static int vector_take(u16 domid, u16 gsi, u32 flags)
 
 	lock(&irq_lock);
 	for (int v = VECTOR_DEV_MIN; v <= VECTOR_DEV_MAX && found != -PV_EBUSY; v++)
-		if (!irqs[v].port)
+		if (!irqs[v].port && v != VECTOR_INT80)
 			found = v;
 		else if (gsi != NO_GSI && irqs[v].gsi == gsi)
 			found = -PV_EBUSY;
 	if (found > 0 && gsi != NO_GSI && !ioapic_write(gsi, IOAPIC_MASKED))
 		found = -PV_ENODEV;
 	if (found > 0)
-		irqs[found] = (struct irq){domid, 0xffff, gsi, flags | found}; /* not yet to be raised */
+		irqs[found] = (struct irq){domid, NO_PORT, gsi, flags | found};
 	unlock(&irq_lock);
 	return found;
 }
@@ -55,10 +56,21 @@ static long bind(struct domain *d, int v, u64 vcpu)
 	if (port < 0)
 		return port;
 	lock(&irq_lock);
-	irqs[v].port = port;
-	ioapic_write(irqs[v].gsi, irqs[v].redirect);
+	if (irqs[v].port == NO_PORT &&
+	    irqs[v].domid == d->id) { /* else another vCPU has closed it */
+		irqs[v].port = port;
+		ioapic_write(irqs[v].gsi, irqs[v].redirect);
+	}
 	unlock(&irq_lock);
 	return port;
+}
+
+void irq_bind_console(u32 gsi)
+{
+	int v = vector_take(PV_DOM_NONE, gsi, 0);
+
+	if (v > 0)
+		ioapic_write(gsi, v);
 }
 
 long irq_bind_gsi(struct domain *d, u64 gsi, u64 flags, u64 vcpu)
@@ -112,7 +124,9 @@ void irq_arrived(u8 vector)
 		ioapic_write(q.gsi, q.redirect | IOAPIC_MASKED); /* R2 */
 	unlock(&irq_lock);
 	apic_eoi();
-	if (!q.port || q.port == 0xffff)
+	if (q.port == NO_PORT && q.domid == PV_DOM_NONE)
+		virq_raise_all(PV_VIRQ_CONSOLE);
+	if (!q.port || q.port == NO_PORT)
 		return;
 	walk_begin();
 	d = domain_find(q.domid);

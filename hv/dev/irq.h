@@ -12,6 +12,8 @@
 
 /* A device's interrupt has arrived on this CPU. */
 void irq_arrived(u8 vector);
+/* A serial line of the console's: GSI of ring 0's own. Once, at boot. */
+void irq_bind_console(u32 gsi);
 /* Ports for them; > 0, or -PV_EINVAL, -PV_EBUSY, -PV_ENODEV, -PV_ENOSPC, and event_bind_pirq's. */
 long irq_bind_gsi(struct domain *d, u64 gsi, u64 flags, u64 vcpu);
 /* address_data: what to program into the device (Intel SDM vol. 3, 11.11). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serial: 16550 UARTs at the PC's four places, polled. */
+/* serial: 16550 UARTs at the PC's four places; writing polls, what arrives interrupts. */
 #include "cpu/insn.h"
 #include "dev/console.h"
 
@@ -7,7 +7,8 @@ enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCRATCH = 7 };
 #define LCR_8N1       0x03u
 #define LCR_DLAB      0x80u
 #define FCR_ON        0x07u
-#define MCR_DTR_RTS   0x03u
+#define IER_DATA      0x01u
+#define MCR_ON        0x0bu /* DTR, RTS; OUT2: interrupts go out */
 #define LSR_DATA      0x01u
 #define LSR_TX_EMPTY  0x20u
 #define SEND_ATTEMPTS 100000u /* about 100 ms: a byte at 1200 baud takes 8 */
@@ -28,7 +29,8 @@ bool serial_init(unsigned com, unsigned baud)
 	outb(port + IER, divisor >> 8);
 	outb(port + LCR, LCR_8N1);
 	outb(port + FCR, FCR_ON);
-	outb(port + MCR, MCR_DTR_RTS);
+	outb(port + MCR, MCR_ON);
+	outb(port + IER, IER_DATA);
 	return true;
 }
 

@@ -6,6 +6,7 @@
  * Read first: domain.h, mm/p2m.h */
 #include "domain/domain.h"
 
+#include "cpu/trace.h"
 #include "domain/device.h"
 #include "domain/event.h"
 #include "domain/grant.h"
@@ -200,13 +201,20 @@ void domains_init(void)
 
 /* ---- running and not (D2) ---- */
 
+/* DOMAIN held. */
+static void state_set(struct domain *d, enum pv_domain_state state)
+{
+	atomic_store(&d->state, state);
+	trace(PV_TRACE_domain_state, d->id, state);
+}
+
 void domain_pause(struct domain *d)
 {
 	lock(&d->lock);
 	if (d->pause_count != ~0u)
 		d->pause_count++;
 	if (d->state == PV_DOMAIN_RUNNING)
-		atomic_store(&d->state, PV_DOMAIN_PAUSED);
+		state_set(d, PV_DOMAIN_PAUSED);
 	unlock(&d->lock);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		vcpu_stop(d->vcpus[i]);
@@ -224,7 +232,7 @@ int domain_unpause(struct domain *d)
 	if (--d->pause_count == 0 && d->state <= PV_DOMAIN_PAUSED) {
 		first = d->state == PV_DOMAIN_BUILDING;
 		runs = true;
-		atomic_store(&d->state, PV_DOMAIN_RUNNING);
+		state_set(d, PV_DOMAIN_RUNNING);
 	}
 	unlock(&d->lock);
 	if (first)
@@ -243,7 +251,7 @@ void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
 	if (first) {
 		d->shutdown = reason;
 		d->shutdown_arg = arg;
-		atomic_store(&d->state, PV_DOMAIN_SHUT);
+		state_set(d, PV_DOMAIN_SHUT);
 	}
 	unlock(&d->lock);
 	for (u32 i = 0; first && i < d->vcpu_count; i++)
@@ -430,7 +438,7 @@ static bool die_stop(struct domain *d)
 	bool off = true;
 
 	lock(&d->lock);
-	atomic_store(&d->state, PV_DOMAIN_DYING);
+	state_set(d, PV_DOMAIN_DYING);
 	unlock(&d->lock);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before die_drain counts */
 	for (u32 i = 0; i < d->vcpu_count; i++)

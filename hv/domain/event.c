@@ -9,19 +9,20 @@
  * One lock for all tables: ports are made and closed seldom, and a channel's two ends always change together. */
 #include "domain/event.h"
 
+#include "cpu/trace.h"
 #include "domain/sched.h"
 
 /* A port is one word (E4): kind 0-2, vcpu 3-8, vector 9-16; a channel's or an unbound port's other end:
  * domain 32-47, port 48-63; a virtual or physical interrupt: its number 32-63. */
-#define PORT_KIND(w)	    ((enum pv_port_kind)((w)&7))
-#define PORT_VCPU(w)	    ((unsigned)((w) >> 3 & 63))
-#define PORT_VECTOR(w)	    ((unsigned)((w) >> 9 & 255))
-#define PORT_DOM(w)	    ((u16)((w) >> 32))
-#define PORT_PORT(w)	    ((u16)((w) >> 48))
-#define PORT_IRQ(w)	    ((u32)((w) >> 32))
-#define PORT_END(dom, port) ((u64)(dom) | (u64)(port) << 16)
+#define PORT_KIND(w)	     ((enum pv_port_kind)((w)&7))
+#define PORT_VCPU(w)	     ((unsigned)((w) >> 3 & 63))
+#define PORT_VECTOR(w)	     ((unsigned)((w) >> 9 & 255))
+#define PORT_DOM(w)	     ((u16)((w) >> 32))
+#define PORT_PORT(w)	     ((u16)((w) >> 48))
+#define PORT_IRQ(w)	     ((u32)((w) >> 32))
+#define PORT_END(dom, port)  ((u64)(dom) | (u64)(port) << 16)
 #define PORT_LEADS(kind, to) ((u64)(kind) | (u64)(to) << 32)
-#define PORT_LEADS_MASK	    0xffffffff00000007ull
+#define PORT_LEADS_MASK	     0xffffffff00000007ull
 
 #define CLOSE_BATCH 256
 
@@ -124,6 +125,7 @@ static inline void port_raise(struct domain *d, u32 port, u64 w)
 {
 	struct pv_event_page *page = READ_ONCE(d->ports.page);
 
+	trace(PV_TRACE_port, port, d->id);
 	if (!page || bit_set(page->pending, port))
 		return;
 	port_tell(d, page, port, w);
@@ -144,7 +146,8 @@ int event_send(struct domain *d, u64 port)
 	if (likely(r && READ_ONCE(r->state) != PV_DOMAIN_DYING)) {
 		rw = port_word(r, PORT_PORT(w));
 		/* E5: the other end is only told if it still names us. */
-		if (likely((rw & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port))))
+		if (likely((rw & PORT_LEADS_MASK) ==
+			   PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port))))
 			port_raise(r, PORT_PORT(w), rw);
 	}
 	walk_end();
@@ -427,7 +430,8 @@ int event_poll(const u16 *ports, u32 count, u64 deadline)
 	for (u32 i = 0; i < count; i++)
 		WRITE_ONCE(v->poll_ports[i], ports[i]);
 	WRITE_ONCE(v->poll_count, count);
-	atomic_or(&v->dom->poll_mask, 1ull << v->id); /* C3: in sight before vcpu_block looks again */
+	atomic_or(&v->dom->poll_mask,
+		  1ull << v->id); /* C3: in sight before vcpu_block looks again */
 	vcpu_block(deadline);
 	return 0;
 }

@@ -9,6 +9,8 @@
  * of P2M entries: never both. A copy is a use of the same kind without a handle. */
 #include "domain/grant.h"
 
+#include "cpu/trace.h"
+
 /* Uses (mappings, copies) of a table entry: for reading, for writing. Ring 0's own: the guest sees only bits. */
 struct grant_uses {
 	u16 n[2];
@@ -26,7 +28,8 @@ struct grant_handle {
 _Static_assert(sizeof(struct grant_handle) == 16, "256 a page");
 
 #define ENTRIES (PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE)
-_Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(struct grant_uses), "one for each entry");
+_Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(struct grant_uses),
+	       "one for each entry");
 #define NO_HANDLE   (~0u)
 #define CLAIM_TRIES 8
 #define UNMAP_BATCH 32
@@ -59,7 +62,8 @@ static int entry_claim(struct grants *g, u64 ref, u16 caller, bool write, u64 *g
 		if (w >> 16 != caller || (write && w & PV_GRANT_RO))
 			return -PV_EACCES;
 		if (atomic_cas(word, w, w | PV_GRANT_READING | (write ? PV_GRANT_WRITING : 0))) {
-			*gfn = READ_ONCE(e->gfn); /* once; whatever the guest writes there from now on */
+			*gfn = READ_ONCE(
+				e->gfn); /* once; whatever the guest writes there from now on */
 			return 0;
 		}
 	}
@@ -91,6 +95,7 @@ static int pin(struct domain *d, u64 ref, u16 caller, bool write, mfn_t *m)
 
 		rc = *n == 0xffff ? -PV_EBUSY
 				  : domain_own_frame(d, gfn, write ? P2M_WRITE : P2M_READ, m);
+		trace(PV_TRACE_grant, (u64)d->id << 32 | ref, gfn);
 		if (rc == 0)
 			++*n;
 		else
@@ -190,8 +195,9 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	lock(&d->grants.lock);
 	n = handle_find(&d->grants);
 	/* The reference on m goes to the P2M entry. */
-	rc = n == NO_HANDLE ? -PV_ENOMEM
-			    : p2m_add(d, GFN(op->gfn), m, 0, write ? PV_MEM_GRANT : PV_MEM_GRANT_RO);
+	rc = n == NO_HANDLE
+		     ? -PV_ENOMEM
+		     : p2m_add(d, GFN(op->gfn), m, 0, write ? PV_MEM_GRANT : PV_MEM_GRANT_RO);
 	if (rc == 0) {
 		handle_take(&d->grants, n,
 			    (struct grant_handle){op->gfn, op->ref, g->id, true, write});
@@ -229,7 +235,8 @@ void grant_map(struct domain *d, struct pv_grant_map *op)
 	    (op->gfn >= PV_MAX_GFN && op->gfn != PV_GRANT_IDENTITY))
 		op->status = -PV_EINVAL;
 	else if (op->gfn == PV_GRANT_IDENTITY && !(READ_ONCE(d->caps) & PV_CAP_PHYS))
-		op->status = -PV_EPERM; /* a machine frame number is nothing for domains without devices to learn */
+		op->status =
+			-PV_EPERM; /* a machine frame number is nothing for domains without devices to learn */
 	else
 		g = granter_get(d, op->domid, &op->status);
 	if (!g)
@@ -279,7 +286,8 @@ bool grants_unmap_all(struct domain *d)
 {
 	struct grants *g = &d->grants;
 
-	for (unsigned done = 0; g->used && d->die_cursor < g->made && done < UNMAP_BATCH; d->die_cursor++) {
+	for (unsigned done = 0; g->used && d->die_cursor < g->made && done < UNMAP_BATCH;
+	     d->die_cursor++) {
 		int rc = unmap(d, d->die_cursor);
 
 		if (rc && rc != -PV_EBADF)

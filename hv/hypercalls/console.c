@@ -35,7 +35,6 @@ long hc_console_read(gva_t to, u64 len)
 	char buf[CHUNK];
 	size_t n;
 
-	console_poll();
 	n = console_get(buf, MIN(len, CHUNK));
 	return copy_out(to, buf, n) ? -PV_EFAULT : (long)n;
 }

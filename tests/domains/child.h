@@ -38,6 +38,7 @@ enum child_order {
 	ORDER_VIRQ,  /* args: virq; bind it and have it counted: the port        */
 	ORDER_COUNT, /* args: port; how often it was raised                      */
 	ORDER_SLEEP, /* args: ns                                                 */
+	ORDER_INB,   /* args: I/O port; 0, or the vector of the fault            */
 };
 
 #endif

@@ -29,7 +29,7 @@ boot() {
 		tools/iso.sh -o "panic=poweroff dom0_vcpus=4 console=serial" "$iso" "$hv" \
 			"$BUILD/mini/$1.elf $1 $5 ${ONLY:+test=$ONLY} ${SKIP:+skip=$SKIP} ${after:+after=$after}" \
 			"$BUILD/mini/$6.elf" || { echo "FAIL $1 ($3): no disc"; failed=$((failed + 1)); return; }
-		tools/qemu.sh -c "$4" -t "$2" -l "$log" "$iso" >"$log.qemu" 2>&1
+		tools/qemu.sh -c "$4" -t "$2" -l "$log" "$iso" -device edu >"$log.qemu" 2>&1
 		status=$?
 		results "$log" "cpus=$4 $3"
 		passed=$((passed + $(count "$log" PASS)))

@@ -74,6 +74,74 @@ MINI_TEST(trace_records_hypercalls)
 	CHECK_EQ(pv_trace_read(~0ull, r, 1), -PV_ENOENT);
 }
 
+static bool traced(const struct pv_trace_record *r, unsigned n, uint16_t kind, uint64_t a, uint64_t b)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (r[i].kind == kind && r[i].a == a && r[i].b == b)
+			return true;
+	return false;
+}
+
+/* Each kind that scheduler, events, grants and domains have, with what it says. */
+MINI_TEST(trace_kinds)
+{
+	static struct pv_trace_record r[16384];
+	struct pv_host_info h = {0};
+	struct child c;
+	uint64_t word, gfn, gpa;
+	unsigned n = 0;
+	long ref, got;
+
+	CHECK_EQ(pv_host_info(&h), 0);
+	CHECK(pv_trace_mask(1 << PV_TRACE_port | 1 << PV_TRACE_block | 1 << PV_TRACE_wake |
+			    1 << PV_TRACE_domain_state | 1 << PV_TRACE_grant) >= 0);
+	child_start(&c, 0, 1);
+	gpa = (uint64_t)ORDER(&c, ORDER_GPA);
+	gfn = gpa >> 12;
+	ref = ORDER(&c, ORDER_GRANT, 0, gfn, 0);
+	CHECK(ref >= 0);
+	CHECK_EQ(mini_grant_read(&word, c.domid, (uint32_t)ref, 0, 8), 0);
+	mini_sleep(2 * MINI_MS); /* the child sleeps for ever */
+	child_send(&c, ORDER_SLEEP, 0, 0);
+	mini_sleep(2 * MINI_MS);
+	CHECK_EQ(pv_domain_pause(c.domid), 0);
+	CHECK_EQ(pv_domain_unpause(c.domid), 0);
+	CHECK_EQ(pv_domain_shutdown(c.domid, PV_SHUTDOWN_POWEROFF, 0), 0);
+	CHECK(pv_trace_mask(0) >= 0);
+	for (uint64_t cpu = 0; cpu < h.cpus; cpu++)
+		while ((got = pv_trace_read(cpu, r + n, sizeof(r) / sizeof(r[0]) - n)) > 0)
+			n += (unsigned)got;
+	CHECK(traced(r, n, PV_TRACE_domain_state, c.domid, PV_DOMAIN_RUNNING));
+	CHECK(traced(r, n, PV_TRACE_domain_state, c.domid, PV_DOMAIN_PAUSED));
+	CHECK(traced(r, n, PV_TRACE_domain_state, c.domid, PV_DOMAIN_SHUT));
+	CHECK(traced(r, n, PV_TRACE_grant, (uint64_t)c.domid << 32 | (uint64_t)ref, gfn));
+	CHECK(traced(r, n, PV_TRACE_wake, (uint64_t)c.domid << 16, 0));
+	CHECK(traced(r, n, PV_TRACE_block, PV_TIME_NEVER, 0));
+	CHECK(traced(r, n, PV_TRACE_port, c.port, 0));
+	child_end(&c);
+}
+
+MINI_TEST(trace_half_full_raises_the_virq)
+{
+	static struct pv_trace_record r[64];
+	struct pv_host_info h = {0};
+	long port = pv_event_bind_virq(PV_VIRQ_TRACE, 0);
+	uint32_t seen;
+
+	CHECK(port > 0);
+	CHECK_EQ(pv_host_info(&h), 0);
+	seen = mini_port_count[port];
+	CHECK(pv_trace_mask(1ull << PV_TRACE_hypercall) >= 0);
+	for (unsigned i = 0; i < 4096 * 4; i++) /* half of 4096, on whichever CPU */
+		pv_nop();
+	CHECK(mini_port_wait((uint32_t)port, &seen, mini_now() + 5 * MINI_S));
+	CHECK(pv_trace_mask(0) >= 0);
+	for (uint64_t cpu = 0; cpu < h.cpus; cpu++)
+		while (pv_trace_read(cpu, r, 64) > 0)
+			;
+	CHECK_EQ(pv_event_close((uint64_t)port), 0);
+}
+
 MINI_TEST(audit_agrees)
 {
 	struct pv_audit a;
