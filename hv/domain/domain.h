@@ -62,8 +62,8 @@ struct vcpu {
 		u64 all;
 	} selectors;
 	u64 root_gpa; /* what it loaded last */
-	u64 tls[4]; /* GDT slots 12 to 15 */
-	u64 *ldt;   /* a page of ring 0's, or NULL */
+	u64 tls[4];   /* GDT slots 12 to 15 */
+	u64 *ldt;     /* a page of ring 0's, or NULL */
 	u32 ldt_entries;
 	u64 dr[8];
 	void *xsave; /* features.xsave_size bytes */
@@ -81,11 +81,11 @@ struct vcpu {
 	u32 cpu;     /* queue it is on, or ran on last */
 	bool on_cpu; /* chosen there, or not saved yet (D3); never with run.next */
 	u64 charged, slice_end, affinity; /* charged: up to when its running is in run.key */
-	struct node run; /* by virtual time */
-	struct node tm;	 /* by the earlier of the next two, in the timers of queue `cpu` */
-	u64 timer;	 /* deadline of timer_set; PV_TIME_NEVER: none */
-	u64 wake_at;	 /* BLOCKED: deadline; RUNNABLE: its domain's cap is used up until then (C5) */
-	u32 poll_count;	 /* while its bit in poll_mask is set */
+	struct node run;		  /* by virtual time */
+	struct node tm; /* by the earlier of the next two, in the timers of queue `cpu` */
+	u64 timer;	/* deadline of timer_set; PV_TIME_NEVER: none */
+	u64 wake_at; /* BLOCKED: deadline; RUNNABLE: its domain's cap is used up until then (C5) */
+	u32 poll_count; /* while its bit in poll_mask is set */
 	u16 poll_ports[PV_POLL_MAX];
 	u64 run_since, run_time[4];
 	enum pv_run_state run_state;
@@ -107,14 +107,15 @@ struct ports {
 /* grant.c: a granter's table and counts, a mapper's handles. */
 #define USES_ORDER 4
 struct grants {
-	struct spinlock lock; /* LOCK_GRANT */
-	u32 pages;	      /* of the table */
+	struct spinlock entries; /* LOCK_ENTRIES: the table, its uses */
+	struct spinlock lock;	 /* LOCK_GRANT: handles, and their P2M entries */
+	u32 pages;		 /* of the table */
 	u64 table_gfn;
-	mfn_t mfn[PV_GRANT_TABLE_PAGES];     /* references held (F2) */
-	struct grant_uses *uses; /* mappings of each entry; made with the table */
-	u32 mapped_from;		     /* mappings by others; atomic */
-	u32 max, made, used, free;	     /* handles; those from `made` on were never used */
-	struct grant_handle *handles;	     /* from the first mapping on */
+	mfn_t mfn[PV_GRANT_TABLE_PAGES]; /* references held (F2) */
+	struct grant_uses *uses;	 /* mappings of each entry; made with the table */
+	u32 mapped_from;		 /* mappings by others; atomic */
+	u32 max, made, used, free;	 /* handles; those from `made` on were never used */
+	struct grant_handle *handles;	 /* from the first mapping on */
 };
 
 struct domain {
@@ -133,10 +134,10 @@ struct domain {
 	struct p2m p2m;
 	struct stlb stlb;
 	u64 frames, frames_max; /* RAM in the P2M; atomic */
-	u64 eretu;    /* guest address of its ERETU, 0: none */
+	u64 eretu;		/* guest address of its ERETU, 0: none */
 
 	u32 weight, cap_percent;
-	u32 pace; /* virtual ns per ns, PACE_SHIFT bits of fraction (C1) */
+	u32 pace;	 /* virtual ns per ns, PACE_SHIFT bits of fraction (C1) */
 	s64 cap_left_ns; /* budget of the current period; atomic */
 	u64 cap_period_start;
 	u64 poll_mask; /* vCPUs in poll; atomic */
@@ -144,8 +145,8 @@ struct domain {
 	struct ports ports;
 	struct grants grants;
 	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
-	struct io_rights *io; /* ports, or NULL */
-	u64 io_version;	      /* of what *io says, the only one of that number in the machine; 0: no ports */
+	struct io_rights *io;		/* ports, or NULL */
+	u64 io_version; /* of what *io says, the only one of that number in the machine; 0: no ports */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 die_stage, die_busy;
 	u64 die_cursor;

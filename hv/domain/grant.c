@@ -5,8 +5,8 @@
  * Rules:      G1-G4 (grant.h), tried by tests/unit/grant_test.c
  * Read first: grant.h, pv/grant.h, mm/p2m.h
  *
- * Mapping takes the granter's lock first, for the entry, and then the mapper's, for the handle and the coming and going
- * of P2M entries: never both. A copy is a use of the same kind without a handle. */
+ * A domain's entries and counts are under `entries`, what it has mapped under `lock`: never both. Who holds `entries`
+ * waits for nobody, so that a copy can take it within a walk (mm/stlb.h S3), and needs no references. */
 #include "domain/grant.h"
 
 #include "cpu/trace.h"
@@ -34,7 +34,7 @@ _Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(struct grant_uses),
 #define CLAIM_TRIES 8
 #define UNMAP_BATCH 32
 
-/* ---- the granter's side; its lock is held ---- */
+/* ---- the granter's side ---- */
 
 /* NULL: beyond the table. */
 static struct pv_grant_entry *entry_of(struct grants *g, u64 ref)
@@ -47,7 +47,8 @@ static struct pv_grant_entry *entry_of(struct grants *g, u64 ref)
 	return &page[ref % PV_GRANTS_PER_PAGE];
 }
 
-/* G1: set the use bits in the very word (flags and domid) that was checked, and find the gfn that goes with it. */
+/* G1: set the use bits in the very word (flags and domid) that was checked, count the use, and find the gfn that goes
+ * with it. */
 static int entry_claim(struct grants *g, u64 ref, u16 caller, bool write, u64 *gfn)
 {
 	struct pv_grant_entry *e = entry_of(g, ref);
@@ -55,8 +56,10 @@ static int entry_claim(struct grants *g, u64 ref, u16 caller, bool write, u64 *g
 
 	if (!e)
 		return -PV_ERANGE;
+	if (g->uses[ref].n[write] == 0xffff)
+		return -PV_EBUSY;
 	for (unsigned i = 0; i < CLAIM_TRIES; i++) {
-		w = atomic_load(word);
+		w = READ_ONCE(*word);
 		if (!(w & PV_GRANT_VALID))
 			return -PV_ENOENT;
 		if (w >> 16 != caller || (write && w & PV_GRANT_RO))
@@ -64,54 +67,39 @@ static int entry_claim(struct grants *g, u64 ref, u16 caller, bool write, u64 *g
 		if (atomic_cas(word, w, w | PV_GRANT_READING | (write ? PV_GRANT_WRITING : 0))) {
 			*gfn = READ_ONCE(
 				e->gfn); /* once; whatever the guest writes there from now on */
+			g->uses[ref].n[write]++;
 			return 0;
 		}
 	}
 	return -PV_EAGAIN; /* its owner keeps writing to it */
 }
 
-/* Clear the bits of uses that are over (G4). Nothing if the table is gone. */
-static void entry_settle(struct grants *g, u64 ref)
+static int claim(struct domain *d, u64 ref, u16 caller, bool write, u64 *gfn)
 {
-	struct pv_grant_entry *e = entry_of(g, ref);
-	const u16 *n = g->uses[ref].n;
-
-	if (e && !n[true])
-		atomic_and((entry_word *)(void *)e,
-			   ~(PV_GRANT_WRITING | (n[false] ? 0 : PV_GRANT_READING)));
-}
-
-/* G1, G2: the frame that g grants to `caller` by ref: a use is counted and a reference taken. */
-static int pin(struct domain *d, u64 ref, u16 caller, bool write, mfn_t *m)
-{
-	struct grants *g = &d->grants;
-	u64 gfn;
 	int rc;
 
-	lock(&g->lock);
-	rc = entry_claim(g, ref, caller, write, &gfn);
-	if (rc == 0) {
-		u16 *n = &g->uses[ref].n[write];
-
-		rc = *n == 0xffff ? -PV_EBUSY
-				  : domain_own_frame(d, gfn, write ? P2M_WRITE : P2M_READ, m);
-		trace(PV_TRACE_grant, (u64)d->id << 32 | ref, gfn);
-		if (rc == 0)
-			++*n;
-		else
-			entry_settle(g, ref);
-	}
-	unlock(&g->lock);
+	lock(&d->grants.entries);
+	rc = entry_claim(&d->grants, ref, caller, write, gfn);
+	unlock(&d->grants.entries);
+	if (rc == 0)
+		trace(PV_TRACE_grant, (u64)d->id << 32 | ref, *gfn);
 	return rc;
 }
 
-static void unpin(struct domain *d, u64 ref, bool write, mfn_t m)
+/* A use is over: so are its bits, if it was the last (G4). Nothing is written if the table is gone. */
+static void settle(struct domain *d, u64 ref, bool write)
 {
-	frame_put(m);
-	lock(&d->grants.lock);
-	d->grants.uses[ref].n[write]--;
-	entry_settle(&d->grants, ref);
-	unlock(&d->grants.lock);
+	struct grants *g = &d->grants;
+	u16 *n = g->uses[ref].n;
+	struct pv_grant_entry *e;
+
+	lock(&g->entries);
+	n[write]--;
+	e = entry_of(g, ref);
+	if (e && !n[true])
+		atomic_and((entry_word *)(void *)e,
+			   ~(PV_GRANT_WRITING | (n[false] ? 0 : PV_GRANT_READING)));
+	unlock(&g->entries);
 }
 
 /* Pages [g->pages, pages) of the table: all or none. */
@@ -138,14 +126,14 @@ int grant_table_set(struct domain *d, u64 gpa, u64 pages)
 
 	if (gpa % PAGE_SIZE || pages == 0 || pages > PV_GRANT_TABLE_PAGES || gfn >= PV_MAX_GFN)
 		return -PV_EINVAL;
-	lock(&g->lock);
+	lock(&g->entries);
 	if (g->pages && (gfn != g->table_gfn || pages < g->pages)) {
 		rc = -PV_EEXIST; /* it grows, and does nothing else */
 	} else {
 		g->table_gfn = gfn;
 		rc = table_grow(d, g, pages);
 	}
-	unlock(&g->lock);
+	unlock(&g->entries);
 	return rc;
 }
 
@@ -153,10 +141,10 @@ void grant_table_drop(struct domain *d)
 {
 	struct grants *g = &d->grants;
 
-	lock(&g->lock);
+	lock(&g->entries);
 	while (g->pages)
 		frame_put(g->mfn[--g->pages]);
-	unlock(&g->lock);
+	unlock(&g->entries);
 }
 
 /* ---- map and unmap ---- */
@@ -184,12 +172,18 @@ static void handle_take(struct grants *g, u32 n, struct grant_handle h)
 static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 {
 	bool write = !(op->flags & PV_GRANT_RO);
+	u64 gfn;
 	mfn_t m;
 	u32 n;
-	int rc = pin(g, op->ref, d->id, write, &m);
+	int rc = claim(g, op->ref, d->id, write, &gfn);
 
 	if (rc)
 		return rc;
+	rc = domain_own_frame(g, gfn, write ? P2M_WRITE : P2M_READ, &m);
+	if (rc) {
+		settle(g, op->ref, write);
+		return rc;
+	}
 	if (op->gfn == PV_GRANT_IDENTITY)
 		op->gfn = m.n;
 	lock(&d->grants.lock);
@@ -207,20 +201,11 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 		op->handle = n;
 	}
 	unlock(&d->grants.lock);
-	if (rc)
-		unpin(g, op->ref, write, m);
+	if (rc) {
+		frame_put(m);
+		settle(g, op->ref, write);
+	}
 	return rc;
-}
-
-/* The domain that granted something to d, with a reference; NULL with *rc set. */
-static struct domain *granter_get(struct domain *d, u32 domid, int *rc)
-{
-	struct domain *g = domain_get(domid);
-
-	*rc = !g ? -PV_ESRCH : g == d ? -PV_EINVAL : 0;
-	if (g == d)
-		domain_put(g);
-	return *rc ? NULL : g;
 }
 
 /* -PV_EINVAL: flags, reserved, the own domain, gfn; -PV_EPERM: identity without PV_CAP_PHYS; -PV_ESRCH; -PV_ERANGE: no
@@ -238,10 +223,10 @@ void grant_map(struct domain *d, struct pv_grant_map *op)
 		op->status =
 			-PV_EPERM; /* a machine frame number is nothing for domains without devices to learn */
 	else
-		g = granter_get(d, op->domid, &op->status);
+		op->status = (g = domain_get(op->domid)) ? 0 : -PV_ESRCH;
 	if (!g)
 		return;
-	op->status = map(d, g, op);
+	op->status = g == d ? -PV_EINVAL : map(d, g, op);
 	domain_put(g);
 }
 
@@ -270,7 +255,8 @@ static int unmap(struct domain *d, u32 n)
 	if (rc)
 		return rc;
 	g = domains[h.dom];
-	unpin(g, h.ref, h.write, m);
+	frame_put(m);
+	settle(g, h.ref, h.write);
 	atomic_sub(&g->grants.mapped_from, 1);
 	domain_put(g);
 	return 0;
@@ -299,32 +285,57 @@ bool grants_unmap_all(struct domain *d)
 
 /* ---- copy ---- */
 
-/* One end, pinned: a frame of the caller's own (*g NULL), or of *g's by an entry. */
-static int end_pin(struct domain *d, const struct pv_grant_end *e, bool write, struct domain **g,
-		   mfn_t *m)
+struct end {
+	struct domain *granter; /* NULL: a frame of the caller's own */
+	u8 *at;
+};
+
+/* RAM of d at gfn, to be used within the walk; by a grant: its own. As p2m_get and domain_own_frame, without a
+ * reference (P3, P4). */
+static int ram_at(struct domain *d, u64 gfn, bool write, bool own, mfn_t *m)
 {
+	u64 e = p2m_find(&d->p2m, GFN(gfn));
+	const struct frame *f;
+
+	if (!e || p2m_kind(e) == PV_MEM_DEVICE)
+		return -PV_EFAULT;
+	if (write && !p2m_writable(e))
+		return -PV_EACCES;
+	*m = p2m_mfn(e, GFN(gfn));
+	f = frame_of(*m);
+	if (f->use != FRAME_GUEST)
+		return -PV_EFAULT;
+	return own && f->owner != d->id ? -PV_EACCES : 0;
+}
+
+/* Find and, if it is granted, claim one end of a copy. In a walk. */
+static int end_open(struct domain *d, const struct pv_grant_end *p, bool write, struct end *e)
+{
+	u64 gfn = p->frame;
+	mfn_t m;
 	int rc;
 
-	*g = NULL;
-	if (e->domid == PV_DOM_SELF)
-		return p2m_get(d, GFN(e->frame), write ? P2M_WRITE : P2M_READ, m);
-	*g = granter_get(d, e->domid, &rc);
-	if (*g) {
-		rc = pin(*g, e->frame, d->id, write, m);
+	e->granter = NULL;
+	if (p->domid != PV_DOM_SELF) {
+		e->granter = domain_find(p->domid);
+		if (!e->granter || e->granter == d)
+			return e->granter ? -PV_EINVAL : -PV_ESRCH;
+		rc = claim(e->granter, p->frame, d->id, write, &gfn);
 		if (rc)
-			domain_put(*g);
+			return rc;
 	}
+	rc = ram_at(e->granter ? e->granter : d, gfn, write, e->granter, &m);
+	if (rc && e->granter)
+		settle(e->granter, p->frame, write);
+	if (rc == 0)
+		e->at = (u8 *)mfn_to_virt(m) + p->offset;
 	return rc;
 }
 
-static void end_unpin(const struct pv_grant_end *e, bool write, struct domain *g, mfn_t m)
+static void end_close(const struct pv_grant_end *p, bool write, const struct end *e)
 {
-	if (g) {
-		unpin(g, e->frame, write, m);
-		domain_put(g);
-	} else {
-		frame_put(m);
-	}
+	if (e->granter)
+		settle(e->granter, p->frame, write);
 }
 
 static bool in_page(u32 offset, u32 len)
@@ -335,23 +346,23 @@ static bool in_page(u32 offset, u32 len)
 /* -PV_EINVAL: length, offsets, the own domain by number; else as grant_map. */
 void grant_copy(struct domain *d, struct pv_grant_copy *op)
 {
-	struct domain *src, *dst;
-	mfn_t from, to;
+	struct end from, to;
 
 	op->status = -PV_EINVAL;
 	if (op->len == 0 || !in_page(op->src.offset, op->len) || !in_page(op->dst.offset, op->len))
 		return;
-	op->status = end_pin(d, &op->src, false, &src, &from);
-	if (op->status)
-		return;
-	op->status = end_pin(d, &op->dst, true, &dst, &to);
+	walk_begin();
+	op->status = end_open(d, &op->src, false, &from);
 	if (op->status == 0) {
-		/* They may be one frame, and guests write to them meanwhile: just bytes. */
-		__builtin_memmove((u8 *)mfn_to_virt(to) + op->dst.offset,
-				  (u8 *)mfn_to_virt(from) + op->src.offset, op->len);
-		end_unpin(&op->dst, true, dst, to);
+		op->status = end_open(d, &op->dst, true, &to);
+		if (op->status == 0) {
+			/* They may be one frame, and guests write to them meanwhile: just bytes. */
+			__builtin_memmove(to.at, from.at, op->len);
+			end_close(&op->dst, true, &to);
+		}
+		end_close(&op->src, false, &from);
 	}
-	end_unpin(&op->src, false, src, from);
+	walk_end();
 }
 
 /* ---- life ---- */
@@ -384,7 +395,10 @@ u32 grants_audit(struct domain *d, void (*fn)(mfn_t m))
 
 void grants_init(struct domain *d, u32 maps_max)
 {
-	d->grants = (struct grants){.lock = SPINLOCK(GRANT), .max = maps_max, .free = NO_HANDLE};
+	d->grants = (struct grants){.entries = SPINLOCK(ENTRIES),
+				    .lock = SPINLOCK(GRANT),
+				    .max = maps_max,
+				    .free = NO_HANDLE};
 }
 
 void grants_free(struct domain *d)

@@ -4,6 +4,7 @@
  * G1: an entry is read once by an atomic load; PV_GRANT_READING/WRITING are set by compare-and-
  *     swap on the flags word that was checked, so that a grant cannot be revoked or changed
  *     between check and use.
+ *     A copy does all of it within one walk, in which no frame and no domain goes.
  * G2: each mapping (handle) holds one reference on the frame, one on the granting domain, and one
  *     count in ring 0's own per-entry record (never in guest memory); the guest-visible bits are
  *     cleared when that count falls to zero.
