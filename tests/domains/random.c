@@ -61,10 +61,10 @@ static void honest_round(uint64_t *pages, volatile uint64_t *shared, uint32_t po
 	mailbox.errors += took < MINI_MS || took > 10 * MINI_S;
 	shared[SHARED_SEQ] = n;
 	pv_event_send(port);
-	if (mini_port_wait(port, seen, mini_now() + 10 * MINI_S))
-		mailbox.answers += shared[SHARED_REPLY] == n * 3;
-	else
-		mailbox.errors++;
+	/* An event may be the one of an earlier answer. */
+	while (shared[SHARED_REPLY] != n * 3 && mini_port_wait(port, seen, start + 20 * MINI_S))
+		;
+	mailbox.answers += shared[SHARED_REPLY] == n * 3;
 	for (unsigned i = 0; i < words; i++)
 		mailbox.errors += pages[i] != pattern(n, i);
 	__atomic_store_n(&mailbox.rounds, n, __ATOMIC_RELEASE);
@@ -524,8 +524,7 @@ MINI_TEST(random_hypercalls)
 	CHECK_EQ(read_mailbox(&h.c, &after), 0);
 	CHECK_EQ(after.errors, 0);
 	CHECK(after.rounds > before.rounds);
-	/* Only the answer to the message in flight at either end may be missing. */
-	CHECK(after.answers + 2 >= after.rounds);
+	CHECK(after.answers >= after.rounds);
 	CHECK(!child_wait(&h.c, 0));
 	honest_end(&h);
 	check_audit();
