@@ -49,8 +49,10 @@ docexamples_SRCS := docs/reference/examples/example.c $(DOCS_OUT)/examples.c
 $(MINI_OUT)/docexamples.elf: MINI_CFLAGS_EXTRA += -Idocs/reference/examples
 
 .PHONY: test-docs docs
-test-docs: $(BUILD)/ringside.elf $(MINI_OUT)/docexamples.elf ## every example of the reference, run in QEMU
+test-docs: $(BUILD)/ringside.elf $(MINI_OUT)/docexamples.elf ## every example of the reference, run in QEMU; traces can be recorded
 	@BUILD='$(BUILD)' CPUS=1 FLAVOURS=release ONLY= SKIP= sh tests/domains/run.sh 'docexamples docexamples 120'
+	@python3 docs/tools/test_trace.py -q
+	@$(MAKE) --no-print-directory -s traces TRACES=$(DOCS_OUT)/trace
 
 # Debian's Python, whose packages deps.sh installs: another one may come first in PATH.
 docs: ## HTML, man pages and text of all documentation in build/docs; checks links and quoted code
@@ -64,6 +66,7 @@ scenes_SRCS := docs/trace/scenes.c
 $(MINI_OUT)/scenes.elf: MINI_CFLAGS_EXTRA += -I$(LABS_DIR)
 
 # The pages in docs/trace are kept; this makes them anew. Instructions are counted, so little changes.
+TRACES ?= docs/trace
 .PHONY: traces
 traces: $(BUILD)/ringside.elf $(MINI_OUT)/scenes.elf ## record the scenes of docs/trace in QEMU
 	@mkdir -p $(DOCS_OUT)
@@ -71,4 +74,4 @@ traces: $(BUILD)/ringside.elf $(MINI_OUT)/scenes.elf ## record the scenes of doc
 		"$(MINI_OUT)/scenes.elf scenes" $(MINI_OUT)/scenes.elf
 	@tools/qemu.sh -i -c 1 -m 256 -t 300 -l $(DOCS_OUT)/scenes.log $(DOCS_OUT)/scenes.iso
 	@grep -aq '^SCENES done' $(DOCS_OUT)/scenes.log
-	@[ ! -f docs/tools/trace.py ] || python3 docs/tools/trace.py $(DOCS_OUT)/scenes.log docs/trace
+	@python3 docs/tools/trace.py $(DOCS_OUT)/scenes.log $(TRACES)

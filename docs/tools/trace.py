@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """trace.py LOG FOLDER: of what docs/trace/scenes.c printed, for each scene NAME.json (for Perfetto or chrome://tracing),
-NAME.txt, and NAME.html, which needs nothing else."""
+NAME.txt, and NAME.html, which needs nothing else.
+
+trace.py --ringctl FILE OUT: the same of what `ringctl trace --json` printed, as OUT.json, OUT.txt and OUT.html."""
 
 import html
 import json
+import os
 import sys
 
 import abi
@@ -123,6 +126,42 @@ def build(events, names):
     return {'lanes': lanes, 'spans': spans, 'instants': instants, 'length': end - start + tail, 'time': end - start}
 
 
+def parse_ringctl(path):
+    with open(path, encoding='utf-8') as f:
+        lines = [json.loads(line) for line in f if line.startswith('{')]
+    return [{'at': round(x['us'] * 1000), 'cpu': x['cpu'], 'kind': x['kind'], 'dom': x['domain'], 'vcpu': x['vcpu'], 'a': x['a'], 'b': x['b']} for x in lines]
+
+
+def build_ringctl(records, names):
+    """A lane for each vCPU on each CPU, from one switch to the next, and one for each CPU's ring 0. ns since the first record."""
+    records = sorted(records, key=lambda r: r['at'])
+    if not records:
+        sys.exit('trace: no records')
+    start, length = records[0]['at'], max(1, records[-1]['at'] - records[0]['at'])
+    spans, instants, runs = [], [], {}
+
+    def end(cpu, at):
+        if cpu in runs and at > runs[cpu][1]:
+            spans.append({'lane': runs[cpu][0], 'from': runs[cpu][1], 'to': at, 'text': 'runs'})
+
+    for r in records:
+        at, cpu = r['at'] - start, r['cpu']
+        text, why = describe(r, names)
+        who = '' if r['dom'] == 0x7fff else f' Domain {r["dom"]}, vCPU {r["vcpu"]}.'
+        instants.append({'lane': f'CPU {cpu} ring 0', 'at': at, 'text': text, 'why': why + who})
+        lane = f'CPU {cpu} domain {r["dom"]} vCPU {r["vcpu"]}'
+        if r['kind'] == 'switch_to':
+            lane = f'CPU {cpu} domain {r["a"] >> 16} vCPU {r["a"] & 0xffff}'
+        elif r['dom'] == 0x7fff or cpu in runs:
+            continue
+        end(cpu, at)
+        runs[cpu] = (lane, at)
+    for cpu in runs:
+        end(cpu, length)
+    lanes = sorted({x['lane'] for x in spans + instants})
+    return {'lanes': lanes, 'spans': spans, 'instants': instants, 'length': length, 'time': length, 'fine': False}
+
+
 def chrome(name, t):
     tid = {lane: i + 1 for i, lane in enumerate(t['lanes'])}
     out = [{'name': 'process_name', 'ph': 'M', 'pid': 1, 'args': {'name': TITLES.get(name, name)}}]
@@ -134,9 +173,10 @@ def chrome(name, t):
     return json.dumps({'displayTimeUnit': 'ns', 'traceEvents': out}, indent=0) + '\n'
 
 
-def as_text(name, t):
-    out = [f'{TITLES.get(name, name)}: {t["time"]} instructions', '', '   instr.  lane        what']
-    out += [f'{i["at"]:9}  {i["lane"]:<10}  {i["text"]}' for i in t['instants']]
+def as_text(name, t, unit='instructions'):
+    wide = max(len(x) for x in t['lanes'])
+    out = [f'{TITLES.get(name, name)}: {t["time"]} {unit}', '', f'{unit[:5]:>9}  {"lane":<{wide}}  what']
+    out += [f'{i["at"]:9}  {i["lane"]:<{wide}}  {i["text"]}' for i in t['instants']]
     out += ['', 'time by lane:']
     for lane in t['lanes']:
         out.append(f'{sum(s["to"] - s["from"] for s in t["spans"] if s["lane"] == lane):9}  {lane}')
@@ -158,7 +198,7 @@ h1{font-size:1.5rem;margin:.2rem 0}p{margin:.4rem 0;color:var(--soft)}button,a{c
 .on{outline:3px solid var(--hot);outline-offset:1px;z-index:1}#told{min-height:4.4rem;background:var(--box);border:1px solid var(--line);border-radius:6px;padding:.5rem .8rem}
 #told b{display:block}table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{padding:.15rem .5rem;text-align:left;border-bottom:1px solid var(--line)}td:first-child{text-align:right;width:5rem;font-variant-numeric:tabular-nums}
 tbody tr{cursor:pointer}tbody tr.on{outline-offset:-3px}
-</style></head><body><h1>@TITLE@</h1><p>Time runs to the right, in instructions. Click a bar, a dot or a line to have it explained; ← and → go on.</p>
+</style></head><body><h1>@TITLE@</h1><p>Time runs to the right, in @UNIT@. Click a bar, a dot or a line to have it explained; ← and → go on.</p>
 <p><button id="out">−</button> <button id="in">+</button> <button id="theme">◐</button> <a href="@NAME@.txt">text</a> · <a href="@NAME@.json">for Perfetto</a> · <a href="index.html">all traces</a></p>
 <div id="view"><div id="lanes"></div></div><div id="told">Nothing chosen yet.</div>
 <table><thead><tr><th>at</th><th>lane</th><th>what</th></tr></thead><tbody id="list"></tbody></table>
@@ -173,7 +213,7 @@ const rows={};for(const l of T.lanes){rows[l]=el('div','lane',lanes);el('b','',r
 const pc=x=>(100*x/T.length)+'%';
 for(const s of T.spans){const b=el('button','span',rows[s.lane],s.text);b.style.left=pc(s.from);b.style.width=pc(s.to-s.from);
 b.style.background='hsl('+hues[T.lanes.indexOf(s.lane)%6]+' 60% 72%)';b.title=s.text;
-items.push({t:s.from,head:s.lane+': '+s.text,why:(s.to-s.from)+' instructions, from '+s.from+' to '+s.to+'.',shown:[b]})}
+items.push({t:s.from,head:s.lane+': '+s.text,why:(s.to-s.from)+' @UNIT@, from '+s.from+' to '+s.to+'.',shown:[b]})}
 for(const i of T.instants){const d=el('button','dot',rows[i.lane]||lanes,'');d.style.left=pc(i.at);d.title=i.text;const r=el('tr','',list);
 el('td','',r,String(i.at));el('td','',r,i.lane);el('td','',r,i.text);items.push({t:i.at+.5,head:i.at+': '+i.text,why:i.why,shown:[d,r]})}
 items.sort((a,b)=>a.t-b.t);items.forEach((x,n)=>x.shown.forEach(e=>e.addEventListener('click',()=>choose(n))));
@@ -187,19 +227,29 @@ if(location.hash)choose(Math.min(items.length-1,+location.hash.slice(1)||0));
 '''
 
 
-def main(log, folder):
+def write_all(prefix, name, t, unit='instructions'):
+    page = PAGE.replace('@TITLE@', html.escape(TITLES.get(name, name))).replace('@NAME@', name).replace('@UNIT@', unit)
+    if name not in TITLES:
+        page = page.replace(' · <a href="index.html">all traces</a>', '')
+    for suffix, text in (('json', chrome(name, t)), ('txt', as_text(name, t, unit)),
+                         ('html', page.replace('@DATA@', json.dumps(t).replace('</', '<\\/')))):
+        with open(f'{prefix}.{suffix}', 'w', encoding='utf-8') as f:
+            f.write(text)
+
+
+def main(args):
     names = {c.nr: c for c in abi.calls()}
+    if args[0] == '--ringctl':
+        write_all(args[2], os.path.basename(args[2]), build_ringctl(parse_ringctl(args[1]), names), 'ns')
+        return
+    log, folder = args
     scenes = parse(log)
+    os.makedirs(folder, exist_ok=True)
     for name in TITLES:
         if name not in scenes:
             sys.exit(f'trace: {log} has no scene {name}')
-        t = build(scenes[name], names)
-        page = PAGE.replace('@TITLE@', html.escape(TITLES[name])).replace('@NAME@', name)
-        for suffix, text in (('json', chrome(name, t)), ('txt', as_text(name, t)),
-                             ('html', page.replace('@DATA@', json.dumps(t).replace('</', '<\\/')))):
-            with open(f'{folder}/{name}.{suffix}', 'w', encoding='utf-8') as f:
-                f.write(text)
+        write_all(f'{folder}/{name}', name, build(scenes[name], names))
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    main(sys.argv[1:])
