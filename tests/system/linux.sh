@@ -167,6 +167,16 @@ test_selftests() {
 	result "selftests run" "$why"
 }
 
+# A Debian root, with somebody at the serial line. What is written to the disk is thrown away.
+test_debian() {
+	log=$out/linux-$mode-debian.log
+	why=$(python3 "$here/linux/console.py" "$log" "${DEBIAN_TIME:-600}" "$here/linux/debian.dialogue" -- \
+		"$top/dom0/linux/boot.sh" -k root=LABEL=ringside-root -q "-c 2 -m 1024 -t ${DEBIAN_TIME:-600}" "$mode" \
+		-drive "if=virtio,format=raw,snapshot=on,file=$BUILD/debian/root.img" \
+		-netdev user,id=net -device virtio-net-pci,netdev=net) || why=${why:-"status $?"}
+	result debian "$why"
+}
+
 all='boot disk net reboot crash stress'
 short='boot_short disk net'
 case $1 in

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""console.py LOG SECONDS DIALOGUE -- COMMAND...
+
+Runs COMMAND as someone at its terminal would. DIALOGUE: a file with lines "< REGEX" (wait for that) and "> TEXT"
+(type it, and return). What COMMAND prints goes to LOG. Ends with COMMAND's status; 1 if something that is waited for
+does not come in SECONDS."""
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+
+def main():
+    log, limit, dialogue = sys.argv[1:4]
+    command = sys.argv[sys.argv.index("--") + 1:]
+    end = time.monotonic() + float(limit)
+    # A group of its own, so that QEMU below it ends with it.
+    p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         start_new_session=True)
+    out = open(log, "wb")
+    text = b""
+
+    def read(until):
+        """Reads on; False at the end of the output or at the time limit."""
+        nonlocal text
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([p.stdout], [], [], min(left, until))[0]:
+            return left > 0
+        part = os.read(p.stdout.fileno(), 65536)
+        out.write(part)
+        out.flush()
+        text += part.replace(b"\r", b"")
+        return bool(part)
+
+    status = None
+    for line in open(dialogue):
+        kind, rest = line[:2], line[2:].rstrip("\n")
+        if kind == "> ":
+            p.stdin.write(rest.encode() + b"\n")
+            p.stdin.flush()
+        elif kind == "< ":
+            while not (m := re.search(rest.encode(), text)):
+                if not read(1.0):
+                    print(f"console: '{rest}' did not come")
+                    status = 1
+                    break
+            if status:
+                break
+            text = text[m.end():]
+    while not status and read(1.0) and p.poll() is None:
+        pass
+    try:
+        status = status or p.wait(max(1.0, end - time.monotonic()) if not status else 1.0)
+    except subprocess.TimeoutExpired:
+        print("console: it does not end")
+        status = 1
+    if p.poll() is None:
+        os.killpg(p.pid, signal.SIGTERM)
+    sys.exit(status)
+
+
+main()
