@@ -51,6 +51,7 @@ $(MINI_OUT)/docexamples.elf: MINI_CFLAGS_EXTRA += -Idocs/reference/examples
 .PHONY: test-docs docs
 test-docs: $(BUILD)/ringside.elf $(MINI_OUT)/docexamples.elf ## every example of the reference, run in QEMU; traces can be recorded
 	@BUILD='$(BUILD)' CPUS=1 FLAVOURS=release ONLY= SKIP= sh tests/domains/run.sh 'docexamples docexamples 120'
+	@python3 docs/tools/test_abi.py -q
 	@python3 docs/tools/test_trace.py -q
 	@$(MAKE) --no-print-directory -s traces TRACES=$(DOCS_OUT)/trace
 
@@ -58,7 +59,8 @@ test-docs: $(BUILD)/ringside.elf $(MINI_OUT)/docexamples.elf ## every example of
 docs: ## HTML, man pages and text of all documentation in build/docs; checks links and quoted code
 	@sh docs/tools/deps.sh
 	@mkdir -p $(DOCS_OUT)
-	@/usr/bin/python3 docs/tools/site.py $(DOCS_OUT)
+	@/usr/bin/python3 docs/tools/test_site.py -q
+	@/usr/bin/python3 docs/tools/site_pages.py $(DOCS_OUT)
 
 # ---- recorded traces ------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""site.py BUILD: the documentation as HTML that works from file://, as man pages and as plain text."""
+"""site_pages.py BUILD: the documentation as HTML that works from file://, as man pages and as plain text."""
 
 import glob
 import html
@@ -436,4 +436,5 @@ def main(build):
     print(f'docs: {len(ANCHORS)} pages, {len(all_calls)} hypercalls, {len(structs)} structures: {out}/index.html')
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quotes that have parted from the tree are found. Needs python3-markdown, as make docs does."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+import abi  # noqa: E402
+import site_pages as site  # noqa: E402
+
+
+class Quotes(unittest.TestCase):
+    def faults(self, quote, path='include/pv/event.h'):
+        abi.FAULTS.clear()
+        site.check_quotes('a page', f'<!-- from {path} -->\n```c\n{quote}```\n')
+        out, abi.FAULTS[:] = list(abi.FAULTS), []
+        return out
+
+    def test_same(self):
+        self.assertEqual(self.faults('#define PV_MAX_PORTS 4096\n'), [])
+
+    def test_left_out(self):
+        self.assertEqual(self.faults('struct pv_event_page {\n...\n\tuint64_t mask[PV_MAX_PORTS / 64];\n'), [])
+
+    def test_parted(self):
+        self.assertEqual(len(self.faults('#define PV_MAX_PORTS 4095\n')), 1)
+
+    def test_other_order(self):
+        self.assertEqual(len(self.faults('\tuint64_t mask[PV_MAX_PORTS / 64];\n...\nstruct pv_event_page {\n')), 1)
+
+    def test_gone(self):
+        self.assertEqual(len(self.faults('x\n', 'include/pv/gone.h')), 1)
+
+
+if __name__ == '__main__':
+    unittest.main()
