@@ -2,7 +2,7 @@
 /* cpuid: what guests are told of the CPU: the machine's own answer less what ring 3 cannot have.
  * Calls:      cpuid, domain_cpuid
  * Read first: pv/cpu.h */
-#include "cpu/cpuid.h"
+#include "cpu/vcpu.h"
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "domain/domain.h"

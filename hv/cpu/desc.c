@@ -39,11 +39,13 @@ _Static_assert(sizeof(struct tables) <= STACK_SLOT, "the tables slot");
 static struct gate idt[256] __attribute__((section(".user_data"), aligned(PAGE_SIZE)));
 
 /* Intel SDM vol. 3, 3.4.5: code and data descriptors, flat. */
-#define DESC_KERNEL_CS 0x00af9b000000fffful
-#define DESC_KERNEL_DS 0x00cf93000000fffful
-#define DESC_USER32_CS 0x00cffb000000fffful
-#define DESC_USER_DS   0x00cff3000000fffful
-#define DESC_USER_CS   0x00affb000000fffful
+static const u64 gdt_fixed[16] = {
+	[HV_CS / 8] = 0x00af9b000000fffful,	   /* 64-bit code, DPL 0 */
+	[HV_DS / 8] = 0x00cf93000000fffful,
+	[PV_USER32_CS / 8] = 0x00cffb000000fffful, /* 32-bit code, DPL 3 */
+	[PV_USER_DS / 8] = 0x00cff3000000fffful,
+	[PV_USER_CS / 8] = 0x00affb000000fffful,
+};
 
 static struct tables *tables_of(const struct cpu *c)
 {
@@ -58,6 +60,10 @@ static void system_desc(u64 *slot, u64 base, u32 limit, u64 type)
 
 static void idt_init(void)
 {
+	/* IST n is stack slot n + 1. */
+	static const u8 ist[32] = {
+		[1] = STACK_DB - 1, [2] = STACK_NMI - 1, [8] = STACK_DF - 1, [18] = STACK_MC - 1};
+
 	for (unsigned v = 0; v < 256; v++) {
 		u64 a = (u64)entry_stubs[v];
 
@@ -67,12 +73,7 @@ static void idt_init(void)
 			.offset_high = a >> 32,
 			.selector = HV_CS,
 			.type = v == 3 || v == 4 || v == 0x80 ? 0xee : 0x8e,
-			/* IST n is stack slot n + 1. */
-			.ist = v == 2	 ? STACK_NMI - 1
-			       : v == 8	 ? STACK_DF - 1
-			       : v == 18 ? STACK_MC - 1
-			       : v == 1	 ? STACK_DB - 1
-					 : 0,
+			.ist = v < 32 ? ist[v] : 0,
 		};
 	}
 }
@@ -110,11 +111,7 @@ void desc_init(struct cpu *c)
 	if (c->id == 0)
 		idt_init();
 	entry_init(c);
-	t->gdt[HV_CS / 8] = DESC_KERNEL_CS;
-	t->gdt[HV_DS / 8] = DESC_KERNEL_DS;
-	t->gdt[PV_USER32_CS / 8] = DESC_USER32_CS;
-	t->gdt[PV_USER_DS / 8] = DESC_USER_DS;
-	t->gdt[PV_USER_CS / 8] = DESC_USER_CS;
+	memcpy(t->gdt, gdt_fixed, sizeof(t->gdt));
 	t->tss.rsp[0] = (u64)&c->entry->g.user;
 	for (unsigned i = STACK_NMI; i <= STACK_DB; i++)
 		t->tss.ist[i - 2] = stack_top(c->id, i);

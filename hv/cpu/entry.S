@@ -498,6 +498,14 @@ cpu_halt_once:
 	cli
 	ret
 
+/* void interrupts_serve(void): those that wait. */
+	.globl interrupts_serve
+interrupts_serve:
+	sti
+	nop
+	cli
+	ret
+
 /* u64 copy_guest(void *dst, const void *src, u64 n): one side is guest memory that the caller has range-checked.
  * Returns the bytes not copied; 0 unless an access failed. */
 	.globl copy_guest

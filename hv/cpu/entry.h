@@ -15,8 +15,12 @@ extern char entry_stubs[256][16]; /* one a vector */
 extern char syscall_entry[], syscall32_entry[], trap_iret[];
 
 u64 copy_guest(void *dst, const void *src, u64 n);
+void interrupts_serve(void);
 void load_segments(u16 ds, u16 es, u16 fs, u16 gs);
 void iret_failed(u64 top) __noreturn;
+
+/* To the log, at level info. */
+void regs_print(const struct regs *r);
 
 /* Called by entry.S, e being this CPU's. */
 void page_fault(struct entry *e);
@@ -39,32 +43,6 @@ void fred_prefill(struct entry *e);
 			 : "memory")
 #define stac() SMAP_SITE(1)
 #define clac() SMAP_SITE(0)
-
-static inline u64 rdgsbase(void)
-{
-	u64 v;
-
-	__asm__ volatile("rdgsbase %0" : "=r"(v));
-	return v;
-}
-
-static inline void wrgsbase(u64 v)
-{
-	__asm__ volatile("wrgsbase %0" : : "r"(v));
-}
-
-static inline u64 rdfsbase(void)
-{
-	u64 v;
-
-	__asm__ volatile("rdfsbase %0" : "=r"(v));
-	return v;
-}
-
-static inline void wrfsbase(u64 v)
-{
-	__asm__ volatile("wrfsbase %0" : : "r"(v));
-}
 
 static inline bool canonical(u64 va)
 {

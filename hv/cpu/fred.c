@@ -71,8 +71,8 @@ INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 e
 	PUT(f->reserved, 0);
 	clac();
 	if (user) {
-		a->user_gs_base = rdgsbase(); /* E3 */
-		wrgsbase(g->kgs);
+		a->user_gs_base = read_gsbase(); /* E3 */
+		write_gsbase(g->kgs);
 		g->user = 0;
 	}
 	g->stack_level = level;
@@ -262,8 +262,8 @@ static void to_user(struct entry *e, const struct pv_frame *f)
 		eretu_fault(e, GP, ((cs & 3) != 3 ? cs : ss) & ~3);
 		return;
 	}
-	g->kgs = rdgsbase();
-	wrgsbase(gs);
+	g->kgs = read_gsbase();
+	write_gsbase(gs);
 	g->regs.cs = cs;
 	g->regs.ss = ss;
 	g->user = 1;
@@ -332,7 +332,7 @@ void fred_iret_failed(struct entry *e)
 		fred_exception(e, vector, error, 0);
 		return;
 	}
-	e->area->user_gs_base = rdgsbase();
-	wrgsbase(e->g.kgs);
+	e->area->user_gs_base = read_gsbase();
+	write_gsbase(e->g.kgs);
 	eretu_fault(e, vector, error);
 }

@@ -71,22 +71,28 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
-#define DEFINE_CR(n)                                                        \
-	static inline u64 read_cr##n(void)                                  \
+/* read_x and write_x, with two instructions in AT&T's order. */
+#define DEFINE_REGISTER(x, read, write)                                     \
+	static inline u64 read_##x(void)                                    \
 	{                                                                   \
 		u64 v;                                                      \
-		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory"); \
+		__asm__ volatile(read : "=r"(v) : : "memory");              \
 		return v;                                                   \
 	}                                                                   \
-	static inline void write_cr##n(u64 v)                               \
+	static inline void write_##x(u64 v)                                 \
 	{                                                                   \
-		__asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");  \
+		__asm__ volatile(write : : "r"(v) : "memory");              \
 	}
-DEFINE_CR(0)
-DEFINE_CR(2)
-DEFINE_CR(3)
-DEFINE_CR(4)
-#undef DEFINE_CR
+#define DEFINE_MOV(x) DEFINE_REGISTER(x, "mov %%" #x ", %0", "mov %0, %%" #x)
+/* clang-format off */
+DEFINE_MOV(cr0)
+DEFINE_MOV(cr2)
+DEFINE_MOV(cr3)
+DEFINE_MOV(cr4)
+DEFINE_MOV(dr6)
+DEFINE_REGISTER(fsbase, "rdfsbase %0", "wrfsbase %0")
+DEFINE_REGISTER(gsbase, "rdgsbase %0", "wrgsbase %0")
+/* clang-format on */
 
 static inline void xsetbv(u64 v)
 {

@@ -2,7 +2,6 @@
 /* traps: exceptions and interrupts, and the slow way back to a guest.
  * Rules:      E1-E3 (cpu.h), E7 (fred.h), S9 (mm/stlb.h)
  * Read first: entry.S */
-#include "cpu/traps.h"
 #include "cpu/apic.h"
 #include "cpu/copy.h"
 #include "cpu/entry.h"
@@ -26,19 +25,6 @@ enum { DB = 1, NMI = 2, BP = 3, OF = 4, PF = 14, MC = 18 };
 extern const struct extable {
 	s32 first, last, fixup;
 } extable_start[], extable_end[];
-
-static inline u64 read_dr6(void)
-{
-	u64 v;
-
-	__asm__ volatile("mov %%dr6, %0" : "=r"(v));
-	return v;
-}
-
-static inline void write_dr6(u64 v)
-{
-	__asm__ volatile("mov %0, %%dr6" : : "r"(v));
-}
 
 /* Where a fault of ring 0's own at ip goes on; 0: nowhere. */
 static u64 fixup_of(u64 ip)

@@ -7,7 +7,6 @@
 #include "cpu/entry.h"
 #include "cpu/insn.h"
 #include "cpu/trace.h"
-#include "cpu/traps.h"
 #include "cpu/tsc.h"
 #include "domain/domain.h"
 #include "domain/event.h"
@@ -215,8 +214,8 @@ static void segments_save(struct cpu *c, struct vcpu *v)
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=m"(s->ds), "=m"(s->es), "=m"(s->fs), "=m"(s->gs));
 	c->selectors_loaded = s->all;
-	v->fs_base = rdfsbase();
-	v->gs_base = rdgsbase();
+	v->fs_base = read_fsbase();
+	v->gs_base = read_gsbase();
 }
 
 static void segments_load(struct cpu *c, const struct vcpu *v)
@@ -229,8 +228,8 @@ static void segments_load(struct cpu *c, const struct vcpu *v)
 	/* Selectors first: they overwrite the bases. */
 	if (s->all || c->selectors_loaded)
 		load_segments(s->ds, s->es, s->fs, s->gs);
-	wrfsbase(v->fs_base);
-	wrgsbase(v->gs_base);
+	write_fsbase(v->fs_base);
+	write_gsbase(v->gs_base);
 }
 
 void vcpu_ports_load(const struct vcpu *v)

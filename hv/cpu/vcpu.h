@@ -5,6 +5,9 @@
 
 #include "types.h"
 
+#include <pv/cpu.h>
+
+struct domain;
 struct vcpu;
 
 /* -PV_EINVAL: alignment; else p2m_get's. The page registered before is let go. */
@@ -13,6 +16,8 @@ int vcpu_clock_set(struct vcpu *v, u64 gpa); /* ~0: none                        
 /* -PV_EINVAL: no such register, or not a value that a guest may have. */
 int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
 long vcpu_debug_get(struct vcpu *v, u64 reg);
+/* cpuid.c: answer leaf and subleaf as the domain's table has it. */
+void cpuid_answer(const struct domain *d, struct pv_cpuid *c);
 /* This CPU lets v reach the ports that its domain may, and no others. */
 void vcpu_ports_load(const struct vcpu *v);
 

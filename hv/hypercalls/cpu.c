@@ -2,7 +2,6 @@
 /* cpu: a vCPU's own machine state.
  * Calls:      eretu, erets, vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid, vcpu_clock
  * Read first: cpu/fred.h, cpu/vcpu.h */
-#include "cpu/cpuid.h"
 #include "cpu/desc.h"
 #include "cpu/fred.h"
 #include "cpu/vcpu.h"
@@ -70,21 +69,20 @@ long hc_ldt_set(gva_t table, u64 entries)
 {
 	struct vcpu *v = current();
 	u64 *page;
+	long rc = 0;
 
 	if (entries > LDT_ENTRIES)
 		return -PV_E2BIG;
 	page = entries ? hv_page_alloc(0) : NULL;
 	if (entries && !page)
 		return -PV_ENOMEM;
-	if (entries && copy_in(page, table, entries * sizeof(u64))) {
+	if (entries && copy_in(page, table, entries * sizeof(u64)))
+		rc = -PV_EFAULT;
+	for (u64 i = 0; !rc && i < entries; i++)
+		rc = desc_allowed(page[i]) ? 0 : -PV_EINVAL;
+	if (rc) {
 		hv_page_free(page, 0);
-		return -PV_EFAULT;
-	}
-	for (u64 i = 0; i < entries; i++) {
-		if (desc_allowed(page[i]))
-			continue;
-		hv_page_free(page, 0);
-		return -PV_EINVAL;
+		return rc;
 	}
 	desc_set_ldt(this_cpu(), page, entries);
 	hv_page_free(v->ldt, 0);
@@ -95,10 +93,8 @@ long hc_ldt_set(gva_t table, u64 entries)
 
 long hc_cpuid(gva_t leaf)
 {
-	struct pv_cpuid c;
+	COPY_OR_RETURN(struct pv_cpuid, c, leaf);
 
-	if (copy_in(&c, leaf, sizeof(c)))
-		return -PV_EFAULT;
 	cpuid_answer(current()->dom, &c);
 	return copy_out(leaf, &c, sizeof(c));
 }

@@ -13,38 +13,25 @@ long hc_device_page(u64 gfn)
 
 long hc_device_set(u64 domid, u64 slot, gva_t desc)
 {
-	struct pv_device_slot s;
-	struct domain *d HELD = NULL;
+	COPY_OR_RETURN(struct pv_device_slot, s, desc);
+	HOLD_OR_RETURN(d, domid);
 
-	if (copy_in(&s, desc, sizeof(s)))
-		return -PV_EFAULT;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
 	return device_set(d, slot, &s);
 }
 
 long hc_device_get(u64 domid, u64 slot, gva_t out)
 {
 	struct pv_device_slot s = {0};
-	struct domain *d HELD = domain_get(domid);
-	long rc;
+	HOLD_OR_RETURN(d, domid);
+	long rc = device_get(current()->dom, d, slot, &s);
 
-	if (!d)
-		return -PV_ESRCH;
-	rc = device_get(current()->dom, d, slot, &s);
 	return rc ? rc : copy_out(out, &s, sizeof(s));
 }
 
 long hc_device_update(u64 domid, u64 slot, gva_t side)
 {
-	struct pv_device_side s;
-	struct domain *d HELD = NULL;
+	COPY_OR_RETURN(struct pv_device_side, s, side);
+	HOLD_OR_RETURN(d, domid);
 
-	if (copy_in(&s, side, sizeof(s)))
-		return -PV_EFAULT;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
 	return device_update(current()->dom, d, slot, &s);
 }

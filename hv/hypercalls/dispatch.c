@@ -13,7 +13,8 @@ static const struct call {
 	u32 cap;
 	bool open; /* it exists and needs no capability */
 } calls[PV_HYPERCALL_MAX] = {
-#define PV_CALL0(nr, name, cap, ...) [nr] = {(handler)(void (*)(void))hc_##name, cap, cap == PV_CAP_NONE},
+#define PV_CALL0(nr, name, cap, ...) \
+	[nr] = {(handler)(void (*)(void))hc_##name, cap, cap == PV_CAP_NONE},
 #define PV_CALL1 PV_CALL0
 #define PV_CALL2 PV_CALL0
 #define PV_CALL3 PV_CALL0
@@ -60,20 +61,14 @@ long hc_nop(void)
 	return 0;
 }
 
-static bool batchable(u64 nr)
+/* Calls that do not come back, or begin anew when they do. */
+#define ALONE                                                                                   \
+	(1ull << PV_NR_eretu | 1ull << PV_NR_erets | 1ull << PV_NR_block | 1ull << PV_NR_poll | \
+	 1ull << PV_NR_yield | 1ull << PV_NR_shutdown | 1ull << PV_NR_vcpu_down)
+
+static bool batchable(const struct pv_multi *m)
 {
-	switch (nr) {
-	case PV_NR_eretu:
-	case PV_NR_erets:
-	case PV_NR_block:
-	case PV_NR_poll:
-	case PV_NR_yield:
-	case PV_NR_shutdown:
-	case PV_NR_vcpu_down:
-	case PV_NR_multi:
-		return false;
-	}
-	return true;
+	return !m->args[5] && m->nr != PV_NR_multi && !(m->nr < 64 && ALONE >> m->nr & 1);
 }
 
 long hc_multi(gva_t calls, u64 count)
@@ -86,13 +81,13 @@ long hc_multi(gva_t calls, u64 count)
 
 		if (copy_in(&m, at, sizeof(m)))
 			return i ? (long)i : -PV_EFAULT;
-		m.result = !batchable(m.nr) ? -PV_EINVAL
-			   : m.args[5]	    ? -PV_EINVAL
-					    : dispatch(m.args[0], m.args[1], m.args[2], m.args[3], m.args[4], m.nr);
-		if (copy_out(GVA(at.a + offsetof(struct pv_multi, result)), &m.result, sizeof(m.result)))
+		m.result = batchable(&m) ? dispatch(m.args[0], m.args[1], m.args[2], m.args[3],
+						    m.args[4], m.nr)
+					 : -PV_EINVAL;
+		if (copy_out(GVA(at.a + offsetof(struct pv_multi, result)), &m.result,
+			     sizeof(m.result)))
 			return -PV_EFAULT;
-		/* A checkpoint: the rest is the guest's to ask for again. */
-		if (this_cpu()->entry->slow & ENTRY_SLOW_RESCHED)
+		if (checkpoint())
 			return i + 1;
 	}
 	return count;

@@ -10,45 +10,35 @@
 
 long hc_domain_create(gva_t args)
 {
-	struct pv_domain_create a;
+	COPY_OR_RETURN(struct pv_domain_create, a, args);
 	struct domain *d;
-	long rc;
+	long rc = domain_create(&a, current()->dom->caps, &d);
 
-	if (copy_in(&a, args, sizeof(a)))
-		return -PV_EFAULT;
-	rc = domain_create(&a, current()->dom->caps, &d);
-	if (rc)
-		return rc;
 	/* If this fails the number is still the call's result. */
-	rc = copy_out(args, &a, sizeof(a));
-	return a.domid;
+	if (!rc && copy_out(args, &a, sizeof(a)))
+		log_debug("domain_create: the caller's arguments are gone");
+	return rc ? rc : a.domid;
 }
 
 long hc_domain_destroy(u64 domid)
 {
 	struct domain *d HELD = domain_get_any(domid);
 
-	if (!d)
-		return -PV_ESRCH;
-	return domain_destroy(d);
+	return d ? domain_destroy(d) : -PV_ESRCH;
 }
 
 long hc_domain_pause(u64 domid)
 {
-	struct domain *d HELD = domain_get(domid);
+	HOLD_OR_RETURN(d, domid);
 
-	if (!d)
-		return -PV_ESRCH;
 	domain_pause(d);
 	return 0;
 }
 
 long hc_domain_unpause(u64 domid)
 {
-	struct domain *d HELD = domain_get(domid);
+	HOLD_OR_RETURN(d, domid);
 
-	if (!d)
-		return -PV_ESRCH;
 	return domain_unpause(d);
 }
 
@@ -83,31 +73,21 @@ long hc_domain_next(u64 after, gva_t out)
 
 long hc_domain_vcpu_init(u64 domid, u64 vcpu, gva_t start)
 {
-	struct pv_vcpu_start s;
-	struct domain *d HELD = NULL;
+	COPY_OR_RETURN(struct pv_vcpu_start, s, start);
+	HOLD_OR_RETURN(d, domid);
 
-	if (copy_in(&s, start, sizeof(s)))
-		return -PV_EFAULT;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
 	return vcpu >= d->vcpu_count ? -PV_ENOENT : vcpu_start(d->vcpus[vcpu], &s, false);
 }
 
 long hc_domain_sched(u64 domid, u64 vcpu, gva_t params, u64 reserved)
 {
-	struct pv_sched_params p;
-	struct domain *d HELD = NULL;
+	COPY_OR_RETURN(struct pv_sched_params, p, params);
+	HOLD_OR_RETURN(d, domid);
 	long rc = 0;
 
-	if (copy_in(&p, params, sizeof(p)))
-		return -PV_EFAULT;
 	if (reserved || p.weight > PV_WEIGHT_MAX ||
 	    (p.cap_percent != ~0u && p.cap_percent > 100 * MAX_CPUS))
 		return -PV_EINVAL;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
 	if (vcpu != ~0ull && vcpu >= d->vcpu_count)
 		rc = -PV_ENOENT;
 	for (u64 i = 0; !rc && p.affinity && i < d->vcpu_count; i++)
@@ -121,11 +101,9 @@ long hc_domain_sched(u64 domid, u64 vcpu, gva_t params, u64 reserved)
 
 long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages)
 {
-	struct domain *d HELD = domain_get(domid);
+	HOLD_OR_RETURN(d, domid);
 	long rc = 0;
 
-	if (!d)
-		return -PV_ESRCH;
 	if (frames_max > PV_MAX_GFN ||
 	    (shadow_pages && shadow_pages < PV_SHADOW_PAGES_MIN + 8ul * d->vcpu_count))
 		rc = -PV_EINVAL;
@@ -138,15 +116,11 @@ long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages)
 
 long hc_domain_caps(u64 domid, u64 caps)
 {
-	struct domain *d HELD = NULL;
-
 	if (caps & ~(u64)PV_CAP_ALL)
 		return -PV_EINVAL;
 	if (caps & ~(u64)current()->dom->caps)
 		return -PV_EPERM; /* D5 */
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
+	HOLD_OR_RETURN(d, domid);
 	WRITE_ONCE(d->caps, caps);
 	return 0;
 }
@@ -176,38 +150,26 @@ static long masks_set(struct domain *d, gva_t leaves, u64 count)
 
 long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count)
 {
-	struct domain *d HELD = NULL;
-
 	if (count > CPUID_MASKS)
 		return -PV_E2BIG;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
+	HOLD_OR_RETURN(d, domid);
 	return masks_set(d, leaves, count);
 }
 
 long hc_domain_shutdown(u64 domid, u64 reason, u64 arg)
 {
-	struct domain *d HELD = NULL;
-
 	if (reason == PV_SHUTDOWN_NONE || reason > PV_SHUTDOWN_WATCHDOG)
 		return -PV_EINVAL;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
+	HOLD_OR_RETURN(d, domid);
 	domain_shutdown(d, reason, arg);
 	return 0;
 }
 
 long hc_domain_eretu(u64 domid, u64 address)
 {
-	struct domain *d HELD = NULL;
-
 	if (address && address < PV_KERNEL_MIN)
 		return -PV_EINVAL;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
+	HOLD_OR_RETURN(d, domid);
 	WRITE_ONCE(d->eretu, address);
 	return 0;
 }

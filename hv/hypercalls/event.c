@@ -5,50 +5,34 @@
 #include "domain/event.h"
 #include "hypercalls/handlers.h"
 
-long hc_event_pages(u64 gpa)
-{
-	return event_pages(current()->dom, gpa);
-}
+/* What event.h has for a domain, for the caller's own. */
+#define OWN1(call, fn)                        \
+	long hc_##call(u64 a)                 \
+	{                                     \
+		return fn(current()->dom, a); \
+	}
+#define OWN2(call, fn)                           \
+	long hc_##call(u64 a, u64 b)             \
+	{                                        \
+		return fn(current()->dom, a, b); \
+	}
+#define OWN3(call, fn)                              \
+	long hc_##call(u64 a, u64 b, u64 c)         \
+	{                                           \
+		return fn(current()->dom, a, b, c); \
+	}
 
-long hc_event_alloc(u64 remote_dom, u64 vcpu)
-{
-	return event_alloc(current()->dom, remote_dom, vcpu);
-}
-
-long hc_event_bind(u64 remote_dom, u64 remote_port, u64 vcpu)
-{
-	return event_bind(current()->dom, remote_dom, remote_port, vcpu);
-}
-
-long hc_event_bind_virq(u64 virq, u64 vcpu)
-{
-	return event_bind_virq(current()->dom, virq, vcpu);
-}
-
-long hc_event_send(u64 port)
-{
-	return event_send(current()->dom, port);
-}
-
-long hc_event_close(u64 port)
-{
-	return event_close(current()->dom, port);
-}
-
-long hc_event_unmask(u64 port)
-{
-	return event_unmask(current()->dom, port);
-}
-
-long hc_event_vcpu(u64 port, u64 vcpu)
-{
-	return event_set_vcpu(current()->dom, port, vcpu);
-}
-
-long hc_event_vector(u64 port, u64 vector)
-{
-	return event_set_vector(current()->dom, port, vector);
-}
+/* clang-format off */
+OWN1(event_pages, event_pages)
+OWN2(event_alloc, event_alloc)
+OWN3(event_bind, event_bind)
+OWN2(event_bind_virq, event_bind_virq)
+OWN1(event_send, event_send)
+OWN1(event_close, event_close)
+OWN1(event_unmask, event_unmask)
+OWN2(event_vcpu, event_set_vcpu)
+OWN2(event_vector, event_set_vector)
+/* clang-format on */
 
 long hc_event_status(u64 port, gva_t out)
 {

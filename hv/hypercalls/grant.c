@@ -11,37 +11,39 @@ long hc_grant_table(u64 gpa, u64 pages)
 	return grant_table_set(current()->dom, gpa, pages);
 }
 
-/* The loop that the three batches share: copied in once, worked on, copied out; a checkpoint after each. */
-#define BATCH(type, fn)                                                              \
-	do {                                                                         \
-		if (count > PV_GRANT_BATCH_MAX)                                      \
-			return -PV_E2BIG;                                            \
-		for (u64 i = 0; i < count; i++) {                                    \
-			gva_t at = GVA(ops.a + i * sizeof(type));                    \
-			type op;                                                     \
-                                                                                     \
-			if (copy_in(&op, at, sizeof(op)))                            \
-				return i ? (long)i : -PV_EFAULT;                     \
-			fn(current()->dom, &op);                                     \
-			if (copy_out(at, &op, sizeof(op)))                           \
-				return -PV_EFAULT;                                   \
-			if (this_cpu()->entry->slow & ENTRY_SLOW_RESCHED)            \
-				return i + 1;                                        \
-		}                                                                    \
-		return count;                                                        \
-	} while (0)
-
-long hc_grant_map(gva_t ops, u64 count)
+/* The loop that the three batches share: each copied in once, worked on, copied out from its first result on; a
+ * checkpoint between two. */
+static long batch(gva_t ops, u64 count, u64 size, u64 results,
+		  void (*fn)(struct domain *d, void *op))
 {
-	BATCH(struct pv_grant_map, grant_map);
+	u8 op[sizeof(struct pv_grant_copy)] __attribute__((aligned(8)));
+
+	if (count > PV_GRANT_BATCH_MAX)
+		return -PV_E2BIG;
+	for (u64 i = 0; i < count; i++, ops.a += size) {
+		if (i && checkpoint())
+			return i;
+		if (copy_in(op, ops, size))
+			return i ? (long)i : -PV_EFAULT;
+		fn(current()->dom, op);
+		if (copy_out(GVA(ops.a + results), op + results, size - results))
+			return -PV_EFAULT;
+	}
+	return count;
 }
 
-long hc_grant_unmap(gva_t ops, u64 count)
-{
-	BATCH(struct pv_grant_unmap, grant_unmap);
-}
+#define BATCH(call, type, first_result)                                                          \
+	static void do_##call(struct domain *d, void *op)                                        \
+	{                                                                                        \
+		call(d, op);                                                                     \
+	}                                                                                        \
+	long hc_##call(gva_t ops, u64 count)                                                     \
+	{                                                                                        \
+		return batch(ops, count, sizeof(type), offsetof(type, first_result), do_##call); \
+	}
 
-long hc_grant_copy(gva_t ops, u64 count)
-{
-	BATCH(struct pv_grant_copy, grant_copy);
-}
+/* clang-format off */
+BATCH(grant_map, struct pv_grant_map, gfn)
+BATCH(grant_unmap, struct pv_grant_unmap, handle)
+BATCH(grant_copy, struct pv_grant_copy, len)
+/* clang-format on */

@@ -13,10 +13,10 @@
 #define PV_NO_STUBS
 #include <pv/hypercall.h>
 
-#define PV_PTR(T) gva_t
-#define PV_CALL0(nr, name, cap, doc) long hc_##name(void);
-#define PV_CALL1(nr, name, cap, t1, a1, doc) long hc_##name(t1 a1);
-#define PV_CALL2(nr, name, cap, t1, a1, t2, a2, doc) long hc_##name(t1 a1, t2 a2);
+#define PV_PTR(T)					     gva_t
+#define PV_CALL0(nr, name, cap, doc)			     long hc_##name(void);
+#define PV_CALL1(nr, name, cap, t1, a1, doc)		     long hc_##name(t1 a1);
+#define PV_CALL2(nr, name, cap, t1, a1, t2, a2, doc)	     long hc_##name(t1 a1, t2 a2);
 #define PV_CALL3(nr, name, cap, t1, a1, t2, a2, t3, a3, doc) long hc_##name(t1 a1, t2 a2, t3 a3);
 #define PV_CALL4(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, doc) \
 	long hc_##name(t1 a1, t2 a2, t3 a3, t4 a4);
@@ -37,6 +37,16 @@ static inline void held_put(struct domain **d)
 }
 /* A reference for as long as the handler works, put at its return (D1). */
 #define HELD __attribute__((cleanup(held_put)))
+/* d: such a reference on the domain of that number, or the handler's answer is -PV_ESRCH. */
+#define HOLD_OR_RETURN(d, domid)                   \
+	struct domain *d HELD = domain_get(domid); \
+	if (!d)                                    \
+	return -PV_ESRCH
+/* v: a copy of what the caller's pointer names, or the handler's answer is -PV_EFAULT. */
+#define COPY_OR_RETURN(type, v, pointer)     \
+	type v;                              \
+	if (copy_in(&v, pointer, sizeof(v))) \
+	return -PV_EFAULT
 
 /* The caller itself, or with the capability any domain that is not dying; takes a reference. */
 static inline long target(u64 domid, u32 cap, struct domain **out)
@@ -47,6 +57,17 @@ static inline long target(u64 domid, u32 cap, struct domain **out)
 		return -PV_EPERM;
 	*out = domain_get(domid);
 	return *out ? 0 : -PV_ESRCH;
+}
+
+/* Between the pieces of long work, without locks or walks: interrupts that wait are served. True if the guest should go
+ * on before the rest: its CPU is wanted, or it has got an event. */
+static inline bool checkpoint(void)
+{
+	struct entry *e = this_cpu()->entry;
+	u32 before = e->slow;
+
+	interrupts_serve();
+	return e->slow & ENTRY_SLOW_RESCHED || (u32)e->slow != before;
 }
 
 /* A handler's answer that is: run this hypercall again when the vCPU runs next. Its arguments are in place. */

@@ -28,13 +28,12 @@ static bool flush_valid(const struct pv_flush *f)
 	return !f->reserved && f->flags <= 0xf && (f->flags & PV_FLUSH_SCOPE) != PV_FLUSH_SCOPE;
 }
 
-/* Between pieces other CPUs' requests are served. */
 static long flush_all_of(struct pv_flush *f)
 {
 	count(flushes, 1);
 	trace(PV_TRACE_flush, f->start, f->end);
 	while (stlb_flush(current()->dom, f))
-		cpu_relax_serving();
+		checkpoint();
 	return 0;
 }
 
@@ -59,6 +58,7 @@ long hc_flush_list(gva_t list, u64 count)
 		if (!flush_valid(&f))
 			return -PV_EINVAL;
 		flush_all_of(&f);
+		checkpoint(); /* all of the list is done, but interrupts do not wait for it */
 	}
 	return 0;
 }

@@ -14,14 +14,11 @@
 
 long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow)
 {
-	struct domain *d HELD = NULL;
+	HOLD_OR_RETURN(d, domid);
 	long rc;
 
 	if (allow > 1)
 		return -PV_EINVAL;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
 	rc = io_ports_set(d, first, count, allow);
 	/* Here at once; on a CPU that runs it now, when it is next switched to. */
 	if (!rc && d == current()->dom)
@@ -51,16 +48,13 @@ static int device_map(struct domain *d, u64 gfn, u64 mfn, bool allow)
 
 long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
 {
-	struct domain *d HELD = NULL;
+	HOLD_OR_RETURN(d, domid);
 	u64 n = 0;
 	int rc = 0;
 
 	if (allow > 1 || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn || mfn >= PV_MAX_GFN ||
 	    count > PV_MAX_GFN - mfn)
 		return -PV_EINVAL;
-	d = domain_get(domid);
-	if (!d)
-		return -PV_ESRCH;
 	for (; n < MIN(count, DEVICE_BATCH) && !rc; n += !rc)
 		rc = device_map(d, gfn + n, mfn + n, allow);
 	return n ? (long)n : rc;

@@ -3,8 +3,8 @@
  * Calls:      yield, block, poll, timer_set, shutdown, vcpu_up, vcpu_down, ipi, vcpu_is_up, time
  * Rules:      C1-C6 (domain/sched.h), E6 (domain/event.h)
  * Read first: pv/sched.h, domain/sched.h */
-#include "domain/event.h"
 #include "domain/sched.h"
+#include "domain/event.h"
 #include "hypercalls/handlers.h"
 
 long hc_yield(void)
@@ -56,26 +56,20 @@ long hc_shutdown(u64 reason, u64 arg)
 	return 0;
 }
 
-static long own_vcpu(u64 id, struct vcpu **out)
+static struct vcpu *own_vcpu(u64 id)
 {
 	struct domain *d = current()->dom;
 
-	if (id >= d->vcpu_count)
-		return -PV_ENOENT;
-	*out = d->vcpus[id];
-	return 0;
+	return id < d->vcpu_count ? d->vcpus[id] : NULL;
 }
 
 long hc_vcpu_up(u64 vcpu, gva_t start)
 {
-	struct pv_vcpu_start s;
-	struct vcpu *v;
-	long rc = own_vcpu(vcpu, &v);
+	struct vcpu *v = own_vcpu(vcpu);
 
-	if (rc)
-		return rc;
-	if (copy_in(&s, start, sizeof(s)))
-		return -PV_EFAULT;
+	if (!v)
+		return -PV_ENOENT;
+	COPY_OR_RETURN(struct pv_vcpu_start, s, start);
 	return vcpu_start(v, &s, true);
 }
 
@@ -110,11 +104,10 @@ long hc_ipi(u64 vector, u64 mask, u64 nmi)
 
 long hc_vcpu_is_up(u64 vcpu)
 {
-	struct vcpu *v;
-	long rc = own_vcpu(vcpu, &v);
+	struct vcpu *v = own_vcpu(vcpu);
 
 	/* One that is down and not saved yet cannot be started: it counts as up. */
-	return rc ? rc : READ_ONCE(v->state) != VCPU_DOWN || atomic_load(&v->on_cpu);
+	return !v ? -PV_ENOENT : READ_ONCE(v->state) != VCPU_DOWN || atomic_load(&v->on_cpu);
 }
 
 long hc_time(void)
