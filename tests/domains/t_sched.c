@@ -375,9 +375,7 @@ MINI_TEST(vcpus_of_a_child_count)
 	child_start(&c, 0, 4);
 	for (uint64_t v = 1; v < 4; v++)
 		CHECK_EQ(ORDER(&c, ORDER_UP, v), 0);
-	mini_sleep(50 * MINI_MS);
-	child_get(&c, 0, n, sizeof(n));
-	CHECK(n[1] > 0 && n[2] > 0 && n[3] > 0);
+	WAIT_FOR((child_get(&c, 0, n, sizeof(n)), n[1] > 0 && n[2] > 0 && n[3] > 0), 5000);
 	CHECK_EQ(pv_domain_info(c.domid, &info), 0);
 	CHECK_EQ(info.vcpus, 4);
 	CHECK_EQ(info.vcpus_up, 4);
