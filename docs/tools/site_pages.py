@@ -401,6 +401,15 @@ def neighbours(path):
     return '<p class="same">' + ' · '.join(links) + '</p>'
 
 
+def contents(path):
+    """On the first page: everything else in docs/."""
+    if path != 'README.md':
+        return ''
+    links = ''.join(f'<li><a href="{PAGES[p]}">{esc(first_title(p))}</a></li>' for p in sorted(PAGES) if re.fullmatch(r'docs/[^/]+\.md', p))
+    return f'<h2 id="all">All documents</h2><ul><li><a href="book/index.html">The book</a></li><li><a href="labs/index.html">The labs</a></li>' \
+           f'<li><a href="reference/index.html">Reference</a></li><li><a href="trace/index.html">Traces</a></li>{links}</ul>'
+
+
 def main(build):
     out = f'{build}/html'
     os.makedirs(out, exist_ok=True)
@@ -423,7 +432,7 @@ def main(build):
     for source, output in PAGES.items():
         if source == 'docs/reference/README.md':
             continue
-        page(out, output, first_title(source), render(source, output, calls, structs) + neighbours(source), source)
+        page(out, output, first_title(source), render(source, output, calls, structs) + neighbours(source) + contents(source), source)
     write(f'{out}/search-index.js', 'window.searchIndex = ' + json.dumps(SEARCH, separators=(',', ':')) + ';\n')
     check_links(out)
     for c in all_calls:
