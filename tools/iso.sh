@@ -34,7 +34,9 @@ for m in "$@"; do
 	case $m in *' '*) words=${m#* } ;; *) words= ;; esac
 	name=$n-$(basename "$file")
 	cp "$file" "$root/boot/$name"
-	echo "module2 /boot/$name $words" >>"$cfg"
+	# Linux unpacks an initramfs of several parts; GRUB would unpack the first part only.
+	case $name in *.cpio.gz) nounzip=--nounzip ;; *) nounzip= ;; esac
+	echo "module2 $nounzip /boot/$name $words" >>"$cfg"
 done
 echo boot >>"$cfg"
 
