@@ -5,7 +5,7 @@
 #define HV_MACHINE_H
 
 #include "cpu/layout.h"
-#include "lib/log.h"
+#include "lib/lib.h"
 #include "types.h"
 
 struct cpu;

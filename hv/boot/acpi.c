@@ -3,10 +3,9 @@
  * MADT; timer and power-off from the FADT. No AML is run: of the DSDT only the constants of \_S5 are
  * looked for.
  * Rule: every table is bounded by its own length, which `read` has agreed to. */
-#include "boot/acpi.h"
-#include "lib/string.h"
+#include "boot/boot.h"
 
-#define HEADER      36u
+#define HEADER	    36u
 #define TABLE_MAX   (4u << 20)
 #define RSDP_V1_LEN 20u
 #define RSDP_V2_LEN 36u
@@ -135,7 +134,8 @@ const char *acpi_parse(const u8 *rsdp, size_t rsdp_len, acpi_reader read, struct
 	unsigned entry = 4;
 
 	*out = (struct acpi_info){0};
-	if (rsdp_len < RSDP_V1_LEN || memcmp(rsdp, "RSD PTR ", 8) || !sum_is_zero(rsdp, RSDP_V1_LEN))
+	if (rsdp_len < RSDP_V1_LEN || memcmp(rsdp, "RSD PTR ", 8) ||
+	    !sum_is_zero(rsdp, RSDP_V1_LEN))
 		return "the boot loader gave no ACPI root pointer";
 	if (rsdp_len >= RSDP_V2_LEN && rsdp[15] >= 2 && get(rsdp + 24, 8))
 		entry = 8;

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmdline: ring 0's options. An option that is not known is an error: a mistyped nosmap must
  * not pass for the real one. */
-#include "boot/cmdline.h"
-#include "lib/log.h"
-#include "lib/string.h"
+#include "boot/boot.h"
 
 enum kind { FLAG, NUMBER, CHOICE, SET };
 
-#define OPTION(kind, name, ...) {#name, offsetof(struct options, name), kind, {__VA_ARGS__}}
+#define OPTION(kind, name, ...)                              \
+	{                                                    \
+#name, offsetof(struct options, name), kind, \
+		{                                            \
+			__VA_ARGS__                          \
+		}                                            \
+	}
 static const struct option {
 	const char *name;
 	u16 offset;

@@ -3,15 +3,12 @@
  * initrd from the second, all capabilities.
  * Read first: pv/domain.h (notes, struct pv_start_info), boot/elf.h */
 #include "boot/boot.h"
-#include "boot/cmdline.h"
-#include "boot/elf.h"
 #include "cpu/tsc.h"
 #include "domain/domain.h"
-#include "lib/string.h"
 
 #include <pv/domain.h>
 
-#define LOW_1G   (1ull << 30)
+#define LOW_1G	 (1ull << 30)
 #define RSDP_MAX 64u /* the cmdline's page ends with a copy of ACPI's root pointer  */
 
 static struct domain *dom0;
@@ -52,7 +49,8 @@ static void take_memory(const struct elf *kernel, u64 frames)
 
 	for (u64 n = first; n <= last; n++)
 		if (!frame_take(MFN(n), 0, FRAME_GUEST, dom0->id))
-			boot_fail("dom0's kernel wants memory at %lx, which is not free", n << PAGE_SHIFT);
+			boot_fail("dom0's kernel wants memory at %lx, which is not free",
+				  n << PAGE_SHIFT);
 	for (u64 n = first; n <= last;) {
 		unsigned order = n % RUN_FRAMES || last - n < RUN_FRAMES - 1 ? 0 : FRAME_ORDER_MAX;
 
@@ -68,7 +66,8 @@ static void take_memory(const struct elf *kernel, u64 frames)
 static void load_segments_of(const struct elf *e)
 {
 	for (unsigned i = 0; i < e->segments; i++)
-		memcpy(direct(e->segment[i].gpa), e->image + e->segment[i].offset, e->segment[i].len);
+		memcpy(direct(e->segment[i].gpa), e->image + e->segment[i].offset,
+		       e->segment[i].len);
 }
 
 /* dom0's RAM, from the bottom, with what holes there are; more pieces than fit nobody can use. */
@@ -104,7 +103,8 @@ static u64 place(const struct pv_start_info *i, u64 from, u64 bytes)
 static u64 start_info_make(const struct boot_info *bi, const struct elf *kernel)
 {
 	static struct pv_start_info i;
-	const struct boot_module *k = &bi->modules[0], *rd = bi->module_count > 1 ? &bi->modules[1] : NULL;
+	const struct boot_module *k = &bi->modules[0],
+				 *rd = bi->module_count > 1 ? &bi->modules[1] : NULL;
 	u64 at;
 
 	i = (struct pv_start_info){
@@ -135,8 +135,8 @@ static u64 start_info_make(const struct boot_info *bi, const struct elf *kernel)
 	/* What is not RAM, for a dom0 that drives the machine. */
 	for (unsigned n = 0; n < bi->map_count && i.map_count < ARRAY_SIZE(i.map); n++)
 		if (bi->map[n].type != BOOT_RAM)
-			i.map[i.map_count++] = (struct pv_start_map){bi->map[n].start, bi->map[n].len,
-								     bi->map[n].type, 0};
+			i.map[i.map_count++] = (struct pv_start_map){
+				bi->map[n].start, bi->map[n].len, bi->map[n].type, 0};
 	memcpy(direct(at), &i, sizeof(i));
 	return at;
 }

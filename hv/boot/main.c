@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main: from the boot loader to the first vCPU. Each line's comment says what can be used after it. */
-#include "boot/acpi.h"
-#include "boot/boot.h"
-#include "boot/cmdline.h"
-#include "boot/memory.h"
 #include "cpu/apic.h"
 #include "cpu/tsc.h"
-#include "dev/console.h"
-#include "dev/ioapic.h"
+#include "dev/dev.h"
 #include "domain/sched.h"
-#include "lib/string.h"
 #include "mm/map.h"
 
 static struct boot_info boot_info = {.cmdline = "", .screen.type = 0xff};
@@ -17,7 +11,8 @@ static struct boot_info boot_info = {.cmdline = "", .screen.type = 0xff};
 /* The early map holds the low 4 GiB, where loaders put what they tell. */
 static const void *early_read(u64 phys, size_t len)
 {
-	return phys < BELOW_4G && len <= BELOW_4G - phys ? (const void *)(DIRECT_BASE + phys) : NULL;
+	return phys < BELOW_4G && len <= BELOW_4G - phys ? (const void *)(DIRECT_BASE + phys)
+							 : NULL;
 }
 
 /* All is read before the first complaint, which then reaches the console and may switch the machine off. */
@@ -49,34 +44,34 @@ static void boot_on_own_map(void)
 {
 	struct cpu *me = this_cpu();
 
-	desc_init(me);                  /* faults are reported, not triple-faulted          */
-	cpu_init();                     /* SMEP, SMAP, FPU and the rest of CR4              */
-	syscall_init(me);               /* SYSCALL leads to ring 0                          */
+	desc_init(me);			 /* faults are reported, not triple-faulted          */
+	cpu_init();			 /* SMEP, SMAP, FPU and the rest of CR4              */
+	syscall_init(me);		 /* SYSCALL leads to ring 0                          */
 	memory_move_modules(&boot_info); /* dom0's addresses are free                        */
-	memory_give_frames();           /* frame_alloc, hv_page_alloc                       */
-	tsc_init();                     /* now_ns, delay_ns                                 */
-	apic_cpu_init();                /* IPIs, EOI                                        */
-	apic_timer_calibrate();         /* timer_program                                    */
-	ioapic_init();                  /* every GSI masked                                 */
-	console_irqs();                 /* but the serial lines'                            */
-	cpus_start();                   /* the other CPUs serve shootdowns                  */
-	map_share();                    /* the software TLB can make roots                  */
-	domains_init();                 /* domain_create                                    */
-	dom0_start(&boot_info);         /* dom0's first vCPU is on a run queue              */
+	memory_give_frames();		 /* frame_alloc, hv_page_alloc                       */
+	tsc_init();			 /* now_ns, delay_ns                                 */
+	apic_cpu_init();		 /* IPIs, EOI                                        */
+	apic_timer_calibrate();		 /* timer_program                                    */
+	ioapic_init();			 /* every GSI masked                                 */
+	console_irqs();			 /* but the serial lines'                            */
+	cpus_start();			 /* the other CPUs serve shootdowns                  */
+	map_share();			 /* the software TLB can make roots                  */
+	domains_init();			 /* domain_create                                    */
+	dom0_start(&boot_info);		 /* dom0's first vCPU is on a run queue              */
 	memory_free_modules(&boot_info); /* nobody reads modules any more                   */
-	cpus_release();                 /* the others run vCPUs                             */
-	sched_start();                  /* so does this one                                 */
+	cpus_release();			 /* the others run vCPUs                             */
+	sched_start();			 /* so does this one                                 */
 }
 
 void boot_main(u32 magic, u32 info)
 {
-	read_loader(magic, info);       /* log_*, panic, options, acpi, boot_info           */
-	features_init();                /* features                                         */
-	memory_init(&boot_info);        /* memory_alloc below 4 GiB                         */
-	map_init(cpus_wanted());        /* ring 0's tables and all CPUs' stacks exist       */
-	map_load();                     /* W^X; all RAM in the direct map; map_device       */
-	screen_remap();                 /* the screen again                                 */
-	apic_init();                    /* apic_id                                          */
-	cpu_boot_init();                /* cpus[0]                                          */
+	read_loader(magic, info); /* log_*, panic, options, acpi, boot_info           */
+	features_init();	  /* features                                         */
+	memory_init(&boot_info);  /* memory_alloc below 4 GiB                         */
+	map_init(cpus_wanted());  /* ring 0's tables and all CPUs' stacks exist       */
+	map_load();		  /* W^X; all RAM in the direct map; map_device       */
+	screen_remap();		  /* the screen again                                 */
+	apic_init();		  /* apic_id                                          */
+	cpu_boot_init();	  /* cpus[0]                                          */
 	stack_call(stack_top(0, STACK_MAIN), boot_on_own_map);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mb2: the Multiboot2 boot information (specification 2.0, section 3.6), as GRUB writes it.
  * Rule: no byte beyond a tag's own size is read, whatever the tag says. */
-#include "boot/boot_info.h"
-#include "lib/string.h"
+#include "boot/boot.h"
 
 enum tag_type {
 	TAG_END = 0,

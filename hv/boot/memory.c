@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/memory.h"
-#include "lib/string.h"
+#include "boot/boot.h"
 #include "mm/frame.h"
 
-#define LOW_END     (1ull << 20) /* below: firmware's, and the page that other CPUs start from */
-#define LOW_RAM     0x8000ull
+#define LOW_END	    (1ull << 20) /* below: firmware's, and the page that other CPUs start from */
+#define LOW_RAM	    0x8000ull
 #define LOW_RAM_END 0x90000ull /* no EBDA begins below                                  */
 #define MEMORY_MIN  (32ull << 20)
 

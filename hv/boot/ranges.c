@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/ranges.h"
+#include "boot/boot.h"
 
 void ranges_add(struct ranges *s, u64 start, u64 end)
 {

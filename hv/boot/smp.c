@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smp: the CPUs, one after the other, so that one trampoline page and ap_stack serve all. */
-#include "boot/acpi.h"
 #include "boot/boot.h"
-#include "boot/cmdline.h"
-#include "boot/memory.h"
 #include "cpu/apic.h"
 #include "cpu/tsc.h"
 #include "domain/sched.h"
-#include "lib/string.h"
 #include "mm/map.h"
 
 #define START_TIMEOUT_NS (500ull * 1000 * 1000)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/apic.h"
-#include "boot/cmdline.h"
-#include "cpu/cpu.h"
+#include "boot/boot.h"
 #include "cpu/insn.h"
 #include "cpu/tsc.h"
 #include "domain/sched.h"
-#include "machine.h"
 #include "mm/map.h"
 
 /* Register numbers: byte offset / 16, as x2APIC counts them. */

@@ -3,7 +3,6 @@
  * Calls:      cpuid, domain_cpuid
  * Read first: pv/cpu.h */
 #include "cpu/vcpu.h"
-#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "domain/domain.h"
 

@@ -5,8 +5,7 @@
 #include "boot/boot.h"
 #include "cpu/entry.h"
 #include "cpu/insn.h"
-#include "domain/io.h"
-#include "lib/string.h"
+#include "domain/domain.h"
 #include "mm/map.h"
 
 #include <pv/domain.h>
@@ -188,14 +187,14 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
 	c->ldt_loaded = entries;
 }
 
-void desc_set_ports(struct cpu *c, const struct io_rights *io, u64 version)
+void desc_set_ports(struct cpu *c, const u64 *io, u64 version)
 {
 	struct tables *t = tables_of(c);
 
 	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
 	if (!io || c->ports_version == version)
 		return;
-	memcpy(t->ports, io->refused, IO_PORTS / 8);
+	memcpy(t->ports, io, IO_PORTS / 8);
 	c->ports_version = version;
 }
 

@@ -8,7 +8,6 @@
 
 #define LDT_ENTRIES 512u /* a page; CPU-local copy of the running vCPU's                 */
 
-struct io_rights;
 struct pv_vcpu_area;
 /* What a vCPU without a registered area has: no event stack, nothing pending. Only read. */
 extern struct pv_vcpu_area area_none;
@@ -17,7 +16,7 @@ extern struct pv_vcpu_area area_none;
 void desc_set_tls(struct cpu *c, const u64 tls[4]);
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
 /* What is loaded under that version stays. NULL: no ports at all. */
-void desc_set_ports(struct cpu *c, const struct io_rights *io, u64 version);
+void desc_set_ports(struct cpu *c, const u64 *io, u64 version);
 /* May a guest have this descriptor? Present or not, but never a gate or system segment, and DPL 3. */
 bool desc_allowed(u64 d);
 void smap_patch(void);

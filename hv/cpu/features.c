@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* features: what the CPUs can do, and their control registers. All CPUs are taken to be alike. */
 #include "boot/boot.h"
-#include "boot/cmdline.h"
 #include "cpu/insn.h"
-#include "lib/string.h"
 
 #define XCR0_KNOWN 0xe7ul /* x87, SSE, AVX, AVX-512: no MPX, no PKRU, no AMX */
 

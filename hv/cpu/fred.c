@@ -10,7 +10,6 @@
 #include "cpu/insn.h"
 #include "cpu/trace.h"
 #include "domain/domain.h"
-#include "lib/string.h"
 
 #include <pv/errno.h>
 

@@ -7,10 +7,8 @@
  *     that wait for each other with interrupts off still serve each other. */
 #include "cpu/ipi.h"
 #include "cpu/apic.h"
-#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "domain/sched.h"
-#include "machine.h"
 
 void tlb_flush_local(void)
 {

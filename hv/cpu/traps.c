@@ -9,12 +9,9 @@
 #include "cpu/insn.h"
 #include "cpu/ipi.h"
 #include "cpu/trace.h"
-#include "dev/console.h"
-#include "dev/irq.h"
-#include "dev/power.h"
+#include "dev/dev.h"
 #include "domain/event.h"
 #include "domain/sched.h"
-#include "lib/string.h"
 
 #define FLAG_AC (1ul << 18)
 #define DR6_NONE 0xffff0ff0ul

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/tsc.h"
-#include "boot/acpi.h"
-#include "boot/boot_info.h"
-#include "cpu/cpu.h"
+#include "boot/boot.h"
 #include "cpu/insn.h"
 #include "machine.h"
 

@@ -11,7 +11,6 @@
 #include "domain/domain.h"
 #include "domain/event.h"
 #include "domain/sched.h"
-#include "lib/string.h"
 #include "mm/map.h"
 
 #define DR7_FIXED 0x400ul

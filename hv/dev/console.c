@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* console: back ends, the log and its ring, panic.
  * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it. */
-#include "dev/console.h"
-#include "boot/cmdline.h"
-#include "cpu/cpu.h"
+#include "dev/dev.h"
 #include "cpu/ipi.h"
-#include "dev/irq.h"
-#include "dev/power.h"
-#include "lib/print.h"
-#include "lib/string.h"
-#include "locks.h"
 
 #define LOG_SIZE (64u << 10)
 #define PREFIX   "ringside: "

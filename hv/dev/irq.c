@@ -1,13 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* irq: routing of GSIs and MSIs to ports.
+/* irq: I/O APICs, and routing of GSIs and MSIs to ports.
  * Calls:      phys_irq_bind, phys_irq_eoi, phys_msi_bind
- * Owns:       the table of vectors, under lock PIRQ
- * Rules:      R1, R2 (irq.h) */
-#include "dev/irq.h"
+ * Owns:       the table of vectors and the I/O APICs, under lock PIRQ (at boot under none)
+ * Rules:      R1, R2 (dev.h) */
+#include "dev/dev.h"
+
 #include "cpu/apic.h"
-#include "cpu/layout.h"
-#include "dev/ioapic.h"
 #include "domain/event.h"
+#include "mm/map.h"
+
+#define IOAPIC_LOW    (1u << 13)
+#define IOAPIC_LEVEL  (1u << 15)
+#define IOAPIC_MASKED (1u << 16)
+#define REG_VERSION   1u
+#define REG_REDIRECT  0x10u
+
+static struct ioapic {
+	volatile u32 *regs; /* [0] selects a register, [4] is its window */
+	u32 gsi_base, pins;
+} ioapics[ACPI_IOAPICS];
+
+static u32 reg_read(const struct ioapic *a, u32 reg)
+{
+	a->regs[0] = reg;
+	return a->regs[4];
+}
+
+static void reg_write(const struct ioapic *a, u32 reg, u32 v)
+{
+	a->regs[0] = reg;
+	a->regs[4] = v;
+}
+
+void ioapic_init(void)
+{
+	for (unsigned i = 0; i < acpi.ioapics; i++) {
+		struct ioapic *a = &ioapics[i];
+
+		a->regs = map_device(acpi.ioapic[i].addr, PAGE_SIZE, false);
+		a->gsi_base = acpi.ioapic[i].gsi_base;
+		a->pins = (reg_read(a, REG_VERSION) >> 16 & 0xff) + 1;
+		for (u32 pin = 0; pin < a->pins; pin++) {
+			reg_write(a, REG_REDIRECT + 2 * pin, IOAPIC_MASKED);
+			reg_write(a, REG_REDIRECT + 2 * pin + 1, apic_id() << 24);
+		}
+	}
+}
+
+/* Vector and IOAPIC_* of a GSI. False: no I/O APIC has it. */
+static bool ioapic_write(u32 gsi, u32 redirect)
+{
+	for (const struct ioapic *a = ioapics; a < ioapics + acpi.ioapics; a++)
+		if (gsi - a->gsi_base < a->pins) {
+			reg_write(a, REG_REDIRECT + 2 * (gsi - a->gsi_base), redirect);
+			return true;
+		}
+	return false;
+}
+
+bool ioapic_owns(u64 phys, u64 len)
+{
+	bool owned = phys < APIC_PHYS + PAGE_SIZE && APIC_PHYS < phys + len;
+
+	for (const struct acpi_ioapic *a = acpi.ioapic; a < acpi.ioapic + acpi.ioapics; a++)
+		owned |= phys < a->addr + PAGE_SIZE && a->addr < phys + len;
+	return owned;
+}
+
+/* ---- vectors ---- */
 
 #define NO_GSI	0xffffu
 #define NO_PORT 0xffffu /* none yet; or, for PV_DOM_NONE, ring 0's own console */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dev/power.h"
-#include "boot/acpi.h"
-#include "boot/cmdline.h"
+#include "dev/dev.h"
 #include "cpu/insn.h"
 #include "cpu/ipi.h"
 

@@ -2,11 +2,8 @@
 /* screen: text on a VGA text screen or a framebuffer of 24 or 32 bits a pixel, white on black. Video memory is
  * only written, and nothing scrolls: after the last line comes the first, and the line after the one
  * that is written is always blank. */
-#include "boot/memory.h"
-#include "dev/console.h"
+#include "dev/dev.h"
 #include "font.h" /* generated from font.txt: u64 font[], ' ' to '~', bit 8 * x + y of 5 x 8 */
-#include "lib/string.h"
-#include "machine.h"
 #include "mm/map.h"
 
 #define CELL_W      6u

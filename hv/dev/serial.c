@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serial: 16550 UARTs at the PC's four places; writing polls, what arrives interrupts. */
 #include "cpu/insn.h"
-#include "dev/console.h"
+#include "dev/dev.h"
 
 enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCRATCH = 7 };
 #define LCR_8N1       0x03u

@@ -2,9 +2,7 @@
 /* audit: recompute what ring 0 believes about frames, from what can reach them.
  * Calls:      audit
  * Rules:      F1, F2, F6 (mm/frame.h), P2 (mm/p2m.h), G2 (grant.h): it tries them all
- * Read first: audit.h */
-#include "domain/audit.h"
-
+ * Read first: domain.h */
 #include "domain/domain.h"
 #include "domain/event.h"
 #include "domain/grant.h"

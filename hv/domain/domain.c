@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* domain: making, pausing, ending and destroying domains; giving them frames.
- * Calls:      domain_*, mem_populate, mem_release, shutdown
+ * Calls:      domain_*, mem_populate, mem_release, shutdown, phys_ports
  * Owns:       domains[] and the numbers, under lock DOMLIST; struct domain's state under its lock DOMAIN
  * Rules:      D1-D5 (domain.h), tried by tests/unit/domain_test.c
  * Read first: domain.h, mm/p2m.h */
@@ -10,10 +10,12 @@
 #include "domain/device.h"
 #include "domain/event.h"
 #include "domain/grant.h"
-#include "domain/io.h"
 #include "domain/sched.h"
 
 struct domain *domains[PV_MAX_DOMAINS];
+
+#define IO_ORDER 1
+_Static_assert(IO_PORTS / 8 == PAGE_SIZE << IO_ORDER, "a bit for each");
 
 static u64 numbers[PV_MAX_DOMAINS / 64]; /* in use: from before domains[] has it until after */
 static u32 next_number;			 /* round-robin: a number is used again late */
@@ -72,7 +74,7 @@ static void domain_free(struct domain *d)
 	events_free(d);
 	grants_free(d);
 	hv_page_free(d->devices, 0);
-	io_free(d);
+	hv_page_free(d->io, IO_ORDER);
 	hv_page_free(d->cpuid_mask, 0);
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		vcpu_machine_free(d->vcpus[i]);
@@ -314,6 +316,33 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 	out->shadow = READ_ONCE(d->stlb.pages);
 	out->shadow_max = READ_ONCE(d->stlb.pages_max);
 	info_vcpus(d, out);
+}
+
+/* ---- I/O ports ---- */
+
+int io_ports_set(struct domain *d, u64 first, u64 count, bool allow)
+{
+	static u64 versions;
+	u64 *r;
+
+	if (first >= IO_PORTS || count > IO_PORTS - first)
+		return -PV_EINVAL;
+	lock(&d->lock);
+	r = d->io;
+	if (!r && allow && (r = hv_page_alloc(IO_ORDER))) {
+		__builtin_memset(r, 0xff, IO_PORTS / 8);
+		atomic_store(&d->io, r);
+	}
+	for (u64 p = first; r && p < first + count; p++) {
+		if (allow)
+			bit_clear(r, p);
+		else
+			bit_set(r, p);
+	}
+	if (r)
+		atomic_store(&d->io_version, atomic_add(&versions, 1));
+	unlock(&d->lock);
+	return allow && !r ? -PV_ENOMEM : 0;
 }
 
 /* ---- frames ---- */

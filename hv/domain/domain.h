@@ -53,7 +53,7 @@ struct vcpu {
 
 	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. */
 	struct guest g; /* guest_of */
-	u64 slow; /* ENTRY_SLOW_* other than RESCHED */
+	u64 slow;	/* ENTRY_SLOW_* other than RESCHED */
 	u64 gs_base, fs_base;
 	union selectors {
 		struct {
@@ -145,7 +145,7 @@ struct domain {
 	struct ports ports;
 	struct grants grants;
 	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
-	struct io_rights *io;		/* ports, or NULL */
+	u64 *io; /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
 	u64 io_version; /* of what *io says, the only one of that number in the machine; 0: no ports */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 die_stage, die_busy;
@@ -260,5 +260,14 @@ void vcpu_machine_free(struct vcpu *v);
 void vcpu_idle_state(void); /* ring 0's root, so that nobody's root is loaded */
 /* Rate limited per domain? No: the log drops. Prints registers of a vCPU to the log. */
 void vcpu_dump(struct vcpu *v);
+
+/* Device memory needs no list: the P2M says it. -PV_EINVAL: range; -PV_ENOMEM. Under d's lock, made at the first use. */
+#define IO_PORTS 65536u
+int io_ports_set(struct domain *d, u64 first, u64 count, bool allow);
+
+/* audit.c */
+/* Slow (the whole of RAM and every P2M, interrupts off): for tests and bug hunts. Other CPUs are not stopped, so
+ * that what they do meanwhile shows as errors: exact only in a quiet machine. 0: all agree; 1: not; -PV_ENOMEM. */
+int audit(struct pv_audit *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* console: the machine's console and ring 0's log.
  * Calls:      console_*
- * Read first: dev/console.h */
-#include "dev/console.h"
+ * Read first: dev/dev.h */
+#include "dev/dev.h"
 #include "hypercalls/handlers.h"
 
 #define CHUNK 512ul

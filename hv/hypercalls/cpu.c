@@ -6,7 +6,6 @@
 #include "cpu/fred.h"
 #include "cpu/vcpu.h"
 #include "hypercalls/handlers.h"
-#include "lib/string.h"
 
 /* entry.S takes both itself; only a batch could come here, and it refuses. */
 long hc_eretu(void)

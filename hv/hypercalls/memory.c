@@ -4,7 +4,6 @@
  * Rules:      P1-P4 (mm/p2m.h), F2, F4 (mm/frame.h)
  * Read first: pv/memory.h */
 #include "hypercalls/handlers.h"
-#include "lib/string.h"
 
 #define COPY_CHUNK 1024ul /* through ring 0's stack, so that no guest address is trusted twice */
 #define COPY_BATCH (256ul * 1024)

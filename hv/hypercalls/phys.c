@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* phys: the machine's devices, for the domain that drives them.
  * Calls:      phys_*
- * Rules:      R1, R2 (dev/irq.h), P1 (mm/p2m.h)
- * Read first: dev/irq.h, domain/io.h */
+ * Rules:      R1, R2 (dev/dev.h), P1 (mm/p2m.h)
+ * Read first: dev/dev.h */
 #include "cpu/vcpu.h"
-#include "dev/ioapic.h"
-#include "dev/irq.h"
-#include "dev/power.h"
-#include "domain/io.h"
+#include "dev/dev.h"
 #include "hypercalls/handlers.h"
 
 #define DEVICE_BATCH 1024ul /* frames a call                                                */

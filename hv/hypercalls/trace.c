@@ -3,9 +3,7 @@
  * Calls:      perf_read, trace_mask, trace_read, audit
  * Read first: pv/trace.h, cpu/trace.h */
 #include "cpu/trace.h"
-#include "domain/audit.h"
 #include "hypercalls/handlers.h"
-#include "lib/string.h"
 
 static void add(struct pv_perf *to, struct vcpu *v)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* print: formatting, into a buffer of the caller's. */
-#include "lib/print.h"
+#include "lib/lib.h"
 #include "types.h"
 
 struct out {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mm/map.h"
 #include "boot/boot.h"
-#include "boot/memory.h"
 #include "cpu/insn.h"
 #include "mm/stlb.h"
 

@@ -3,7 +3,6 @@
  * Owns:       the radix tree of each domain, changed under lock P2M
  * Rules:      P1-P5 (mm/p2m.h), tried by tests/unit/test_p2m.c and model_stlb.c
  * Read first: mm/p2m.h, mm/frame.c */
-#include "machine.h"
 
 #include "domain/domain.h"
 #include "mm/p2m.h"

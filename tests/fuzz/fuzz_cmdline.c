@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_cmdline: options that are anything.
  * Rules: no byte behind the end is read; what is wrong is named; choices are among their words */
-#include "boot/cmdline.h"
-#include "lib/log.h"
+#include "boot/boot.h"
+#include "lib/lib.h"
 
 #include <stdlib.h>
 #include <string.h>

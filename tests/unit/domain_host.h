@@ -6,11 +6,9 @@
 
 #include "host.h"
 
-#include "domain/audit.h"
 #include "domain/device.h"
 #include "domain/event.h"
 #include "domain/grant.h"
-#include "domain/io.h"
 #include "domain/sched.h"
 
 extern unsigned dh_kicks;     /* cpu_kick calls                                         */

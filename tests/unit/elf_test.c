@@ -2,7 +2,7 @@
 /* Unit tests: the loader's look at dom0's kernel.
  * Sources: hv/boot/elf.c
  * Each image lies in an allocation of exactly its size, so that the sanitizer sees a byte read too far. */
-#include "boot/elf.h"
+#include "boot/boot.h"
 
 #include <pv/domain.h>
 

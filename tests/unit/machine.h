@@ -6,7 +6,7 @@
 #define HV_MACHINE_H
 
 #include "cpu/layout.h"
-#include "lib/log.h"
+#include "lib/lib.h"
 #include "types.h"
 
 /* In threaded tests other CPUs get their chance before any atomic access; host.c has the real one. */

@@ -2,11 +2,8 @@
 /* Unit tests: what ring 0 reads before it has anything of its own to stand on: boot information, options, ACPI.
  * Sources: hv/boot/mb2.c hv/boot/cmdline.c hv/boot/acpi.c hv/boot/ranges.c
  * Each input lies in an allocation of exactly its size, so that the sanitizer sees a byte read too far. */
-#include "boot/acpi.h"
-#include "boot/boot_info.h"
-#include "boot/cmdline.h"
-#include "boot/ranges.h"
-#include "lib/log.h"
+#include "boot/boot.h"
+#include "lib/lib.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

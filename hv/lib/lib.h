@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log: the console of ring 0, and what stops the machine. */
-#ifndef HV_LOG_H
-#define HV_LOG_H
+/* lib: the log, what stops the machine, and the few functions of a C library that ring 0 or the compiler uses. */
+#ifndef HV_LIB_H
+#define HV_LIB_H
 
 #include "types.h"
+
+#include <stdarg.h>
 
 /* What is above the command line's loglvl= is dropped. */
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -28,5 +30,15 @@ void panic(const char *fmt, ...) __printf_like(1, 2) __noreturn;
 #else
 #define HV_ASSERT(cond) ((void)sizeof(cond))
 #endif
+
+/* As vsnprintf for %d %u %x %s %%, the numbers also with l or ll and with 0 and a width; size > 0. Returns
+ * the bytes written without the NUL: less than size, never more. */
+int vsnprint(char *buf, size_t size, const char *fmt, va_list args);
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *p, int value, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
 
 #endif
