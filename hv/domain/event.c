@@ -79,11 +79,16 @@ static void port_lead(struct domain *d, u32 port, enum pv_port_kind kind, u64 to
 
 static inline void area_raise(struct vcpu *v, struct pv_vcpu_area *a, unsigned vector)
 {
+	bool first, asleep;
+
 	bit_set(a->pending, vector);
+	first = !atomic_xchg(&a->pending_any, 1);
+	asleep = READ_ONCE(v->state) == VCPU_BLOCKED;
 	/* E6. Who finds pending_any set relies on the kick of who set it; but a guest can set it too, and
 	 * must still wake. */
-	if (!atomic_xchg(&a->pending_any, 1) || READ_ONCE(v->state) == VCPU_BLOCKED ||
-	    v == current())
+	if (likely(v == current() && !asleep))
+		this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
+	else if (first || asleep)
 		vcpu_notify(v);
 }
 
