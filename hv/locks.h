@@ -78,11 +78,4 @@ static inline void lock_both(struct spinlock *a, struct spinlock *b)
 		lock(a < b ? b : a);
 }
 
-static inline void unlock_both(struct spinlock *a, struct spinlock *b)
-{
-	unlock(a);
-	if (a != b)
-		unlock(b);
-}
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load: dom0, the domain that ring 0 itself builds: frames at gfn = mfn, an ELF kernel from the first module, an
  * initrd from the second, all capabilities.
- * Read first: pv/domain.h (notes, struct pv_start_info), boot/elf.h */
+ * Read first: pv/domain.h (notes, struct pv_start_info), boot/boot.h */
 #include "boot/boot.h"
 #include "cpu/tsc.h"
 #include "domain/domain.h"

@@ -164,7 +164,7 @@ int vcpu_area_set(struct vcpu *v, u64 gpa)
 	unpin(&old);
 	vcpu_times(v);
 	/* Ports may have become pending before there was an area to say so in. */
-	if (events_used(v->dom)) {
+	if (READ_ONCE(v->dom->ports.used)) {
 		atomic_store(&v->area->port_words, ~0ull);
 		vector_raise(v, PV_VECTOR_PORTS);
 	}

@@ -309,7 +309,7 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 	out->cap_percent = d->cap_percent;
 	out->frames_max = d->frames_max;
 	unlock(&d->lock);
-	out->ports = events_used(d);
+	out->ports = READ_ONCE(d->ports.used);
 	out->grant_maps = READ_ONCE(d->grants.used);
 	out->grants_mapped = atomic_load(&d->grants.mapped_from);
 	out->frames = atomic_load(&d->frames);

@@ -441,11 +441,6 @@ int event_poll(const u16 *ports, u32 count, u64 deadline)
 	return 0;
 }
 
-u32 events_used(struct domain *d)
-{
-	return READ_ONCE(d->ports.used);
-}
-
 u32 events_audit(struct domain *d, void (*fn)(mfn_t m))
 {
 	u32 used = 0, bad = 0;

@@ -46,7 +46,6 @@ int event_any_pending(struct domain *d, const u16 *ports, u32 count);
 /* poll by the current vCPU: 1: one is pending; 0: it sleeps at the next schedule() and the caller looks again after;
  * -PV_ETIMEDOUT; -PV_EINVAL: count above PV_POLL_MAX; else as event_any_pending. */
 int event_poll(const u16 *ports, u32 count, u64 deadline);
-u32 events_used(struct domain *d);
 /* Errors in counts and channels' ends; fn for the event page. */
 u32 events_audit(struct domain *d, void (*fn)(mfn_t m));
 

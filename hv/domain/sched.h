@@ -2,7 +2,7 @@
 /* sched: which vCPU runs on which CPU, for how long; blocking, waking, timers.
  *
  * C1: each CPU has a queue (LOCK_RUNQUEUE) of runnable vCPUs by virtual run time; the smallest
- *     runs. A vCPU's virtual time grows by ns * PV_WEIGHT_DEFAULT / weight of its domain: each of
+ *     runs, for a slice at least unless C4 says otherwise. A vCPU's virtual time grows by ns * PV_WEIGHT_DEFAULT / weight of its domain: each of
  *     a domain's vCPUs has the whole weight.
  * C2: a vCPU is on one queue, or runs on one CPU (on_cpu), or neither; its scheduling fields
  *     belong to the lock of queue v->cpu, which changes only under both queues' locks. Only a
@@ -14,7 +14,8 @@
  * C4: a woken vCPU starts at max(own, queue's minimum - one latency) and preempts if it is ahead
  *     of the running one by more than the granularity.
  * C5: a domain with a cap runs at most cap_percent of one CPU in each period of SCHED_PERIOD_NS;
- *     its vCPUs wait for the next.
+ *     its vCPUs wait for the next. A CPU that runs one has its timer set for the end of the budget, from the
+ *     moment that the cap is given; what a domain took too much it owes.
  * C6: a vCPU that becomes runnable goes to an idle CPU, else to its last one; at the end of its
  *     slice to the CPU with the least to do. A CPU that becomes idle has one that waits elsewhere
  *     and might run here placed anew, else halts with its timer set for the next deadline; a kick wakes it. */

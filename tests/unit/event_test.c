@@ -252,7 +252,7 @@ Test(event, port_limits, .init = boot, .fini = finish)
 		last = p;
 	cr_assert_eq(p, -PV_ENOSPC);
 	cr_assert_eq(last, PV_MAX_PORTS - 1);
-	cr_assert_eq(events_used(a), PV_MAX_PORTS - 1);
+	cr_assert_eq(a->ports.used, PV_MAX_PORTS - 1);
 	for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
 		u64 n = numbers[i];
 
