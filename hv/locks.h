@@ -13,19 +13,20 @@
 #include "machine.h"
 #include "types.h"
 
-#define HV_LOCKS(X)                                                                      \
-	X(DOMLIST, "the table of domains, and numbers in use")                           \
-	X(DOMAIN, "a domain's life cycle, limits and vCPU states")                       \
-	X(DEVICE, "all device directories")                                                  \
-	X(GRANT, "what a domain has mapped of others' grants")                           \
-	X(P2M, "changes to gfn -> mfn of one domain")                                    \
-	X(ROOTS, "a domain's roots and shadow tables: making, linking and dropping")     \
-	X(PORT, "all port tables")                                                 \
-	X(ENTRIES, "a domain's grant table and the uses of its entries; taken within walks: waits for none") \
+#define HV_LOCKS(X)                                                                               \
+	X(DOMLIST, "the table of domains, and numbers in use")                                    \
+	X(DOMAIN, "a domain's life cycle, limits and vCPU states")                                \
+	X(DEVICE, "all device directories")                                                       \
+	X(GRANT, "what a domain has mapped of others' grants")                                    \
+	X(P2M, "changes to gfn -> mfn of one domain")                                             \
+	X(ROOTS, "a domain's roots and shadow tables: making, linking and dropping")              \
+	X(PORT, "all port tables")                                                                \
+	X(ENTRIES, "a domain's grant table and the uses of its entries; taken within walks: "     \
+		   "waits for none")                                                              \
 	X(RUNQUEUE, "a CPU's queue of runnable vCPUs, its timers, and run states of vCPUs there") \
-	X(POOL, "a domain's free shadow pages")                                          \
-	X(FRAMES, "free lists of frames")                                                \
-	X(PIRQ, "routing of physical interrupts")                                        \
+	X(POOL, "a domain's free shadow pages")                                                   \
+	X(FRAMES, "free lists of frames")                                                         \
+	X(PIRQ, "routing of physical interrupts")                                                 \
 	X(CONSOLE, "the log, serial line and screen")
 
 enum lock_rank {
@@ -33,7 +34,7 @@ enum lock_rank {
 #define X(name, guards) LOCK_##name,
 	HV_LOCKS(X)
 #undef X
-	LOCK_COUNT
+		LOCK_COUNT
 };
 
 struct spinlock {

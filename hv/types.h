@@ -24,48 +24,48 @@ typedef struct {
 	u64 a;
 } gva_t; /* guest virtual address: only copy_in and copy_out follow it       */
 
-#define MFN(x)      ((mfn_t){(x)})
-#define GFN(x)      ((gfn_t){(x)})
-#define GVA(x)      ((gva_t){(x)})
-#define MFN_NONE    MFN(~0ull)
+#define MFN(x)	     ((mfn_t){(x)})
+#define GFN(x)	     ((gfn_t){(x)})
+#define GVA(x)	     ((gva_t){(x)})
+#define MFN_NONE     MFN(~0ull)
 #define mfn_eq(x, y) ((x).n == (y).n)
 
-#define PAGE_SHIFT  12
-#define PAGE_SIZE   4096ul
-#define PAGE_MASK   (~(PAGE_SIZE - 1))
-#define RUN_FRAMES  512ul /* frames in a 2 MiB run */
-#define RUN_SIZE    (RUN_FRAMES * PAGE_SIZE)
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  4096ul
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define RUN_FRAMES 512ul /* frames in a 2 MiB run */
+#define RUN_SIZE   (RUN_FRAMES * PAGE_SIZE)
 
-#define ARRAY_SIZE(a)       (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)           ((a) < (b) ? (a) : (b))
-#define MAX(a, b)           ((a) > (b) ? (a) : (b))
-#define ROUND_UP(x, to)     (((x) + (to) - 1) / (to) * (to))
-#define likely(x)           __builtin_expect(!!(x), 1)
-#define unlikely(x)         __builtin_expect(!!(x), 0)
-#define container_of(p, T, field) ((T *)((char *)(p) - offsetof(T, field)))
-#define __noreturn          __attribute__((noreturn))
-#define __printf_like(f, a) __attribute__((format(printf, f, a)))
-#define __must_use          __attribute__((warn_unused_result))
+#define ARRAY_SIZE(a)		  (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)		  ((a) < (b) ? (a) : (b))
+#define MAX(a, b)		  ((a) > (b) ? (a) : (b))
+#define ROUND_UP(x, to)		  (((x) + (to)-1) / (to) * (to))
+#define likely(x)		  __builtin_expect(!!(x), 1)
+#define unlikely(x)		  __builtin_expect(!!(x), 0)
+#define container_of(p, T, field) ((T *)((char *)(p)-offsetof(T, field)))
+#define __noreturn		  __attribute__((noreturn))
+#define __printf_like(f, a)	  __attribute__((format(printf, f, a)))
+#define __must_use		  __attribute__((warn_unused_result))
 
 /* One access, not torn, not repeated by the compiler: for words that another CPU writes. */
-#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
+#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-#define atomic_load(p)        __atomic_load_n((p), __ATOMIC_SEQ_CST)
-#define atomic_store(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define atomic_xchg(p, v)     __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
-#define atomic_add(p, v)      __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST)
-#define atomic_sub(p, v)      __atomic_sub_fetch((p), (v), __ATOMIC_SEQ_CST)
-#define atomic_or(p, v)       __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
-#define atomic_and(p, v)      __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
-#define barrier()             __asm__ volatile("" ::: "memory")
+#define atomic_load(p)	   __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define atomic_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define atomic_xchg(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define atomic_add(p, v)   __atomic_add_fetch((p), (v), __ATOMIC_SEQ_CST)
+#define atomic_sub(p, v)   __atomic_sub_fetch((p), (v), __ATOMIC_SEQ_CST)
+#define atomic_or(p, v)	   __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
+#define atomic_and(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
+#define barrier()	   __asm__ volatile("" ::: "memory")
 
 /* True if *p held old and now holds new. */
-#define atomic_cas(p, old, new)                                                            \
-	({                                                                                 \
-		__typeof__(*(p)) expected_ = (old);                                        \
-		__atomic_compare_exchange_n((p), &expected_, (new), false,                 \
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);           \
+#define atomic_cas(p, old, new)                                                              \
+	({                                                                                   \
+		__typeof__(*(p)) expected_ = (old);                                          \
+		__atomic_compare_exchange_n((p), &expected_, (new), false, __ATOMIC_SEQ_CST, \
+					    __ATOMIC_SEQ_CST);                               \
 	})
 
 /* Set or clear a bit in an array of words; the old value. */

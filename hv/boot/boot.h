@@ -9,8 +9,8 @@
 /* ---- the loader ---- */
 
 /* What the Multiboot2 loader told. Pointers lead into main.c's copy of it, and have been checked. */
-#define MB2_BOOT_MAGIC  0x36d76289u
-#define BOOT_INFO_MAX   0x10000u /* bytes of the loader's answer                          */
+#define MB2_BOOT_MAGIC	0x36d76289u
+#define BOOT_INFO_MAX	0x10000u /* bytes of the loader's answer                          */
 #define BOOT_MODULE_MAX 2 /* dom0's kernel, and its initrd                                   */
 
 /* Types of memory (Multiboot2 3.6.8). */
@@ -22,7 +22,7 @@ struct boot_info {
 	const struct boot_map {
 		u64 start, len;
 		u32 type, reserved;
-	} *map; /* no entry overflows; GRUB has resolved overlaps                  */
+	} * map; /* no entry overflows; GRUB has resolved overlaps                  */
 	unsigned module_count;
 	struct boot_module {
 		u64 start, end; /* bytes, physical; start is page-aligned          */
@@ -69,7 +69,7 @@ u64 ranges_total(const struct ranges *s);
 
 /* What the machine's RAM is used for until every frame has its struct frame. */
 extern struct ranges ram; /* all of it, whole pages                                        */
-extern u64 start_page;    /* below 1 MiB, for other CPUs' first instructions; 0: there is none */
+extern u64 start_page;	  /* below 1 MiB, for other CPUs' first instructions; 0: there is none */
 
 void memory_init(const struct boot_info *bi);
 /* Whole pages, zeroed, never given back; below `limit`. For the early map's sake what lies over 4 GiB can
@@ -98,7 +98,7 @@ extern struct options {
 	u64 loglvl;  /* enum log_level                                             */
 	u64 panic;   /* enum panic_action                                          */
 	u64 baud, maxcpus;
-	u64 dom0_mem;   /* bytes, 0: as much as there is                           */
+	u64 dom0_mem;	/* bytes, 0: as much as there is                           */
 	u64 dom0_vcpus; /* 0: one for each CPU                                     */
 	u64 noreboot, nosmap, smap, nosmep, nox2apic;
 } options;
@@ -113,17 +113,17 @@ const char *cmdline_parse(const char *s, struct options *o, char word[64]);
 
 /* What ring 0 needs of ACPI; the rest is dom0's. */
 extern struct acpi_info {
-	unsigned cpus;        /* usable, in the order of the table                 */
+	unsigned cpus;	      /* usable, in the order of the table                 */
 	unsigned cpus_beyond; /* usable, but over MAX_CPUS                          */
 	u32 apic_id[MAX_CPUS];
 	unsigned ioapics;
 	struct acpi_ioapic {
 		u32 addr, gsi_base;
 	} ioapic[ACPI_IOAPICS];
-	u32 pm_timer;       /* port, 0: none; at least 24 bits                     */
-	u32 pm1a, pm1b;     /* ports of PM1 control, 0: none                       */
+	u32 pm_timer;	    /* port, 0: none; at least 24 bits                     */
+	u32 pm1a, pm1b;	    /* ports of PM1 control, 0: none                       */
 	bool can_power_off; /* s5 and pm1a are known                               */
-	u8 s5_a, s5_b;      /* SLP_TYP values of state S5                          */
+	u8 s5_a, s5_b;	    /* SLP_TYP values of state S5                          */
 } acpi;
 
 /* Makes [phys, phys + len) readable and returns where; NULL if it cannot be. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* console: back ends, the log and its ring, panic.
  * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it. */
-#include "dev/dev.h"
 #include "cpu/ipi.h"
+#include "dev/dev.h"
 
 #define LOG_SIZE (64u << 10)
-#define PREFIX   "ringside: "
+#define PREFIX	 "ringside: "
 
 static struct spinlock console_lock = SPINLOCK(CONSOLE);
 static bool panicking;
@@ -13,7 +13,7 @@ static u32 backends; /* CONSOLE_*: those that work */
 static char log_ring[LOG_SIZE];
 static u64 log_end; /* bytes ever logged */
 
-#define for_each_com(com) \
+#define for_each_com(com)                 \
 	for (u32 com = 0; com < 4; com++) \
 		if (backends & CONSOLE_COM1 << com)
 
@@ -31,8 +31,7 @@ static void leave(void)
 
 static void put_raw(const char *s, size_t len)
 {
-	for_each_com(com)
-		serial_put(com, s, len);
+	for_each_com(com) serial_put(com, s, len);
 	if (backends & CONSOLE_SCREEN)
 		screen_put(s, len);
 }
@@ -42,9 +41,7 @@ void console_init(const struct boot_screen *screen)
 	u32 wanted = options.console | (options.console & CONSOLE_SERIAL ? CONSOLE_COM1 : 0);
 
 	backends = wanted & CONSOLE_COMS;
-	for_each_com(com)
-		if (!serial_init(com, options.baud))
-			backends &= ~(CONSOLE_COM1 << com);
+	for_each_com(com) if (!serial_init(com, options.baud)) backends &= ~(CONSOLE_COM1 << com);
 	if (wanted & CONSOLE_SCREEN && screen_init(screen))
 		backends |= CONSOLE_SCREEN;
 }
@@ -65,8 +62,8 @@ void console_put(const char *s, size_t len)
 
 void console_irqs(void)
 {
-	for_each_com(com)
-		irq_bind_console(com % 2 ? 3 : 4); /* where a PC has them; two lines may share one */
+	for_each_com(com) irq_bind_console(
+		com % 2 ? 3 : 4); /* where a PC has them; two lines may share one */
 }
 
 size_t console_get(char *buf, size_t len)
@@ -74,9 +71,7 @@ size_t console_get(char *buf, size_t len)
 	size_t n = 0;
 
 	enter();
-	for_each_com(com)
-		while (n < len && serial_ready(com))
-			buf[n++] = serial_get(com);
+	for_each_com(com) while (n < len && serial_ready(com)) buf[n++] = serial_get(com);
 	leave();
 	return n;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dev/dev.h"
 #include "cpu/insn.h"
 #include "cpu/ipi.h"
+#include "dev/dev.h"
 
 #define PM1_SLP_TYP 10
 #define PM1_SLP_EN  (1u << 13)

@@ -6,8 +6,8 @@
 #include "font.h" /* generated from font.txt: u64 font[], ' ' to '~', bit 8 * x + y of 5 x 8 */
 #include "mm/map.h"
 
-#define CELL_W      6u
-#define CELL_H      10u
+#define CELL_W	    6u
+#define CELL_H	    10u
 #define SCREEN_RGB  1
 #define SCREEN_TEXT 2
 #define TEXT_WHITE  0x0700u

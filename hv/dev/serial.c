@@ -4,11 +4,11 @@
 #include "dev/dev.h"
 
 enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, SCRATCH = 7 };
-#define LCR_8N1       0x03u
+#define LCR_8N1	      0x03u
 #define LCR_DLAB      0x80u
-#define FCR_ON        0x07u
+#define FCR_ON	      0x07u
 #define IER_DATA      0x01u
-#define MCR_ON        0x0bu /* DTR, RTS; OUT2: interrupts go out */
+#define MCR_ON	      0x0bu /* DTR, RTS; OUT2: interrupts go out */
 #define LSR_DATA      0x01u
 #define LSR_TX_EMPTY  0x20u
 #define SEND_ATTEMPTS 100000u /* about 100 ms: a byte at 1200 baud takes 8 */

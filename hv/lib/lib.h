@@ -22,10 +22,10 @@ void panic(const char *fmt, ...) __printf_like(1, 2) __noreturn;
 
 /* Debug builds only, for our own invariants; a guest can never make one fail. */
 #ifdef HV_DEBUG
-#define HV_ASSERT(cond)                                                         \
-	do {                                                                    \
-		if (unlikely(!(cond)))                                          \
-			panic("%s:%d: %s", __FILE__, __LINE__, #cond);          \
+#define HV_ASSERT(cond)                                                \
+	do {                                                           \
+		if (unlikely(!(cond)))                                 \
+			panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 #else
 #define HV_ASSERT(cond) ((void)sizeof(cond))
