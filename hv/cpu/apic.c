@@ -21,18 +21,18 @@ enum {
 	REG_TIMER_DIVIDE = 0x3e,
 };
 
-#define BASE_ENABLE      (1u << 11)
-#define BASE_X2APIC      (1u << 10)
-#define SPURIOUS_ENABLE  0x100u
+#define BASE_ENABLE	 (1u << 11)
+#define BASE_X2APIC	 (1u << 10)
+#define SPURIOUS_ENABLE	 0x100u
 #define LVT_TSC_DEADLINE (2u << 17)
-#define LVT_NMI          (4u << 8)
-#define DIVIDE_BY_1      0xbu
-#define ICR_PENDING      (1u << 12)
-#define ICR_FIXED        0x4000u /* with level "assert" */
-#define ICR_NMI          0x4400u
-#define ICR_INIT         0x4500u
-#define ICR_STARTUP      0x4600u
-#define CALIBRATE_NS     (10ull * 1000 * 1000)
+#define LVT_NMI		 (4u << 8)
+#define DIVIDE_BY_1	 0xbu
+#define ICR_PENDING	 (1u << 12)
+#define ICR_FIXED	 0x4000u /* with level "assert" */
+#define ICR_NMI		 0x4400u
+#define ICR_INIT	 0x4500u
+#define ICR_STARTUP	 0x4600u
+#define CALIBRATE_NS	 (10ull * 1000 * 1000)
 
 static volatile u32 *regs;  /* NULL: x2APIC */
 static u64 ticks_per_ns_32; /* timer ticks a nanosecond, 32 bits of fraction */

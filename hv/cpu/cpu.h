@@ -21,19 +21,18 @@ struct regs {
 };
 
 /* What entry code counts, by names of PV_COUNT_*. */
-#define GUEST_COUNTS(X) \
-	X(syscalls) X(eretu_fast) X(eretu_slow) X(erets) X(entries) X(page_faults)
+#define GUEST_COUNTS(X) X(syscalls) X(eretu_fast) X(eretu_slow) X(erets) X(entries) X(page_faults)
 
 /* What a vCPU is beside memory: in the entry block while it runs, else in struct vcpu (D3). */
 struct guest {
 	struct regs regs;
-	u64 user;        /* 1: in user mode; entry code's rsp points here (TOP)        */
-	u64 kgs;         /* E3                                                         */
+	u64 user;	 /* 1: in user mode; entry code's rsp points here (TOP)        */
+	u64 kgs;	 /* E3                                                         */
 	u64 event_entry; /* guest's FRED entry                                         */
-	u64 stack_min;   /* lowest legal event stack; ~0: no event_entry, no events     */
-	u64 stklvls;     /* FRED's IA32_FRED_STKLVLS                                   */
+	u64 stack_min;	 /* lowest legal event stack; ~0: no event_entry, no events     */
+	u64 stklvls;	 /* FRED's IA32_FRED_STKLVLS                                   */
 	u64 stack_level; /* FRED's CSL; 0 in user mode                                 */
-	u64 prefill;     /* address of the last #PF delivered                          */
+	u64 prefill;	 /* address of the last #PF delivered                          */
 #define X(name) u64 count_##name;
 	GUEST_COUNTS(X)
 #undef X
@@ -48,18 +47,18 @@ struct guest {
  *     user mode runs; the hardware's GS base is always that of the mode that runs. */
 struct entry {
 	struct guest g;
-	u64 slow;       /* ENTRY_SLOW_*                                               */
+	u64 slow;	/* ENTRY_SLOW_*                                               */
 	u64 kcr3, ucr3; /* CR3 of the two views                                       */
-	u64 guest_sp;   /* rsp at SYSCALL                                             */
+	u64 guest_sp;	/* rsp at SYSCALL                                             */
 	u64 tmp_ip, tmp_sp;
 	struct pv_vcpu_area *area; /* in the direct map; area_none if not registered   */
-	u64 user_max;   /* highest legal user ip for SYSRET, exclusive                */
-	u64 ss_syscall; /* PV_SS_SYSCALL                                              */
-	u64 main_sp;    /* top of the main stack; the word there is TOP                */
-	u64 hv_cr3;     /* ring 0's own root                                          */
+	u64 user_max;		   /* highest legal user ip for SYSRET, exclusive                */
+	u64 ss_syscall;		   /* PV_SS_SYSCALL                                              */
+	u64 main_sp;		   /* top of the main stack; the word there is TOP                */
+	u64 hv_cr3;		   /* ring 0's own root                                          */
 	u64 eretu_mark; /* g.count_entries + 1 at the last ERETU by C: no trap from ring 3 came since */
 	u64 reserved;
-	u64 top;        /* TOP: the word above the first push of each stack           */
+	u64 top;	 /* TOP: the word above the first push of each stack           */
 	struct cpu *cpu; /* the slot's last word                                      */
 };
 _Static_assert((sizeof(struct entry) - sizeof(struct regs)) % 16 == 0, "the CPU aligns RSP0 by 16");
@@ -72,35 +71,35 @@ _Static_assert((sizeof(struct entry) - sizeof(struct regs)) % 16 == 0, "the CPU 
 #define ENTRY_SLOW_TRACE   (1ul << 33) /* returns to user mode are traced                 */
 
 struct cpu {
-	unsigned id;      /* index in cpus[]                                           */
+	unsigned id; /* index in cpus[]                                           */
 	unsigned apic_id;
 	struct entry *entry;
 	struct vcpu *cur; /* whom it runs; NULL: idle. Written here only               */
 	/* F-rules of mm/stlb.h: the root that CR3 holds, NULL for ring 0's own. Written with
 	 * interrupts off around the CR3 load; read by others to decide shootdowns. */
 	struct root *loaded;
-	u64 walk_epoch;   /* odd while it reads P2M or shadow tables (S3)              */
+	u64 walk_epoch;	  /* odd while it reads P2M or shadow tables (S3)              */
 	u32 rank_held[8]; /* debug: ranks of locks held, in order                      */
 	unsigned locks_held;
 	u64 idle_ns;
-	void *sched;      /* struct runqueue                                           */
+	void *sched; /* struct runqueue                                           */
 	/* What a switch finds: somebody's selectors, LDT, breakpoints, port bitmap. */
-	bool selectors_loaded, ldt_loaded, debug_loaded;
+	bool selectors_loaded, ldt_loaded, debug_loaded, ports_loaded;
 	u64 ports_version; /* whose port bitmap the TSS has: io_version of domain.h            */
-	bool dump;        /* log the registers when the current vCPU is put away        */
+	bool dump;	   /* log the registers when the current vCPU is put away        */
 	/* The only part that other CPUs write, atomically. */
 	struct {
 		u32 flush_wanted; /* shootdowns asked for                              */
 		u32 resched;
 		u32 stop;
 	} pub;
-	u32 flush_done;   /* shootdowns done, written here                             */
+	u32 flush_done; /* shootdowns done, written here                             */
 	bool up;
 };
 
 extern struct cpu *cpus[MAX_CPUS]; /* NULL beyond cpu_count                            */
 extern unsigned cpu_count;
-extern u64 cpus_up;                /* mask                                             */
+extern u64 cpus_up; /* mask                                             */
 
 /* What the machine can do; set at boot, the same on all CPUs. */
 extern struct features {

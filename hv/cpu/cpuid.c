@@ -2,38 +2,31 @@
 /* cpuid: what guests are told of the CPU: the machine's own answer less what ring 3 cannot have.
  * Calls:      cpuid, domain_cpuid
  * Read first: pv/cpu.h */
-#include "cpu/vcpu.h"
+#include "cpu/cpu.h"
 #include "cpu/insn.h"
+#include "cpu/vcpu.h"
 #include "domain/domain.h"
 
 #include <pv/hypercall.h>
 
 #define BIT32(n) (1u << (n))
 
-/* What a word of a leaf may show. Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E. */
-#define LEAF1_C_HIDE \
-	(BIT32(3) /* MONITOR */ | BIT32(5) /* VMX */ | BIT32(6) /* SMX */ | BIT32(15) /* PDCM */ | \
-	 BIT32(17) /* PCID */ | BIT32(18) /* DCA */ | BIT32(21) /* x2APIC */ | BIT32(24) /* deadline */)
-#define LEAF1_D_HIDE \
-	(BIT32(1) /* VME */ | BIT32(7) /* MCE */ | BIT32(9) /* APIC */ | BIT32(11) /* SEP */ | \
-	 BIT32(12) /* MTRR */ | BIT32(14) /* MCA */ | BIT32(21) /* DS */ | BIT32(22) /* ACPI */ | \
-	 BIT32(29) /* TM */)
-#define LEAF7_B_HIDE \
-	(BIT32(1) /* TSC_ADJUST */ | BIT32(2) /* SGX */ | BIT32(4) /* HLE */ | BIT32(7) /* SMEP */ | \
-	 BIT32(10) /* INVPCID */ | BIT32(11) /* RTM */ | BIT32(12) /* QM */ | BIT32(14) /* MPX */ | \
-	 BIT32(15) /* QE */ | BIT32(20) /* SMAP */ | BIT32(25) /* PT */)
-#define LEAF7_C_HIDE \
-	(BIT32(2) /* UMIP */ | BIT32(3) /* PKU */ | BIT32(4) /* OSPKE */ | BIT32(5) /* WAITPKG */ | \
-	 BIT32(7) /* SHSTK */ | BIT32(13) /* TME */ | BIT32(16) /* LA57 */ | BIT32(22) /* RDPID */ | \
-	 BIT32(29) /* ENQCMD */ | BIT32(30) /* SGX_LC */ | BIT32(31) /* PKS */)
-#define LEAF7_1_A_KEEP 0x00001c31u /* SHA512 to AVX-VNNI, fast string moves             */
-#define LEAF7_1_A_ADD  (BIT32(17) /* FRED */ | BIT32(18) /* LKGS */)
-#define EXT1_C_HIDE \
-	(BIT32(2) /* SVM */ | BIT32(3) /* extended APIC */ | BIT32(10) /* IBS */ | BIT32(12) /* SKINIT */ | \
-	 BIT32(13) /* WDT */ | BIT32(15) /* LWP */ | BIT32(22) /* topology */ | BIT32(23) | BIT32(24) | \
-	 BIT32(27) | BIT32(28) /* perf counters */ | BIT32(29) /* MWAITX */)
-#define EXT1_D_HIDE (BIT32(7) | BIT32(9) | BIT32(12) | BIT32(14) | BIT32(26) /* 1 GiB pages */ | BIT32(27) /* RDTSCP */)
-
+/* What words of leaves do not show: bits by name and number. Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E. */
+/* MONITOR 3, VMX 5, SMX 6, PDCM 15, PCID 17, DCA 18, x2APIC 21, deadline 24 */
+#define LEAF1_C_HIDE 0x01268068u
+/* VME 1, MCE 7, APIC 9, SEP 11, MTRR 12, MCA 14, DS 21, ACPI 22, TM 29 */
+#define LEAF1_D_HIDE 0x20605a82u
+/* TSC_ADJUST 1, SGX 2, HLE 4, SMEP 7, INVPCID 10, RTM 11, QM 12, MPX 14, QE 15, SMAP 20, PT 25 */
+#define LEAF7_B_HIDE 0x0210dc96u
+/* UMIP 2, PKU 3, OSPKE 4, WAITPKG 5, SHSTK 7, TME 13, LA57 16, RDPID 22, ENQCMD 29, SGX_LC 30, PKS 31 */
+#define LEAF7_C_HIDE 0xe04120bcu
+/* SVM 2, extended APIC 3, IBS 10, SKINIT 12, WDT 13, LWP 15, topology 22, counters 23 24 27 28, MWAITX 29 */
+#define EXT1_C_HIDE 0x39c0b40cu
+/* MCE 7, APIC 9, MTRR 12, MCA 14, 1 GiB pages 26, RDTSCP 27 */
+#define EXT1_D_HIDE 0x0c005280u
+/* SHA512 to AVX-VNNI, fast string moves; FRED 17, LKGS 18 */
+#define LEAF7_1_A_KEEP 0x00001c31u
+#define LEAF7_1_A_ADD  0x00060000u
 
 #define ANY 0xffffffffu /* subleaf */
 #define ALL 0xffffffffu
@@ -44,7 +37,10 @@ static const struct rule {
 	u32 first, last, subleaf;
 	struct cpuid_regs keep, set;
 } rules[] = {
-	{1, 1, ANY, {ALL, 0xffff, ~LEAF1_C_HIDE, ~LEAF1_D_HIDE},
+	{1,
+	 1,
+	 ANY,
+	 {ALL, 0xffff, ~LEAF1_C_HIDE, ~LEAF1_D_HIDE},
 	 {.c = BIT32(27) /* OSXSAVE */ | BIT32(31) /* hypervisor */, .d = BIT32(13) /* PGE */}},
 	{3, 3, ANY, {0}, {0}},
 	{5, 6, ANY, {0}, {0}},
@@ -55,7 +51,10 @@ static const struct rule {
 	{0xd, 0xd, 1, {.a = 7 /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */}, {0}},
 	{0xf, 0x14, ANY, {0}, {0}},
 	{0x17, 0x1f, ANY, {0}, {0}},
-	{PV_CPUID_BASE, PV_CPUID_BASE, ANY, {0}, /* "RingsideRing" */
+	{PV_CPUID_BASE,
+	 PV_CPUID_BASE,
+	 ANY,
+	 {0}, /* "RingsideRing" */
 	 {PV_CPUID_BASE + 2, 0x676e6952, 0x65646973, 0x676e6952}},
 	{PV_CPUID_BASE + 1, PV_CPUID_BASE + 1, ANY, {0}, {.a = PV_ABI_VERSION}},
 	{PV_CPUID_BASE + 2, PV_CPUID_BASE + 2, ANY, {0}, {.a = PV_HYPERCALL_MAX}},

@@ -39,7 +39,7 @@ static struct gate idt[256] __attribute__((section(".user_data"), aligned(PAGE_S
 
 /* Intel SDM vol. 3, 3.4.5: code and data descriptors, flat. */
 static const u64 gdt_fixed[16] = {
-	[HV_CS / 8] = 0x00af9b000000fffful,	   /* 64-bit code, DPL 0 */
+	[HV_CS / 8] = 0x00af9b000000fffful, /* 64-bit code, DPL 0 */
 	[HV_DS / 8] = 0x00cf93000000fffful,
 	[PV_USER32_CS / 8] = 0x00cffb000000fffful, /* 32-bit code, DPL 3 */
 	[PV_USER_DS / 8] = 0x00cff3000000fffful,
@@ -53,7 +53,8 @@ static struct tables *tables_of(const struct cpu *c)
 
 static void system_desc(u64 *slot, u64 base, u32 limit, u64 type)
 {
-	slot[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
+	slot[0] =
+		(limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
 	slot[1] = base >> 32;
 }
 
@@ -116,7 +117,8 @@ void desc_init(struct cpu *c)
 		t->tss.ist[i - 2] = stack_top(c->id, i);
 	t->tss.port_map = PORT_MAP_NONE;
 	t->ports[IO_PORTS / 8] = 0xff;
-	system_desc(&t->gdt[TSS_SEL / 8], (u64)&t->tss, sizeof(t->tss) + sizeof(t->ports) - 1, 0x89);
+	system_desc(&t->gdt[TSS_SEL / 8], (u64)&t->tss, sizeof(t->tss) + sizeof(t->ports) - 1,
+		    0x89);
 	__asm__ volatile("lgdt %0" : : "m"(gdtr));
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 	__asm__ volatile("ltr %w0" : : "r"(TSS_SEL));
@@ -131,13 +133,13 @@ void desc_init(struct cpu *c)
 			 : "rax", "memory");
 }
 
-#define MSR_STAR           0xc0000081u
-#define MSR_LSTAR          0xc0000082u
-#define MSR_CSTAR          0xc0000083u
-#define MSR_FMASK          0xc0000084u
+#define MSR_STAR	   0xc0000081u
+#define MSR_LSTAR	   0xc0000082u
+#define MSR_CSTAR	   0xc0000083u
+#define MSR_FMASK	   0xc0000084u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
-#define MSR_SYSENTER_CS    0x174u
-#define FMASK              0x257fd5ul /* all of it: IF, DF, TF, NT, RF, AC, IOPL, and the arithmetic flags */
+#define MSR_SYSENTER_CS	   0x174u
+#define FMASK		   0x257fd5ul /* all of it: IF, DF, TF, NT, RF, AC, IOPL, and the arithmetic flags */
 
 void syscall_init(struct cpu *c)
 {
@@ -191,6 +193,7 @@ void desc_set_ports(struct cpu *c, const u64 *io, u64 version)
 {
 	struct tables *t = tables_of(c);
 
+	c->ports_loaded = io;
 	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
 	if (!io || c->ports_version == version)
 		return;

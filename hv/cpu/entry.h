@@ -35,11 +35,11 @@ void fred_eret(struct entry *e, bool to_kernel);
 void fred_prefill(struct entry *e);
 
 /* Guest memory may be touched between these two (SMAP); smap_patch() makes them what they say. */
-#define SMAP_SITE(on)                                                                 \
+#define SMAP_SITE(on)                                                                       \
 	__asm__ volatile("1: .byte 0x0f, 0x1f, 0x00\n\t.pushsection .smap_sites, \"a\"\n\t" \
-			 ".long 1b - ., " #on "\n\t.popsection"                        \
-			 :                                                             \
-			 :                                                             \
+			 ".long 1b - ., " #on "\n\t.popsection"                             \
+			 :                                                                  \
+			 :                                                                  \
 			 : "memory")
 #define stac() SMAP_SITE(1)
 #define clac() SMAP_SITE(0)

@@ -14,7 +14,7 @@
 #include <pv/errno.h>
 
 #define GUEST_FLAGS   0x254fd5ul
-#define FLAG_TF       0x100ul
+#define FLAG_TF	      0x100ul
 #define FLAGS_ALWAYS  0x202ul
 #define ERETU_ORIG_AX (offsetof(struct pv_regs, frame)) /* where rsp is at a native ERETU */
 
@@ -35,12 +35,12 @@ INLINE u64 level_of(bool user, const struct guest *g, u64 event)
 }
 
 /* One word of the frame; to `fault` if the guest's memory cannot take it. */
-#define PUT(field, value)                                                                      \
-	__asm__ goto("1: mov %1, %0\n\t.pushsection .extable, \"a\"\n\t"                       \
-		     ".long 1b - ., 1b + 1 - ., %l2 - .\n\t.popsection"                        \
-		     :                                                                         \
-		     : "m"(field), "r"((u64)(value))                                           \
-		     : "memory"                                                                \
+#define PUT(field, value)                                                \
+	__asm__ goto("1: mov %1, %0\n\t.pushsection .extable, \"a\"\n\t" \
+		     ".long 1b - ., 1b + 1 - ., %l2 - .\n\t.popsection"  \
+		     :                                                   \
+		     : "m"(field), "r"((u64)(value))                     \
+		     : "memory"                                          \
 		     : fault)
 
 /* From user mode, or else from kernel mode with cs and flags as the guest believes them (E8). */
@@ -52,7 +52,8 @@ INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 e
 	u64 level = level_of(user, g, event);
 	u64 sp = (user || level > g->stack_level ? a->rsp[level] : r->sp - 64) & -64ul;
 	u64 cs = user ? (u16)r->cs : PV_KERNEL_CS | g->stack_level << 16;
-	u64 flags = user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF);
+	u64 flags =
+		user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF);
 	struct pv_frame *f = (struct pv_frame *)sp - 1;
 
 	if (unlikely(sp < g->stack_min))
@@ -126,7 +127,8 @@ void root_reload(struct cpu *c)
 	c->entry->ucr3 = r->ucr3;
 }
 
-static __attribute__((noinline)) void page_fault_traced(struct entry *e, enum pv_trace_kind kind, u64 va, u64 b)
+static __attribute__((noinline)) void page_fault_traced(struct entry *e, enum pv_trace_kind kind,
+							u64 va, u64 b)
 {
 	if (trace_enabled >> kind & 1)
 		trace_record(kind, va, b);
@@ -161,7 +163,7 @@ void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)
 {
 	trace(PV_TRACE_exception, vector, e->g.regs.ip);
 	e->cpu->cur->perf.counter[PV_COUNT_exceptions]++;
-	fred_deliver(e, EVENT(PV_EVENT_HWEXC, vector, 0), error, edata);
+	deliver(e, EVENT(PV_EVENT_HWEXC, vector, 0), error, edata);
 }
 
 /* ---- virtual vectors and NMIs ---- */

@@ -5,31 +5,31 @@
 
 #include "types.h"
 
-#define MSR_APIC_BASE    0x1bu
-#define MSR_PAT          0x277u
+#define MSR_APIC_BASE	 0x1bu
+#define MSR_PAT		 0x277u
 #define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_X2APIC       0x800u
-#define MSR_EFER         0xc0000080u
-#define EFER_SCE         1u
+#define MSR_X2APIC	 0x800u
+#define MSR_EFER	 0xc0000080u
+#define EFER_SCE	 1u
 
 #define CR0_ALWAYS 0x80050033ul /* PG AM WP NE ET MP PE */
-#define CR0_WP     (1ul << 16)
+#define CR0_WP	   (1ul << 16)
 
-#define CR4_ALWAYS  0x506e8ul /* OSXSAVE FSGSBASE OSXMMEXCPT OSFXSR PGE MCE PAE DE */
-#define CR4_UMIP    (1ul << 11)
-#define CR4_SMEP    (1ul << 20)
-#define CR4_SMAP    (1ul << 21)
+#define CR4_ALWAYS 0x506e8ul /* OSXSAVE FSGSBASE OSXMMEXCPT OSFXSR PGE MCE PAE DE */
+#define CR4_UMIP   (1ul << 11)
+#define CR4_SMEP   (1ul << 20)
+#define CR4_SMAP   (1ul << 21)
 
-#define DEFINE_IO(type, suffix)                                                      \
-	static inline void out##suffix(u16 port, type v)                             \
-	{                                                                            \
-		__asm__ volatile("out" #suffix " %0, %1" : : "a"(v), "Nd"(port));    \
-	}                                                                            \
-	static inline type in##suffix(u16 port)                                      \
-	{                                                                            \
-		type v;                                                              \
-		__asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port));     \
-		return v;                                                            \
+#define DEFINE_IO(type, suffix)                                                   \
+	static inline void out##suffix(u16 port, type v)                          \
+	{                                                                         \
+		__asm__ volatile("out" #suffix " %0, %1" : : "a"(v), "Nd"(port)); \
+	}                                                                         \
+	static inline type in##suffix(u16 port)                                   \
+	{                                                                         \
+		type v;                                                           \
+		__asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port));  \
+		return v;                                                         \
 	}
 DEFINE_IO(u8, b)
 DEFINE_IO(u16, w)
@@ -72,16 +72,16 @@ static inline u64 rdtsc(void)
 }
 
 /* read_x and write_x, with two instructions in AT&T's order. */
-#define DEFINE_REGISTER(x, read, write)                                     \
-	static inline u64 read_##x(void)                                    \
-	{                                                                   \
-		u64 v;                                                      \
-		__asm__ volatile(read : "=r"(v) : : "memory");              \
-		return v;                                                   \
-	}                                                                   \
-	static inline void write_##x(u64 v)                                 \
-	{                                                                   \
-		__asm__ volatile(write : : "r"(v) : "memory");              \
+#define DEFINE_REGISTER(x, read, write)                        \
+	static inline u64 read_##x(void)                       \
+	{                                                      \
+		u64 v;                                         \
+		__asm__ volatile(read : "=r"(v) : : "memory"); \
+		return v;                                      \
+	}                                                      \
+	static inline void write_##x(u64 v)                    \
+	{                                                      \
+		__asm__ volatile(write : : "r"(v) : "memory"); \
 	}
 #define DEFINE_MOV(x) DEFINE_REGISTER(x, "mov %%" #x ", %0", "mov %0, %%" #x)
 /* clang-format off */

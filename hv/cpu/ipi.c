@@ -66,7 +66,8 @@ void tlb_shootdown(u64 mask)
 	for (u64 m = others; m; m &= m - 1) {
 		unsigned i = __builtin_ctzll(m);
 
-		while ((s32)(__atomic_load_n(&cpus[i]->flush_done, __ATOMIC_ACQUIRE) - wanted[i]) < 0)
+		while ((s32)(__atomic_load_n(&cpus[i]->flush_done, __ATOMIC_ACQUIRE) - wanted[i]) <
+		       0)
 			cpu_relax_serving();
 	}
 }

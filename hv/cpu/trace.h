@@ -21,10 +21,10 @@ long trace_set_mask(u64 mask);
 /* The oldest record not yet taken of c's ring. One reader at a time. */
 bool trace_take(struct cpu *c, struct pv_trace_record *out);
 
-#define trace(kind, a, b)                                                     \
-	do {                                                                  \
-		if (unlikely(READ_ONCE(trace_enabled) >> (kind) & 1))         \
-			trace_record((kind), (a), (b));                       \
+#define trace(kind, a, b)                                           \
+	do {                                                        \
+		if (unlikely(READ_ONCE(trace_enabled) >> (kind)&1)) \
+			trace_record((kind), (a), (b));             \
 	} while (0)
 
 #endif

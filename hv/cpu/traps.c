@@ -13,7 +13,7 @@
 #include "domain/event.h"
 #include "domain/sched.h"
 
-#define FLAG_AC (1ul << 18)
+#define FLAG_AC	 (1ul << 18)
 #define DR6_NONE 0xffff0ff0ul
 
 enum { DB = 1, NMI = 2, BP = 3, OF = 4, PF = 14, MC = 18 };
@@ -34,12 +34,12 @@ static u64 fixup_of(u64 ip)
 
 void regs_print(const struct regs *r)
 {
-	log_info("ip %lx cs %lx flags %lx sp %lx ss %lx error %lx", r->ip, r->cs, r->flags, r->sp, r->ss,
-		 r->error);
-	log_info("ax %lx bx %lx cx %lx dx %lx si %lx di %lx bp %lx", r->ax, r->bx, r->cx, r->dx, r->si,
-		 r->di, r->bp);
-	log_info("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9, r->r10,
-		 r->r11, r->r12, r->r13, r->r14, r->r15);
+	log_info("ip %lx cs %lx flags %lx sp %lx ss %lx error %lx", r->ip, r->cs, r->flags, r->sp,
+		 r->ss, r->error);
+	log_info("ax %lx bx %lx cx %lx dx %lx si %lx di %lx bp %lx", r->ax, r->bx, r->cx, r->dx,
+		 r->si, r->di, r->bp);
+	log_info("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9,
+		 r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
 }
 
 static void __noreturn trap_panic(const struct regs *r, u64 cr2)
@@ -48,7 +48,7 @@ static void __noreturn trap_panic(const struct regs *r, u64 cr2)
 	panic("exception %u in ring 0 at %lx, address %lx", (unsigned)(r->error >> 32), r->ip, cr2);
 }
 
-/* ring 0 touched guest memory by virtual address, for copy_guest, push_frame or an ERETU: true if it is there now. */
+/* ring 0 touched guest memory by virtual address, for a copy, a frame or an ERETx: true if it is there now. */
 static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 {
 	u32 error = 0;

@@ -13,9 +13,9 @@
 #include "domain/sched.h"
 #include "mm/map.h"
 
-#define DR7_FIXED 0x400ul
-#define DR7_KNOWN 0xffff00fful /* local and global enables, conditions, lengths: no GD, no LE/GE */
-#define DR6_FIXED 0xffff0ff0ul
+#define DR7_FIXED   0x400ul
+#define DR7_KNOWN   0xffff00fful /* local and global enables, conditions, lengths: no GD, no LE/GE */
+#define DR6_FIXED   0xffff0ff0ul
 #define MXCSR_RESET 0x1f80u
 
 /* ---- FPU: eager, whole ---- */
@@ -116,10 +116,12 @@ int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up)
 	int rc = 0;
 
 	if (s->reserved[0] || s->reserved[1] || s->reserved[2] || !canonical(s->ip) ||
-	    !canonical(s->gs_base) || s->root >> PAGE_SHIFT >= PV_MAX_GFN || (up && s->ip < PV_KERNEL_MIN))
+	    !canonical(s->gs_base) || s->root >> PAGE_SHIFT >= PV_MAX_GFN ||
+	    (up && s->ip < PV_KERNEL_MIN))
 		return -PV_EINVAL;
 	lock(&d->lock);
-	if (v->state != VCPU_DOWN || atomic_load(&v->on_cpu) || (!up && d->state != PV_DOMAIN_BUILDING))
+	if (v->state != VCPU_DOWN || atomic_load(&v->on_cpu) ||
+	    (!up && d->state != PV_DOMAIN_BUILDING))
 		rc = -PV_EBUSY;
 	else
 		vcpu_reset(v, s);
@@ -263,7 +265,8 @@ bool vcpu_load(struct vcpu *v)
 	e->ucr3 = r->ucr3;
 	e->g = v->g;
 	e->eretu_mark = 0;
-	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | (v->slow & ~ENTRY_SLOW_TRACE) | ENTRY_SLOW_PENDING |
+	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | (v->slow & ~ENTRY_SLOW_TRACE) |
+		  ENTRY_SLOW_PENDING |
 		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
 	e->area = v->area ? v->area : &area_none;
 	segments_load(c, v);
@@ -271,7 +274,8 @@ bool vcpu_load(struct vcpu *v)
 	if (v->dr[7] & 0xff || c->debug_loaded)
 		debug_load(v->dr);
 	c->debug_loaded = v->dr[7] & 0xff;
-	vcpu_ports_load(v);
+	if (v->dom->io || c->ports_loaded)
+		vcpu_ports_load(v);
 	return true;
 }
 

@@ -51,7 +51,8 @@ long hc_trace_read(u64 cpu, gva_t buf, u64 count)
 
 	if (cpu >= cpu_count)
 		return -PV_ENOENT;
-	for (struct pv_trace_record r; done < MIN(count, 256ul) && trace_take(cpus[cpu], &r); done++)
+	for (struct pv_trace_record r; done < MIN(count, 256ul) && trace_take(cpus[cpu], &r);
+	     done++)
 		if (copy_out(GVA(buf.a + done * sizeof(r)), &r, sizeof(r)))
 			return -PV_EFAULT;
 	return done;

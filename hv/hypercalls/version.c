@@ -14,7 +14,8 @@ long hc_host_info(gva_t out)
 		.tsc_khz = tsc_params.khz,
 		.total_frames = frames_total(),
 		.free_frames = frames_free(),
-		.features = (features.smap ? PV_HOST_SMAP : 0) | (features.smep ? PV_HOST_SMEP : 0) |
+		.features = (features.smap ? PV_HOST_SMAP : 0) |
+			    (features.smep ? PV_HOST_SMEP : 0) |
 			    (features.umip ? PV_HOST_UMIP : 0) |
 			    (features.debug_build ? PV_HOST_DEBUG : 0) |
 			    (features.x2apic ? PV_HOST_X2APIC : 0),
