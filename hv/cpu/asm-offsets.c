@@ -9,15 +9,17 @@
 #define VALUE(name, v) __asm__ volatile("\n->" #name " %0" : : "i"((s64)(v)))
 
 /* Names in assembly and in struct regs and pv_regs. */
-#define GPRS(X)                                                                           \
-	X(r15, r15)                                                                       \
-	X(r14, r14) X(r13, r13) X(r12, r12) X(rbp, bp) X(rbx, bx) X(r11, r11) X(r10, r10) \
-		X(r9, r9) X(r8, r8) X(rax, ax) X(rcx, cx) X(rdx, dx) X(rsi, si) X(rdi, di)
+#define GPRS(X)                                                                                   \
+	X(r15, r15)                                                                               \
+	X(r14, r14)                                                                               \
+	X(r13, r13) X(r12, r12) X(rbp, bp) X(rbx, bx) X(r11, r11) X(r10, r10) X(r9, r9) X(r8, r8) \
+		X(rax, ax) X(rcx, cx) X(rdx, dx) X(rsi, si) X(rdi, di)
 #define FRAME(X) X(error) X(ip) X(cs) X(flags) X(sp) X(ss)
-#define ENTRY(X)                                                                          \
-	X(slow)                                                                           \
-	X(kcr3) X(ucr3) X(guest_sp) X(tmp_ip) X(tmp_sp) X(area) X(user_max) X(ss_syscall) \
-		X(main_sp) X(hv_cr3)
+#define ENTRY(X)                                                                             \
+	X(slow)                                                                              \
+	X(kcr3)                                                                              \
+	X(ucr3) X(guest_sp) X(tmp_ip) X(tmp_sp) X(area) X(user_max) X(ss_syscall) X(main_sp) \
+		X(hv_cr3)
 #define GUEST(X) X(user) X(kgs) X(event_entry) X(stack_min) X(stack_level)
 
 /* R_, G_, E_: relative to TOP, where rsp points in entry code; regs lie below, the rest above. P_: in pv_regs.
