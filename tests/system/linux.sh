@@ -160,7 +160,9 @@ test_stress() {
 # printed counts, and selftests-compare.sh judges that.
 test_selftests() {
 	sh "$here/linux/selftests-build.sh" "$BUILD/selftests" "$BUILD/linux" || exit 2
-	machine "selftests" selftests "-c 2 -p max,-smap -t 1800" "-f /selftests/run.list=$BUILD/selftests/run.list $(
+	memory='-m 1024' words=
+	[ "$mode" = bare ] || memory='-m 1536' words='-o dom0_mem=1024M'
+	machine "selftests" selftests "-c 2 -p max,-smap -t 1800 $memory" "$words -f /selftests/run.list=$BUILD/selftests/run.list $(
 		cut -d'|' -f2 "$BUILD/selftests/run.list" | sort -u | sed "s,.*,-f /selftests/&=$BUILD/selftests/&," | tr '\n' ' ')"
 	# Some of them make a kernel complain.
 	case $why in QEMU* | 'the script'*) ;; *) why= ;; esac

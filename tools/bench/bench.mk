@@ -20,9 +20,9 @@ bench-hv: $(BENCH)/hv.iso ## instructions of ring 0's paths, twice, as a table a
 	@python3 tools/bench/table.py $(BENCH)/hv.json $(BENCH)/hv.1.log,$(BENCH)/cross.1.log \
 		$(BENCH)/hv.2.log,$(BENCH)/cross.2.log
 
-# What programs see of Linux: the same image without Ringside, and as dom0.
+# What programs see of Linux: the same image without Ringside, and as dom0 with as much memory.
 LAT_TIME ?= 900
-LAT_QEMU = -i -c 1 -m 1024 -p max,-la57,-erms,-smap -t $(LAT_TIME)
+LAT_QEMU = -i -c 1 -p max,-la57,-erms,-smap -t $(LAT_TIME)
 $(BENCH)/lat: tools/bench/linux/lat.c $(wildcard include/pv/*)
 	@mkdir -p $(@D)
 	@gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -Iinclude $< -o $@
@@ -31,9 +31,9 @@ $(BENCH)/lat: tools/bench/linux/lat.c $(wildcard include/pv/*)
 bench-linux-bare: initramfs $(BENCH)/lat
 	@echo /lat >$(BENCH)/lat.sh
 	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(BENCH)/lat.sh -f /lat=$(BENCH)/lat \
-		-q '$(LAT_QEMU) -l $(BENCH)/linux-bare.log' bare
+		-q '$(LAT_QEMU) -m 1024 -l $(BENCH)/linux-bare.log' bare
 
 bench-linux: hv bench-linux-bare ## classic latencies of Linux, bare and as dom0, beside their goals
 	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(BENCH)/lat.sh -f /lat=$(BENCH)/lat \
-		-q '$(LAT_QEMU) -l $(BENCH)/linux-dom0.log' dom0
+		-o dom0_mem=1024M -q '$(LAT_QEMU) -m 1536 -l $(BENCH)/linux-dom0.log' dom0
 	@python3 tools/bench/linux/table.py $(BENCH)/linux $(BENCH)/linux-bare.log $(BENCH)/linux-dom0.log
