@@ -9,6 +9,7 @@
 #include "cpu/entry.h"
 #include "cpu/insn.h"
 #include "cpu/trace.h"
+#include "cpu/vcpu.h"
 #include "domain/domain.h"
 
 #include <pv/errno.h>
@@ -313,6 +314,8 @@ void fred_eret(struct entry *e, bool kernel)
 	}
 	if (e->slow & ENTRY_SLOW_PREFILL)
 		fred_prefill(e);
+	if (e->slow & ENTRY_SLOW_PORTS)
+		vcpu_ports_shut();
 	to_user(e, &p.frame);
 }
 

@@ -9,6 +9,7 @@
 #include "cpu/insn.h"
 #include "cpu/ipi.h"
 #include "cpu/trace.h"
+#include "cpu/vcpu.h"
 #include "dev/dev.h"
 #include "domain/event.h"
 #include "domain/sched.h"
@@ -16,7 +17,7 @@
 #define FLAG_AC	 (1ul << 18)
 #define DR6_NONE 0xffff0ff0ul
 
-enum { DB = 1, NMI = 2, BP = 3, OF = 4, PF = 14, MC = 18 };
+enum { DB = 1, NMI = 2, BP = 3, OF = 4, GP = 13, PF = 14, MC = 18 };
 
 /* Offsets from the fields themselves. */
 extern const struct extable {
@@ -134,6 +135,10 @@ void trap_user(struct entry *e)
 		break;
 	case MC:
 		panic("machine check");
+	case GP:
+		if (!e->g.user && !(u32)e->g.regs.error && vcpu_ports_open(e->cpu->cur))
+			break; /* if it was for a port, that is there now */
+		/* fallthrough */
 	default:
 		if (vector < 32)
 			fred_exception(e, vector, (u32)e->g.regs.error, 0);

@@ -233,11 +233,24 @@ static void segments_load(struct cpu *c, const struct vcpu *v)
 	write_gsbase(v->gs_base);
 }
 
-void vcpu_ports_load(const struct vcpu *v)
+bool vcpu_ports_open(const struct vcpu *v)
 {
 	u64 version = atomic_load(&v->dom->io_version); /* before what it says is read */
+	struct cpu *c = this_cpu();
 
-	desc_set_ports(this_cpu(), v->dom->io, version);
+	if (!v->dom->io || c->entry->slow & ENTRY_SLOW_PORTS)
+		return false;
+	desc_set_ports(c, v->dom->io, version);
+	c->entry->slow |= ENTRY_SLOW_PORTS;
+	return true;
+}
+
+void vcpu_ports_shut(void)
+{
+	struct cpu *c = this_cpu();
+
+	desc_set_ports(c, NULL, 0);
+	c->entry->slow &= ~ENTRY_SLOW_PORTS;
 }
 
 void vcpu_save(struct vcpu *v)
@@ -265,8 +278,8 @@ bool vcpu_load(struct vcpu *v)
 	e->ucr3 = r->ucr3;
 	e->g = v->g;
 	e->eretu_mark = 0;
-	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | (v->slow & ~ENTRY_SLOW_TRACE) |
-		  ENTRY_SLOW_PENDING |
+	e->slow = (e->slow & ENTRY_SLOW_RESCHED) |
+		  (v->slow & ~(ENTRY_SLOW_TRACE | ENTRY_SLOW_PORTS)) | ENTRY_SLOW_PENDING |
 		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
 	e->area = v->area ? v->area : &area_none;
 	segments_load(c, v);
@@ -274,8 +287,8 @@ bool vcpu_load(struct vcpu *v)
 	if (v->dr[7] & 0xff || c->debug_loaded)
 		debug_load(v->dr);
 	c->debug_loaded = v->dr[7] & 0xff;
-	if (v->dom->io || c->ports_loaded)
-		vcpu_ports_load(v);
+	if (c->ports_loaded)
+		desc_set_ports(c, NULL, 0);
 	return true;
 }
 

@@ -18,7 +18,9 @@ int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
 long vcpu_debug_get(struct vcpu *v, u64 reg);
 /* cpuid.c: answer leaf and subleaf as the domain's table has it. */
 void cpuid_answer(const struct domain *d, struct pv_cpuid *c);
-/* This CPU lets v reach the ports that its domain may, and no others. */
-void vcpu_ports_load(const struct vcpu *v);
+/* Ports are for the kernel alone: open from its first access to the next ERETU or switch. False: that they were
+ * shut is not why an access was refused. */
+bool vcpu_ports_open(const struct vcpu *v);
+void vcpu_ports_shut(void);
 
 #endif

@@ -17,9 +17,8 @@ long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow)
 	if (allow > 1)
 		return -PV_EINVAL;
 	rc = io_ports_set(d, first, count, allow);
-	/* Here at once; on a CPU that runs it now, when it is next switched to. */
-	if (!rc && d == current()->dom)
-		vcpu_ports_load(current());
+	/* Here at once; on a CPU that has them open now, at the next opening. */
+	vcpu_ports_shut();
 	return rc;
 }
 

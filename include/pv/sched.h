@@ -9,7 +9,7 @@
 #define PV_TIME_NEVER (~0ull)
 
 /* The vector that a vCPU's one-shot timer raises, and the default one of its ports. */
-#define PV_VECTOR_TIMER 0xecu
+#define PV_VECTOR_TIMER 0xf7u
 #define PV_VECTOR_PORTS 0xf3u
 /* Lowest vector that ipi may raise. */
 #define PV_VECTOR_MIN 32u

@@ -139,6 +139,48 @@ MINI_TEST(phys_ports_and_interrupts_errors)
 	CHECK_EQ(pv_phys_reboot(~0ull), -PV_EINVAL);
 }
 
+static void touch_port(void *arg)
+{
+	uint8_t v;
+
+	(void)arg;
+	__asm__ volatile("inb $0x80, %0" : "=a"(v));
+}
+
+/* IN, then SYSCALL. */
+static void check_user_port_refused(void)
+{
+	static const uint8_t code[] = {0xe4, 0x80, 0x0f, 0x05};
+	uint64_t root = mini_user_space(code, sizeof(code));
+	struct mini_user u;
+
+	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK - 8, 0);
+	pt_load(root);
+	mini_user_run(&u);
+	pt_load(mini_root);
+	CHECK_EQ(u.event_type, PV_EVENT_HWEXC);
+	CHECK_EQ(u.event_vector, 13);
+	CHECK_EQ(u.regs.frame.ip, MINI_USER_CODE);
+	mini_user_space_free(root);
+}
+
+/* A domain's ports are its kernel's, not its programs'. */
+MINI_TEST(phys_ports_for_the_kernel)
+{
+	struct mini_fault f;
+
+	CHECK(!mini_try(&f, touch_port, NULL));
+	CHECK_EQ(f.vector, 13);
+	CHECK_EQ(pv_phys_ports(0, 0x80, 1, 1), 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK(mini_try(&f, touch_port, NULL));
+		check_user_port_refused();
+	}
+	CHECK_EQ(pv_phys_ports(0, 0x80, 1, 0), 0);
+	CHECK(!mini_try(&f, touch_port, NULL));
+	check_user_port_refused();
+}
+
 MINI_TEST(phys_interrupts_bound_and_closed)
 {
 	uint64_t ad[2] = {0, 0};
