@@ -7,17 +7,15 @@ set -u
 
 BUILD=${BUILD:-build}
 dir=$1 program=$2 hv=${3:-$BUILD/ringside.elf}
-elf=$BUILD/mini/$program.elf log=$BUILD/mini/$program.log iso=$BUILD/mini/$program.iso limit=60
+elf=$BUILD/mini/$program.elf log=$BUILD/mini/$program.log iso=$BUILD/mini/$program.iso limit=120
 if [ -f "$dir/before.sh" ]; then
 	BUILD=$BUILD sh "$dir/before.sh" "$dir" || exit 1
 fi
 make --no-print-directory -s BUILD="$BUILD" "$hv" "$elf" || exit 2
-options= words=
-# Figures are compared in this one: count instructions.
-grep -qs '^#define LAB_ICOUNT' "$dir/check.c" && options=-i words=icount=1
 : >"$log"
-tools/iso.sh -o "panic=poweroff dom0_vcpus=3 dom0_mem=96M console=serial" "$iso" "$hv" "$elf lab $words" "$elf" || exit 2
-tools/qemu.sh -c 1 -m 256 -t $limit -l "$log" $options "$iso" >"$log.qemu" 2>&1
+tools/iso.sh -o "panic=poweroff dom0_vcpus=3 dom0_mem=96M console=serial" "$iso" "$hv" "$elf lab" "$elf" || exit 2
+# Time counts instructions: nothing depends on how busy this machine is, and who sleeps waits for nobody.
+tools/qemu.sh -i -c 1 -m 256 -t $limit -l "$log" "$iso" >"$log.qemu" 2>&1
 status=$?
 said() {
 	tr -d '\r' <"$log"

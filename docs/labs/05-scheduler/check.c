@@ -3,8 +3,6 @@
 
 #include "sched.h"
 
-#define LAB_ICOUNT
-
 const unsigned lab_number = 5;
 
 volatile uint64_t turns[4], bad_register;

@@ -102,7 +102,7 @@ static void rally(void)
 	WRONG_IF(ours != 1000 || theirs != 1000, 3, "One event there, one back.",
 		 "1000 rounds took %llu events there, %llu back", (unsigned long long)ours,
 		 (unsigned long long)theirs);
-	mini_printk("        a round takes %llu ns here\n", (unsigned long long)(took / 1000));
+	mini_printk("        a round takes %llu instructions\n", (unsigned long long)(took / 1000));
 }
 
 static void nobody_spins(void)

@@ -6,7 +6,7 @@
 #include "lab.h"
 
 #define WIDTH	   96
-#define STEP_LIMIT 5u /* s; with -icount, which is slow, 1 */
+#define STEP_LIMIT (4 * MINI_S)
 
 static jmp_buf leave;
 static unsigned step_count;
@@ -201,7 +201,7 @@ static void watch(void *unused)
 		       "Your code waits for something that does not come, or loops. Look at the "
 		       "conditions of "
 		       "its loops, and at what should wake it.",
-		       "the step was still running after seconds of the machine's time");
+		       "the step was still running after 4 s of the machine's time");
 		mini_printk("lab %02u: stopped in step %u\n", lab_number, step_count);
 		pv_shutdown(PV_SHUTDOWN_POWEROFF, 1);
 	}
@@ -238,7 +238,7 @@ static bool run_step(const struct lab_step *s)
 	struct mini_fault fault;
 
 	step_title = s->title;
-	step_ends = (uint64_t)pv_time() + (mini_option("icount") ? 1 : STEP_LIMIT) * MINI_S;
+	step_ends = (uint64_t)pv_time() + STEP_LIMIT;
 	if (setjmp(leave)) {
 		cpu->guard = NULL;
 		return false;
