@@ -44,6 +44,8 @@ static void send(u16 port, char c)
 
 void serial_put(unsigned com, const char *s, size_t len)
 {
+	/* A driver of dom0's that looked for UARTs leaves it off. */
+	outb(base[com] + IER, IER_DATA);
 	for (; len--; s++) {
 		if (*s == '\n')
 			send(base[com], '\r');
