@@ -1,13 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # run.sh FOLDER PROGRAM [RINGSIDE.elf]: build the lab in FOLDER as PROGRAM, boot it and show what its check says.
-# A script before.sh in FOLDER runs first, on this machine. All that the booted machine wrote is in
+# A script before.sh in FOLDER runs first, on this machine; a check.sh takes the place of all this. All that the booted machine wrote is in
 # $BUILD/mini/PROGRAM.log. 0: the lab is done; 1: not yet; 2: it cannot be tried.
 set -u
 
 BUILD=${BUILD:-build}
 dir=$1 program=$2 hv=${3:-$BUILD/ringside.elf}
 elf=$BUILD/mini/$program.elf log=$BUILD/mini/$program.log iso=$BUILD/mini/$program.iso limit=120
+if [ -f "$dir/check.sh" ]; then
+	BUILD=$BUILD exec sh "$dir/check.sh" "$dir"
+fi
 if [ -f "$dir/before.sh" ]; then
 	BUILD=$BUILD sh "$dir/before.sh" "$dir" || exit 1
 fi
