@@ -23,27 +23,33 @@ long hc_root_load(u64 root)
 	return 0;
 }
 
-static bool flush_valid(const struct pv_flush *f)
+/* A piece at a time; between pieces interrupts and other CPUs' requests are served. */
+static __attribute__((noinline)) long flush(u64 root, u64 start, u64 end, u64 flags)
 {
-	return !f->reserved && f->flags <= 0xf && (f->flags & PV_FLUSH_SCOPE) != PV_FLUSH_SCOPE;
-}
+	struct pv_flush f = {.root = root, .start = start, .end = end, .flags = flags};
 
-static long flush_all_of(struct pv_flush *f)
-{
+	if (flags > 0xf || (flags & PV_FLUSH_SCOPE) == PV_FLUSH_SCOPE)
+		return -PV_EINVAL;
 	count(flushes, 1);
-	trace(PV_TRACE_flush, f->start, f->end);
-	while (stlb_flush(current()->dom, f))
+	trace(PV_TRACE_flush, start, end);
+	while (stlb_flush(current()->dom, &f))
 		checkpoint();
 	return 0;
 }
 
 long hc_flush(u64 root, u64 start, u64 end, u64 flags)
 {
-	struct pv_flush f = {.root = root, .start = start, .end = end, .flags = flags};
+	struct cpu *c = this_cpu();
+	struct root *r = c->loaded;
+	u64 va = start & PAGE_MASK;
+	bool here = flags == PV_FLUSH_ROOT ? !(va >> 47) && r->gfn.n == root >> PAGE_SHIFT
+					   : flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN;
 
-	if (flags >> 32 || !flush_valid(&f))
-		return -PV_EINVAL;
-	return flush_all_of(&f);
+	if (unlikely(!here || end - va - 1 >= PAGE_SIZE || trace_enabled))
+		return flush(root, start, end, flags);
+	c->cur->perf.counter[PV_COUNT_flushes]++;
+	stlb_flush_page(c, r, va);
+	return 0;
 }
 
 long hc_flush_list(gva_t list, u64 count)
@@ -52,12 +58,15 @@ long hc_flush_list(gva_t list, u64 count)
 		return -PV_E2BIG;
 	for (u64 i = 0; i < count; i++) {
 		struct pv_flush f;
+		long rc;
 
 		if (copy_in(&f, GVA(list.a + i * sizeof(f)), sizeof(f)))
 			return -PV_EFAULT;
-		if (!flush_valid(&f))
+		if (f.reserved)
 			return -PV_EINVAL;
-		flush_all_of(&f);
+		rc = hc_flush(f.root, f.start, f.end, f.flags);
+		if (rc)
+			return rc;
 		checkpoint(); /* all of the list is done, but interrupts do not wait for it */
 	}
 	return 0;

@@ -138,7 +138,7 @@ static void root_switch(struct cpu *c, struct root *r)
 	u64 bit = 1ull << c->id;
 
 	if (r && (!old || old->dom != r->dom))
-		atomic_or(&state_of(r->dom)->running, bit);
+		atomic_or(&r->dom->stlb.running, bit);
 	if (r)
 		atomic_add(&r->loads, 1);
 	(void)atomic_xchg(&c->loaded, r);
@@ -147,7 +147,7 @@ static void root_switch(struct cpu *c, struct root *r)
 	if (!old)
 		return;
 	if (!r || old->dom != r->dom)
-		atomic_and(&state_of(old->dom)->running, ~bit);
+		atomic_and(&old->dom->stlb.running, ~bit);
 	atomic_sub(&old->loads, 1);
 }
 
@@ -223,7 +223,7 @@ void low_u0_set(struct root *r, bool held)
 	if (r->low_u0 != held) {
 		removal_begin(&rm, r->dom, r);
 		WRITE_ONCE(r->low_u0, LOW_U0_CHANGING);
-		fill_sync(this_cpu(), state_of(r->dom));
+		fill_sync(this_cpu(), r->dom);
 		removal_half(&rm, r);
 		rm.tables = true;
 		removal_end(&rm);
@@ -259,7 +259,7 @@ int stlb_init(struct domain *d, u64 pages)
 		.roots_lock = SPINLOCK(ROOTS), .pool_lock = SPINLOCK(POOL), .priv = st};
 	if (!st)
 		return -PV_ENOMEM;
-	generation_end(st);
+	generation_end(d);
 	shadow_setup(&st->kernel, 4, NULL, 0xffff000000000000ul);
 	st->kernel.table = hv_page_alloc(0);
 	rc = st->kernel.table ? stlb_resize(d, pages) : -PV_ENOMEM;

@@ -10,9 +10,10 @@
  * S3: walkers (fill, flush, prefill) take no lock. They run between walk_begin and walk_end, which make
  *     this CPU's walk_epoch odd; whoever takes something away (P2M entry, shadow table, stale guest PTE)
  *     first takes it out of sight, then walk_sync()s: waits until every walk begun earlier has ended.
- * S4: an entry is entered by compare-and-swap and its `used` bit set after; it is removed by clearing the bit
- *     first and exchanging the entry after. So a set bit may stand over an empty entry, never the
- *     reverse for long: an entry without its bit belongs to a walk that is not over.
+ * S4: an entry is entered by compare-and-swap and its `used` bit set after. Leaf entries are taken out by
+ *     compare-and-swap, whoever does it, and their bits stay until the table is dead or, parked, checked (S12). Of L3
+ *     and L4 tables the bit is cleared first. So a set bit may stand over an empty entry, never the reverse for long: an
+ *     entry without its bit belongs to a walk that is not over.
  * S5: a shadow page goes back to the pool all zero, after walk_sync and a shootdown of the CPUs that may have it in
  *     their paging-structure caches. Only entries in `used` are touched: no table is cleared or scanned whole.
  * S6: a root that some CPU has loaded stays whole (its two L4 pages) until another is loaded there: root->loads
@@ -37,9 +38,9 @@
  *     (removing is 0), so no TLB holds its entries.
  * S13: an entry that leads to another frame is never overwritten: it is removed and shot down first, else F6's
  *     count would say 0 while a TLB still reaches the frame.
- * S14: between taking an entry out and the end of its shootdown stlb_state.removing is not 0. A flush that finds nothing
- *     to take out looks at it, since the entry it was called for may be on its way out on another CPU. Who takes entries
- *     out without lock ROOTS does so in a walk that ends after the frames' counts are lowered.
+ * S14: who takes entries out without lock ROOTS does so in a walk that ends after their shootdown and the lowering of
+ *     the frames' counts; who does so with it sets stlb.removing for as long. So a flush that finds nothing to take out
+ *     waits for walks, or for the lock: the entry that it was called for may be on its way out on another CPU.
  *
  * What a guest sees besides its own faults: a leaf whose gfn its P2M does not have (or not writable, for a
  * write), a table outside its RAM, address bits 48-51, or PS in an L4 entry: #PF with P and RSVD. Slots 256-271:
@@ -99,7 +100,14 @@ struct root {
 struct stlb {
 	struct spinlock roots_lock; /* LOCK_ROOTS */
 	struct spinlock pool_lock;  /* LOCK_POOL  */
-	u64 pages, pages_max, pages_high;
+	bool removing;        /* S14; ROOTS                                               */
+	/* Paging-structure caches (stlb_impl.h) hold what was walked under one value; a new value, never
+	 * used before by any domain, ends them all. Changed after something went out of sight and before walk_sync. */
+	u64 gen;
+	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
+	 * tables, and the guest's to fill them. Atomic. */
+	u64 running;
+	u64 pages, pages_max; /* POOL                                                     */
 	void *priv;           /* struct stlb_state: stlb_impl.h                           */
 };
 
@@ -130,7 +138,10 @@ enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error);
  * that the guest sees no change. */
 void stlb_prefill(struct root *r, u64 va);
 
-/* As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
+/* The commonest flush: one page, no table freed or moved, in the lower half of r, which is loaded here, or in the
+ * kernel half. */
+void stlb_flush_page(struct cpu *c, const struct root *r, u64 va);
+/* Any other. As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
  * *f is what remains. Shoots down other CPUs that have an affected root loaded. */
 int stlb_flush(struct domain *d, struct pv_flush *f);
 /* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */

@@ -12,12 +12,13 @@
 #define FILL_TRIES  8
 #define EXECUTE	    PTE_NX	  /* in `rights` the bit says that the page may be executed  */
 #define RESERVED    (0xful << 48) /* gfns have 36 bits                                    */
+#define GFN_BITS    (PTE_ADDR & ~RESERVED)
 #define RESERVED_2M 0x1fe000ul
 #define RESERVED_1G 0x3fffe000ul
 #define PAT_LARGE   (1ul << 12)
 _Static_assert(PF_W == PTE_W && PF_U == PTE_U, "rights_needed counts on it");
 
-struct walk_cache walk_caches[MAX_CPUS][WALK_CACHE];
+struct walk_cache walk_caches[MAX_CPUS][2][WALK_CACHE];
 
 enum step {
 	STEP_DONE,
@@ -46,10 +47,12 @@ struct fill {
 	u64 gen;
 	/* The guest's side. */
 	unsigned level; /* of its leaf                                                     */
-	u64 *slot;      /* where that is                                                   */
-	u64 above;      /* rights of the levels above                                      */
+	u64 *table[5];  /* by level, down to there; from 4 or 2                            */
+	u64 above[5];   /* rights of the levels above each                                 */
+	u64 leaf;       /* its leaf entry                                                  */
 	/* Ours. */
-	enum step step; /* why child() found none                                          */
+	struct shadow *top; /* the table where the walk begins: L4, or L2 from the cache   */
+	enum step step;     /* why child() found none                                      */
 	unsigned wanted, spares;
 	struct shadow *spare[STLB_FILL_WORST];
 };
@@ -72,14 +75,14 @@ static inline u64 reserved_bits(unsigned level, u64 e)
 	return RESERVED | (level == 4 ? PTE_PS : level == 3 ? RESERVED_1G : RESERVED_2M);
 }
 
-/* The guest's leaf entry in slot: its checks in hardware's order, then its A and D (S11), then
+/* The guest's leaf entry g, read in slot: its checks in hardware's order, then its A and D (S11), then
  * k->entry (S1). `above` has no U in the upper half: user mode gets nothing there. Needs a walk. */
-static inline __attribute__((always_inline)) enum step leaf_look(const struct domain *d, u64 *slot, unsigned level,
-					   u64 above, struct look *k)
+static inline __attribute__((always_inline)) enum step
+leaf_look(const struct domain *d, u64 *slot, u64 g, unsigned level, u64 above, struct look *k)
 {
-	u64 g = READ_ONCE(*slot), rights = above & (g ^ PTE_NX), e;
+	u64 rights = above & (g ^ PTE_NX), e;
 	u64 set = PTE_A | (k->access & PF_W ? PTE_D : 0), inside = (1ul << 9 * (level - 1)) - 1;
-	gfn_t gfn = GFN(((g & PTE_ADDR) >> PAGE_SHIFT & ~inside) + (k->va >> PAGE_SHIFT & inside));
+	gfn_t gfn = GFN(((g & GFN_BITS) >> PAGE_SHIFT & ~inside) + (k->va >> PAGE_SHIFT & inside));
 
 	if (!(g & PTE_P))
 		return guest_fault(k, 0);
@@ -101,11 +104,25 @@ static inline __attribute__((always_inline)) enum step leaf_look(const struct do
 	e = p2m_mfn(k->p2m, gfn).n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (~rights & PTE_NX);
 	if (rights & PTE_W && (g | set) & PTE_D && p2m_writable(k->p2m))
 		e |= PTE_W | PTE_D;
-	if (unlikely(p2m_kind(k->p2m) == PV_MEM_DEVICE)) /* RAM is write-back whatever the guest says */
-		e |= (g & (PTE_PCD | PTE_PWT)) |
-		     (level == 1 ? g & PTE_PS : g & PAT_LARGE ? PTE_PS : 0); /* PAT */
-	k->entry = e;
+	if (likely(p2m_kind(k->p2m) != PV_MEM_DEVICE))
+		k->entry = e | PTE_COUNTED; /* RAM is write-back whatever the guest says */
+	else
+		k->entry = e | (g & (PTE_PCD | PTE_PWT)) |
+			   (level == 1 ? g & PTE_PS : g & PAT_LARGE ? PTE_PS : 0); /* PAT */
 	return STEP_DONE;
+}
+
+/* Whether one 2 MiB entry will do: for a run of the P2M that is RAM of the domain's own, under a leaf of the
+ * guest's as large. k->entry becomes that. */
+static inline bool look_big(struct look *k, unsigned level)
+{
+	unsigned kind = p2m_kind(k->p2m);
+
+	if (level == 1 || !(k->p2m & P2M_BIG) || k->va >> 21 == LOW_LAST_PAGE >> 21 ||
+	    (kind != PV_MEM_RAM && kind != PV_MEM_RAM_RO))
+		return false;
+	k->entry = (k->entry & ~(RUN_SIZE - PAGE_SIZE)) | PTE_PS;
+	return true;
 }
 
 /* S4, S13. */
@@ -130,51 +147,58 @@ static inline enum step enter(struct shadow *s, unsigned i, u64 e)
 	return STEP_DONE;
 }
 
-/* The guest's tables down to its leaf entry, as hardware walks them: every step by the P2M, in
- * writable RAM of the domain's own. */
+/* The guest's table at g: in writable RAM of the domain's own. */
+static u64 *guest_table(const struct domain *d, gfn_t g)
+{
+	u64 p = p2m_find(&d->p2m, g);
+
+	return p2m_kind(p) == PV_MEM_RAM ? mfn_to_virt(p2m_mfn(p, g)) : NULL;
+}
+
+static u64 *guest_slot(const struct fill *f)
+{
+	return &f->table[f->level][va_index(f->look.va, f->level)];
+}
+
+/* The guest's tables from f->level down to its leaf entry, as hardware walks them. */
 static enum step guest_walk(struct fill *f)
 {
 	struct look *k = &f->look;
-	gfn_t g = f->r->gfn;
-	unsigned top = va_index(k->va, 4);
+	u64 *slot, e;
 
-	f->above = PTE_W | EXECUTE | (va_low(k->va) ? PTE_U : 0);
-	if ((top >= LOW_SLOTS && top < KERNEL_SLOT) || (k->va & PAGE_MASK) == LOW_LAST_PAGE)
-		return guest_fault(k, 0); /* S10 */
-	for (f->level = 4;; f->level--) {
-		u64 p = p2m_find(&f->d->p2m, g), e;
-
-		if (p2m_kind(p) != PV_MEM_RAM)
-			return guest_fault(k, PF_P | PF_RSVD);
-		f->slot = (u64 *)mfn_to_virt(p2m_mfn(p, g)) + va_index(k->va, f->level);
-		e = READ_ONCE(*f->slot);
+	for (; f->table[f->level]; f->level--) {
+		slot = guest_slot(f);
+		e = f->leaf = READ_ONCE(*slot);
 		if (f->level == 1 || (e & (PTE_P | PTE_PS)) != PTE_P)
 			return STEP_DONE;
 		if (e & RESERVED)
-			return guest_fault(k, PF_P | PF_RSVD);
+			break;
 		if (!(e & PTE_A) && k->quiet)
 			return STEP_GUEST;
-		if (!(e & PTE_A) && !atomic_cas(f->slot, e, e | PTE_A)) /* S11 */
+		if (!(e & PTE_A) && !atomic_cas(slot, e, e | PTE_A)) /* S11 */
 			return STEP_AGAIN;
-		f->above &= e ^ PTE_NX;
-		g = GFN((e & PTE_ADDR) >> PAGE_SHIFT);
+		f->above[f->level - 1] = f->above[f->level] & (e ^ PTE_NX);
+		f->table[f->level - 1] = guest_table(f->d, GFN((e & PTE_ADDR) >> PAGE_SHIFT));
 	}
+	return guest_fault(k, PF_P | PF_RSVD);
 }
 
 /* S12: leaf is this walk's alone, but for stlb_forget, which takes entries out of any table. Make its
  * entries anew from the guest's leaf table. */
 static void recheck(struct fill *f, struct shadow *leaf)
 {
-	u64 *guest = f->level == 1 ? f->slot - va_index(f->look.va, 1) : NULL;
+	u64 *guest = f->level == 1 ? f->table[1] : NULL;
 
 	for (unsigned i = next_used(leaf->used, 0); i < 512; i = next_used(leaf->used, i + 1)) {
 		struct look k = {.va = f->look.va, .quiet = true};
 		u64 old = READ_ONCE(leaf->table[i]);
 
-		if (old && guest && leaf_look(f->d, &guest[i], 1, f->above, &k) == STEP_DONE &&
+		if (old && guest &&
+		    leaf_look(f->d, &guest[i], READ_ONCE(guest[i]), 1, f->above[1], &k) == STEP_DONE &&
 		    !((old ^ k.entry) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, k.entry))
 			continue;
-		old = entry_take(leaf, i);
+		bit_clear(leaf->used, i);
+		old = entry_take(&leaf->table[i], PTE_P);
 		if (old)
 			maps_lower(old);
 	}
@@ -188,7 +212,7 @@ static struct shadow *relink(struct fill *f, u64 *slot, u64 e)
 
 	if (e & PARKED_BUSY || !atomic_cas(slot, e, e | PARKED_BUSY))
 		return NULL;
-	if (atomic_load(&f->st->removing)) { /* looked at once it is ours */
+	if (atomic_load(&f->d->stlb.removing)) { /* looked at once it is ours */
 		atomic_store(slot, e);
 		return NULL;
 	}
@@ -198,10 +222,10 @@ static struct shadow *relink(struct fill *f, u64 *slot, u64 e)
 	return leaf;
 }
 
-/* The table of that level below s, made if need be; or NULL with f->step. */
-static struct shadow *child(struct fill *f, struct shadow *s, unsigned level)
+/* The table below s, made if need be; or NULL with f->step. */
+static struct shadow *child(struct fill *f, struct shadow *s)
 {
-	unsigned i = va_index(f->look.va, level + 1);
+	unsigned level = s->level - 1, i = va_index(f->look.va, s->level);
 	u64 e = READ_ONCE(s->table[i]), size = 1ul << (PAGE_SHIFT + 9 * level);
 	struct shadow *n;
 
@@ -237,76 +261,86 @@ static enum step enter_view(struct shadow *l4, unsigned slot, const struct shado
 	return STEP_DONE;
 }
 
-/* What a 2 MiB entry may cover: a run of the P2M that is RAM of the domain's own, under a leaf of the
- * guest's as large. */
-static bool may_be_big(const struct fill *f)
+/* Not in an S9 state; not the run that holds LOW_LAST_PAGE, which leaf tables' users do not look for. */
+static void remember(const struct fill *f, struct shadow *s)
 {
-	unsigned kind = p2m_kind(f->look.p2m);
+	unsigned l = s->level;
 
-	return f->level > 1 && f->look.p2m & P2M_BIG && f->look.va >> 21 != LOW_LAST_PAGE >> 21 &&
-	       (kind == PV_MEM_RAM || kind == PV_MEM_RAM_RO);
-}
-
-/* Only what a hit need not check again: no S9 state, not the run that holds LOW_LAST_PAGE. */
-static void remember(const struct fill *f, struct shadow *leaf)
-{
-	if (f->level > 1 || f->r->low_u0 || f->look.va >> 21 == LOW_LAST_PAGE >> 21)
+	if (l < f->level || f->r->low_u0 || (l == 1 && f->look.va >> 21 == LOW_LAST_PAGE >> 21))
 		return;
-	*walk_cache_slot(this_cpu(), f->r, f->look.va) = (struct walk_cache){
+	*walk_cache_slot(this_cpu(), f->r, f->look.va, l) = (struct walk_cache){
 		.root = f->r,
-		.run = f->look.va >> 21,
+		.tag = walk_cache_tag(f->look.va, l),
 		.gen = f->gen,
-		.guest = f->slot - va_index(f->look.va, 1),
-		.leaf = leaf,
-		.rights = f->above,
+		.guest = f->table[l],
+		.shadow = s,
+		.rights = f->above[l],
 	};
 }
 
-/* Our side of the walk. */
-static enum step mirror(struct fill *f, bool in_view)
+/* Our side of the walk: from f->top down to where the entry goes. */
+static enum step mirror(struct fill *f)
 {
-	bool low = va_low(f->look.va);
-	struct shadow *s = low ? f->r->kernel_shadow : &f->st->kernel;
-	struct shadow *view = low ? f->r->user_shadow : f->r->kernel_shadow;
-	enum step step;
+	bool low = va_low(f->look.va), big = look_big(&f->look, f->level);
+	struct shadow *s = f->top, *below;
+	enum step step = STEP_DONE;
 
-	for (unsigned level = 3; level; level--) {
-		if (level == 1 && may_be_big(f)) {
-			step = enter(s, va_index(f->look.va, 2),
-				     (f->look.entry & ~(RUN_SIZE - PAGE_SIZE)) | PTE_PS);
-			if (step == STEP_DONE && !f->look.quiet)
-				count(fills_2m, 1);
-			return step;
-		}
-		s = child(f, s, level);
-		if (!s)
+	for (; s->level > (big ? 2 : 1); s = below) {
+		if (s->level == 2)
+			remember(f, s);
+		below = child(f, s);
+		if (!below)
 			return f->step;
-		if (level == 3 && in_view) {
-			step = enter_view(view, va_index(f->look.va, 4), s);
-			if (step != STEP_DONE)
-				return step;
-		}
+		if (s->level == 4 && !(low && f->look.u0))
+			step = enter_view(low ? f->r->user_shadow : f->r->kernel_shadow,
+					  va_index(f->look.va, 4), below);
+		if (step != STEP_DONE)
+			return step;
 	}
-	step = enter(s, va_index(f->look.va, 1), f->look.entry);
+	step = enter(s, va_index(f->look.va, s->level), f->look.entry);
 	if (step == STEP_DONE)
 		remember(f, s);
 	return step;
 }
 
+/* Where the walk begins: at the L2 tables if these are known, else at the root. */
+static void walk_start(struct fill *f)
+{
+	struct look *k = &f->look;
+	const struct walk_cache *w = walk_cached(this_cpu(), f->r, k->va, 2);
+
+	if (w && !(rights_needed(k->access) & ~w->rights)) {
+		f->level = 2;
+		f->table[2] = w->guest;
+		f->above[2] = w->rights;
+		f->top = w->shadow;
+		return;
+	}
+	f->level = 4;
+	f->table[4] = guest_table(f->d, f->r->gfn);
+	f->above[4] = PTE_W | EXECUTE | (va_low(k->va) ? PTE_U : 0);
+	f->top = va_low(k->va) ? f->r->kernel_shadow : &f->st->kernel;
+}
+
 static enum step walk(struct fill *f)
 {
-	u8 state = va_low(f->look.va) ? READ_ONCE(f->r->low_u0) : 0;
+	struct look *k = &f->look;
+	unsigned slot = va_index(k->va, 4);
+	u8 state = va_low(k->va) ? READ_ONCE(f->r->low_u0) : 0;
 	enum step s;
 
+	if ((slot >= LOW_SLOTS && slot < KERNEL_SLOT) || (k->va & PAGE_MASK) == LOW_LAST_PAGE)
+		return guest_fault(k, 0); /* S10 */
 	if (state == LOW_U0_CHANGING)
 		return STEP_AGAIN;
-	f->look.u0 = state;
+	k->u0 = state;
+	walk_start(f);
 	s = guest_walk(f);
 	if (s == STEP_DONE)
-		s = leaf_look(f->d, f->slot, f->level, f->above, &f->look);
-	if (s == STEP_DONE && state && f->look.access & PF_U)
+		s = leaf_look(f->d, guest_slot(f), f->leaf, f->level, f->above[f->level], k);
+	if (s == STEP_DONE && state && k->access & PF_U)
 		s = STEP_U0;
-	return s == STEP_DONE ? mirror(f, !state) : s;
+	return s == STEP_DONE ? mirror(f) : s;
 }
 
 /* What a walk cannot do: all that waits for other walks or takes locks. */
@@ -335,65 +369,119 @@ static bool prepare(struct fill *f, enum step s)
 	}
 }
 
-static enum step fill_full(struct root *r, struct look *k)
+static __attribute__((noinline)) enum step fill_full(struct root *r, struct look *k)
 {
-	struct fill f = {.d = r->dom, .st = state_of(r->dom), .r = r, .look = *k};
 	struct cpu *c = this_cpu();
 	unsigned try = 0;
+	struct fill f;
 	enum step s;
 
+	f.d = r->dom;
+	f.st = state_of(r->dom);
+	f.r = r;
+	f.look = *k;
+	f.spares = 0;
 	do {
 		walk_enter(c);
-		f.gen = atomic_load(&f.st->gen);
+		f.gen = atomic_load(&f.d->stlb.gen);
 		s = walk(&f);
 		walk_leave(c);
 	} while (prepare(&f, s) && ++try < FILL_TRIES);
 	while (f.spares)
 		pool_put(f.d, f.spare[--f.spares]);
-	k->error = f.look.error;
+	*k = f.look;
 	return s;
 }
 
-/* A hit in the paging-structure cache is not used if the levels above deny the access: rights may
- * have been added there without a flush. */
-static inline __attribute__((always_inline)) enum step fill(struct root *r, struct look *k)
+/* By the cache's entry w, if it is not NULL. One is not used if the levels above deny the access: rights
+ * may have been added there without a flush. */
+static inline __attribute__((always_inline)) enum step fill_cached(const struct walk_cache *w, unsigned level,
+								   struct look *k)
 {
-	struct cpu *c = this_cpu();
-	const struct walk_cache *w = walk_cache_slot(c, r, k->va);
-	enum step s = STEP_AGAIN;
+	unsigned i = va_index(k->va, level);
+	enum step s;
+	u64 g;
 
-	walk_enter(c);
-	if (likely(walk_cache_hit(w, state_of(r->dom), r, k->va) &&
-		   !(rights_needed(k->access) & ~w->rights))) {
-		s = leaf_look(r->dom, &w->guest[va_index(k->va, 1)], 1, w->rights, k);
-		if (s == STEP_DONE)
-			s = enter(w->leaf, va_index(k->va, 1), k->entry);
-	}
-	walk_leave(c);
-	if (unlikely(s > STEP_GUEST)) {
-		struct look slow = *k; /* so that *k can live in registers */
-
-		s = fill_full(r, &slow);
-		k->error = slow.error;
-	}
+	if (!w || rights_needed(k->access) & ~w->rights)
+		return STEP_AGAIN;
+	g = READ_ONCE(w->guest[i]);
+	if (level == 2 && !(g & PTE_PS))
+		return STEP_AGAIN;
+	s = leaf_look(w->root->dom, &w->guest[i], g, level, w->rights, k);
+	if (s == STEP_DONE)
+		s = level == 1 || look_big(k, level) ? enter(w->shadow, i, k->entry) : STEP_AGAIN;
 	return s;
+}
+
+/* What stlb_fill answers; error NULL: it was a prefill. */
+static inline enum fill_result filled(struct cpu *c, enum step s, const struct look *k, u32 *error)
+{
+	u64 *counter = c->cur->perf.counter;
+
+	if (s == STEP_GUEST) {
+		if (error)
+			*error = k->error;
+		return FILL_GUEST;
+	}
+	if (s != STEP_DONE)
+		return FILL_RETRY;
+	counter[error ? PV_COUNT_fills : PV_COUNT_prefills]++;
+	if (unlikely(k->entry & PTE_PS && k->entry & PTE_COUNTED && error))
+		counter[PV_COUNT_fills_2m]++;
+	return FILL_DONE;
+}
+
+/* In a walk, which ends here: what is not in the cache of leaf tables. */
+static __attribute__((noinline)) enum fill_result fill_rest(struct cpu *c, struct root *r, u64 va, u32 access,
+							    u32 *error)
+{
+	struct look k = {.va = va, .access = access, .quiet = !error};
+	enum step s = fill_cached(walk_cached(c, r, va, 2), 2, &k);
+
+	walk_leave(c);
+	if (s > STEP_GUEST)
+		s = fill_full(r, &k);
+	return filled(c, s, &k, error);
+}
+
+/* The same with the cache's entry for the leaf tables, or NULL. */
+static inline __attribute__((always_inline)) enum fill_result
+fill(struct cpu *c, struct root *r, const struct walk_cache *w, u64 va, u32 access, u32 *error)
+{
+	struct look k = {.va = va, .access = access, .quiet = !error};
+	enum step s = fill_cached(w, 1, &k);
+
+	if (unlikely(s > STEP_GUEST))
+		return fill_rest(c, r, va, access, error);
+	walk_leave(c);
+	return filled(c, s, &k, error);
+}
+
+static __attribute__((noinline)) enum fill_result
+fill_present(struct cpu *c, struct root *r, const struct walk_cache *w, u64 va, u32 access, u32 *error)
+{
+	return fill(c, r, w, va, access, error);
 }
 
 enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error)
 {
-	struct look k = {.va = va, .access = access & (PF_W | PF_U | PF_I)};
-	enum step s = fill(r, &k);
+	struct cpu *c = this_cpu();
+	const struct walk_cache *w;
 
-	*error = k.error;
-	if (s == STEP_DONE)
-		count(fills, 1);
-	return s == STEP_DONE ? FILL_DONE : s == STEP_GUEST ? FILL_GUEST : FILL_RETRY;
+	access &= PF_W | PF_U | PF_I;
+	walk_enter(c);
+	w = walk_cached(c, r, va, 1);
+	if (unlikely(!w || READ_ONCE(w->guest[va_index(va, 1)]) & PTE_P))
+		return fill_present(c, r, w, va, access, error);
+	walk_leave(c); /* as most faults of the guest's own */
+	*error = access;
+	return FILL_GUEST;
 }
 
 void stlb_prefill(struct root *r, u64 va)
 {
-	struct look k = {.va = va, .quiet = true};
+	struct cpu *c = this_cpu();
 
-	if (fill(r, &k) == STEP_DONE)
-		count(prefills, 1);
+	walk_enter(c);
+	(void)fill(c, r, walk_cached(c, r, va, 1), va, 0, NULL);
 }

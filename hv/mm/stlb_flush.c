@@ -12,9 +12,9 @@
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
 
 /* CPUs that have r, or any root of d (r NULL), loaded. */
-static u64 cpus_running(struct stlb_state *st, const struct root *r)
+static u64 cpus_running(const struct domain *d, const struct root *r)
 {
-	u64 all = atomic_load(&st->running), mask = all;
+	u64 all = atomic_load(&d->stlb.running), mask = all;
 
 	/* A CPU that names r only after this look loads CR3 after what went was out of sight. */
 	for (u64 m = r ? all : 0; m; m &= m - 1)
@@ -36,7 +36,7 @@ void removal_begin(struct removal *rm, struct domain *d, struct root *r)
 	rm->root = r;
 	rm->drop = rm->tables = false;
 	rm->count = 0;
-	atomic_add(&state_of(d)->removing, 1);
+	(void)atomic_xchg(&d->stlb.removing, true);
 }
 
 /* No entry of the view leads to an L3 that its owner, S10, has no more. */
@@ -53,8 +53,8 @@ static void view_follow(struct shadow *view, const struct shadow *owner, unsigne
 /* Tables went: end what is known of them, and wait for walks that may enter them in views yet. */
 static void tables_finish(struct removal *rm, struct stlb_state *st)
 {
-	generation_end(st);
-	fill_sync(this_cpu(), st);
+	generation_end(rm->d);
+	fill_sync(this_cpu(), rm->d);
 	if (rm->root && rm->root->kernel_shadow)
 		view_follow(rm->root->user_shadow, rm->root->kernel_shadow, 0, LOW_SLOTS);
 	for_each_root(r, st) {
@@ -68,21 +68,19 @@ static void tables_finish(struct removal *rm, struct stlb_state *st)
 /* End the reach of all that was noted so far. */
 static void removal_finish(struct removal *rm)
 {
-	struct stlb_state *st = state_of(rm->d);
-	bool others = atomic_load(&st->removing) > 1; /* S14 */
 	u64 mask, self = 1ull << this_cpu()->id;
 
-	if (!rm->tables && !rm->count && !others)
-		return;
 	if (rm->tables)
-		tables_finish(rm, st);
-	mask = cpus_running(st, rm->root);
-	if (mask & self && !rm->tables && !others && rm->count <= INVLPG_MAX) {
-		mask &= ~self;
-		for (unsigned i = 0; i < rm->count; i++)
-			tlb_flush_local_page(rm->va[i]);
+		tables_finish(rm, state_of(rm->d));
+	if (rm->tables || rm->count) {
+		mask = cpus_running(rm->d, rm->root);
+		if (mask & self && !rm->tables && rm->count <= INVLPG_MAX) {
+			mask &= ~self;
+			for (unsigned i = 0; i < rm->count; i++)
+				tlb_flush_local_page(rm->va[i]);
+		}
+		shoot(mask);
 	}
-	shoot(mask);
 	count(flush_entries, rm->count);
 	while (rm->count)
 		maps_lower(rm->gone[--rm->count]);
@@ -92,7 +90,8 @@ static void removal_finish(struct removal *rm)
 void removal_end(struct removal *rm)
 {
 	removal_finish(rm);
-	atomic_sub(&state_of(rm->d)->removing, 1);
+	(void)atomic_xchg(&rm->d->stlb.removing, false);
+	fill_sync(this_cpu(), rm->d); /* S14 */
 	dead_reap(rm->d, STLB_FLUSH_BATCH);
 }
 
@@ -106,16 +105,16 @@ void removal_table(struct removal *rm, struct shadow *s)
 	rm->tables = true;
 }
 
-static void take_leaf(struct removal *rm, struct shadow *s, unsigned i, u64 va)
+static void take_leaf(struct removal *rm, struct shadow *s, unsigned i)
 {
-	u64 e = entry_take(s, i);
+	u64 e = entry_take(&s->table[i], leaf_bits(s->level));
 
 	if (!e)
 		return;
 	if (rm->count == ARRAY_SIZE(rm->gone))
 		removal_finish(rm);
 	if (rm->count < INVLPG_MAX)
-		rm->va[rm->count] = va;
+		rm->va[rm->count] = s->base + (i * PAGE_SIZE << (9 * (s->level - 1)));
 	rm->gone[rm->count++] = e;
 }
 
@@ -133,7 +132,7 @@ static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned
 	if (!e)
 		return NULL;
 	if (e & PTE_P && e & PTE_PS) {
-		take_leaf(rm, s, i, base);
+		take_leaf(rm, s, i);
 		return NULL;
 	}
 	below = e & PTE_P ? shadow_below(state_of(rm->d), e) : parked_shadow(state_of(rm->d), e);
@@ -166,7 +165,7 @@ static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last
 		struct shadow *below;
 
 		if (s->level == 1) {
-			take_leaf(rm, s, i, base);
+			take_leaf(rm, s, i);
 			continue;
 		}
 		if (s->level == 2 && (*budget)-- == 0)
@@ -191,50 +190,72 @@ void removal_half(struct removal *rm, struct root *r)
 	clear_half(rm, r, r ? 0 : PV_KERNEL_MIN, r ? LOW_END - 1 : ~0ull, &all);
 }
 
-/* The table that holds our entry for the page at va: a leaf table, or the L2 with a 2 MiB one. NULL if
- * there is none. Needs a walk. */
-static __attribute__((noinline)) struct shadow *leaf_find(struct stlb_state *st, struct root *r, u64 va)
+/* Where our entry for the page at va is, a 4 KiB or a 2 MiB one; NULL if there is none. Needs a walk. */
+static __attribute__((noinline)) u64 *leaf_find(const struct root *r, u64 va, u64 *bits)
 {
+	struct stlb_state *st = state_of(r->dom);
 	struct shadow *s = va_low(va) ? r->kernel_shadow : &st->kernel;
 
-	while (s->level > 1) {
-		u64 e = READ_ONCE(s->table[va_index(va, s->level)]);
+	for (;;) {
+		u64 *slot = &s->table[va_index(va, s->level)], e = READ_ONCE(*slot);
 
-		if (e & PTE_P && e & PTE_PS)
-			break;
+		*bits = leaf_bits(s->level);
+		if ((e & *bits) == *bits)
+			return slot;
 		if (!(e & PTE_P))
 			return NULL;
 		s = shadow_below(st, e);
 	}
-	return s;
 }
 
-/* The commonest flush: one page, no table freed, in a half of the root loaded here. No lock: the
- * walk holds the tables in place, and makes stlb_forget wait until the frame's count is right. */
-static inline void flush_page(struct cpu *c, struct domain *d, struct root *r, u64 va)
+/* A walk took e out, which was for va. */
+static inline void entry_gone(struct cpu *c, u64 va, u64 e)
 {
-	struct stlb_state *st = state_of(d);
-	const struct walk_cache *w = walk_cache_slot(c, r, va);
-	struct shadow *s;
-	u64 e = 0;
+	tlb_flush_local_page(va);
+	maps_lower(e);
+	c->cur->perf.counter[PV_COUNT_flush_entries]++;
+}
 
-	fill_sync(c, st); /* S2: later walks read the guest's entry as it is now */
-	(void)atomic_add(&st->removing, 1);
-	walk_enter(c);
-	s = likely(walk_cache_hit(w, st, r, va)) ? w->leaf : leaf_find(st, r, va);
-	if (s && READ_ONCE(s->table[va_index(va, s->level)]))
-		e = entry_take(s, va_index(va, s->level));
-	if (e || unlikely(atomic_load(&st->removing) > 1)) { /* S14 */
-		tlb_flush_local_page(va);
-		if (unlikely(READ_ONCE(st->running) != 1ull << c->id))
-			shoot(cpus_running(st, va_low(va) ? r : NULL) & ~(1ull << c->id));
-	}
+/* The rest of a walk of stlb_flush_page that found nothing, or not by the cache, or an entry that other CPUs may
+ * have. */
+static __attribute__((noinline)) void flush_page_end(struct cpu *c, const struct root *r, u64 va, u64 e,
+						     bool cached)
+{
+	struct domain *d = r->dom;
+	u64 bits, *slot = cached ? NULL : leaf_find(r, va, &bits);
+
+	if (slot)
+		e = entry_take(slot, bits);
 	if (e) {
-		maps_lower(e);
-		count(flush_entries, 1);
+		shoot(cpus_running(d, va_low(va) ? r : NULL) & ~(1ull << c->id));
+		entry_gone(c, va, e);
 	}
 	walk_leave(c);
-	(void)atomic_sub(&st->removing, 1);
+	if (e)
+		return;
+	fill_sync(c, d); /* S14 */
+	if (READ_ONCE(d->stlb.removing)) {
+		lock(&d->stlb.roots_lock);
+		unlock(&d->stlb.roots_lock);
+	}
+}
+
+void stlb_flush_page(struct cpu *c, const struct root *r, u64 va)
+{
+	const struct walk_cache *w;
+	u64 e = 0;
+
+	fill_sync(c, r->dom); /* S2: later walks read the guest's entry as it is now */
+	walk_enter(c);
+	w = walk_cached(c, r, va, 1);
+	if (likely(w))
+		e = entry_take(&w->shadow->table[va_index(va, 1)], PTE_P);
+	if (unlikely(!e || READ_ONCE(r->dom->stlb.running) != 1ull << c->id)) {
+		flush_page_end(c, r, va, e, w);
+		return;
+	}
+	entry_gone(c, va, e);
+	walk_leave(c);
 }
 
 u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget)
@@ -246,14 +267,15 @@ u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
 	u64 rest;
 
 	removal_begin(&rm, d, r);
-	rm.tables = flags & PV_FLUSH_TABLES; /* what the walk caches know of the guest's tables */
-	rm.drop = dying || (rm.tables && !everything);
+	/* What the walk caches know of the guest's tables: an L2 table may be moved with its whole range. */
+	rm.tables = flags & PV_FLUSH_TABLES || last - first >= RUN_SIZE;
+	rm.drop = dying || (flags & PV_FLUSH_TABLES && !everything);
 	rest = clear_half(&rm, r, dying ? 0 : first, dying ? LOW_END - 1 : last, budget);
 	removal_end(&rm);
 	return rest;
 }
 
-static __attribute__((noinline)) int flush_locked(struct domain *d, struct pv_flush *f)
+int stlb_flush(struct domain *d, struct pv_flush *f)
 {
 	u64 first = f->start & PAGE_MASK,
 	    last = f->end == ~0ull ? ~0ull : (f->end - 1) | (PAGE_SIZE - 1);
@@ -262,7 +284,9 @@ static __attribute__((noinline)) int flush_locked(struct domain *d, struct pv_fl
 	struct root *one;
 	u64 rest = 0;
 
-	fill_sync(this_cpu(), st); /* S2 */
+	if (f->end <= f->start)
+		return 0;
+	fill_sync(this_cpu(), d); /* S2 */
 	lock(&d->stlb.roots_lock);
 	if (f->flags & PV_FLUSH_KERNEL) {
 		if (last >= PV_KERNEL_MIN)
@@ -279,23 +303,6 @@ static __attribute__((noinline)) int flush_locked(struct domain *d, struct pv_fl
 	unlock(&d->stlb.roots_lock);
 	f->start = rest;
 	return rest != 0;
-}
-
-int stlb_flush(struct domain *d, struct pv_flush *f)
-{
-	struct cpu *c = this_cpu();
-	struct root *r = c->loaded;
-	u64 va = f->start & PAGE_MASK;
-
-	if (f->end <= f->start)
-		return 0;
-	if (likely(f->end - va <= PAGE_SIZE && r && r->dom == d) &&
-	    (f->flags == PV_FLUSH_ROOT ? va < LOW_END && r->gfn.n == f->root >> PAGE_SHIFT
-				       : f->flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN)) {
-		flush_page(c, d, r, va);
-		return 0;
-	}
-	return flush_locked(d, f);
 }
 
 /* What stlb_forget looks for, runs of 512 or single frames; a filter by run rejects nearly all
@@ -334,15 +341,15 @@ static bool reaches(const struct forget *f, u64 e, bool big)
 static void scan_table(struct forget *f, struct shadow *s)
 {
 	unsigned level = READ_ONCE(s->level);
-	u64 leaf = PTE_P | (level == 2 ? PTE_PS : 0);
+	u64 bits = leaf_bits(level);
 
 	if (level != 1 && level != 2)
 		return;
 	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
 		u64 e = READ_ONCE(s->table[i]);
 
-		if ((e & leaf) == leaf && reaches(f, e, level == 2))
-			take_leaf(&f->rm, s, i, s->base + (i * PAGE_SIZE << (9 * (level - 1))));
+		if ((e & bits) == bits && reaches(f, e, level == 2))
+			take_leaf(&f->rm, s, i);
 	}
 }
 
@@ -354,7 +361,7 @@ static u64 maps_of(u64 e)
 	unsigned kind = p2m_kind(e);
 	u64 maps = 0;
 
-	if (!f || f->use != FRAME_GUEST || kind == PV_MEM_DEVICE)
+	if (kind == PV_MEM_DEVICE)
 		return ~0ull; /* not counted */
 	for (unsigned i = 0; i < (e & P2M_BIG ? RUN_FRAMES : 1); i++)
 		maps += READ_ONCE(f[i].link_a);
@@ -383,8 +390,7 @@ static bool forget_by_hint(struct forget *f, u64 e)
 	found = READ_ONCE(s->table[hint & 511]);
 	if (!(found & PTE_P) || (found ^ e) & PTE_ADDR)
 		return false;
-	take_leaf(&f->rm, s, hint & 511,
-		  s->base + ((hint & 511) * PAGE_SIZE << (9 * (level - 1))));
+	take_leaf(&f->rm, s, hint & 511);
 	return true;
 }
 
@@ -413,7 +419,7 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 	for (unsigned i = 0; st && i < n; i++)
 		tables |= p2m_kind(entries[i]) == PV_MEM_RAM; /* it may have held page tables */
 	if (tables)
-		generation_end(st);
+		generation_end(d);
 	walk_sync(d); /* P4: no walk knows the entries any more, none can enter them again */
 	for (unsigned i = 0; st && i < n; i++)
 		cached |= maps_of(entries[i]) != 0;
@@ -424,7 +430,4 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 	forget_search(&f, st);
 	removal_end(&f.rm);
 	unlock(&d->stlb.roots_lock);
-	/* A flush_page or a recheck elsewhere may have taken an entry out just before we looked for
-	 * it, and not lowered the frame's count yet: it does that before its walk ends. */
-	walk_sync(d);
 }

@@ -43,13 +43,6 @@ struct shadow {
 _Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
 
 struct stlb_state {
-	/* Paging-structure caches (stlb_fill.c) hold what was walked under one value; a new value, never
-	 * used before by any domain, ends them all. Changed after something went out of sight and before walk_sync. */
-	u64 gen;
-	u32 removing; /* S14; atomic                                                    */
-	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
-	 * tables, and the guest's to fill them. Atomic. */
-	u64 running;
 	struct shadow *free; /* POOL */
 	/* ROOTS */
 	struct shadow *dead;   /* out of every sight, to be emptied                     */
@@ -130,20 +123,15 @@ static inline unsigned next_used(const u64 *used, unsigned from)
 	return 512;
 }
 
-/* F6. The frame that an entry counts on, if it is one that counts: device memory is not. */
-static inline struct frame *entry_frame(u64 e)
-{
-	struct frame *f = frame_of(entry_mfn(e));
-
-	return f && f->use == FRAME_GUEST ? f : NULL;
-}
+/* In leaf entries, ignored by hardware: F6 counts it, device memory is not. */
+#define PTE_COUNTED (1ul << 9)
 
 /* s: the table that gets e as its entry i. The hint names the entry by them. */
 static inline void maps_raise(u64 e, const struct shadow *s, unsigned i)
 {
-	struct frame *f = entry_frame(e);
+	struct frame *f = &frame_table[entry_mfn(e).n];
 
-	if (!f)
+	if (unlikely(!(e & PTE_COUNTED)))
 		return;
 	atomic_add(&f->link_a, 1);
 	WRITE_ONCE(f->link_b, s->number << 9 | i);
@@ -151,31 +139,30 @@ static inline void maps_raise(u64 e, const struct shadow *s, unsigned i)
 
 static inline void maps_lower(u64 e)
 {
-	struct frame *f = entry_frame(e);
+	struct frame *f = &frame_table[entry_mfn(e).n];
 
-	if (!f)
+	if (unlikely(!(e & PTE_COUNTED)))
 		return;
 	HV_ASSERT(READ_ONCE(f->link_a));
 	atomic_sub(&f->link_a, 1);
 }
 
-/* Take leaf entry i out of s; 0 if there was none. S4: the bit first, and never without an attempt
- * at the entry. */
-static inline u64 entry_take(struct shadow *s, unsigned i)
+/* What makes an entry of a table of that level a leaf. */
+static inline u64 leaf_bits(unsigned level)
+{
+	return level == 1 ? PTE_P : PTE_P | PTE_PS;
+}
+
+/* Take a leaf entry out; 0 if there is none. Whatever comes in its place meanwhile stays. */
+static inline u64 entry_take(u64 *slot, u64 bits)
 {
 	u64 e;
 
-	if (s->level == 1) {
-		bit_clear(s->used, i);
-		return atomic_xchg(&s->table[i], 0);
-	}
-	/* Of an L2 a 2 MiB entry alone, whatever comes in its place meanwhile; the bit stays, it is
-	 * one of few. */
 	do {
-		e = READ_ONCE(s->table[i]);
-		if ((e & (PTE_P | PTE_PS)) != (PTE_P | PTE_PS))
+		e = READ_ONCE(*slot);
+		if ((e & bits) != bits)
 			return 0;
-	} while (!atomic_cas(&s->table[i], e, 0));
+	} while (!atomic_cas(slot, e, 0));
 	return e;
 }
 
@@ -188,10 +175,10 @@ bool pool_shrink(struct domain *d);
 /* Empty up to `budget` entries of dead tables into the pool. ROOTS held. */
 void dead_reap(struct domain *d, unsigned budget);
 void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base);
-void generation_end(struct stlb_state *st);
+void generation_end(struct domain *d);
 /* Wait for walks of CPUs in the mask; the caller's own is left out. walk_sync is this for all CPUs: what goes may
  * be held by any. For what only fills use, those that run the domain will do. */
-void walk_sync_cpus(u64 mask);
+void walk_sync_cpus(u64 mask) __attribute__((cold));
 
 /* stlb.c */
 struct root *root_find(struct stlb_state *st, gfn_t g); /* ROOTS held */
@@ -220,13 +207,13 @@ void removal_half(struct removal *rm, struct root *r);
  * where to go on when *budget runs of 2 MiB are done. */
 u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget);
 
-/* Wait for fills of d that began before. */
-static inline void fill_sync(const struct cpu *c, struct stlb_state *st)
+/* Wait for fills of d that began before, and for what single-page flushes take away. */
+static inline void fill_sync(const struct cpu *c, const struct domain *d)
 {
 	u64 others;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the guest's store, or ours, before the look */
-	others = READ_ONCE(st->running) & ~(1ull << c->id);
+	others = READ_ONCE(d->stlb.running) & ~(1ull << c->id);
 	if (unlikely(others))
 		walk_sync_cpus(others);
 }
@@ -244,28 +231,42 @@ static inline void walk_leave(struct cpu *c)
 	atomic_store(&c->walk_epoch, c->walk_epoch + 1);
 }
 
-/* Paging-structure cache of one CPU: a leaf table of the guest's and ours over it, by root and 2 MiB run. */
+/* Paging-structure caches of each CPU, for leaf tables and for L2 tables: a table of the guest's and ours beside it, by
+ * root and by the address that both translate. What is found there need not be checked for S9, S10 or the views. */
 struct walk_cache {
 	const struct root *root;
-	u64 run;             /* va >> 21                                                */
+	u64 tag;             /* va >> 21 or 30                                          */
 	u64 gen;
-	u64 *guest;          /* guest's leaf table                                      */
-	struct shadow *leaf;
+	u64 *guest;
+	struct shadow *shadow;
 	u64 rights;          /* of the levels above: W, U, and bit 63 for execute         */
 } __attribute__((aligned(64)));
 #define WALK_CACHE 32
-extern struct walk_cache walk_caches[MAX_CPUS][WALK_CACHE];
+extern struct walk_cache walk_caches[MAX_CPUS][2][WALK_CACHE];
 
-static inline struct walk_cache *walk_cache_slot(const struct cpu *c, const struct root *r, u64 va)
+static inline u64 walk_cache_tag(u64 va, unsigned level)
 {
-	return &walk_caches[c->id][((va >> 21) ^ ((uintptr_t)r >> 6)) % WALK_CACHE];
+	return va >> (PAGE_SHIFT + 9 * level);
 }
 
-/* Needs a walk. */
-static inline bool walk_cache_hit(const struct walk_cache *w, const struct stlb_state *st,
-				  const struct root *r, u64 va)
+static inline struct walk_cache *walk_cache_slot(const struct cpu *c, const struct root *r, u64 va,
+						 unsigned level)
 {
-	return w->gen == READ_ONCE(st->gen) && w->run == va >> 21 && w->root == r;
+	u64 hash = walk_cache_tag(va, level) ^ (uintptr_t)r >> 6;
+
+	return &walk_caches[c->id][level - 1][hash % WALK_CACHE];
+}
+
+/* NULL: not known. Needs a walk. */
+static inline const struct walk_cache *walk_cached(const struct cpu *c, const struct root *r, u64 va,
+						   unsigned level)
+{
+	const struct walk_cache *w = walk_cache_slot(c, r, va, level);
+
+	return w->tag == walk_cache_tag(va, level) && w->root == r &&
+			       w->gen == READ_ONCE(r->dom->stlb.gen)
+		       ? w
+		       : NULL;
 }
 
 #endif

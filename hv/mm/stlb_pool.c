@@ -46,9 +46,9 @@ void walk_sync(struct domain *d)
 	walk_sync_cpus(cpus_up);
 }
 
-void generation_end(struct stlb_state *st)
+void generation_end(struct domain *d)
 {
-	atomic_store(&st->gen, atomic_add(&generations, 1));
+	atomic_store(&d->stlb.gen, atomic_add(&generations, 1));
 }
 
 bool pool_take(struct domain *d, unsigned n, struct shadow **out)
@@ -63,7 +63,6 @@ bool pool_take(struct domain *d, unsigned n, struct shadow **out)
 		st->free = out[i]->next;
 		d->stlb.pages++;
 	}
-	d->stlb.pages_high = MAX(d->stlb.pages_high, d->stlb.pages);
 	unlock(&d->stlb.pool_lock);
 	return enough;
 }

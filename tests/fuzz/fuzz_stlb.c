@@ -106,8 +106,7 @@ static void flush(void)
 
 	f.start = how & 1 ? get(8) : how & 2 ? 0 : get_va();
 	f.end = how & 4 ? get(8) : how & 2 ? ~0ull : f.start + get(3);
-	for (unsigned i = 0; i < 100 && stlb_flush(d, &f); i++)
-		;
+	host_flush(d, f);
 }
 
 static void step(void)

@@ -14,6 +14,7 @@
 u8 host_memory[HOST_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 __thread struct cpu *host_cpu;
 static struct cpu cpu_structs[MAX_CPUS];
+static struct vcpu nobody; /* counts what no domain's vCPU does */
 struct cpu *cpus[MAX_CPUS];
 unsigned cpu_count;
 u64 cpus_up;
@@ -221,6 +222,7 @@ void host_boot(unsigned count, u64 frames)
 	for (unsigned i = 0; i < count; i++) {
 		cpus[i] = &cpu_structs[i];
 		cpus[i]->id = i;
+		cpus[i]->cur = &nobody;
 		cpus[i]->up = true;
 	}
 	host_threaded = false;
@@ -336,6 +338,21 @@ void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags,
 		t = host_gfn(d, (*e & PTE_ADDR) >> 12);
 	}
 	t[index_at(va, level)] = gfn << 12 | flags | (level > 1 ? PTE_PS : 0);
+}
+
+/* As hc_flush chooses. */
+void host_flush(struct domain *d, struct pv_flush f)
+{
+	struct root *r = this_cpu()->loaded;
+	u64 va = f.start & PAGE_MASK;
+
+	if (r && r->dom == d && f.end - va - 1 < PAGE_SIZE &&
+	    (f.flags == PV_FLUSH_ROOT ? !(va >> 47) && r->gfn.n == f.root >> PAGE_SHIFT
+				      : f.flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN))
+		stlb_flush_page(this_cpu(), r, va);
+	else
+		while (stlb_flush(d, &f))
+			host_poll();
 }
 
 static bool allows(u64 rights, u32 access)
@@ -464,7 +481,7 @@ static u64 stlb_leaves(struct domain *d)
 		for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
 			u64 e = READ_ONCE(s->table[i]);
 
-			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && entry_frame(e);
+			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && e & PTE_COUNTED && frame_of(entry_mfn(e))->use == FRAME_GUEST;
 		}
 	}
 	unlock(&d->stlb.roots_lock);

@@ -34,6 +34,9 @@ void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags,
 /* The guest's entry for va at `level`; NULL if there is no table. */
 u64 *host_entry(struct domain *d, u64 root, u64 va, unsigned level);
 
+/* The hypercall. */
+void host_flush(struct domain *d, struct pv_flush f);
+
 struct hw_result {
 	bool ok;
 	mfn_t mfn;

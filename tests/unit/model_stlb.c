@@ -103,8 +103,7 @@ static void flush(unsigned gfn, u64 end, u32 flags)
 {
 	struct pv_flush f = {.root = (u64)gfn << 12, .start = end ? VA : 0, .end = end ? end : ~0ull, .flags = flags};
 
-	while (stlb_flush(a, &f))
-		;
+	host_flush(a, f);
 }
 
 /* May the guest's tables, as somebody may know them, deny this access? */
@@ -385,11 +384,12 @@ static u64 hash_state(void)
 		for (struct root *r = st->hash[i]; r; r = r->next)
 			h = hash_root(h, r);
 	for (unsigned c = 0; c < 2; c++) {
-		struct walk_cache *w = walk_cache_slot(cpus[c], cpus[c]->loaded, VA);
-
 		h = mix(h, cpus[c]->loaded->gfn.n);
-		if (walk_cache_hit(w, st, cpus[c]->loaded, VA))
-			h = mix(h, virt_to_mfn(w->guest).n << 20 | w->rights);
+		for (unsigned level = 1; level <= 2; level++) {
+			const struct walk_cache *w = walk_cached(cpus[c], cpus[c]->loaded, VA, level);
+
+			h = w ? mix(h, virt_to_mfn(w->guest).n << 20 | w->rights) : mix(h, level);
+		}
 		for (unsigned i = 0; i < HW_TLB; i++)
 			if (hw_tlb[c][i].valid)
 				h = mix(h, frame_name(hw_tlb[c][i].entry) << 5 | hw_tlb[c][i].run << 1 | hw_tlb[c][i].user);

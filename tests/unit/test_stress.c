@@ -56,8 +56,7 @@ static void flush(u64 root, u64 start, u64 end, u32 flags)
 {
 	struct pv_flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
 
-	while (stlb_flush(d, &f))
-		;
+	host_flush(d, f);
 }
 
 /* The page's entry names the other gfn from now on; nobody uses the first after the flush. */
