@@ -46,6 +46,8 @@ typedef struct {
 #define __noreturn		  __attribute__((noreturn))
 #define __printf_like(f, a)	  __attribute__((format(printf, f, a)))
 #define __must_use		  __attribute__((warn_unused_result))
+#define NOINLINE		  __attribute__((noinline))
+#define ALWAYS_INLINE		  inline __attribute__((always_inline))
 
 /* One access, not torn, not repeated by the compiler: for words that another CPU writes. */
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))

@@ -431,7 +431,7 @@ static u64 ram_from(struct domain *d, u64 gfn, u64 count, long *rc)
 
 	walk_begin();
 	while (n < count) {
-		e = p2m_lookup(d, GFN(gfn + n));
+		e = p2m_find(&d->p2m, GFN(gfn + n));
 		if (p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
 			break;
 		n += e & P2M_BIG ? RUN_FRAMES - (gfn + n) % RUN_FRAMES : 1;

@@ -120,7 +120,7 @@ long hc_mem_query(u64 domid, u64 gfn)
 	if (rc)
 		return rc;
 	walk_begin();
-	rc = p2m_kind(p2m_lookup(d, GFN(gfn)));
+	rc = p2m_kind(p2m_find(&d->p2m, GFN(gfn)));
 	walk_end();
 	return rc;
 }

@@ -24,7 +24,7 @@ long hc_root_load(u64 root)
 }
 
 /* A piece at a time; between pieces interrupts and other CPUs' requests are served. */
-static __attribute__((noinline)) long flush(u64 root, u64 start, u64 end, u64 flags)
+static NOINLINE long flush(u64 root, u64 start, u64 end, u64 flags)
 {
 	struct pv_flush f = {.root = root, .start = start, .end = end, .flags = flags};
 

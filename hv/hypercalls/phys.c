@@ -34,7 +34,7 @@ static int device_map(struct domain *d, u64 gfn, u64 mfn, bool allow)
 		return p2m_add(d, GFN(gfn), MFN(mfn), 0, PV_MEM_DEVICE);
 	}
 	walk_begin();
-	kind = p2m_kind(p2m_lookup(d, GFN(gfn)));
+	kind = p2m_kind(p2m_find(&d->p2m, GFN(gfn)));
 	walk_end();
 	if (kind != PV_MEM_DEVICE)
 		return -PV_EACCES;

@@ -56,11 +56,6 @@ void p2m_free(struct domain *d)
 	d->p2m.top = NULL;
 }
 
-u64 p2m_lookup(struct domain *d, gfn_t g)
-{
-	return p2m_find(&d->p2m, g);
-}
-
 int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out)
 {
 	int rc = -PV_EFAULT;
@@ -135,34 +130,34 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
 	return rc;
 }
 
-/* P5: a table of 512 entries in the place of a 2 MiB leaf; rights and references stay as they are.
- */
-static int leaf_split(struct p2m *p, u64 *slot)
+/* P5: a table of 512 entries in the place of a 2 MiB leaf; rights and references stay as they are. */
+static int leaf_split(struct domain *d, u64 *slot)
 {
-	u64 *t = table_alloc(p);
+	u64 old = *slot, *t = table_alloc(&d->p2m);
 
 	if (!t)
 		return -PV_ENOMEM;
 	for (unsigned i = 0; i < 512; i++)
-		t[i] = (*slot & ~P2M_BIG) + ((u64)i << PAGE_SHIFT);
+		t[i] = (old & ~P2M_BIG) + ((u64)i << PAGE_SHIFT);
 	atomic_store(slot, table_entry(t));
+	stlb_forget(d, &old, 1);
 	return 0;
 }
 
 /* One step of p2m_remove_range: what went at g goes to *e (0: nothing). Gfns done, 0: no memory to
  * split. */
-static u64 remove_step(struct p2m *p, gfn_t g, u64 count, u64 *e)
+static u64 remove_step(struct domain *d, gfn_t g, u64 count, u64 *e)
 {
 	unsigned level;
-	u64 *slot = slot_find(p, g, 1, &level), span = 1ull << (9 * (level - 1));
+	u64 *slot = slot_find(&d->p2m, g, 1, &level), span = 1ull << (9 * (level - 1));
 
 	*e = 0;
 	if (!*slot) /* a hole of that size: to its end */
 		return MIN(span - g.n % span, count);
 	if (level == 2 && (g.n % RUN_FRAMES || count < RUN_FRAMES)) {
-		if (leaf_split(p, slot))
+		if (leaf_split(d, slot))
 			return 0;
-		slot = slot_find(p, g, 1, &level);
+		slot = slot_find(&d->p2m, g, 1, &level);
 	}
 	*e = atomic_xchg(slot, 0);
 	return level == 2 ? RUN_FRAMES : 1;
@@ -177,7 +172,7 @@ u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned ma
 		return count;
 	lock(&d->p2m.lock);
 	while (done < count && *used < max && g.n + done < PV_MAX_GFN) {
-		step = remove_step(&d->p2m, GFN(g.n + done), count - done, &e);
+		step = remove_step(d, GFN(g.n + done), count - done, &e);
 		if (!step)
 			break;
 		if (e)

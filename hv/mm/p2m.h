@@ -8,7 +8,8 @@
  *     changed with it.
  * P4: removing or narrowing an entry: entry changed, readers waited for, shadow entries dropped, shootdown
  *     done; then the reference may go. p2m_remove is the only door out.
- * P5: a 2 MiB entry covers an aligned run of 512 frames with one right; it is split when a part changes.
+ * P5: a 2 MiB entry covers an aligned run of 512 frames with one right; it is split when a part changes, and then
+ *     no shadow entry of 2 MiB is left of it.
  *
  * A radix tree of 4 levels of 512 8-byte entries (36-bit gfns), as page tables are. Its pages are FRAME_P2M,
  * charged to the domain's `frames` counter only in that they come from ring 0's memory. */
@@ -41,12 +42,11 @@ int p2m_init(struct domain *d);
 /* Free the tree; every leaf has been removed before. */
 void p2m_free(struct domain *d);
 
-/* Leaf that covers gfn, 0 if none. Needs P3. p2m_find is the same inline, for hot paths. */
-u64 p2m_lookup(struct domain *d, gfn_t g);
 static inline u64 *p2m_table(u64 e)
 {
 	return mfn_to_virt(MFN((e & P2M_ADDR) >> PAGE_SHIFT));
 }
+/* Leaf that covers gfn, 0 if none. Needs P3. */
 static inline u64 p2m_find(const struct p2m *p, gfn_t g)
 {
 	u64 e;

@@ -41,9 +41,10 @@ static bool frame_allowed(struct domain *d, u64 e, u64 mfn)
 {
 	struct frame *f = frame_of(MFN(mfn));
 
-	if (f && f->use == FRAME_GUEST)
+	if (f)
 		return f->order_flags & FRAME_SEEN &&
-		       (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W);
+		       (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W) &&
+		       (e & PTE_COUNTED || f->use != FRAME_GUEST);
 	p2m_each(d, 0, match_device, &mfn);
 	return mfn == ~0ull;
 }
@@ -84,7 +85,8 @@ static u64 audit_roots(struct stlb_state *st)
 {
 	u64 bad = 0;
 
-	for_each_root(r, st) {
+	for_each_root(r, st)
+	{
 		u32 loads = 0;
 
 		for (u64 m = cpus_up; m; m &= m - 1)
@@ -118,14 +120,20 @@ u64 stlb_audit(struct domain *d)
 	for (u32 n = 0; n < st->descriptors; n++) {
 		struct shadow *s = shadow_by_number(st, n);
 
-		if (s->table) {
-			used += s->level != 0;
-			bad += audit_table(d, s);
-		}
+		if (!s->table)
+			continue;
+		used += s->level != 0;
+		if (audit_table(d, s) == 0)
+			continue;
+		walk_sync(d); /* S4: an entry may have been without its bit for a moment */
+		bad += audit_table(d, s);
 	}
 	set = false;
 	p2m_each(d, 0, mark_leaf, &set);
-	bad += audit_roots(st);
+	if (audit_roots(st)) {
+		walk_sync(d);
+		bad += audit_roots(st);
+	}
 	bad += used > d->stlb.pages || d->stlb.pages > d->stlb.pages_max;
 	unlock(&d->stlb.roots_lock);
 	unlock(&d->p2m.lock);

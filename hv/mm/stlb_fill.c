@@ -35,6 +35,7 @@ struct look {
 	u32 access, error;
 	bool quiet; /* prefill: change nothing that the guest could see                    */
 	bool u0;    /* S9: U=0 pages may be entered                                       */
+	bool big;   /* entry is one for 2 MiB                                             */
 	u64 p2m;    /* leaf of the P2M over the frame                                     */
 	u64 entry;  /* ours, for the 4 KiB page at va                                     */
 };
@@ -47,12 +48,12 @@ struct fill {
 	u64 gen;
 	/* The guest's side. */
 	unsigned level; /* of its leaf                                                     */
-	u64 *table[5];  /* by level, down to there; from 4 or 2                            */
-	u64 above[5];   /* rights of the levels above each                                 */
-	u64 leaf;       /* its leaf entry                                                  */
+	u64 *table[5];	/* by level, down to there; from 4 or 2                            */
+	u64 above[5];	/* rights of the levels above each                                 */
+	u64 leaf;	/* its leaf entry                                                  */
 	/* Ours. */
 	struct shadow *top; /* the table where the walk begins: L4, or L2 from the cache   */
-	enum step step;     /* why child() found none                                      */
+	enum step step;	    /* why child() found none                                      */
 	unsigned wanted, spares;
 	struct shadow *spare[STLB_FILL_WORST];
 };
@@ -77,8 +78,8 @@ static inline u64 reserved_bits(unsigned level, u64 e)
 
 /* The guest's leaf entry g, read in slot: its checks in hardware's order, then its A and D (S11), then
  * k->entry (S1). `above` has no U in the upper half: user mode gets nothing there. Needs a walk. */
-static inline __attribute__((always_inline)) enum step
-leaf_look(const struct domain *d, u64 *slot, u64 g, unsigned level, u64 above, struct look *k)
+static ALWAYS_INLINE enum step leaf_look(const struct domain *d, u64 *slot, u64 g, unsigned level,
+					 u64 above, struct look *k)
 {
 	u64 rights = above & (g ^ PTE_NX), e;
 	u64 set = PTE_A | (k->access & PF_W ? PTE_D : 0), inside = (1ul << 9 * (level - 1)) - 1;
@@ -108,7 +109,9 @@ leaf_look(const struct domain *d, u64 *slot, u64 g, unsigned level, u64 above, s
 		k->entry = e | PTE_COUNTED; /* RAM is write-back whatever the guest says */
 	else
 		k->entry = e | (g & (PTE_PCD | PTE_PWT)) |
-			   (level == 1 ? g & PTE_PS : g & PAT_LARGE ? PTE_PS : 0); /* PAT */
+			   (level == 1	    ? g & PTE_PS
+			    : g & PAT_LARGE ? PTE_PS
+					    : 0); /* PAT */
 	return STEP_DONE;
 }
 
@@ -122,6 +125,7 @@ static inline bool look_big(struct look *k, unsigned level)
 	    (kind != PV_MEM_RAM && kind != PV_MEM_RAM_RO))
 		return false;
 	k->entry = (k->entry & ~(RUN_SIZE - PAGE_SIZE)) | PTE_PS;
+	k->big = true;
 	return true;
 }
 
@@ -194,7 +198,8 @@ static void recheck(struct fill *f, struct shadow *leaf)
 		u64 old = READ_ONCE(leaf->table[i]);
 
 		if (old && guest &&
-		    leaf_look(f->d, &guest[i], READ_ONCE(guest[i]), 1, f->above[1], &k) == STEP_DONE &&
+		    leaf_look(f->d, &guest[i], READ_ONCE(guest[i]), 1, f->above[1], &k) ==
+			    STEP_DONE &&
 		    !((old ^ k.entry) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, k.entry))
 			continue;
 		bit_clear(leaf->used, i);
@@ -357,8 +362,8 @@ static bool prepare(struct fill *f, enum step s)
 		return true;
 	case STEP_CLASH:
 		lock(&f->d->stlb.roots_lock);
-		flush_tree(f->d, va_low(run) ? f->r : NULL, run, run + RUN_SIZE - 1, PV_FLUSH_TABLES,
-			   &all);
+		flush_tree(f->d, va_low(run) ? f->r : NULL, run, run + RUN_SIZE - 1,
+			   PV_FLUSH_TABLES, &all);
 		unlock(&f->d->stlb.roots_lock);
 		return true;
 	case STEP_U0:
@@ -369,7 +374,7 @@ static bool prepare(struct fill *f, enum step s)
 	}
 }
 
-static __attribute__((noinline)) enum step fill_full(struct root *r, struct look *k)
+static NOINLINE enum step fill_full(struct root *r, struct look *k)
 {
 	struct cpu *c = this_cpu();
 	unsigned try = 0;
@@ -395,8 +400,8 @@ static __attribute__((noinline)) enum step fill_full(struct root *r, struct look
 
 /* By the cache's entry w, if it is not NULL. One is not used if the levels above deny the access: rights
  * may have been added there without a flush. */
-static inline __attribute__((always_inline)) enum step fill_cached(const struct walk_cache *w, unsigned level,
-								   struct look *k)
+static ALWAYS_INLINE enum step fill_cached(const struct walk_cache *w, unsigned level,
+					   struct look *k)
 {
 	unsigned i = va_index(k->va, level);
 	enum step s;
@@ -413,52 +418,43 @@ static inline __attribute__((always_inline)) enum step fill_cached(const struct 
 	return s;
 }
 
-/* What stlb_fill answers; error NULL: it was a prefill. */
-static inline enum fill_result filled(struct cpu *c, enum step s, const struct look *k, u32 *error)
+/* What is not in the cache of leaf tables. */
+static NOINLINE enum step fill_rest(struct cpu *c, struct root *r, struct look *k)
 {
-	u64 *counter = c->cur->perf.counter;
-
-	if (s == STEP_GUEST) {
-		if (error)
-			*error = k->error;
-		return FILL_GUEST;
-	}
-	if (s != STEP_DONE)
-		return FILL_RETRY;
-	counter[error ? PV_COUNT_fills : PV_COUNT_prefills]++;
-	if (unlikely(k->entry & PTE_PS && k->entry & PTE_COUNTED && error))
-		counter[PV_COUNT_fills_2m]++;
-	return FILL_DONE;
-}
-
-/* In a walk, which ends here: what is not in the cache of leaf tables. */
-static __attribute__((noinline)) enum fill_result fill_rest(struct cpu *c, struct root *r, u64 va, u32 access,
-							    u32 *error)
-{
-	struct look k = {.va = va, .access = access, .quiet = !error};
-	enum step s = fill_cached(walk_cached(c, r, va, 2), 2, &k);
+	enum step s = fill_cached(walk_cached(c, r, k->va, 2), 2, k);
 
 	walk_leave(c);
-	if (s > STEP_GUEST)
-		s = fill_full(r, &k);
-	return filled(c, s, &k, error);
+	return s > STEP_GUEST ? fill_full(r, k) : s;
 }
 
-/* The same with the cache's entry for the leaf tables, or NULL. */
-static inline __attribute__((always_inline)) enum fill_result
-fill(struct cpu *c, struct root *r, const struct walk_cache *w, u64 va, u32 access, u32 *error)
+/* In a walk, which ends here. w: the cache's entry for the leaf tables, or NULL. error NULL: a prefill. */
+static ALWAYS_INLINE enum fill_result fill(struct cpu *c, struct root *r,
+					   const struct walk_cache *w, u64 va, u32 access,
+					   u32 *error)
 {
+	u64 *counter = c->cur->perf.counter;
 	struct look k = {.va = va, .access = access, .quiet = !error};
 	enum step s = fill_cached(w, 1, &k);
 
-	if (unlikely(s > STEP_GUEST))
-		return fill_rest(c, r, va, access, error);
-	walk_leave(c);
-	return filled(c, s, &k, error);
+	if (likely(s <= STEP_GUEST)) {
+		walk_leave(c);
+	} else {
+		struct look slow = {.va = va, .access = access, .quiet = !error};
+
+		s = fill_rest(c, r, &slow);
+		k.error = slow.error;
+		counter[PV_COUNT_fills_2m] += s == STEP_DONE && slow.big && error;
+	}
+	if (s == STEP_GUEST && error)
+		*error = k.error;
+	if (s == STEP_DONE)
+		counter[error ? PV_COUNT_fills : PV_COUNT_prefills]++;
+	return s == STEP_DONE ? FILL_DONE : s == STEP_GUEST ? FILL_GUEST : FILL_RETRY;
 }
 
-static __attribute__((noinline)) enum fill_result
-fill_present(struct cpu *c, struct root *r, const struct walk_cache *w, u64 va, u32 access, u32 *error)
+static NOINLINE enum fill_result fill_present(struct cpu *c, struct root *r,
+					      const struct walk_cache *w, u64 va, u32 access,
+					      u32 *error)
 {
 	return fill(c, r, w, va, access, error);
 }

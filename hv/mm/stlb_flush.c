@@ -23,7 +23,7 @@ static u64 cpus_running(const struct domain *d, const struct root *r)
 	return mask;
 }
 
-static __attribute__((noinline)) void shoot(u64 mask)
+static NOINLINE void shoot(u64 mask)
 {
 	count(shootdowns, bits_count(mask & ~(1ull << this_cpu()->id)));
 	if (mask)
@@ -57,7 +57,8 @@ static void tables_finish(struct removal *rm, struct stlb_state *st)
 	fill_sync(this_cpu(), rm->d);
 	if (rm->root && rm->root->kernel_shadow)
 		view_follow(rm->root->user_shadow, rm->root->kernel_shadow, 0, LOW_SLOTS);
-	for_each_root(r, st) {
+	for_each_root(r, st)
+	{
 		if (rm->root)
 			break;
 		view_follow(r->user_shadow, r->kernel_shadow, 0, LOW_SLOTS);
@@ -179,7 +180,8 @@ static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last
 
 static u64 clear_half(struct removal *rm, struct root *r, u64 first, u64 last, unsigned *budget)
 {
-	return clear_below(rm, r ? r->kernel_shadow : &state_of(rm->d)->kernel, first, last, budget);
+	return clear_below(rm, r ? r->kernel_shadow : &state_of(rm->d)->kernel, first, last,
+			   budget);
 }
 
 void removal_half(struct removal *rm, struct root *r)
@@ -191,7 +193,7 @@ void removal_half(struct removal *rm, struct root *r)
 }
 
 /* Where our entry for the page at va is, a 4 KiB or a 2 MiB one; NULL if there is none. Needs a walk. */
-static __attribute__((noinline)) u64 *leaf_find(const struct root *r, u64 va, u64 *bits)
+static NOINLINE u64 *leaf_find(const struct root *r, u64 va, u64 *bits)
 {
 	struct stlb_state *st = state_of(r->dom);
 	struct shadow *s = va_low(va) ? r->kernel_shadow : &st->kernel;
@@ -218,8 +220,7 @@ static inline void entry_gone(struct cpu *c, u64 va, u64 e)
 
 /* The rest of a walk of stlb_flush_page that found nothing, or not by the cache, or an entry that other CPUs may
  * have. */
-static __attribute__((noinline)) void flush_page_end(struct cpu *c, const struct root *r, u64 va, u64 e,
-						     bool cached)
+static NOINLINE void flush_page_end(struct cpu *c, const struct root *r, u64 va, u64 e, bool cached)
 {
 	struct domain *d = r->dom;
 	u64 bits, *slot = cached ? NULL : leaf_find(r, va, &bits);
@@ -290,13 +291,13 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	lock(&d->stlb.roots_lock);
 	if (f->flags & PV_FLUSH_KERNEL) {
 		if (last >= PV_KERNEL_MIN)
-			rest = flush_tree(d, NULL, MAX(first, PV_KERNEL_MIN), last, f->flags, &budget);
+			rest = flush_tree(d, NULL, MAX(first, PV_KERNEL_MIN), last, f->flags,
+					  &budget);
 	} else if (first < LOW_END && f->flags & PV_FLUSH_ALL_ROOTS) {
 		/* No place to stop at: a root costs at most its lower slots. */
 		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
 
-		for_each_root(r, st)
-			flush_tree(d, r, first, MIN(last, LOW_END - 1), flags, &all);
+		for_each_root(r, st) flush_tree(d, r, first, MIN(last, LOW_END - 1), flags, &all);
 	} else if (first < LOW_END && (one = root_find(st, GFN(f->root >> PAGE_SHIFT)))) {
 		rest = flush_tree(d, one, first, MIN(last, LOW_END - 1), f->flags, &budget);
 	}
@@ -305,13 +306,11 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	return rest != 0;
 }
 
-/* What stlb_forget looks for, runs of 512 or single frames; a filter by run rejects nearly all
- * entries. */
+/* What stlb_forget looks for. */
 struct forget {
 	struct removal rm;
 	const u64 *entries;
 	unsigned count;
-	u64 filter[16];
 };
 
 static mfn_t leaf_mfn(u64 e)
@@ -319,20 +318,13 @@ static mfn_t leaf_mfn(u64 e)
 	return MFN((e & P2M_ADDR) >> PAGE_SHIFT);
 }
 
-static unsigned run_bit(mfn_t m)
+/* Whether our entry e reaches a frame that goes. A 2 MiB one does only by a leaf as large (P5). */
+static bool reaches(const struct forget *f, u64 e)
 {
-	return m.n / RUN_FRAMES % 1024;
-}
+	for (unsigned i = 0; i < f->count; i++) {
+		u64 differ = leaf_mfn(f->entries[i]).n ^ entry_mfn(e).n;
 
-/* Whether our entry e (big: a 2 MiB one) reaches a frame that goes. */
-static bool reaches(const struct forget *f, u64 e, bool big)
-{
-	mfn_t m = entry_mfn(e);
-
-	for (unsigned i = 0; bit_test(f->filter, run_bit(m)) && i < f->count; i++) {
-		u64 differ = leaf_mfn(f->entries[i]).n ^ m.n;
-
-		if (big || f->entries[i] & P2M_BIG ? differ < RUN_FRAMES : !differ)
+		if (f->entries[i] & P2M_BIG ? differ < RUN_FRAMES : !differ)
 			return true;
 	}
 	return false;
@@ -348,7 +340,7 @@ static void scan_table(struct forget *f, struct shadow *s)
 	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
 		u64 e = READ_ONCE(s->table[i]);
 
-		if ((e & bits) == bits && reaches(f, e, level == 2))
+		if ((e & bits) == bits && reaches(f, e))
 			take_leaf(&f->rm, s, i);
 	}
 }
@@ -356,19 +348,12 @@ static void scan_table(struct forget *f, struct shadow *s)
 /* F6: how many entries may reach the frames of the P2M leaf e. */
 static u64 maps_of(u64 e)
 {
-	mfn_t m = leaf_mfn(e), run = MFN(m.n & ~(RUN_FRAMES - 1));
-	struct frame *f = frame_of(m);
-	unsigned kind = p2m_kind(e);
-	u64 maps = 0;
+	u64 maps = 0, first = leaf_mfn(e).n;
 
-	if (kind == PV_MEM_DEVICE)
+	if (p2m_kind(e) == PV_MEM_DEVICE)
 		return ~0ull; /* not counted */
 	for (unsigned i = 0; i < (e & P2M_BIG ? RUN_FRAMES : 1); i++)
-		maps += READ_ONCE(f[i].link_a);
-	/* A 2 MiB entry made before the leaf was split counts on the head. Grants have none. */
-	if (run.n != m.n && (kind == PV_MEM_RAM || kind == PV_MEM_RAM_RO) &&
-	    frame_of(run)->use == FRAME_GUEST)
-		maps += READ_ONCE(frame_of(run)->link_a);
+		maps += READ_ONCE(frame_table[first + i].link_a);
 	return maps;
 }
 
@@ -394,27 +379,11 @@ static bool forget_by_hint(struct forget *f, u64 e)
 	return true;
 }
 
-static void forget_search(struct forget *f, struct stlb_state *st)
-{
-	bool scan = false;
-
-	for (unsigned i = 0; i < f->count; i++) {
-		u64 e = f->entries[i], maps = maps_of(e);
-
-		if (maps == 0 || (maps == 1 && forget_by_hint(f, e)))
-			continue;
-		scan = true;
-		bit_set(f->filter, run_bit(leaf_mfn(e)));
-	}
-	for (u32 n = 0; scan && n < st->descriptors; n++)
-		scan_table(f, shadow_by_number(st, n));
-}
-
 void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 {
 	struct forget f = {.entries = entries, .count = n};
 	struct stlb_state *st = state_of(d);
-	bool cached = false, tables = false;
+	bool cached = false, tables = false, scan = false;
 
 	for (unsigned i = 0; st && i < n; i++)
 		tables |= p2m_kind(entries[i]) == PV_MEM_RAM; /* it may have held page tables */
@@ -427,7 +396,13 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 		return;
 	lock(&d->stlb.roots_lock);
 	removal_begin(&f.rm, d, NULL);
-	forget_search(&f, st);
+	for (unsigned i = 0; i < n; i++) {
+		u64 maps = maps_of(entries[i]);
+
+		scan |= maps > 1 || (maps == 1 && !forget_by_hint(&f, entries[i]));
+	}
+	for (u32 i = 0; scan && i < st->descriptors; i++)
+		scan_table(&f, shadow_by_number(st, i));
 	removal_end(&f.rm);
 	unlock(&d->stlb.roots_lock);
 }

@@ -42,7 +42,7 @@ static u64 get_va(void)
 
 static void write_entry(void)
 {
-	u64 gfn = get(1) % PAGES, i = get(1), flags = get(2), target = get_gfn(), e = p2m_lookup(d, GFN(gfn));
+	u64 gfn = get(1) % PAGES, i = get(1), flags = get(2), target = get_gfn(), e = p2m_find(&d->p2m, GFN(gfn));
 	static const u64 slots[] = {0, 1, 2, 3, 4, 5, 8, 15, 255, 256, 271, 272, 300, 511, 16, 17};
 
 	if (p2m_kind(e) != PV_MEM_RAM)
@@ -70,7 +70,7 @@ static void change_p2m(void)
 	} else if (how == 4) {
 		(void)!p2m_add(d, GFN(gfn), MFN(0xfee00), 0, PV_MEM_DEVICE);
 	} else if (how == 5) {
-		mfn_t m = p2m_mfn(p2m_lookup(other, GFN(1)), GFN(1));
+		mfn_t m = p2m_mfn(p2m_find(&other->p2m, GFN(1)), GFN(1));
 
 		if (frame_get(m, FRAME_GUEST) == 0 &&
 		    p2m_add(d, GFN(gfn), m, 0, get(1) % 2 ? PV_MEM_GRANT : PV_MEM_GRANT_RO))

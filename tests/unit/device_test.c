@@ -137,7 +137,7 @@ Test(device, page_is_read_only_and_ring_0s, .init = boot, .fini = finish)
 {
 	mfn_t m;
 
-	cr_assert_eq(p2m_kind(p2m_lookup(front, GFN(DIR_GFN))), PV_MEM_RAM_RO);
+	cr_assert_eq(p2m_kind(p2m_find(&front->p2m, GFN(DIR_GFN))), PV_MEM_RAM_RO);
 	cr_assert_lt(p2m_get(front, GFN(DIR_GFN), P2M_WRITE, &m), 0);
 	cr_assert_lt(p2m_get(front, GFN(DIR_GFN), P2M_READ, &m), 0); /* V1 */
 	cr_assert_eq(device_page_map(front, DIR_GFN), -PV_EEXIST);

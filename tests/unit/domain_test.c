@@ -158,7 +158,7 @@ Test(domain, populate, .init = boot, .fini = finish)
 	cr_assert_eq(domain_populate(d, PV_MAX_GFN - 1, 2, 0), -PV_EINVAL);
 	cr_assert_eq(domain_populate(d, ~0ull, ~0ull, 0), -PV_EINVAL);
 	cr_assert_eq(domain_populate(d, 512, 2000, 0), MEM_BATCH);
-	e = p2m_lookup(d, GFN(600));
+	e = p2m_find(&d->p2m, GFN(600));
 	cr_assert(e & P2M_BIG);
 	cr_assert_eq(domain_populate(d, 100, 600, 0), 412); /* up to what is there */
 	cr_assert_eq(domain_populate(d, 512, 1, 0), -PV_EEXIST);
@@ -166,7 +166,7 @@ Test(domain, populate, .init = boot, .fini = finish)
 	cr_assert_eq(domain_populate(d, 5000, 600, 0), MEM_BATCH);
 	cr_assert_eq(domain_populate(d, 6000, 600, PV_MEM_POPULATE_RO), 1500 - 924 - 512);
 	cr_assert_eq(domain_populate(d, 7000, 1, 0), -PV_ENOMEM);
-	cr_assert_eq(p2m_kind(p2m_lookup(d, GFN(6000))), PV_MEM_RAM_RO);
+	cr_assert_eq(p2m_kind(p2m_find(&d->p2m, GFN(6000))), PV_MEM_RAM_RO);
 	cr_assert_eq(d->frames, 1500);
 	dh_audit();
 	cr_assert_eq(dh_destroy(d), 0);
@@ -206,7 +206,7 @@ Test(domain, registered_frames_outlive_release, .init = boot, .fini = finish)
 	cr_assert_eq(domain_release(d, 5, 4), 4);
 	cr_assert_eq(frame_of(m)->refs, 1);
 	cr_assert_eq(frame_of(m)->use, FRAME_GUEST);
-	cr_assert_eq(p2m_lookup(d, GFN(5)), 0);
+	cr_assert_eq(p2m_find(&d->p2m, GFN(5)), 0);
 	dh_audit();
 	cr_assert_eq(domain_populate(d, 5, 4, 0), 4);
 	cr_assert_eq(dh_destroy(d), 0);

@@ -85,7 +85,7 @@ Test(grant, map_and_unmap, .init = boot, .fini = finish)
 	grant(b, 7, a, 40, 0);
 	cr_assert_eq(map(a, b, 7, HIGH, PV_GRANT_RO, &r), 0);
 	cr_assert_eq(uses(b, 7), PV_GRANT_READING);
-	cr_assert_eq(p2m_kind(p2m_lookup(a, GFN(HIGH))), PV_MEM_GRANT_RO);
+	cr_assert_eq(p2m_kind(p2m_find(&a->p2m, GFN(HIGH))), PV_MEM_GRANT_RO);
 	cr_assert_eq(map(a, b, 7, HIGH + 1, 0, &w), 0);
 	cr_assert_neq(r, w);
 	cr_assert_eq(uses(b, 7), PV_GRANT_READING | PV_GRANT_WRITING);
@@ -164,8 +164,8 @@ Test(grant, identity, .init = boot, .fini = finish)
 	grant(b, 1, a, 40, 0);
 	grant_map(a, &op);
 	cr_assert_eq(op.status, 0);
-	cr_assert_eq(op.gfn, p2m_mfn(p2m_lookup(b, GFN(40)), GFN(40)).n);
-	cr_assert_eq(p2m_mfn(p2m_lookup(a, GFN(op.gfn)), GFN(op.gfn)).n, op.gfn);
+	cr_assert_eq(op.gfn, p2m_mfn(p2m_find(&b->p2m, GFN(40)), GFN(40)).n);
+	cr_assert_eq(p2m_mfn(p2m_find(&a->p2m, GFN(op.gfn)), GFN(op.gfn)).n, op.gfn);
 	cr_assert_eq(unmap(a, op.handle), 0);
 }
 
@@ -189,10 +189,10 @@ Test(grant, map_gfn_alignment, .init = boot, .fini = finish)
 	cr_assert_eq(map(c, b, 1, PV_MAX_GFN - 1, 0, &h), -PV_EEXIST);
 	cr_assert_eq(domain_release(c, 700, 1), 1);
 	cr_assert_eq(map(c, b, 2, 700, 0, &h), 0);
-	cr_assert_eq(p2m_mfn(p2m_lookup(c, GFN(700)), GFN(700)).n,
-		     p2m_mfn(p2m_lookup(b, GFN(42)), GFN(42)).n);
-	cr_assert_eq(p2m_kind(p2m_lookup(c, GFN(699))), PV_MEM_RAM);
-	cr_assert_eq(p2m_kind(p2m_lookup(c, GFN(701))), PV_MEM_RAM);
+	cr_assert_eq(p2m_mfn(p2m_find(&c->p2m, GFN(700)), GFN(700)).n,
+		     p2m_mfn(p2m_find(&b->p2m, GFN(42)), GFN(42)).n);
+	cr_assert_eq(p2m_kind(p2m_find(&c->p2m, GFN(699))), PV_MEM_RAM);
+	cr_assert_eq(p2m_kind(p2m_find(&c->p2m, GFN(701))), PV_MEM_RAM);
 	/* the mapping is its handle's: releasing stops before it */
 	cr_assert_eq(domain_release(c, 690, 30), 10);
 	cr_assert_eq(domain_release(c, 700, 1), -PV_EBUSY);
@@ -336,7 +336,7 @@ Test(grant, granter_dies, .init = boot, .fini = finish)
 /* A guest that changes entries in use confuses itself alone. */
 Test(grant, entry_rewritten_in_use, .init = boot, .fini = finish)
 {
-	mfn_t m = p2m_mfn(p2m_lookup(b, GFN(40)), GFN(40));
+	mfn_t m = p2m_mfn(p2m_find(&b->p2m, GFN(40)), GFN(40));
 	u32 h, h2;
 
 	grant(b, 1, a, 40, 0);
@@ -386,7 +386,7 @@ static unsigned m_uses(unsigned d, unsigned ref)
 
 static bool m_has(unsigned d, u64 gfn)
 {
-	return gfn < RAM && p2m_lookup(dom[d], GFN(gfn)) != 0;
+	return gfn < RAM && p2m_find(&dom[d]->p2m, GFN(gfn)) != 0;
 }
 
 static void do_grant(unsigned d, unsigned ref)
@@ -439,7 +439,7 @@ static void do_map(unsigned d, unsigned g, unsigned ref, unsigned slot)
 				.ref = ref,
 				.handle = h,
 				.gfn = gfn};
-	m->mfn = p2m_mfn(p2m_lookup(dom[g], GFN(e->gfn)), GFN(e->gfn)).n;
+	m->mfn = p2m_mfn(p2m_find(&dom[g]->p2m, GFN(e->gfn)), GFN(e->gfn)).n;
 }
 
 static void do_unmap(unsigned slot)
@@ -502,7 +502,7 @@ static void compare(void)
 		if (!m->live)
 			continue;
 		live[m->mapper]++;
-		e = p2m_lookup(dom[m->mapper], GFN(m->gfn));
+		e = p2m_find(&dom[m->mapper]->p2m, GFN(m->gfn));
 		cr_assert_eq(p2m_kind(e), m->write ? PV_MEM_GRANT : PV_MEM_GRANT_RO);
 		cr_assert_eq(p2m_mfn(e, GFN(m->gfn)).n, m->mfn);
 		cr_assert_eq(frame_of(MFN(m->mfn))->use, FRAME_GUEST);

@@ -302,7 +302,7 @@ bool host_release(struct domain *d, u64 gfn)
 
 u64 *host_gfn(struct domain *d, u64 gfn)
 {
-	u64 e = p2m_lookup(d, GFN(gfn));
+	u64 e = p2m_find(&d->p2m, GFN(gfn));
 
 	return e ? mfn_to_virt(p2m_mfn(e, GFN(gfn))) : NULL;
 }

@@ -112,7 +112,7 @@ static bool may_fault(unsigned root, unsigned place, u32 access)
 	bool any = false;
 
 	for (unsigned t = 0; t < TABLES; t++) {
-		u64 v = *pte[t][place], p = p2m_lookup(a, GFN(v >> 12 & 0xff));
+		u64 v = *pte[t][place], p = p2m_find(&a->p2m, GFN(v >> 12 & 0xff));
 
 		if (!known[root][t])
 			continue;
@@ -137,7 +137,7 @@ static void do_access(unsigned cpu, unsigned place, u32 access)
 
 static void map_grant(enum pv_mem_kind kind)
 {
-	mfn_t m = p2m_mfn(p2m_lookup(b, GFN(1)), GFN(1));
+	mfn_t m = p2m_mfn(p2m_find(&b->p2m, GFN(1)), GFN(1));
 
 	if (frame_get(m, FRAME_GUEST))
 		fail("no reference");
@@ -242,7 +242,7 @@ static void check_entry(unsigned root, unsigned place, u64 e, bool user)
 
 	checks++;
 	for (unsigned i = 0; i < cached[root][place].count; i++) {
-		u64 v = cached[root][place].value[i], p = p2m_lookup(a, GFN(v >> 12 & 0xff));
+		u64 v = cached[root][place].value[i], p = p2m_find(&a->p2m, GFN(v >> 12 & 0xff));
 
 		if (!(v & PTE_P) || !(v & PTE_A) || !p || !mfn_eq(p2m_mfn(p, GFN(v >> 12 & 0xff)), m))
 			continue;
@@ -348,7 +348,7 @@ static u64 frame_name(u64 e)
 	if (!(e & PTE_P))
 		return e ? 99 : 0;
 	for (u64 g = 1; g <= GRANT; g++) {
-		u64 p = p2m_lookup(a, GFN(g));
+		u64 p = p2m_find(&a->p2m, GFN(g));
 
 		if (p && p2m_mfn(p, GFN(g)).n == (e & PTE_ADDR) >> 12)
 			return g << 8 | (e & 0xff);
@@ -379,7 +379,7 @@ static u64 hash_state(void)
 	u64 h = 1;
 
 	h = mix(mix(mix(mix(h, *pte[0][0]), *pte[0][1]), *pte[1][0]), *pde);
-	h = mix(h, p2m_kind(p2m_lookup(a, GFN(GRANT))) << 4 | p2m_kind(p2m_lookup(a, GFN(PAGE1))));
+	h = mix(h, p2m_kind(p2m_find(&a->p2m, GFN(GRANT))) << 4 | p2m_kind(p2m_find(&a->p2m, GFN(PAGE1))));
 	for (unsigned i = 1; i <= 2; i++)
 		for (struct root *r = st->hash[i]; r; r = r->next)
 			h = hash_root(h, r);

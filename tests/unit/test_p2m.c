@@ -30,9 +30,9 @@ Test(p2m, lookup_and_rights, .init = boot, .fini = finish)
 {
 	mfn_t m = host_populate(d, 5, 0, PV_MEM_RAM), ro = host_populate(d, 6, 0, PV_MEM_RAM_RO), got;
 
-	cr_assert(mfn_eq(p2m_mfn(p2m_lookup(d, GFN(5)), GFN(5)), m));
-	cr_assert_eq(p2m_kind(p2m_lookup(d, GFN(5))), PV_MEM_RAM);
-	cr_assert_eq(p2m_lookup(d, GFN(4)), 0);
+	cr_assert(mfn_eq(p2m_mfn(p2m_find(&d->p2m, GFN(5)), GFN(5)), m));
+	cr_assert_eq(p2m_kind(p2m_find(&d->p2m, GFN(5))), PV_MEM_RAM);
+	cr_assert_eq(p2m_find(&d->p2m, GFN(4)), 0);
 	cr_assert_eq(p2m_get(d, GFN(5), P2M_WRITE, &got), 0);
 	cr_assert(mfn_eq(got, m));
 	cr_assert_eq(frame_of(m)->refs, 2);
@@ -56,7 +56,7 @@ Test(p2m, gfn_width, .init = boot, .fini = finish)
 	u64 out[4];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(wild); i++) {
-		cr_assert_eq(p2m_lookup(d, GFN(wild[i])), 0);
+		cr_assert_eq(p2m_find(&d->p2m, GFN(wild[i])), 0);
 		cr_assert_eq(p2m_get(d, GFN(wild[i]), P2M_READ, &got), -PV_EFAULT);
 		cr_assert_eq(p2m_add(d, GFN(wild[i]), m, 0, PV_MEM_RAM), -PV_ERANGE);
 		cr_assert_eq(p2m_remove(d, GFN(wild[i]), &got, &kind), -PV_ENOENT);
@@ -64,7 +64,7 @@ Test(p2m, gfn_width, .init = boot, .fini = finish)
 		cr_assert_eq(used, 0);
 	}
 	m = host_populate(d, PV_MAX_GFN - 1, 0, PV_MEM_RAM);
-	cr_assert(mfn_eq(p2m_mfn(p2m_lookup(d, GFN(PV_MAX_GFN - 1)), GFN(PV_MAX_GFN - 1)), m));
+	cr_assert(mfn_eq(p2m_mfn(p2m_find(&d->p2m, GFN(PV_MAX_GFN - 1)), GFN(PV_MAX_GFN - 1)), m));
 	cr_assert_eq(p2m_remove_range(d, GFN(PV_MAX_GFN - 2), ~0ull, out, 4, &used), ~0ull);
 	cr_assert_eq(used, 1);
 	frame_put(m);
@@ -88,21 +88,21 @@ Test(p2m, runs_split_and_come_back, .init = boot, .fini = finish)
 	mfn_t run = host_populate(d, 512, 9, PV_MEM_RAM), got;
 	enum pv_mem_kind kind;
 
-	cr_assert(p2m_lookup(d, GFN(1000)) & P2M_BIG);
+	cr_assert(p2m_find(&d->p2m, GFN(1000)) & P2M_BIG);
 	cr_assert_eq(p2m_remove(d, GFN(700), &got, &kind), 0);
 	cr_assert(mfn_eq(got, MFN(run.n + 188)));
 	cr_assert_eq(kind, PV_MEM_RAM);
 	cr_assert(frame_put(got));
-	cr_assert_eq(p2m_lookup(d, GFN(700)), 0);
+	cr_assert_eq(p2m_find(&d->p2m, GFN(700)), 0);
 	for (u64 g = 512; g < 1024; g++)
 		if (g != 700)
-			cr_assert(mfn_eq(p2m_mfn(p2m_lookup(d, GFN(g)), GFN(g)), MFN(run.n + g - 512)));
+			cr_assert(mfn_eq(p2m_mfn(p2m_find(&d->p2m, GFN(g)), GFN(g)), MFN(run.n + g - 512)));
 	for (u64 g = 512; g < 1024; g++)
 		if (g != 700)
 			cr_assert(host_release(d, g));
 	run = host_populate(d, 512, 9, PV_MEM_RAM);
 	cr_assert(!mfn_eq(run, MFN_NONE), "the empty table gives way");
-	cr_assert(p2m_lookup(d, GFN(600)) & P2M_BIG);
+	cr_assert(p2m_find(&d->p2m, GFN(600)) & P2M_BIG);
 }
 
 Test(p2m, remove_range, .init = boot, .fini = finish)

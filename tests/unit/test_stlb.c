@@ -68,7 +68,7 @@ static bool reach(u64 va, u32 access)
 
 static bool reaches(u64 va, u32 access, u64 gfn)
 {
-	return reach(va, access) && mfn_eq(hw.mfn, p2m_mfn(p2m_lookup(d, GFN(gfn)), GFN(gfn)));
+	return reach(va, access) && mfn_eq(hw.mfn, p2m_mfn(p2m_find(&d->p2m, GFN(gfn)), GFN(gfn)));
 }
 
 static void flush(u64 root, u64 start, u64 end, u32 flags)
@@ -366,7 +366,7 @@ Test(stlb, superpage_over_foreign)
 		host_map(d, ROOT, &next, va, gfn, RWAD, levels[l]);
 		flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
 		for (u64 g = 512; g < 1024; g++) {
-			u64 at = va + (g - gfn) * 4096, e = p2m_lookup(d, GFN(g));
+			u64 at = va + (g - gfn) * 4096, e = p2m_find(&d->p2m, GFN(g));
 			bool ok = reach(at, PF_U);
 
 			cr_assert_eq(ok, levels[l] != 4 && e, "gfn %lu", g);
@@ -545,7 +545,7 @@ Test(stlb, frame_changes_owner)
 {
 	struct domain *b = all[1] = host_domain(2, 64);
 	u64 bnext = 10;
-	mfn_t m = p2m_mfn(p2m_lookup(d, GFN(DATA)), GFN(DATA));
+	mfn_t m = p2m_mfn(p2m_find(&d->p2m, GFN(DATA)), GFN(DATA));
 
 	for (u64 g = 1; g < 32; g++)
 		host_populate(b, g, 0, PV_MEM_RAM);

@@ -47,7 +47,7 @@ static u64 *page_pte(unsigned cpu, unsigned i)
 
 static mfn_t gfn_mfn(u64 gfn)
 {
-	u64 e = p2m_lookup(d, GFN(gfn));
+	u64 e = p2m_find(&d->p2m, GFN(gfn));
 
 	return e ? p2m_mfn(e, GFN(gfn)) : MFN_NONE;
 }
