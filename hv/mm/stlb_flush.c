@@ -92,7 +92,6 @@ void removal_end(struct removal *rm)
 {
 	removal_finish(rm);
 	(void)atomic_xchg(&rm->d->stlb.removing, false);
-	fill_sync(this_cpu(), rm->d); /* S14 */
 	dead_reap(rm->d, STLB_FLUSH_BATCH);
 }
 
@@ -302,6 +301,7 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 		rest = flush_tree(d, one, first, MIN(last, LOW_END - 1), f->flags, &budget);
 	}
 	unlock(&d->stlb.roots_lock);
+	fill_sync(this_cpu(), d); /* S14 */
 	f->start = rest;
 	return rest != 0;
 }
@@ -405,4 +405,5 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 		scan_table(&f, shadow_by_number(st, i));
 	removal_end(&f.rm);
 	unlock(&d->stlb.roots_lock);
+	fill_sync(this_cpu(), d); /* S14 */
 }
