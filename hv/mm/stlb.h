@@ -164,6 +164,11 @@ void walk_sync(struct domain *d);
 /* Audit: entries whose frame the P2M does not hold with that right, and disagreements in the pool. The caller
  * holds no lock; one audit at a time in the machine. */
 u64 stlb_audit(struct domain *d);
+/* Debug builds, on a CPU with a root of d loaded: compare one shadow table with the guest's, now and then. An entry that
+ * STLB_STALE checks in a row find stale is logged: some flush is missing. True if one was. */
+bool stlb_check(struct domain *d);
+#define STLB_STALE 64
+
 /* Boot: L4 entries for slots 256-271 of the kernel view, and for 271 of the user view. */
 void stlb_boot(const u64 kernel_slots[16], u64 user_slot_271);
 

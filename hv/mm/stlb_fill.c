@@ -10,6 +10,7 @@
 #include "mm/stlb_impl.h"
 
 #define FILL_TRIES  8
+#define FILL_GROUP  4u		  /* neighbours entered with a miss; aligned                */
 #define EXECUTE	    PTE_NX	  /* in `rights` the bit says that the page may be executed  */
 #define RESERVED    (0xful << 48) /* gfns have 36 bits                                    */
 #define GFN_BITS    (PTE_ADDR & ~RESERVED)
@@ -187,6 +188,15 @@ static enum step guest_walk(struct fill *f)
 	return guest_fault(k, PF_P | PF_RSVD);
 }
 
+/* Our entry for the guest's in slot, of a leaf table under rights `above`; 0 unless it can be made without a mark
+ * in the guest's. va: any under that table. */
+static NOINLINE u64 quiet_entry(const struct domain *d, u64 *slot, u64 above, u64 va)
+{
+	struct look k = {.va = va, .quiet = true};
+
+	return leaf_look(d, slot, READ_ONCE(*slot), 1, above, &k) == STEP_DONE ? k.entry : 0;
+}
+
 /* S12: leaf is this walk's alone, but for stlb_forget, which takes entries out of any table. Make its
  * entries anew from the guest's leaf table. */
 static void recheck(struct fill *f, struct shadow *leaf)
@@ -194,18 +204,31 @@ static void recheck(struct fill *f, struct shadow *leaf)
 	u64 *guest = f->level == 1 ? f->table[1] : NULL;
 
 	for (unsigned i = next_used(leaf->used, 0); i < 512; i = next_used(leaf->used, i + 1)) {
-		struct look k = {.va = f->look.va, .quiet = true};
-		u64 old = READ_ONCE(leaf->table[i]);
+		u64 old = READ_ONCE(leaf->table[i]), new = 0;
 
-		if (old && guest &&
-		    leaf_look(f->d, &guest[i], READ_ONCE(guest[i]), 1, f->above[1], &k) ==
-			    STEP_DONE &&
-		    !((old ^ k.entry) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, k.entry))
+		if (old && guest)
+			new = quiet_entry(f->d, &guest[i], f->above[1], f->look.va);
+		if (new && !((old ^ new) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, new))
 			continue;
 		bit_clear(leaf->used, i);
 		old = entry_take(&leaf->table[i], PTE_P);
 		if (old)
 			maps_lower(old);
+	}
+}
+
+/* The other entries of va's group, where ours are empty: a miss seldom comes alone. */
+static inline void fill_group(const struct walk_cache *w, u64 va)
+{
+	unsigned first = va_index(va, 1) & ~(FILL_GROUP - 1);
+	u64 *guest = w->guest + first, *ours = w->shadow->table + first, e;
+
+	for (unsigned i = 0; i < FILL_GROUP; i++) {
+		if (ours[i] || !(READ_ONCE(guest[i]) & PTE_P))
+			continue;
+		e = quiet_entry(w->root->dom, &guest[i], w->rights, va);
+		if (e)
+			(void)enter(w->shadow, first + i, e);
 	}
 }
 
@@ -308,23 +331,28 @@ static enum step mirror(struct fill *f)
 	return step;
 }
 
+static void start_at_root(struct fill *f)
+{
+	f->level = 4;
+	f->table[4] = guest_table(f->d, f->r->gfn);
+	f->above[4] = PTE_W | EXECUTE | (va_low(f->look.va) ? PTE_U : 0);
+	f->top = va_low(f->look.va) ? f->r->kernel_shadow : &f->st->kernel;
+}
+
 /* Where the walk begins: at the L2 tables if these are known, else at the root. */
-static void walk_start(struct fill *f)
+static void start(struct fill *f)
 {
 	struct look *k = &f->look;
 	const struct walk_cache *w = walk_cached(this_cpu(), f->r, k->va, 2);
 
-	if (w && !(rights_needed(k->access) & ~w->rights)) {
-		f->level = 2;
-		f->table[2] = w->guest;
-		f->above[2] = w->rights;
-		f->top = w->shadow;
+	if (!w || rights_needed(k->access) & ~w->rights) {
+		start_at_root(f);
 		return;
 	}
-	f->level = 4;
-	f->table[4] = guest_table(f->d, f->r->gfn);
-	f->above[4] = PTE_W | EXECUTE | (va_low(k->va) ? PTE_U : 0);
-	f->top = va_low(k->va) ? f->r->kernel_shadow : &f->st->kernel;
+	f->level = 2;
+	f->table[2] = w->guest;
+	f->above[2] = w->rights;
+	f->top = w->shadow;
 }
 
 static enum step walk(struct fill *f)
@@ -339,13 +367,28 @@ static enum step walk(struct fill *f)
 	if (state == LOW_U0_CHANGING)
 		return STEP_AGAIN;
 	k->u0 = state;
-	walk_start(f);
+	start(f);
 	s = guest_walk(f);
 	if (s == STEP_DONE)
 		s = leaf_look(f->d, guest_slot(f), f->leaf, f->level, f->above[f->level], k);
 	if (s == STEP_DONE && state && k->access & PF_U)
 		s = STEP_U0;
 	return s == STEP_DONE ? mirror(f) : s;
+}
+
+bool entry_stale(struct root *r, u64 va, u64 e)
+{
+	struct fill f = {
+		.d = r->dom, .st = state_of(r->dom), .r = r, .look = {.va = va, .u0 = true}};
+	enum step s;
+
+	start_at_root(&f);
+	s = guest_walk(&f);
+	if (s == STEP_DONE)
+		s = leaf_look(f.d, guest_slot(&f), f.leaf, f.level, f.above[f.level], &f.look);
+	return s != STEP_DONE ? s == STEP_GUEST
+			      : (e ^ f.look.entry) & PTE_ADDR || (e & ~f.look.entry & PTE_W) ||
+					(~e & f.look.entry & PTE_NX);
 }
 
 /* What a walk cannot do: all that waits for other walks or takes locks. */
@@ -428,15 +471,16 @@ static NOINLINE enum step fill_rest(struct cpu *c, struct root *r, struct look *
 }
 
 /* In a walk, which ends here. w: the cache's entry for the leaf tables, or NULL. error NULL: a prefill. */
-static ALWAYS_INLINE enum fill_result fill(struct cpu *c, struct root *r,
-					   const struct walk_cache *w, u64 va, u32 access,
-					   u32 *error)
+static ALWAYS_INLINE enum fill_result
+fill(struct cpu *c, struct root *r, const struct walk_cache *w, u64 va, u32 access, u32 *error)
 {
 	u64 *counter = c->cur->perf.counter;
 	struct look k = {.va = va, .access = access, .quiet = !error};
 	enum step s = fill_cached(w, 1, &k);
 
 	if (likely(s <= STEP_GUEST)) {
+		if (error && s == STEP_DONE)
+			fill_group(w, va);
 		walk_leave(c);
 	} else {
 		struct look slow = {.va = va, .access = access, .quiet = !error};

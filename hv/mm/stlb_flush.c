@@ -191,8 +191,7 @@ void removal_half(struct removal *rm, struct root *r)
 	clear_half(rm, r, r ? 0 : PV_KERNEL_MIN, r ? LOW_END - 1 : ~0ull, &all);
 }
 
-/* Where our entry for the page at va is, a 4 KiB or a 2 MiB one; NULL if there is none. Needs a walk. */
-static NOINLINE u64 *leaf_find(const struct root *r, u64 va, u64 *bits)
+u64 *leaf_find(const struct root *r, u64 va, u64 *bits)
 {
 	struct stlb_state *st = state_of(r->dom);
 	struct shadow *s = va_low(va) ? r->kernel_shadow : &st->kernel;

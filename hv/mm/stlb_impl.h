@@ -39,6 +39,7 @@ struct shadow {
 	u64 base;            /* first address that it translates                        */
 	u32 number;
 	u8 level;
+	u16 stale, stale_at; /* debug: checks in a row that found entry stale_at stale  */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
 
@@ -48,6 +49,7 @@ struct stlb_state {
 	struct shadow *dead;   /* out of every sight, to be emptied                     */
 	struct shadow *holes;  /* descriptors without a page                            */
 	u32 descriptors;       /* made ever                                             */
+	u32 checks;            /* stlb_check                                            */
 	u64 clock;
 	struct root *hash[ROOT_HASH];
 	struct root roots[ROOTS_MAX]; /* kernel_shadow NULL: not in use                 */
@@ -186,6 +188,13 @@ struct root *root_find(struct stlb_state *st, gfn_t g); /* ROOTS held */
 bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep);
 /* S9: r's lower half is emptied, and from now on takes U=0 pages or is in the user view. */
 void low_u0_set(struct root *r, bool held);
+
+/* stlb_fill.c: the guest's tables of r allow less than our entry e for the page at va, the first of it. Marks A there, as
+ * a CPU that speculates may. Needs a walk. */
+bool entry_stale(struct root *r, u64 va, u64 e);
+
+/* Where our entry for the page at va is, a 4 KiB or a 2 MiB one, told by *bits; NULL if there is none. Needs a walk. */
+u64 *leaf_find(const struct root *r, u64 va, u64 *bits);
 
 /* stlb_flush.c. What is being taken away, from the first entry cleared to the end of the shootdown. ROOTS held. */
 struct removal {

@@ -490,6 +490,31 @@ Test(stlb, prefill_is_quiet)
 	cr_assert_eq(this_cpu()->loaded->low_u0, 0);
 }
 
+/* An entry that the guest changed and never flushed is found, if it stays; one that it flushes is not. */
+Test(stlb, stale_entry_reported)
+{
+	u64 *pte = map(USER, DATA, RWAD);
+	unsigned found = 0;
+
+	cr_assert(reach(USER, PF_U | PF_W));
+	for (unsigned i = 0; i < 1000; i++)
+		found += stlb_check(d);
+	cr_assert_eq(found, 0);
+	for (unsigned round = 0; round < 30; round++) {
+		*pte = (DATA + round % 2) << 12 | RWAD;
+		for (unsigned i = 0; i < 96; i++)
+			found += stlb_check(d);
+		flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+		cr_assert(reach(USER, PF_U | PF_W));
+	}
+	cr_assert_eq(found, 0);
+	*pte &= ~PTE_W;
+	for (unsigned i = 0; i < 96 * STLB_STALE; i++)
+		found += stlb_check(d);
+	cr_assert_eq(found, 1);
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+}
+
 /* The guest's entry changes between the walk and the compare-and-swap: nothing is entered for the
  * old value. (test_stress tries it with threads; here the cached path meets each kind of new
  * value.) */
