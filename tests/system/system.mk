@@ -5,7 +5,8 @@ test-boot: $(HV_ELF) $(BUILD)/mini/control.elf $(BUILD)/mini/guest.elf ## boots 
 	@sh tests/system/bad_input.sh $^
 
 # Linux, as dom0 and without Ringside.
-#   make test-system                         all boots of dom0
+#   make test-system                         what takes minutes, in both modes
+#   make test-system LINUX_TESTS=all         with all boots, crashes and stress
 #   make test-system LINUX_MODES=bare LINUX_TESTS='disk net'
 LINUX_MODES ?= bare dom0
 LINUX_TESTS ?= short
