@@ -20,7 +20,12 @@ n=$(($(cat /mnt/starts 2>/dev/null || echo 0) + 1))
 echo $n >/mnt/starts
 say "disk: start number $n of this guest"
 ip link set eth0 up
-udhcpc -q -n -f -t 20 -T 1 -i eth0 -x "hostname:$name" -s /etc/udhcpc.script || { say 'failed: no address'; exit 1; }
+n=0
+until udhcpc -q -n -f -t 5 -T 1 -i eth0 -x "hostname:$name" -s /etc/udhcpc.script; do
+	n=$((n + 1))
+	[ $n -lt 10 ] || { say 'failed: no address'; exit 1; }
+	sleep 1
+done
 say "address $(ip -4 addr show eth0 | sed -n 's/.*inet \([0-9.]*\).*/\1/p')"
 mkdir -p /mnt/www
 [ -s /mnt/www/file ] || head -c 1000000 /dev/urandom >/mnt/www/file
@@ -29,15 +34,23 @@ echo "<h1>$name</h1>" >/mnt/www/index.html
 sync
 httpd -h /mnt/www
 
-fetch() { # WHAT URL FILE
+fetch() { # URL FILE
 	i=0
-	until wget -q -T 5 -O "$3" "$2" 2>/dev/null; do
+	until wget -q -T 5 -O "$2" "$1" 2>/dev/null; do
 		i=$((i + 1))
-		[ $i -lt 60 ] || { say "failed: cannot fetch $2"; return 1; }
+		[ $i -lt 60 ] || { say "failed: cannot fetch $1"; return 1; }
 		sleep 1
 	done
 }
-fetch "http://$peer/file.md5" /tmp/file.md5 && fetch "http://$peer/file" /tmp/file &&
+# A static BusyBox asks DNS by nslookup only.
+n=0
+until at=$(nslookup "$peer" "$(ip route | awk '/^default/ { print $3 }')" 2>/dev/null | awk '/^Address/ { a = $NF } END { if (a !~ /:53$/) print a }') && [ -n "$at" ]; do
+	n=$((n + 1))
+	[ $n -lt 60 ] || { say "failed: DNS does not know $peer"; break; }
+	sleep 1
+done
+say "$peer is $at, says DNS"
+fetch "http://$at/file.md5" /tmp/file.md5 && fetch "http://$at/file" /tmp/file &&
 	(cd /tmp && md5sum -c file.md5 >/dev/null) && say "fetched $(stat -c %s /tmp/file) bytes from $peer, checked" || say "failed: $peer"
 fetch "http://$outside/" /tmp/outside && say "fetched from outside: $(cat /tmp/outside)"
 say done
