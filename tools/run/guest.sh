@@ -36,9 +36,9 @@ httpd -h /mnt/www
 
 fetch() { # URL FILE
 	i=0
-	until wget -q -T 5 -O "$2" "$1" 2>/dev/null; do
+	until wget -T 5 -O "$2" "$1" >/tmp/wget.out 2>&1; do
 		i=$((i + 1))
-		[ $i -lt 60 ] || { say "failed: cannot fetch $1"; return 1; }
+		[ $i -lt 20 ] || { say "failed: cannot fetch $1: $(tail -1 /tmp/wget.out)"; return 1; }
 		sleep 1
 	done
 }
