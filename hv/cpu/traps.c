@@ -49,6 +49,10 @@ static void __noreturn trap_panic(const struct regs *r, u64 cr2)
 	panic("exception %u in ring 0 at %lx, address %lx", (unsigned)(r->error >> 32), r->ip, cr2);
 }
 
+/* Another CPU may be at work on the same tables, for as long as a leaf's recheck or a removal takes; after this
+ * many tries something is wrong, and the guest gets the blame. */
+#define MISS_TRIES (1u << 20)
+
 /* ring 0 touched guest memory by virtual address, for a copy, a frame or an ERETx: true if it is there now. */
 static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 {
@@ -57,7 +61,7 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 	if (!c->cur || !c->loaded || (va >= HV_BASE && va < HV_END) || !canonical(va) ||
 	    (features.smap && !(r->flags & FLAG_AC)))
 		return false;
-	for (unsigned try = 0; try < 8; try++) {
+	for (unsigned try = 0; try < MISS_TRIES; try++) {
 		switch (stlb_fill(c->loaded, va, r->error & PF_W, &error)) {
 		case FILL_DONE:
 			return true;
@@ -65,6 +69,7 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 			return false;
 		case FILL_RETRY:
 			root_reload(c);
+			cpu_relax_serving();
 		}
 	}
 	return false;
