@@ -3,7 +3,7 @@
 # demo.stay on the command line a shell follows.
 set -u
 word() { tr ' ' '\n' </proc/cmdline | grep -x "demo\.$1"; }
-ms() { echo $(($(cut -d' ' -f1 /proc/uptime | tr -d .) * 10)); }
+ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
 step() { printf '\n== %s\n' "$*"; }
 log=/var/log/ringside/console bad=0
 mkdir -p /var/log /srv

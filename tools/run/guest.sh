@@ -34,9 +34,10 @@ echo "<h1>$name</h1>" >/mnt/www/index.html
 sync
 httpd -h /mnt/www
 
+# BusyBox 1.35's wget ends by a null pointer with -T.
 fetch() { # URL FILE
 	i=0
-	until wget -T 5 -O "$2" "$1" >/tmp/wget.out 2>&1; do
+	until timeout 5 wget -O "$2" "$1" >/tmp/wget.out 2>&1; do
 		i=$((i + 1))
 		[ $i -lt 20 ] || { say "failed: cannot fetch $1: $(tail -1 /tmp/wget.out)"; return 1; }
 		sleep 1

@@ -69,14 +69,26 @@ strip -o "$work/ringsided" "$build/tools/ringsided"
 files=$({ program nft; program dnsmasq; } | sort -u | sed 's/^/-f /')
 printf '#!/bin/sh\nread -r line\necho "HTTP/1.0 200 OK"\necho "Content-Type: text/plain"\necho\necho "hello from outside"\n' >"$out/answer"
 chmod +x "$out/answer"
-status=0
 # shellcheck disable=SC2086
-"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay $words" $files \
-	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
-	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" \
-	-f "/etc/ringside/web1.conf=$out/web1.conf" -f "/etc/ringside/web2.conf=$out/web2.conf" \
-	-q "$machine ${log:+-l $log}" dom0 \
-	-drive "file=$out/disk.img,if=virtio,format=raw" \
-	-netdev "user,id=net,guestfwd=tcp:10.0.2.100:80-cmd:$(realpath "$out/answer")" -device virtio-net-pci,netdev=net \
-	"$@" || status=$?
-exit $status
+boot() {
+	"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay quiet $words" $files \
+		-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
+		-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" \
+		-f "/etc/ringside/web1.conf=$out/web1.conf" -f "/etc/ringside/web2.conf=$out/web2.conf" \
+		-q "$machine ${log:+-l $log}" dom0 \
+		-drive "file=$out/disk.img,if=virtio,format=raw" \
+		-netdev "user,id=net,guestfwd=tcp:10.0.2.100:80-cmd:$(realpath "$out/answer")" -device virtio-net-pci,netdev=net \
+		"$@"
+}
+if [ -n "$stay" ]; then
+	boot "$@"
+	exit
+fi
+# dom0 switches the machine off either way: what it said last tells how it went.
+if [ -n "$log" ]; then
+	boot "$@"
+else
+	boot "$@" | tee "$out/demo.log"
+	log=$out/demo.log
+fi
+grep -q '^TEST end 0' "$log" || { echo "run: it failed: see $log" >&2; exit 1; }
