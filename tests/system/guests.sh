@@ -27,10 +27,10 @@ for name in ${*:-life rounds many kill devices}; do
 	tr -d '\r' <"$log" >"$log.text"
 	mv "$log.text" "$log"
 	why=
-	if [ $status != 0 ]; then
-		why="QEMU ended with $status"
-	elif ! grep -aq '^TEST end 0$' "$log"; then
+	if ! grep -aq '^TEST end 0$' "$log"; then
 		why="the script: $(grep -aE '^TEST |checks, ' "$log" | tail -2 | paste -sd' ')"
+	elif [ $status != 0 ]; then
+		why="QEMU ended with $status"
 	elif grep -aqE "$bad" "$log"; then
 		why=$(grep -aoE "($bad).*" "$log" | head -1)
 	fi
