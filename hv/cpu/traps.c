@@ -69,6 +69,8 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 			return false;
 		case FILL_RETRY:
 			root_reload(c);
+			if (c->cur->dom->shutdown) /* its root is gone: nothing to wait for */
+				return false;
 			cpu_relax_serving();
 		}
 	}
