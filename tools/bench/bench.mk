@@ -23,7 +23,7 @@ bench-hv: $(BENCH)/hv.iso ## instructions of ring 0's paths, twice, as a table a
 # What programs see of Linux: the same image without Ringside, and as dom0 with as much memory.
 LAT_TIME ?= 900
 LAT_QEMU = -i -c 1 -p max,-la57,-erms,-smap -t $(LAT_TIME)
-$(BENCH)/lat: tools/bench/linux/lat.c $(wildcard include/pv/*)
+$(BENCH)/lat: tools/bench/linux/lat.c tools/bench/counters.h $(wildcard include/pv/*)
 	@mkdir -p $(@D)
 	@gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -Iinclude $< -o $@
 
@@ -37,3 +37,30 @@ bench-linux: hv bench-linux-bare ## classic latencies of Linux, bare and as dom0
 	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(BENCH)/lat.sh -f /lat=$(BENCH)/lat \
 		-o dom0_mem=1024M -q '$(LAT_QEMU) -m 1536 -l $(BENCH)/linux-dom0.log' dom0
 	@python3 tools/bench/linux/table.py $(BENCH)/linux $(BENCH)/linux-bare.log $(BENCH)/linux-dom0.log
+
+# Disks, networks and consoles of guests: by split drivers, beside dom0's own path on the same devices.
+#   make bench-io ROWS=randread,read1m SCALE=4    some rows only, so many times the operations
+#   make bench-io COPY_SEGMENTS=0                 the block back end maps what it else copies
+#   make bench-io BACK_PARAMS=blkback/parameters/copy_segments=8 GUEST_PARAMS='word ...'    any parameter of either half
+IO_DIR := tools/bench/io
+IO_OUT ?= $(BENCH)/io
+IO_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers
+ROWS   ?= all
+SCALE  ?= 1
+COPY_SEGMENTS ?=
+BACK_PARAMS  ?= $(if $(COPY_SEGMENTS),blkback/parameters/copy_segments=$(COPY_SEGMENTS))
+GUEST_PARAMS ?=
+IO_ARGS = -r '$(ROWS)' -n $(SCALE) -p '$(BACK_PARAMS)' -g '$(GUEST_PARAMS)'
+
+# At an address of its own, by which its instructions are known from other programs' of dom0.
+$(BENCH)/load: $(wildcard $(IO_DIR)/*.c $(IO_DIR)/*.h) tools/bench/counters.h $(wildcard include/pv/*.h)
+	@mkdir -p $(@D)
+	@gcc $(IO_CFLAGS) -static -Wl,-Ttext-segment=0x10000000 -Iinclude -o $@ $(filter-out %/count.c,$(filter %.c,$^)) -lpthread
+$(BENCH)/count.so: $(IO_DIR)/count.c $(IO_DIR)/mark.h
+	@mkdir -p $(@D)
+	@gcc $(IO_CFLAGS) -fvisibility=hidden -shared -fPIC -o $@ $<
+
+.PHONY: bench-io
+bench-io: run-deps $(BENCH)/load $(BENCH)/count.so ## guests' disks, networks, consoles: instructions of guest, ring 0 and dom0 beside their goals
+	@BUILD='$(BUILD)' $(IO_DIR)/run.sh $(IO_ARGS) $(IO_OUT)
+	@python3 $(IO_DIR)/table.py $(IO_OUT) $(BUILD)

@@ -25,10 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PV_NO_STUBS
-#include <pv/hypercall.h>
-#include <pv/linux.h>
-#include <pv/trace.h>
+#include "../counters.h"
 
 #define ROUNDS	 5
 #define PAGE	 4096ul
@@ -369,43 +366,17 @@ static uint64_t op_mprotect(unsigned n)
 
 /* ---- ring 0's counters, where there is ring 0 ---- */
 
-static int hypercalls = -1;
+struct counted {
+	const char *key;
+	uint64_t operations;
+};
 
-static bool counters(struct pv_perf *perf)
+static void count(const char *name, uint64_t times, void *arg)
 {
-	struct pv_linux_hypercall h = {.number = PV_NR_perf_read, .arg = {PV_DOM_SELF, ~0ull, (uintptr_t)perf}};
+	const struct counted *c = arg;
 
-	return hypercalls >= 0 && !ioctl(hypercalls, PV_LINUX_HYPERCALL, &h) && !h.result;
-}
-
-static void count(const char *key, const char *name, uint64_t times, uint64_t operations)
-{
-	if (times * 1000 / operations)
-		printf("count|%s|%s|%llu\n", key, name, (unsigned long long)(times * 1000 / operations));
-}
-
-static void counted(const char *key, const struct pv_perf *a, const struct pv_perf *b, uint64_t operations)
-{
-	static const char *const counter[] = {
-#define X(name, doc) #name,
-		PV_COUNTERS(X)
-#undef X
-	};
-	static const char *const call[PV_HYPERCALL_MAX] = {
-#define PV_CALL0(nr, name, ...) [nr] = #name,
-#define PV_CALL1 PV_CALL0
-#define PV_CALL2 PV_CALL0
-#define PV_CALL3 PV_CALL0
-#define PV_CALL4 PV_CALL0
-#define PV_CALL5 PV_CALL0
-#include <pv/hypercalls.def>
-	};
-
-	for (unsigned i = 0; i < PV_COUNT_END; i++)
-		count(key, counter[i], b->counter[i] - a->counter[i], operations);
-	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
-		if (call[i])
-			count(key, call[i], b->hypercall[i] - a->hypercall[i], operations);
+	if (times * 1000 / c->operations)
+		printf("count|%s|%s|%llu\n", c->key, name, (unsigned long long)(times * 1000 / c->operations));
 }
 
 /* ---- */
@@ -424,14 +395,14 @@ static void row(const char *key, const char *title, uint64_t (*op)(unsigned), un
 	bool known;
 
 	op(n < 10 ? 1 : n / 10); /* warm */
-	known = counters(&before);
+	known = counters_read(PV_DOM_SELF, &before);
 	for (unsigned i = 0; i < ROUNDS; i++)
 		round[i] = op(n);
-	known = known && counters(&after);
+	known = known && counters_read(PV_DOM_SELF, &after);
 	qsort(round, ROUNDS, sizeof(round[0]), ascending);
 	printf("row|%s|%llu|%s\n", key, (unsigned long long)((round[ROUNDS / 2] + n / 2) / n), title);
 	if (known)
-		counted(key, &before, &after, (uint64_t)n * ROUNDS);
+		counters_between(&before, &after, count, &(struct counted){key, (uint64_t)n * ROUNDS});
 	fflush(stdout);
 }
 
@@ -439,7 +410,6 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "--exit"))
 		_exit(0);
-	hypercalls = open("/dev/ringside/hypercall", O_RDWR | O_CLOEXEC);
 	row("getppid", "getppid", op_getppid, 5000);
 	row("read", "read 1 B of /dev/zero", op_read, 5000);
 	row("clock", "clock_gettime (vDSO)", op_clock, 5000);

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""figures: what a run of the I/O benchmark says, from its serial log and the blocks that count.c counted."""
+import bisect
+import re
+import subprocess
+
+RING0 = range(0xffff800000000000, 0xffff880000000000)  # its slots of the address space: hv/cpu/layout.h
+LOAD = range(0x10000000, 0x11000000)  # where bench.mk links tools/bench/io's program
+MODULES = range(0xffffffffc0000000, 0xffffffffff000000)
+# Who executes. The device model and the daemon are programs of dom0's that are not the load.
+PARTS = ("guest_load", "guest_kernel", "ring0", "dom0_kernel", "dom0_load", "dom0_tools")
+# Entries into ring 0, by its own counters; every hypercall but eretu and erets is in the first.
+TRANSITIONS = ("hypercalls", "syscalls", "eretu_fast", "eretu_slow", "erets", "entries")
+
+# What guest, ring 0 and dom0 together may take: half of what Xen's PV split drivers took on this same emulated machine.
+GOALS = {
+    "read4k": 25000, "write4k": 25000, "randread": 25000, "randwrite": 25000, "read64k": 60000, "read1m": 600000,
+    "write1m": 650000, "tcp_rr": 60000, "tcp_send": 1400000, "tcp_recv": 1400000,
+}
+XEN = {
+    "read4k": 50214, "write4k": 50534, "randread": 50312, "read64k": 113986, "read1m": 1174221, "write1m": 1187257,
+    "tcp_rr": 86349, "tcp_send": 2762489, "tcp_recv": 2044657,
+}
+
+
+class Symbols:
+    """Names of code addresses."""
+
+    def __init__(self, lines):
+        at = sorted((int(a, 16), n) for a, t, n in (line.split()[:3] for line in lines if len(line.split()) >= 3)
+                    if t in "tTwW")
+        self.start = [a for a, _ in at]
+        self.name = [n for _, n in at]
+
+    def of(self, address):
+        i = bisect.bisect_right(self.start, address) - 1
+        return self.name[i] if i >= 0 else "?"
+
+
+def symbols(build):
+    ring0 = subprocess.run(["nm", f"{build}/ringside.full.elf"], capture_output=True, text=True, check=True).stdout
+    with open(f"{build}/linux/src/out/System.map", encoding="ascii") as f:
+        return Symbols(ring0.splitlines()), Symbols(f)
+
+
+def part_of(address, physical, ram):
+    if address in RING0:
+        return "ring0"
+    domain = "dom0" if any(physical in r for r in ram) else "guest"
+    if address >> 47:
+        return domain + "_kernel"
+    return domain + ("_load" if address in LOAD or domain == "guest" else "_tools")
+
+
+def read_log(name):
+    """Sides, each a list of rows, and dom0's RAM."""
+    sides, ram = {}, []
+    rows = None
+    text = open(name, errors="replace").read()
+    for line in text.replace("\r", "").splitlines():
+        part = line[re.search(r"\b(side|ram|row|count|time|failed)\||", line).start():].strip().split("|")
+        if part[0] == "failed":
+            raise SystemExit(f"{name}: {line}")
+        if part[0] == "ram":
+            ram.append(range(int(part[1], 16), int(part[2], 16) + 1))
+        elif part[0] == "side":
+            rows = sides.setdefault(re.sub(r"^\d+-", "", part[1]), {})
+        elif part[0] == "row" and len(part) == 6:
+            rows[part[1]] = {"key": part[1], "n": int(part[2]), "ns": int(part[3]) / int(part[2]), "unit": part[4],
+                             "title": part[5], "counts": {}, "run": {}}
+        elif part[0] == "count":
+            row = rows[part[1]]
+            row["counts"].setdefault(part[2], {})[part[3]] = int(part[4]) / row["n"]
+        elif part[0] == "time":
+            rows[part[1]]["run"][part[2]] = int(part[3]) / rows[part[1]]["n"]
+    return sides, ram
+
+
+def read_blocks(name):
+    """For each mark, [(address, physical, instructions, times)]."""
+    marks = []
+    with open(name, encoding="ascii") as f:
+        for line in f:
+            if line.startswith("mark"):
+                marks.append([])
+            else:
+                a, p, n, times = line.split()
+                marks[-1].append((int(a, 16), int(p, 16), int(n), int(times)))
+    return marks
+
+
+def split(row, blocks, ram, names):
+    """Adds to a row the instructions of one operation, by part, and by part and function."""
+    parts = dict.fromkeys(PARTS, 0)
+    functions = {}
+    for address, physical, insns, times in blocks:
+        part = part_of(address, physical, ram)
+        done = insns * times / row["n"]
+        parts[part] += done
+        if part.endswith(("load", "tools")):
+            function = "(program)"
+        elif part != "ring0" and address in MODULES:
+            function = "(module)"
+        else:
+            function = names[part != "ring0"].of(address)
+        functions[part, function] = functions.get((part, function), 0) + done
+    row["parts"] = parts
+    row["instructions"] = sum(parts.values())
+    row["functions"] = sorted(([part, f, n] for (part, f), n in functions.items()), key=lambda x: -x[2])
+
+
+def add_sums(row):
+    domains = row["counts"].values()
+    row["transitions"] = sum(c.get(t, 0) for c in domains for t in TRANSITIONS)
+    row["events"] = sum(c.get("sends", 0) for c in domains)
+    row["hypercalls"] = sum(c.get("hypercalls", 0) for c in domains)
+    row["switches"] = sum(c.get("switches", 0) for c in domains)
+
+
+def load(out, build):
+    """All of a run: {side: {key: row}}."""
+    sides, ram = read_log(out + ".log")
+    rows = [row for side in sides.values() for row in side.values()]
+    try:
+        marks = read_blocks(out + ".blocks")
+    except FileNotFoundError:
+        marks = []
+    if marks and len(marks) != len(rows):
+        raise SystemExit(f"{out}: {len(rows)} rows, but {len(marks)} marks")
+    names = symbols(build) if marks else None
+    for row, blocks in zip(rows, marks):
+        split(row, blocks, ram, names)
+    for row in rows:
+        add_sums(row)
+    return sides

@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# run.sh [-w] [-r ROWS] [-n SCALE] [-p PARAMETERS] [-c CONF]... OUT
+# Boots GRUB, Ringside and dom0 in QEMU; dom0 does the rows of the I/O benchmark by itself, then by a guest with split
+# drivers, then by one for each further CONF. OUT.log: what they said; OUT.blocks: the code that ran in each row.
+#   -w             in wall time: no -icount, no blocks
+#   -r ROWS        keys by commas (all)
+#   -n SCALE       so many times the usual number of operations (1)
+#   -p PARAMETERS  of dom0's drivers, by commas: MODULE/parameters/NAME=VALUE
+#   -g PARAMETERS  for the guest's kernel command line
+#   -c CONF        what is added to the guest's file for one more side, which has CONF's name; in it, lines "# disk DEVICE",
+#                  "# console DEVICE" say what the guest's drivers call them
+# BUILD: what make has built.
+set -eu
+
+top=$(dirname "$0")/../../..
+build=${BUILD:-$top/build}
+wall='' rows=all scale=1 params='' guest_params='' confs=''
+while getopts wr:n:p:g:c: opt; do
+	case $opt in
+	w) wall=1 ;;
+	r) rows=$OPTARG ;;
+	n) scale=$OPTARG ;;
+	p) params=$OPTARG ;;
+	g) guest_params=$OPTARG ;;
+	c) confs="$confs $OPTARG" ;;
+	*) sed -n '3,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+out=$1
+mem=1024
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# NAME DISK CONSOLE: the guest's file but for its devices.
+conf() {
+	cat <<-END
+		name = "bench"
+		kernel = "/boot/guest-kernel"
+		ramdisk = "/boot/guest-initrd"
+		cmdline = "console=$3 quiet bench.disk=/dev/$2 bench.console=/dev/$3 bench.rows=$rows bench.scale=$scale $guest_params"
+		memory = 128
+	END
+}
+{
+	conf split rsda hvc0
+	printf 'disk "data" {\n\tpath = "/dev/ram0"\n}\nnet "lan" {\n\tbridge = "rsbr0"\n}\n'
+} >"$work/1-split.conf"
+files="-f /bench/1-split.conf=$work/1-split.conf" n=1
+for c in $confs; do
+	n=$((n + 1))
+	name=$n-$(basename "$c")
+	{
+		conf "$name" "$(sed -n 's/^# disk //p' "$c")" "$(sed -n 's/^# console //p' "$c")"
+		cat "$c"
+	} >"$work/$name"
+	files="$files -f /bench/$name=$work/$name"
+done
+
+"$top/dom0/linux/initramfs.sh" "$work/guest.cpio.gz" "$build/linux"
+"$top/dom0/linux/initramfs.sh" "$work/dom0.cpio.gz" "$build/linux" brd bridge
+"$top/dom0/linux/initramfs.sh" -a "$work/add.cpio.gz" "$build/linux" "/test=$top/tools/bench/io/guest.sh" "/bin/load=$build/bench/load"
+cat "$work/add.cpio.gz" >>"$work/guest.cpio.gz"
+strip -o "$work/ringctl" "$build/tools/ringctl"
+strip -o "$work/ringsided" "$build/tools/ringsided"
+
+machine="-c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-900} -l $out.log"
+plugin=
+if [ -z "$wall" ]; then
+	machine="-i $machine"
+	plugin="-plugin $build/bench/count.so,out=$out.blocks,mem=$mem"
+fi
+# shellcheck disable=SC2086
+"$top/dom0/linux/boot.sh" -w "$work/boot" -i "$work/dom0.cpio.gz" -s "$top/tools/bench/io/dom0.sh" \
+	-k "quiet bench.rows=$rows bench.scale=$scale bench.params=$params" -o dom0_mem=512M $files \
+	-f "/bin/load=$build/bench/load" -f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" \
+	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$work/guest.cpio.gz" \
+	-q "$machine" dom0 $plugin
+grep -aq '^TEST end 0' "$out.log" || { echo "bench: it failed: see $out.log" >&2; exit 1; }
