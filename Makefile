@@ -21,7 +21,7 @@ QEMU = tools/qemu.sh -a $(ACCEL) -c $(CPUS) -m $(MEM) -t $(TIME) $(if $(UEFI),-u
 include hv/hv.mk
 -include dom0/mini/mini.mk
 -include tests/unit/unit.mk tests/domains/domains.mk tests/fuzz/fuzz.mk tests/system/system.mk
--include tools/bench/bench.mk tools/tools.mk dom0/linux/linux.mk docs/docs.mk
+-include tools/bench/bench.mk tools/tools.mk dom0/linux/linux.mk docs/docs.mk tools/packaging/packaging.mk
 
 .PHONY: all help deps iso run-mini test test-long format check clean
 all: hv $(if $(wildcard dom0/mini/mini.mk),mini) ## the hypervisor, both flavours, and the mini domains

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0, the mini
 # domains and the tools), linux (the kernel, its discs and tests), run (make run), debian (a Debian root for dom0), tests (what long
-# tests run in it).
+# tests run in it), packages (make deb).
 set -eu
 
 base='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
@@ -13,6 +13,7 @@ linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod cc
 run='nftables dnsmasq-base e2fsprogs busybox-static'
 debian='mmdebstrap e2fsprogs'
 tests='stress-ng'
+packaging='debhelper dpkg-dev lintian'
 
 packages=
 for list in "${@:-base}"; do
@@ -22,6 +23,7 @@ for list in "${@:-base}"; do
 	run) packages="$packages $run" ;;
 	debian) packages="$packages $debian" ;;
 	tests) packages="$packages $tests" ;;
+	packages) packages="$packages $packaging" ;;
 	*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 done

@@ -72,7 +72,10 @@ install_kernel() { # DIR
 		[ ! -r "$k" ] || { cp "$k" "$1/boot/vmlinuz"; break; }
 	done
 	[ -r "$1/boot/vmlinuz" ] || fail 3 "no bzImage, vmlinuz or vmlinux in $kernel"
-	[ ! -d "$kernel/modules/lib/modules" ] || cp -a "$kernel/modules/lib/modules" "$1/lib/"
+	mkdir -p "$1/lib/modules"
+	for m in "$kernel"/modules/lib/modules/*; do # links, if they were installed by a package
+		[ ! -d "$m" ] || cp -a "$m/" "$1/lib/modules/${m##*/}"
+	done
 }
 
 # systemd, an address by DHCP on each card, a shell on hvc0, root by key only.
