@@ -18,7 +18,7 @@ for name in ${*:-life rounds many kill devices}; do
 	log=$BUILD/tests/guests-$name.log
 	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
 	mem=1024
-	[ "$name" != many ] || mem=4096
+	[ "$name" != many ] || mem=4608
 	: >"$log"
 	rm -f "$BUILD/run/disk.img"
 	"$top/tools/run/run.sh" -l "$log" -S "$work/test.sh" -g "$here/guests/guest.sh" -k "${GUESTS_WORDS:-}" \

@@ -64,3 +64,16 @@ $(BENCH)/count.so: $(IO_DIR)/count.c $(IO_DIR)/mark.h
 bench-io: run-deps $(BENCH)/load $(BENCH)/count.so ## guests' disks, networks, consoles: instructions of guest, ring 0 and dom0 beside their goals
 	@BUILD='$(BUILD)' $(IO_DIR)/run.sh $(IO_ARGS) $(IO_OUT)
 	@python3 $(IO_DIR)/table.py $(IO_OUT) $(BUILD)
+
+# From `ringctl create` to the first instruction of the guest's init.
+CREATE_GUESTS ?= 100
+CREATE_TIME   ?= 3600
+CREATE_KERNEL ?= $(LINUX)/vmlinux
+$(BENCH)/stamp: tools/bench/create/stamp.c
+	@mkdir -p $(@D)
+	@gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -nostdlib -fno-stack-protector -o $@ $<
+
+.PHONY: bench-create
+bench-create: hv initramfs tools $(BENCH)/stamp ## instructions from ringctl create to a guest's init, of CREATE_GUESTS (100) guests
+	@BUILD='$(BUILD)' tools/bench/create/run.sh $(BENCH)/create $(CREATE_KERNEL) $(CREATE_GUESTS) $(CREATE_TIME)
+	@python3 tools/bench/create/table.py $(BENCH)/create $(BENCH)/create.log

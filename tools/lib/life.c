@@ -10,6 +10,8 @@
 #include "ringside.h"
 
 #define MIB (1ull << 20)
+#define SETTLE_NS \
+	2000000000ull /* a back end that maps a dead domain for longer is not waited for */
 
 static uint64_t now_ns(void)
 {
@@ -255,6 +257,17 @@ int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path,
 	return rc;
 }
 
+/* What back ends of this domain still map keeps a dead domain for some milliseconds. */
+static void await_gone(struct rs *rs, const struct pv_domain_info *was)
+{
+	uint64_t deadline = now_ns() + SETTLE_NS;
+	struct pv_domain_info now;
+
+	while (call_domain_info(rs, was->domid, &now) == 0 && now.created == was->created &&
+	       now_ns() < deadline && !rs->cancel)
+		usleep(1000);
+}
+
 int rs_remove(struct rs *rs, const struct pv_domain_info *info)
 {
 	struct rs_record r;
@@ -268,5 +281,6 @@ int rs_remove(struct rs *rs, const struct pv_domain_info *info)
 	if (known == 0)
 		rs_device_cleanup(rs, &r);
 	rs_record_free(&r);
+	await_gone(rs, info);
 	return 0;
 }

@@ -226,7 +226,7 @@ int rs_domains(struct rs *rs, struct pv_domain_info **list, unsigned *count)
 int rs_find(struct rs *rs, const char *name, struct pv_domain_info *info)
 {
 	struct pv_domain_info *list;
-	unsigned count, i;
+	unsigned count, at;
 	char known[RS_NAME_MAX + 1];
 	int rc;
 
@@ -241,18 +241,34 @@ int rs_find(struct rs *rs, const char *name, struct pv_domain_info *info)
 	rc = rs_domains(rs, &list, &count);
 	if (rc)
 		return rc;
-	for (i = 0; i < count; i++) {
+	at = count;
+	for (unsigned i = 0; i < count; i++) {
 		rs_domain_name(rs, &list[i], known);
-		if (strcmp(known, name) == 0)
-			break;
+		/* One that is dying counts only while no other has its name. */
+		if (strcmp(known, name) == 0 && (at == count || list[at].state == PV_DOMAIN_DYING))
+			at = i;
 	}
-	if (i < count)
-		*info = list[i];
+	if (at < count)
+		*info = list[at];
 	free(list);
-	return i < count ? 0
-			 : rs_fail(rs, ENOENT,
-				   "no running guest is named \"%s\": `ringctl list` shows all",
-				   name);
+	return at < count ? 0
+			  : rs_fail(rs, ENOENT,
+				    "no running guest is named \"%s\": `ringctl list` shows all",
+				    name);
+}
+
+enum rs_action rs_action_at_end(const struct rs_record *r, uint32_t reason)
+{
+	switch (reason) {
+	case PV_SHUTDOWN_POWEROFF:
+		return r->actions[0];
+	case PV_SHUTDOWN_REBOOT:
+		return r->actions[1];
+	case PV_SHUTDOWN_SUSPEND:
+		return RS_PRESERVE;
+	default:
+		return r->actions[2];
+	}
 }
 
 int rs_lock_name(struct rs *rs, const char *name)

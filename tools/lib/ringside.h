@@ -268,6 +268,8 @@ int rs_record_load(struct rs *rs, const struct pv_domain_info *info, struct rs_r
 int rs_record_save(struct rs *rs, const struct rs_record *r);
 void rs_record_remove(struct rs *rs, uint32_t domid);
 void rs_record_free(struct rs_record *r);
+/* What the guest's file wants done when it ends for that reason (enum pv_shutdown). */
+enum rs_action rs_action_at_end(const struct rs_record *r, uint32_t reason);
 /* Give a domain another name; r is saved. */
 int rs_rename(struct rs *rs, struct rs_record *r, const char *name);
 /* The name that users know a domain by. */

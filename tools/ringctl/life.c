@@ -205,16 +205,33 @@ int do_destroy(struct run *r)
 	return each(r, destroy_one);
 }
 
+/* Does its file want it kept, or is nobody there who would do what the file wants? */
+static bool is_kept(struct rs *rs, const struct pv_domain_info *shut)
+{
+	struct rs_record record;
+	char path[256];
+	bool kept;
+
+	snprintf(path, sizeof(path), "%s/ringsided.sock", rs->run_dir);
+	if (access(path, F_OK) < 0 || rs_record_load(rs, shut, &record) < 0)
+		return true;
+	kept = rs_action_at_end(&record, shut->shutdown) == RS_PRESERVE;
+	rs_record_free(&record);
+	return kept;
+}
+
+/* Nothing of it runs any more, and what is to be done at its end is done. */
 static bool has_ended(struct rs *rs, const struct pv_domain_info *was)
 {
 	struct pv_domain_info now;
 
 	return call_domain_info(rs, was->domid, &now) < 0 || now.created != was->created ||
-	       now.state == PV_DOMAIN_SHUT || now.state == PV_DOMAIN_DYING;
+	       (now.state == PV_DOMAIN_SHUT && is_kept(rs, &now));
 }
 
-static int await_end(struct run *r, const struct pv_domain_info *info, uint64_t deadline)
+static int await_end(struct run *r, const struct pv_domain_info *info)
 {
+	uint64_t deadline = now_ns() + opt_number(r, "timeout", 60) * 1000000000ull;
 	int fd = watch_domains(r->rs);
 
 	while (!has_ended(r->rs, info) && now_ns() < deadline && !r->rs->cancel)
@@ -230,45 +247,79 @@ static int await_end(struct run *r, const struct pv_domain_info *info, uint64_t 
 		       info->domid);
 }
 
-static int shutdown_one(struct run *r, const struct pv_domain_info *info)
+static int ask_to_end(struct run *r, const struct pv_domain_info *info)
 {
 	int rc = info->state == PV_DOMAIN_SHUT
 			 ? 0
 			 : rs_control(r->rs, info->domid, PV_CONTROL_POWEROFF, 0, 5000);
 
-	if (rc < 0 && opt(r, "force"))
-		return rs_remove(r->rs, info);
-	if (rc < 0 || !opt(r, "wait"))
-		return rc;
-	return await_end(r, info, now_ns() + opt_number(r, "timeout", 60) * 1000000000ull);
+	return rc < 0 && opt(r, "force") ? rs_remove(r->rs, info) : rc;
 }
 
-static int all_guests(struct run *r, int (*act)(struct run *r, const struct pv_domain_info *info))
+/* The guests that the arguments name, or all: malloc'ed. One that is not there is told and is the result. */
+static int named_guests(struct run *r, struct pv_domain_info **list, unsigned *count)
 {
-	struct pv_domain_info *list;
-	unsigned count;
-	int rc = rs_domains(r->rs, &list, &count), last = 0;
+	unsigned n = 0;
+	int rc = 0;
 
-	if (rc)
-		return rc;
-	for (unsigned i = 0; i < count; i++) {
-		if (list[i].domid == 0)
-			continue;
-		rc = act(r, &list[i]);
-		if (rc) {
-			complain(r->rs);
-			last = rc;
+	if (opt(r, "all")) {
+		rc = rs_domains(r->rs, list, count);
+		for (unsigned i = 0; rc == 0 && i < *count; i++)
+			if ((*list)[i].domid != 0)
+				(*list)[n++] = (*list)[i];
+	} else {
+		*list = calloc((size_t)r->argc, sizeof(**list));
+		for (int i = 0; *list && i < r->argc; i++) {
+			int one = find_guest(r, r->argv[i], &(*list)[n]);
+
+			n += one == 0;
+			if (one && r->argc > 1)
+				complain(r->rs);
+			rc = one ? one : rc;
 		}
 	}
-	free(list);
-	return last ? rs_fail(r->rs, -last, "not all guests did") : 0;
+	*count = n;
+	return rc;
 }
 
+/* Those that fail leave the list; the last failure is the result, told if there are others. */
+static int with_list(struct run *r, struct pv_domain_info *list, unsigned *count,
+		     int (*act)(struct run *r, const struct pv_domain_info *info))
+{
+	unsigned n = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < *count; i++) {
+		int one = act(r, &list[i]);
+
+		if (one == 0)
+			list[n++] = list[i];
+		else if (*count > 1)
+			complain(r->rs);
+		rc = one ? one : rc;
+	}
+	*count = n;
+	return rc;
+}
+
+/* All are asked before the first is waited for. */
 int do_shutdown(struct run *r)
 {
+	struct pv_domain_info *list = NULL;
+	unsigned count = 0;
+	int rc, asked, ended = 0;
+
 	if (!opt(r, "all") && !r->argc)
 		usage(r, "name guests, or say --all");
-	return opt(r, "all") ? all_guests(r, shutdown_one) : each(r, shutdown_one);
+	rc = named_guests(r, &list, &count);
+	asked = with_list(r, list, &count, ask_to_end);
+	if (opt(r, "wait"))
+		ended = with_list(r, list, &count, await_end);
+	free(list);
+	rc = ended ? ended : asked ? asked : rc;
+	if (rc && (opt(r, "all") || r->argc > 1))
+		return rs_fail(r->rs, -rc, "not all guests did");
+	return rc;
 }
 
 static int reboot_one(struct run *r, const struct pv_domain_info *info)
@@ -315,10 +366,10 @@ int do_unpause(struct run *r)
 static bool reached(struct run *r, const char *name, const char *state)
 {
 	struct pv_domain_info info;
-	bool there = rs_find(r->rs, name, &info) == 0 && info.state != PV_DOMAIN_DYING;
+	bool there = rs_find(r->rs, name, &info) == 0;
 
 	if (!state)
-		return !there || info.state == PV_DOMAIN_SHUT;
+		return !there || info.state == PV_DOMAIN_SHUT || info.state == PV_DOMAIN_DYING;
 	return strcmp(state, "gone") == 0 ? !there
 					  : there && strcmp(rs_state_name(info.state), state) == 0;
 }

@@ -15,20 +15,6 @@
 #define QUICK_NS     (10ull * 1000000000) /* one that ends this soon did not really run */
 #define RESTARTS_MAX 5			  /* of such */
 
-static enum rs_action wanted(const struct rs_record *r, uint32_t reason)
-{
-	switch (reason) {
-	case PV_SHUTDOWN_POWEROFF:
-		return r->actions[0];
-	case PV_SHUTDOWN_REBOOT:
-		return r->actions[1];
-	case PV_SHUTDOWN_SUSPEND:
-		return RS_PRESERVE;
-	default:
-		return r->actions[2];
-	}
-}
-
 static void spawn(struct daemon *d, struct guest *g, enum rs_action a)
 {
 	bool dump = a == RS_DUMP_DESTROY || a == RS_DUMP_RESTART;
@@ -63,7 +49,7 @@ void policy_ended(struct daemon *d, struct guest *g, const struct pv_domain_info
 		rs_record_free(&r);
 		return; /* not ours, or its ringctl is still at it */
 	}
-	a = wanted(&r, info->shutdown);
+	a = rs_action_at_end(&r, info->shutdown);
 	if (info->shutdown == PV_SHUTDOWN_CRASH)
 		say("%s: domain %u crashed: %s at 0x%llx", g->name, g->domid,
 		    rs_crash_name(info->shutdown_arg), (unsigned long long)info->crash_ip);

@@ -40,7 +40,8 @@ done
 is 'it was restarted once' [ $n -lt 300 ]
 is 'it comes up again' up a
 is 'shutdown' ringctl shutdown --wait --timeout 60 a
-is 'gone' ringctl wait a gone --timeout 20
+is 'it is gone then' exits 3 ringctl info a
+is 'no domain is dying' sh -c '! ringctl list | grep -q dying'
 is 'create, paused' ringctl create --paused /tmp/a.conf
 is 'destroy' ringctl destroy a
 is 'no such guest any more' exits 3 ringctl info a

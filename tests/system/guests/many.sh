@@ -16,7 +16,6 @@ done
 is 'all run' [ "$(ringctl list | grep -c '^g.* running')" = "$count" ]
 is 'audit' ringctl audit
 is 'shut down' ringctl shutdown --all --wait --timeout 120
-sleep 2
 is 'all gone' [ "$(ringctl list --names | wc -l)" = 1 ]
 is 'audit' ringctl audit
 finish
