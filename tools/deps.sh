@@ -13,7 +13,7 @@ linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod cc
 run='nftables dnsmasq-base e2fsprogs busybox-static'
 debian='mmdebstrap e2fsprogs'
 tests='stress-ng'
-packaging='debhelper dpkg-dev lintian'
+packaging='debhelper dpkg-dev lintian mmdebstrap fdisk mtools e2fsprogs'
 
 packages=
 for list in "${@:-base}"; do

@@ -82,7 +82,10 @@ install_kernel() { # DIR
 debian() {
 	command -v mmdebstrap >/dev/null || fail 3 'no mmdebstrap (Debian: mmdebstrap)'
 	echo 'image: installing Debian: this takes some minutes' >&2
-	mmdebstrap --variant=minbase --include="systemd,systemd-sysv,systemd-resolved,dbus,udev,iproute2,openssh-server,ca-certificates${include:+,$include}" \
+	# How to reach the archive is this machine's business, and stays out of the image.
+	apt-config dump | grep -E '^Acquire::(https?::|Check-)' >"$work/apt.conf" || :
+	# shellcheck disable=SC2016
+	mmdebstrap --variant=minbase --aptopt="$work/apt.conf" --customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"' --include="systemd,systemd-sysv,systemd-resolved,dbus,udev,iproute2,openssh-server,ca-certificates${include:+,$include}" \
 		"$suite" "$work/root" >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; fail 1 'mmdebstrap failed'; }
 	printf '[Match]\nName=eth* en*\n\n[Network]\nDHCP=yes\n' >"$work/root/etc/systemd/network/80-dhcp.network"
 	echo '/dev/rsda / ext4 defaults 0 1' >"$work/root/etc/fstab"

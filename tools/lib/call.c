@@ -117,6 +117,26 @@ void rs_close(struct rs *rs)
 	free(rs);
 }
 
+int rs_check_version(struct rs *rs)
+{
+	struct pv_host_info h = {0};
+	long rc = call_host_info(rs, &h);
+
+	if (rc < 0)
+		return rs_fail_errno(rs, (int)-rc, "cannot ask the hypervisor for its version");
+	h.version[sizeof(h.version) - 1] = '\0';
+	if (h.abi == PV_ABI_VERSION)
+		return 0;
+	return rs_fail(
+		rs, EPROTO,
+		"the hypervisor %s has version %u of the interface, these tools (%s) have %u: %s",
+		h.version, h.abi, RS_VERSION, PV_ABI_VERSION,
+		h.abi < PV_ABI_VERSION
+			? "restart, so that the newer hypervisor runs, or install the older "
+			  "ringside-tools"
+			: "install the ringside-tools that came with the hypervisor");
+}
+
 int rs_fail(struct rs *rs, int err, const char *fmt, ...)
 {
 	char text[sizeof(rs->error)]; /* the arguments may be in rs->error */

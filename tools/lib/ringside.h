@@ -16,6 +16,7 @@
 #include <pv/io/control.h>
 #include <pv/linux.h>
 
+#define RS_VERSION  "0.1"
 #define RS_CONF_DIR "/etc/ringside"
 #define RS_RUN_DIR  "/run/ringside"
 #define RS_LOG_DIR  "/var/log/ringside"
@@ -44,6 +45,9 @@ struct rs *rs_open(char *error);
 /* Takes the transport over. */
 struct rs *rs_open_with(const struct rs_transport *transport);
 void rs_close(struct rs *rs);
+/* Can these tools speak to that hypervisor? All of one ABI version understand each other: an older hypervisor merely
+ * refuses calls that it does not have yet. -EPROTO: rs->error says which side is the older one, and what to do. */
+int rs_check_version(struct rs *rs);
 /* Leave a sentence in rs->error; returns -err. */
 int rs_fail(struct rs *rs, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* As rs_fail, with ": " and the errno's meaning at the end. */

@@ -126,6 +126,22 @@ const struct verb verbs[] = {
 	  {"shadow", 's', "PAGES", "set the pages for translations"}}},
 	{"addr", "[NAME...]", "IP addresses of guests", do_addr, 0, -1, false, {OPT_JSON}},
 	{"host info", "", "the machine and its hypervisor", do_host_info, 0, 0, false, {OPT_JSON}},
+	{"host check",
+	 "",
+	 "will this machine run Ringside; under it: what is wrong; and what mends it",
+	 do_host_check,
+	 0,
+	 0,
+	 true,
+	 {OPT_JSON}},
+	{"bug-report",
+	 "[FILE]",
+	 "what is to know of this host, in one archive",
+	 do_bug_report,
+	 0,
+	 1,
+	 true,
+	 {{0}}},
 	{"version",
 	 "",
 	 "versions of this program and of the hypervisor",
@@ -587,6 +603,12 @@ int main(int argc, char **argv)
 	r.rs = rs_open(error);
 	if (!r.rs && !r.verb->no_ring0) {
 		fprintf(stderr, "ringctl: %s\n", error);
+		return EXIT_DENIED;
+	}
+	/* Those that work without ring 0 say themselves what they find. */
+	if (!r.verb->no_ring0 && rs_check_version(r.rs) < 0) {
+		complain(r.rs);
+		rs_close(r.rs);
 		return EXIT_DENIED;
 	}
 	interrupted = r.rs;

@@ -111,7 +111,8 @@ int do_define(struct run *r), do_edit(struct run *r), do_undefine(struct run *r)
 	do_autostart(struct run *r);
 int do_apply(struct run *r), do_image(struct run *r), do_selftest(struct run *r),
 	do_hypercall(struct run *r);
-int do_restart(struct run *r), do_help(struct run *r);
+int do_restart(struct run *r), do_help(struct run *r), do_host_check(struct run *r),
+	do_bug_report(struct run *r);
 
 /* Attach this terminal to a guest's console. */
 int console_attach(struct rs *rs, const struct pv_domain_info *info, bool log_only);

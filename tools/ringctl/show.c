@@ -413,7 +413,7 @@ int do_version(struct run *r)
 	struct pv_host_info h = {0};
 	json_t *o = json_object();
 
-	set_text(o, "ringctl", "0.1");
+	set_text(o, "ringctl", RS_VERSION);
 	set_int(o, "abi", PV_ABI_VERSION);
 	set_text(o, "hypervisor",
 		 r->rs && host(r, &h) == 0 ? h.version : "not running on Ringside");

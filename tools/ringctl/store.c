@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ringctl.h"
@@ -351,16 +352,30 @@ int do_apply(struct run *r)
 	return rc;
 }
 
-/* --- image: the work is a script's ---------------------------------------------------------------- */
+/* --- verbs whose work is a script's ---------------------------------------------------------------- */
+
+static int run_script(char **argv)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execv(argv[0], argv);
+		fprintf(stderr, "ringctl: cannot run %s: %s\n", argv[0], strerror(errno));
+		_exit(EXIT_FAILED);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return EXIT_FAILED;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
 
 int do_image(struct run *r)
 {
 	static const char *const keys[] = {"size",    "template", "debian", "hostname",
 					   "ssh-key", "include",  "kernel"};
-	const char *script = getenv("RINGSIDE_IMAGE_SCRIPT");
+	const char *script = secure_getenv("RINGSIDE_IMAGE_SCRIPT");
 	char *argv[2 * 7 + 4], option[7][24];
-	int n = 0, status;
-	pid_t pid;
+	int n = 0;
 
 	argv[n++] = (char *)(uintptr_t)(script ? script : "/usr/lib/ringside/image.sh");
 	for (unsigned i = 0; i < 7; i++) {
@@ -372,13 +387,18 @@ int do_image(struct run *r)
 	}
 	argv[n++] = r->argv[0];
 	argv[n] = NULL;
-	pid = fork();
-	if (pid == 0) {
-		execv(argv[0], argv);
-		fprintf(stderr, "ringctl: cannot run %s: %s\n", argv[0], strerror(errno));
-		_exit(EXIT_FAILED);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return EXIT_FAILED;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+	return run_script(argv);
+}
+
+int do_bug_report(struct run *r)
+{
+	const char *script = secure_getenv("RINGSIDE_REPORT_SCRIPT");
+	char name[64], *argv[3];
+	const time_t now = time(NULL);
+
+	strftime(name, sizeof(name), "ringside-report-%Y%m%d-%H%M%S.tar.gz", gmtime(&now));
+	argv[0] = (char *)(uintptr_t)(script ? script : "/usr/lib/ringside/bug-report.sh");
+	argv[1] = r->argc ? r->argv[0] : name;
+	argv[2] = NULL;
+	return run_script(argv);
 }

@@ -177,6 +177,10 @@ int main(int argc, char **argv)
 		say("%s", error);
 		return 7;
 	}
+	if (rs_check_version(d.rs) < 0) {
+		say("%s", d.rs->error);
+		return 7;
+	}
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		d.client[i].fd = -1;
 	if (lock_instance(d.rs) < 0)

@@ -144,5 +144,62 @@ try 0 '"name": "web2"' stats --json
 try 0 '' destroy web2
 try 0 'frames_free +16384' host info
 
+# host check: under a hypervisor, and on a machine that is to become a host.
+export RINGSIDE_ROOT=$dir/root
+file() { mkdir -p "$RINGSIDE_ROOT/$(dirname "$1")"; printf "$2" >"$RINGSIDE_ROOT/$1"; }
+try 1 'PROBLEM +device nodes: event grant backend' host check
+try 1 'PROBLEM +ringsided: does not run' host check
+try 1 'warning +versions: fake' host check
+for f in dev/ringside/event dev/ringside/grant dev/ringside/backend "lib/modules/$(uname -r)/x" sys/class/net/rsbr0/x usr/sbin/nft \
+	usr/sbin/dnsmasq; do file "$f" ''; done
+: >"$dir/run/ringsided.sock"
+try 1 'PROBLEM +way to the outside: .* forward' host check
+file proc/sys/net/ipv4/ip_forward '1\n'
+try 0 'This host is well' host check
+try 0 '"result": "ok"' host check --json
+file var/log/ringside/crash/2026-01-01 ''
+try 0 'warning +panics' host check
+export FAKE_ABI=2
+try 7 'version 2 of the interface, .* have 1: install the ringside-tools' list
+try 1 'PROBLEM +hypervisor: .*version 2' host check
+try 0 '"hypervisor_abi": 2' version --json
+export FAKE_ABI=1
+real=$FAKE_RING0
+unset FAKE_RING0
+flags='fpu tsc apic pge pat fxsr sse2 syscall nx lm cx16 xsave xsaveopt'
+file proc/cpuinfo "processor\t: 0\nflags\t\t: $flags\nbugs\t\t: x\n"
+file proc/meminfo 'MemTotal:        8000000 kB\n'
+try 1 'PROBLEM +CPU: fsgsbase' host check
+file proc/cpuinfo "processor\t: 0\nflags\t\t: fpu fsgsbase $flags\nbugs\t\t: x\n"
+try 1 'ok +CPU: has all' host check
+try 1 'apt install ringside-linux$' host check
+for f in ringside.gz vmlinux-6.12-ringside.gz initrd.img-6.12-ringside; do file "boot/ringside/$f" ''; done
+file sys/firmware/acpi/tables/APIC ''
+try 1 'PROBLEM +GRUB: no /boot/grub/grub.cfg' host check
+file boot/grub/grub.cfg 'menuentry x\n'
+try 1 'PROBLEM +GRUB: has no multiboot2.mod' host check
+file boot/grub/i386-pc/multiboot2.mod ''
+try 1 '^ +update-grub$' host check
+file boot/grub/grub.cfg "menuentry x\nmenuentry y --id 'ringside' {\n"
+try 0 'can run Ringside: choose' host check
+file proc/meminfo 'MemTotal:        200000 kB\n'
+try 1 'PROBLEM +memory: 195 MiB' host check
+file proc/meminfo 'MemTotal:        900000 kB\n'
+try 0 'warning +memory: 878 MiB' host check
+file sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c 'aaaa\001'
+file boot/grub/x86_64-efi/multiboot2.mod ''
+try 1 'PROBLEM +Secure Boot: on' host check
+file sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c 'aaaa\0'
+try 0 'ok +Secure Boot: off' host check
+try 7 'no fake' list
+export FAKE_RING0=$real RINGSIDE_REPORT_SCRIPT=$PWD/tools/ringctl/bug-report.sh RINGCTL=$ringctl
+try 0 'report.tar.gz: [0-9]+ files' bug-report "$dir/report.tar.gz"
+try 4 'exists already' bug-report "$dir/report.tar.gz"
+if tar -xzOf "$dir/report.tar.gz" ringside-report/hypervisor.log | grep -q 'fake: up'; then
+	passed=$((passed + 1))
+else
+	failed=$((failed + 1)); echo 'the report lacks the log'
+fi
+
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -199,11 +199,12 @@ static long call(void *ctx, uint64_t nr, const uint64_t a[5])
 		memcpy(P(void, 0), "fake: up\n", 9);
 		return 9;
 	case PV_NR_host_info:
-		*P(struct pv_host_info, 0) = (struct pv_host_info){.abi = PV_ABI_VERSION,
-								   .cpus = 2,
-								   .tsc_khz = 2000000,
-								   .free_frames = f->free_frames,
-								   .version = "fake"};
+		*P(struct pv_host_info, 0) =
+			(struct pv_host_info){.abi = f->abi ? f->abi : PV_ABI_VERSION,
+					      .cpus = 2,
+					      .tsc_khz = 2000000,
+					      .free_frames = f->free_frames,
+					      .version = "fake"};
 		return 0;
 	case PV_NR_domain_create:
 		return create(f, P(struct pv_domain_create, 0));
@@ -229,8 +230,8 @@ void fake_init(struct fake *f)
 	memset(f, 0, sizeof(*f));
 	f->free_frames = 16384;
 	f->domain[0].used = true;
-	f->domain[0].info =
-		(struct pv_domain_info){.state = PV_DOMAIN_RUNNING, .vcpus = 2, .created = 1};
+	f->domain[0].info = (struct pv_domain_info){
+		.state = PV_DOMAIN_RUNNING, .caps = PV_CAP_ALL, .vcpus = 2, .created = 1};
 }
 
 void fake_free(struct fake *f)

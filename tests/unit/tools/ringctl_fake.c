@@ -37,6 +37,7 @@ struct rs *__wrap_rs_open(char *error)
 		f->area = (uint8_t *)(f + 1);
 		f->control_ops = 1u << PV_CONTROL_MEMORY | 1u << PV_CONTROL_SYSRQ;
 	}
+	f->abi = getenv("FAKE_ABI") ? (unsigned)atoi(getenv("FAKE_ABI")) : 0;
 	/* Guests "boot" at once: their control device is there. */
 	for (unsigned i = 1; i < FAKE_DOMAINS; i++)
 		for (unsigned n = 0; n < PV_DEVICE_SLOTS; n++)
