@@ -13,6 +13,8 @@ linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod cc
 run='nftables dnsmasq-base e2fsprogs busybox-static'
 debian='mmdebstrap e2fsprogs'
 tests='stress-ng'
+bench='gnuplot-nox python3'
+bench_test='chromium python3-pil'
 packaging='debhelper dpkg-dev lintian mmdebstrap fdisk mtools e2fsprogs'
 
 packages=
@@ -23,6 +25,8 @@ for list in "${@:-base}"; do
 	run) packages="$packages $run" ;;
 	debian) packages="$packages $debian" ;;
 	tests) packages="$packages $tests" ;;
+	bench) packages="$packages $bench" ;;
+	bench-test) packages="$packages $bench_test" ;;
 	packages) packages="$packages $packaging" ;;
 	*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;
 	esac

@@ -40,17 +40,20 @@ bench-linux: hv bench-linux-bare ## classic latencies of Linux, bare and as dom0
 
 # Disks, networks and consoles of guests: by split drivers, beside dom0's own path on the same devices.
 #   make bench-io ROWS=randread,read1m SCALE=4    some rows only, so many times the operations
+#   make bench-io QUEUES=2                        of disk and card, with as many vCPUs on both sides
 #   make bench-io COPY_SEGMENTS=0                 the block back end maps what it else copies
-#   make bench-io BACK_PARAMS=blkback/parameters/copy_segments=8 GUEST_PARAMS='word ...'    any parameter of either half
+#   make bench-io BACK_PARAMS=MODULE/parameters/NAME=VALUE,... GUEST_PARAMS='MODULE.NAME=VALUE ...'    others, of either half
 IO_DIR := tools/bench/io
 IO_OUT ?= $(BENCH)/io
 IO_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers
 ROWS   ?= all
 SCALE  ?= 1
+ROUNDS ?= 3
+QUEUES ?= 1
 COPY_SEGMENTS ?=
 BACK_PARAMS  ?= $(if $(COPY_SEGMENTS),blkback/parameters/copy_segments=$(COPY_SEGMENTS))
 GUEST_PARAMS ?=
-IO_ARGS = -r '$(ROWS)' -n $(SCALE) -p '$(BACK_PARAMS)' -g '$(GUEST_PARAMS)'
+IO_ARGS = -r '$(ROWS)' -n $(SCALE) -R $(ROUNDS) -q $(QUEUES) -p '$(BACK_PARAMS)' -g '$(GUEST_PARAMS)'
 
 # At an address of its own, by which its instructions are known from other programs' of dom0.
 $(BENCH)/load: $(wildcard $(IO_DIR)/*.c $(IO_DIR)/*.h) tools/bench/counters.h $(wildcard include/pv/*.h)
@@ -77,3 +80,25 @@ $(BENCH)/stamp: tools/bench/create/stamp.c
 bench-create: hv initramfs tools $(BENCH)/stamp ## instructions from ringctl create to a guest's init, of CREATE_GUESTS (100) guests
 	@BUILD='$(BUILD)' tools/bench/create/run.sh $(BENCH)/create $(CREATE_KERNEL) $(CREATE_GUESTS) $(CREATE_TIME)
 	@python3 tools/bench/create/table.py $(BENCH)/create $(BENCH)/create.log
+
+# The same, also by emulated devices, twice to see how far the figures agree, as a page with charts.
+#   make bench WALL=1    also in wall time, as ratios
+WALL ?=
+EMULATED ?= $(wildcard $(IO_DIR)/emulated.conf)
+FULL := $(BENCH)/bench
+FULL_ARGS = $(IO_ARGS) $(EMULATED:%=-c %)
+bench-deps:
+	@tools/deps.sh bench
+bench: run-deps bench-deps $(BENCH)/load $(BENCH)/count.so ## split drivers, emulated devices, dom0 alone: figures, and a page with charts: build/bench/bench.html
+	@BUILD='$(BUILD)' $(IO_DIR)/run.sh $(FULL_ARGS) $(FULL)
+	@BUILD='$(BUILD)' $(IO_DIR)/run.sh $(FULL_ARGS) $(FULL).again
+	@[ -z '$(WALL)' ] || BUILD='$(BUILD)' $(IO_DIR)/run.sh -w -a $(ACCEL) $(FULL_ARGS) $(FULL).wall
+	@python3 $(IO_DIR)/table.py $(FULL) $(BUILD)
+	@python3 $(IO_DIR)/report.py $(FULL) $(BUILD) --again $(FULL).again $(if $(WALL),--wall $(FULL).wall)
+
+# The benchmark with few operations; its page, rendered, must show what the figures say.
+.PHONY: bench bench-deps test-bench
+test-bench: bench-deps ## a short benchmark, and its page in headless Chromium
+	@tools/deps.sh bench-test
+	@$(MAKE) --no-print-directory bench ROWS=randread,read1m,tcp_rr ROUNDS=1 FULL=$(BENCH)/test
+	@/usr/bin/python3 tests/system/bench_page.py $(BENCH)/test

@@ -14,20 +14,20 @@
 #include <pv/linux.h>
 #include <pv/trace.h>
 
-/* False where there is no ring 0, or it says no. */
-static inline bool counters_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+/* -1 where there is no ring 0, or it cannot be reached; else its answer. */
+static inline int64_t counters_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
 	struct pv_linux_hypercall h = {.number = number, .arg = {a, b, c}};
 	static int node = -2;
 
 	if (node == -2)
 		node = open("/dev/ringside/hypercall", O_RDWR | O_CLOEXEC);
-	return node >= 0 && !ioctl(node, PV_LINUX_HYPERCALL, &h) && !h.result;
+	return node >= 0 && !ioctl(node, PV_LINUX_HYPERCALL, &h) ? h.result : -1;
 }
 
 static inline bool counters_read(uint64_t domid, struct pv_perf *perf)
 {
-	return counters_call(PV_NR_perf_read, domid, ~0ull, (uintptr_t)perf);
+	return counters_call(PV_NR_perf_read, domid, ~0ull, (uintptr_t)perf) == 0;
 }
 
 /* each(name, how often between the two readings, arg) for all that moved. */

@@ -4,7 +4,8 @@
  * Output, one line each:
  *   row|KEY|OPERATIONS|NANOSECONDS|UNIT|TITLE
  *   count|KEY|DOMAIN|COUNTER|TIMES      of all operations
- *   time|KEY|DOMAIN|NANOSECONDS         that it ran, ring 0 on its behalf included */
+ *   time|KEY|DOMAIN|NANOSECONDS         that it ran, ring 0 on its behalf included
+ *   trace|KEY|NANOSECONDS|KIND|DOMAIN|A|B    of ring 0's trace */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -109,7 +110,7 @@ static void read_counters(struct reading *r)
 {
 	for (int i = 0; i < domains; i++)
 		r[i].known = counters_read(domid[i], &r[i].perf) &&
-			     counters_call(PV_NR_domain_info, domid[i], (uintptr_t)&r[i].info, 0);
+			     !counters_call(PV_NR_domain_info, domid[i], (uintptr_t)&r[i].info, 0);
 }
 
 struct who {
@@ -136,6 +137,34 @@ static void print_counts(const char *key, const struct reading *a, const struct 
 	}
 }
 
+/* ---- ring 0's trace ---- */
+
+#define RECORDS 4096 /* more than a CPU's ring has */
+
+static void print_trace(const char *key)
+{
+	static const char *const kind[] = {
+#define X(name, a, b) #name,
+		PV_TRACE_KINDS(X)
+#undef X
+	};
+	static struct pv_trace_record r[RECORDS];
+	static struct pv_host_info host;
+	int64_t n = 0, got;
+
+	counters_call(PV_NR_host_info, (uintptr_t)&host, 0, 0);
+	do {
+		got = counters_call(PV_NR_trace_read, 0, (uintptr_t)(r + n),
+				    (uint64_t)(RECORDS - n));
+		n += got > 0 ? got : 0;
+	} while (got > 0 && n < RECORDS);
+	for (int64_t i = 0; i < n; i++)
+		fprintf(report, "trace|%s|%.0f|%s|%u|%llx|%llx\n", key,
+			(double)r[i].tsc * 1e6 / (double)host.tsc_khz,
+			r[i].kind < PV_TRACE_KIND_END ? kind[r[i].kind] : "?", r[i].domid,
+			(unsigned long long)r[i].a, (unsigned long long)r[i].b);
+}
+
 static void obey_line(const char *line)
 {
 	static struct reading before[DOMAINS], after[DOMAINS];
@@ -149,6 +178,11 @@ static void obey_line(const char *line)
 		read_counters(after);
 		fprintf(report, "row|%s|%llu|%llu|%s\n", key, n, ns, rest);
 		print_counts(key, before, after);
+	} else if (!strcmp(line, "traced\n")) {
+		counters_call(PV_NR_trace_mask, 0, 0, 0);
+		print_trace(key);
+	} else if (sscanf(line, "trace %31s", key) == 1) {
+		counters_call(PV_NR_trace_mask, (1ull << PV_TRACE_KIND_END) - 2, 0, 0);
 	}
 }
 

@@ -3,7 +3,7 @@
 # file of /bench, NAME.conf. Lines for report.py: side|NAME begins what comes from there.
 set -u
 word() { tr ' ' '\n' </proc/cmdline | sed -n "s/^bench\.$1=//p"; }
-rows=$(word rows) scale=$(word scale)
+rows=$(word rows) scale=$(word scale) rounds=$(word rounds)
 bad=0
 log=/var/log/ringside/console
 mkdir -p /var/log
@@ -29,7 +29,7 @@ side() { # NAME DOMAIN...
 }
 
 side dom0 0
-/bin/load run 127.0.0.1 /dev/ram0 - "$rows" "$scale" || bad=1
+/bin/load run 127.0.0.1 /dev/ram0 - "$rows" "$scale" "$rounds" || bad=1
 wait $agent || bad=1
 for conf in /bench/*.conf; do
 	name=$(basename "$conf" .conf)

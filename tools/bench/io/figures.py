@@ -2,11 +2,12 @@
 """figures: what a run of the I/O benchmark says, from its serial log and the blocks that count.c counted."""
 import bisect
 import re
+import statistics
 import subprocess
 
 RING0 = range(0xffff800000000000, 0xffff880000000000)  # its slots of the address space: hv/cpu/layout.h
 LOAD = range(0x10000000, 0x11000000)  # where bench.mk links tools/bench/io's program
-MODULES = range(0xffffffffc0000000, 0xffffffffff000000)
+MODULES = range(0xffffffffa0000000, 0xffffffffff000000)
 # Who executes. The device model and the daemon are programs of dom0's that are not the load.
 PARTS = ("guest_load", "guest_kernel", "ring0", "dom0_kernel", "dom0_load", "dom0_tools")
 # Entries into ring 0, by its own counters; every hypercall but eretu and erets is in the first.
@@ -52,27 +53,38 @@ def part_of(address, physical, ram):
     return domain + ("_load" if address in LOAD or domain == "guest" else "_tools")
 
 
+def read_line(part, rounds):
+    """One line of a side: a round of a row begins, or more is said of it."""
+    if part[0] == "row":
+        n = int(part[2])
+        rounds.append({"key": part[1], "n": n, "ns": int(part[3]) / n, "unit": part[4], "title": part[5], "counts": {},
+                       "run": {}, "trace": []})
+        return
+    row = rounds[-1]
+    if part[0] == "count":
+        row["counts"].setdefault(part[2], {})[part[3]] = int(part[4]) / row["n"]
+    elif part[0] == "time":
+        row["run"][part[2]] = int(part[3]) / row["n"]
+    elif part[0] == "trace":
+        row["trace"].append({"at": int(part[2]), "kind": part[3], "dom": int(part[4]), "vcpu": 0, "a": int(part[5], 16),
+                             "b": int(part[6], 16)})
+
+
 def read_log(name):
-    """Sides, each a list of rows, and dom0's RAM."""
-    sides, ram = {}, []
-    rows = None
-    text = open(name, errors="replace").read()
-    for line in text.replace("\r", "").splitlines():
-        part = line[re.search(r"\b(side|ram|row|count|time|failed)\||", line).start():].strip().split("|")
-        if part[0] == "failed":
-            raise SystemExit(f"{name}: {line}")
-        if part[0] == "ram":
-            ram.append(range(int(part[1], 16), int(part[2], 16) + 1))
-        elif part[0] == "side":
-            rows = sides.setdefault(re.sub(r"^\d+-", "", part[1]), {})
-        elif part[0] == "row" and len(part) == 6:
-            rows[part[1]] = {"key": part[1], "n": int(part[2]), "ns": int(part[3]) / int(part[2]), "unit": part[4],
-                             "title": part[5], "counts": {}, "run": {}}
-        elif part[0] == "count":
-            row = rows[part[1]]
-            row["counts"].setdefault(part[2], {})[part[3]] = int(part[4]) / row["n"]
-        elif part[0] == "time":
-            rows[part[1]]["run"][part[2]] = int(part[3]) / rows[part[1]]["n"]
+    """Sides, each a list of rounds of rows in order, and dom0's RAM."""
+    sides, ram, rounds = {}, [], None
+    with open(name, errors="replace", encoding="utf-8") as f:
+        for line in f:
+            found = re.search(r"\b(side|ram|row|count|time|trace|failed)\|[^\r\n]*", line)
+            part = found[0].split("|") if found else [""]
+            if part[0] == "failed":
+                raise SystemExit(f"{name}: {found[0]}")
+            if part[0] == "ram":
+                ram.append(range(int(part[1], 16), int(part[2], 16) + 1))
+            elif part[0] == "side":
+                rounds = sides.setdefault(re.sub(r"^\d+-", "", part[1]), [])
+            elif part[0]:
+                read_line(part, rounds)
     return sides, ram
 
 
@@ -117,19 +129,28 @@ def add_sums(row):
     row["switches"] = sum(c.get("switches", 0) for c in domains)
 
 
+def median_round(rounds):
+    """Of the rounds of a row, the one whose time is the median, which has all rounds' times beside it."""
+    times = [r["ns"] for r in rounds]
+    row = next(r for r in rounds if r["ns"] == statistics.median_low(times))
+    row["rounds"] = times
+    return row
+
+
 def load(out, build):
     """All of a run: {side: {key: row}}."""
     sides, ram = read_log(out + ".log")
-    rows = [row for side in sides.values() for row in side.values()]
+    rounds = [r for side in sides.values() for r in side]
     try:
         marks = read_blocks(out + ".blocks")
     except FileNotFoundError:
         marks = []
-    if marks and len(marks) != len(rows):
-        raise SystemExit(f"{out}: {len(rows)} rows, but {len(marks)} marks")
+    if marks and len(marks) != len(rounds):
+        raise SystemExit(f"{out}: {len(rounds)} rows, but {len(marks)} marks")
     names = symbols(build) if marks else None
-    for row, blocks in zip(rows, marks):
+    for row, blocks in zip(rounds, marks):
         split(row, blocks, ram, names)
-    for row in rows:
+    for row in rounds:
         add_sums(row)
-    return sides
+    return {name: {key: median_round([r for r in side if r["key"] == key]) for key in dict.fromkeys(r["key"] for r in side)}
+            for name, side in sides.items()}

@@ -8,4 +8,5 @@ until [ -e "$(word disk)" ] && ip link set eth0 up 2>/dev/null; do
 	sleep 0.1
 done
 ip addr add 10.82.0.2/24 dev eth0
-/bin/load run 10.82.0.1 "$(word disk)" "$(word console)" "$(word rows)" "$(word scale)" && echo 'GUEST done' || echo 'GUEST failed'
+/bin/load run 10.82.0.1 "$(word disk)" "$(word console)" "$(word rows)" "$(word scale)" "$(word rounds)" &&
+	echo 'GUEST done' || echo 'GUEST failed'

@@ -2,8 +2,10 @@
 /* load: disk, network and console traffic of known kind, to be measured from outside.
  *
  *   load agent [DOMAIN...]                 in dom0: the other end of what follows; says what it has cost these domains
- *   load run PEER DISK CONSOLE ROWS SCALE  in a guest, or in dom0 itself: does the rows. DISK is overwritten, and may
- *                                          be "-", as CONSOLE; ROWS: keys, by commas, or "all"; SCALE: so many times the usual number
+ *   load run PEER DISK CONSOLE ROWS SCALE ROUNDS
+ *                                          in a guest, or in dom0 itself: does the rows. DISK is overwritten, and may
+ *                                          be "-", as CONSOLE. ROWS: keys, by commas, or "all"; SCALE: so many times
+ *                                          the usual number of operations; all of it ROUNDS times
  *
  * Between its marks (mark.h) a row's program does nothing but its operations. It has done a tenth of them before. */
 #include <stdbool.h>
@@ -49,7 +51,8 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* The agent has read ring 0's counters when it answers. */
+/* To the agent: "begin KEY OPERATIONS UNIT|TITLE" and "end NANOSECONDS" around a row, "trace KEY" and "traced" around what
+ * ring 0 shall record, "quit". The agent has read ring 0's counters when it answers. */
 static void answered(void)
 {
 	char line[16];
@@ -74,6 +77,13 @@ static void do_row(const struct row *row, unsigned scale)
 	ns = now() - start;
 	fprintf(control, "end %llu\n", (unsigned long long)ns);
 	answered();
+	if (!row->traced)
+		return;
+	fprintf(control, "trace %s\n", row->key);
+	answered();
+	row->op(row, row->traced);
+	fputs("traced\n", control);
+	answered();
 }
 
 static bool wanted(const char *key, const char *list)
@@ -95,25 +105,25 @@ static void do_rows(const struct row *row, const char *list, unsigned scale)
 			do_row(row, scale);
 }
 
-int run_rows(int argc, char **argv)
+static int run_rows(char **argv)
 {
-	unsigned scale;
+	bool disk = strcmp(argv[1], "-") != 0, console = strcmp(argv[2], "-") != 0;
+	unsigned scale = (unsigned)atoi(argv[4]);
 
-	if (argc != 5)
-		return 2;
-	scale = (unsigned)atoi(argv[4]);
 	control = fdopen(net_connect(argv[0], PORT_CONTROL), "r+");
 	if (!control)
 		fail("control");
-	if (strcmp(argv[1], "-") != 0) {
+	if (disk)
 		block_open(argv[1]);
-		do_rows(block_rows, argv[3], scale);
-	}
 	net_open(argv[0]);
-	do_rows(net_rows, argv[3], scale);
-	if (strcmp(argv[2], "-") != 0) {
+	if (console)
 		console_open(argv[2]);
-		do_rows(console_rows, argv[3], scale);
+	for (int rounds = atoi(argv[5]); rounds > 0; rounds--) {
+		if (disk)
+			do_rows(block_rows, argv[3], scale);
+		do_rows(net_rows, argv[3], scale);
+		if (console)
+			do_rows(console_rows, argv[3], scale);
 	}
 	fputs("quit\n", control);
 	answered();
@@ -124,8 +134,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "agent"))
 		return agent(argc - 2, argv + 2);
-	if (argc > 1 && !strcmp(argv[1], "run"))
-		return run_rows(argc - 2, argv + 2);
-	fputs("load agent [DOMAIN...] | load run PEER DISK CONSOLE ROWS SCALE\n", stderr);
+	if (argc == 8 && !strcmp(argv[1], "run"))
+		return run_rows(argv + 2);
+	fputs("load agent [DOMAIN...] | load run PEER DISK CONSOLE ROWS SCALE ROUNDS\n", stderr);
 	return 2;
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define PORT_CONTROL \
-	7001 /* lines of text: "begin KEY OPERATIONS UNIT TITLE", "end NANOSECONDS"; each is answered "ok" */
+	7001 /* lines of text, each answered "ok": see load.c                             */
 #define PORT_TCP 7002 /* struct order, again and again                                            */
 #define PORT_UDP 7003 /* struct packet                                                            */
 
@@ -45,15 +45,16 @@ static inline void fail(const char *what)
 	})
 
 int agent(int domains, char **domid);
-int run_rows(int argc, char **argv);
+
+#define TRACED 4 /* operations; the last but one is shown */
 
 /* An operation: `n` of its kind. */
 struct row {
 	const char *key, *unit, *title;
 	void (*op)(const struct row *row, unsigned n);
-	unsigned n; /* how many are measured */
-	/* Blocks. */
-	uint32_t size, depth;
+	unsigned n;	      /* how many are measured */
+	unsigned traced;      /* how many are recorded in ring 0's trace */
+	uint32_t size, depth; /* blocks: bytes, requests at a time */
 	uint8_t write, random;
 };
 

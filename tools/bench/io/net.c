@@ -160,12 +160,12 @@ static void ping(const struct row *row, unsigned n)
 }
 
 const struct row net_rows[] = {
-	{"tcp_rr", "trip", "TCP, one byte there and back", tcp_trips, 500},
-	{"tcp_send", "MiB", "TCP send 1 MiB", tcp_send, 32},
-	{"tcp_recv", "MiB", "TCP receive 1 MiB", tcp_receive, 32},
-	{"udp_send", "packet", "UDP send 64 B, 32 a window", udp_send, 3200},
-	{"udp_recv", "packet", "UDP receive 64 B, 32 a window", udp_receive, 3200},
-	{"ping", "trip", "ping", ping, 500},
+	{"tcp_rr", "trip", "TCP, one byte there and back", tcp_trips, 500, .traced = TRACED},
+	{"tcp_send", "MiB", "TCP send 1 MiB", tcp_send, 128},
+	{"tcp_recv", "MiB", "TCP receive 1 MiB", tcp_receive, 128},
+	{"udp_send", "packet", "UDP send 64 B, 32 a window", udp_send, 6400},
+	{"udp_recv", "packet", "UDP receive 64 B, 32 a window", udp_receive, 6400},
+	{"ping", "trip", "ping", ping, 500, .traced = TRACED},
 	{NULL},
 };
 
@@ -190,6 +190,6 @@ static void console_write(const struct row *row, unsigned n)
 }
 
 const struct row console_rows[] = {
-	{"console", "KiB", "console output, 1 KiB in lines", console_write, 40},
+	{"console", "KiB", "console output, 1 KiB in lines", console_write, 200},
 	{NULL},
 };
