@@ -11,6 +11,8 @@
 #define LOW_1G	 (1ull << 30)
 #define RSDP_MAX 64u /* the cmdline's page ends with a copy of ACPI's root pointer  */
 
+#define DOM0_ID 0 /* the first domain made */
+
 static struct domain *dom0;
 
 static void *direct(u64 gpa)
@@ -41,16 +43,20 @@ static void enter(u64 n, unsigned order)
 	atomic_add(&dom0->frames, 1ull << order);
 }
 
-/* All of the kernel's own frames are taken before a table of the P2M could want one of them; then, from the
- * bottom, what is free, in 2 MiB runs. */
+/* Before anything of dom0's, a table of its P2M say, could get one of them. */
+static void take_kernel(const struct elf *kernel)
+{
+	for (u64 n = kernel->start >> PAGE_SHIFT; n <= (kernel->end - 1) >> PAGE_SHIFT; n++)
+		if (!frame_take(MFN(n), 0, FRAME_GUEST, DOM0_ID))
+			boot_fail("dom0's kernel wants memory at %lx, which is not free",
+				  n << PAGE_SHIFT);
+}
+
+/* The kernel's frames; then, from the bottom, what is free, in 2 MiB runs. */
 static void take_memory(const struct elf *kernel, u64 frames)
 {
 	u64 first = kernel->start >> PAGE_SHIFT, last = (kernel->end - 1) >> PAGE_SHIFT;
 
-	for (u64 n = first; n <= last; n++)
-		if (!frame_take(MFN(n), 0, FRAME_GUEST, dom0->id))
-			boot_fail("dom0's kernel wants memory at %lx, which is not free",
-				  n << PAGE_SHIFT);
 	for (u64 n = first; n <= last;) {
 		unsigned order = n % RUN_FRAMES || last - n < RUN_FRAMES - 1 ? 0 : FRAME_ORDER_MAX;
 
@@ -154,6 +160,7 @@ void dom0_start(const struct boot_info *bi)
 	wrong = elf_parse(direct(k->start), k->end - k->start, &kernel);
 	if (wrong)
 		boot_fail("dom0's kernel (module 1) cannot be used: %s", wrong);
+	take_kernel(&kernel);
 	dom0 = create(frames);
 	take_memory(&kernel, frames);
 	load_segments_of(&kernel);

@@ -19,7 +19,7 @@
 	X(slow)                                                                              \
 	X(kcr3)                                                                              \
 	X(ucr3) X(guest_sp) X(tmp_ip) X(tmp_sp) X(area) X(user_max) X(ss_syscall) X(main_sp) \
-		X(hv_cr3)
+		X(hv_cr3) X(iret_sp)
 #define GUEST(X) X(user) X(kgs) X(event_entry) X(stack_min) X(stack_level)
 
 /* R_, G_, E_: relative to TOP, where rsp points in entry code; regs lie below, the rest above. P_: in pv_regs.

@@ -57,7 +57,7 @@ struct entry {
 	u64 main_sp;		   /* top of the main stack; the word there is TOP                */
 	u64 hv_cr3;		   /* ring 0's own root                                          */
 	u64 eretu_mark; /* g.count_entries + 1 at the last ERETU by C: no trap from ring 3 came since */
-	u64 reserved;
+	u64 iret_sp;	 /* iret_stack_top()                                           */
 	u64 top;	 /* TOP: the word above the first push of each stack           */
 	struct cpu *cpu; /* the slot's last word                                      */
 };

@@ -91,11 +91,13 @@ static void entry_init(struct cpu *c)
 		.user_max = 0x00007ffffffff000ul,
 		.ss_syscall = PV_SS_SYSCALL,
 		.main_sp = stack_top(c->id, STACK_MAIN),
+		.iret_sp = iret_stack_top(c->id),
 		.top = (u64)&e->g.user,
 		.cpu = c,
 	};
 	for (unsigned s = STACK_MAIN; s <= STACK_DB; s++)
 		*(u64 *)stack_top(c->id, s) = (u64)&e->g.user;
+	*(u64 *)e->iret_sp = (u64)&e->g.user;
 }
 
 struct pv_vcpu_area area_none = {.pending_any = 1}; /* so that ERETU goes to C, which refuses */
@@ -201,16 +203,17 @@ void desc_set_ports(struct cpu *c, const u64 *io, u64 version)
 	c->ports_version = version;
 }
 
+bool desc_is_stack16(u64 d)
+{
+	return (d >> 40 & 0x1a) == 0x12 && !(d >> 54 & 1);
+}
+
 bool desc_allowed(u64 d)
 {
 	unsigned type = d >> 40 & 0x1f;
 
 	if (d == 0)
 		return true;
-	/* A writable segment of 16 bits could be a stack, and IRET to it leaves ring 0's own address in the upper half
-	 * of ESP. So Linux refuses them where it has no espfix. */
-	if ((type & 0x1a) == 0x12 && !(d >> 54 & 1))
-		return false;
 	/* Code or data (S=1), DPL 3, no conforming code, never 64-bit code: what a TLS segment or user LDT is. */
 	return (type & 0x10) && (d >> 45 & 3) == 3 && !((type & 0xc) == 0xc) && !(d >> 53 & 1);
 }

@@ -19,6 +19,8 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
 void desc_set_ports(struct cpu *c, const u64 *io, u64 version);
 /* May a guest have this descriptor? Present or not, but never a gate or system segment, and DPL 3. */
 bool desc_allowed(u64 d);
+/* Writable data of 16 bits. As a stack it is looked for in an LDT only (trap_exit). */
+bool desc_is_stack16(u64 d);
 void smap_patch(void);
 
 #endif

@@ -17,6 +17,7 @@
 #define USER_CS      0x33
 #define PV_USER32_CS 0x23
 #define USER_DS      0x2b
+#define SELECTOR_LDT 4 /* TI                                                            */
 #define SS_NMI_BYTE  4 /* PV_SS_NMI in byte 2 of ss                                    */
 
 #define CALLEE_SAVED rbx, rbp, r12, r13, r14, r15
@@ -389,9 +390,29 @@ trap_exit:
 	mov	E_ucr3(%rsp), %rax
 	mov	%rax, %cr3
 1:	LOAD	CALLER_SAVED
+	testb	$SELECTOR_LDT, R_ss(%rsp)
+	jnz	exit_ldt_stack
 	lea	R_ip(%rsp), %rsp
 	.globl trap_iret
 trap_iret:
+	iretq
+
+/* A stack segment of the LDT may be of 16 bits: the IRET is done where bits 31:16 of rsp are those that it is to
+ * leave (map_iret_stack). rax and rcx lie below the frame. */
+exit_ldt_stack:
+	mov	E_iret_sp(%rsp), %rcx
+	.irp r, ss, sp, flags, cs, ip, rcx, rax
+	mov	R_\r(%rsp), %rax
+	sub	$8, %rcx
+	mov	%rax, (%rcx)
+	.endr
+	mov	R_sp(%rsp), %eax
+	and	$0xffff0000, %eax
+	lea	(%rcx, %rax), %rsp
+	pop	%rax
+	pop	%rcx
+	.globl trap_iret16
+trap_iret16:
 	iretq
 
 /* C has something to do first. What it does may be the reason to do more. */

@@ -180,7 +180,7 @@ void trap_ring0(struct regs *r)
 	}
 	if (vector == PF && ring0_miss(c, r, cr2))
 		return;
-	if (r->ip == (u64)trap_iret)
+	if (r->ip == (u64)trap_iret || r->ip == (u64)trap_iret16)
 		iret_refused(c, r);
 	fixup = fixup_of(r->ip);
 	if (!fixup)

@@ -57,7 +57,8 @@ long hc_desc_set(u64 slot, u64 desc)
 {
 	struct vcpu *v = current();
 
-	if (slot < PV_GDT_TLS_MIN || slot > PV_GDT_CPUNODE || !desc_allowed(desc))
+	if (slot < PV_GDT_TLS_MIN || slot > PV_GDT_CPUNODE || !desc_allowed(desc) ||
+	    desc_is_stack16(desc))
 		return -PV_EINVAL;
 	v->tls[slot - PV_GDT_TLS_MIN] = desc;
 	desc_set_tls(this_cpu(), v->tls);

@@ -21,9 +21,9 @@ static u64 user_slot; /* L4 entry 271 of the user view */
 static u64 device_next = DEVICE_BASE;
 
 /* Pages of each stack slot. */
-static const u8 slot_pages[STACK_USED] = {
+static const u8 slot_pages[CPU_STACKS] = {
 	[STACK_ENTRY] = 1, [STACK_MAIN] = 2, [STACK_NMI] = 1,	 [STACK_DF] = 1,
-	[STACK_MC] = 1,	   [STACK_DB] = 1,   [STACK_TABLES] = 4,
+	[STACK_MC] = 1,	   [STACK_DB] = 1,   [STACK_TABLES] = 4, [STACK_IRET] = 1,
 };
 
 static unsigned index_at(u64 va, unsigned level)
@@ -87,10 +87,26 @@ static void map_direct(u64 start, u64 end)
 		    i == 1 ? RODATA_FLAGS : DATA_FLAGS);
 }
 
+/* An IRET to a 16-bit stack leaves bits 31:16 of RSP as they are, so it is done at an address that has the user's
+ * there: one page, once every 64 KiB of 4 GiB. Two tables hold the 65,536 aliases of four CPUs. */
+static void map_iret_stack(u64 *l4, unsigned id, u64 pa)
+{
+	u64 va = iret_stack_top(id);
+	u64 *l3 = table_under(&l4[index_at(va, 4)]) + index_at(va, 3);
+	u64 *l2 = table_under(l3), *l1 = table_under(l2);
+
+	for (unsigned i = index_at(va, 1); i < 512; i += 16)
+		l1[i] = pa | DATA_FLAGS;
+	for (unsigned i = 1; i < 512; i++)
+		l2[i] = *l2;
+	for (unsigned i = 1; i < 4; i++)
+		l3[i] = *l3;
+}
+
 /* The pages of one CPU, in ring 0's map and, but for the main stack, in the user view. */
 static void map_cpu(u64 *user_l4, unsigned id)
 {
-	for (unsigned slot = 0; slot < STACK_USED; slot++) {
+	for (unsigned slot = 0; slot < CPU_STACKS; slot++) {
 		u64 len = slot_pages[slot] * PAGE_SIZE;
 		u64 va = CPU_BASE + id * CPU_AREA + (slot + 1) * STACK_SLOT - len;
 		u64 pa = memory_alloc(len, BELOW_4G);
@@ -99,6 +115,10 @@ static void map_cpu(u64 *user_l4, unsigned id)
 		map(hv_l4, va, pa, len, DATA_FLAGS);
 		if (slot != STACK_MAIN)
 			map(user_l4, va, pa, len, DATA_FLAGS);
+		if (slot == STACK_IRET) {
+			map_iret_stack(hv_l4, id, pa);
+			map_iret_stack(user_l4, id, pa);
+		}
 		if (slot != STACK_TABLES)
 			owner[-1] = &cpu_store[id];
 	}

@@ -164,6 +164,7 @@ PV_ASSERT_SIZE(struct pv_cpuid, 24);
 /* Registers that debug_set and debug_get take by number: 0-3, 6 and 7. */
 
 /* ldt_set takes at most 512 entries, else -PV_E2BIG. Descriptors of desc_set and ldt_set are 0, or data
- * or 32-bit or 16-bit code that is not conforming, with DPL 3: no gates, no system segments. */
+ * or 32-bit or 16-bit code that is not conforming, with DPL 3: no gates, no system segments. desc_set takes no
+ * writable data of 16 bits. */
 
 #endif

@@ -431,7 +431,6 @@ static const uint64_t bad_descriptors[] = {
 	0x0000ee0000100000ull, /* gate */
 	CODE32 | 1ull << 42,   /* conforming */
 	0x00affb000000ffffull, /* 64-bit code */
-	DATA & ~(1ull << 54),  /* 16-bit, writable: a stack */
 	0x00008b0000000067ull, /* TSS */
 	1,
 	~0ull,
@@ -459,6 +458,7 @@ MINI_TEST(desc_set_errors)
 	for (unsigned slot = PV_GDT_TLS_MIN; slot <= PV_GDT_CPUNODE; slot++)
 		for (unsigned i = 0; i < COUNT(bad_descriptors); i++)
 			CHECK_EQ(pv_desc_set(slot, bad_descriptors[i]), -PV_EINVAL);
+	CHECK_EQ(pv_desc_set(PV_GDT_TLS_MIN, DATA & ~(1ull << 54)), -PV_EINVAL);
 }
 
 MINI_TEST(desc_set_loads)

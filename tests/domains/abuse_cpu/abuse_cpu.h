@@ -17,7 +17,7 @@ extern struct mini_cpu mini_cpu0;
 #define FLAG_VIF  0x180000ull
 #define FLAG_ID	  0x200000ull
 
-enum { DB = 1, BP = 3, UD = 6, DF = 8, GP = 13, PF = 14 };
+enum { DB = 1, BP = 3, UD = 6, DF = 8, NP = 11, GP = 13, PF = 14 };
 
 static const uint64_t bad_addresses[] = {
 	0x0000800000000000, 0x0000800000000001, 0x0000ffffffffffff, 0xffff7fffffffffff,

@@ -86,17 +86,79 @@ MINI_TEST(segment_bases_canonical_vcpu_up)
 
 /* ---- 16-bit stacks ---- */
 
-/* With such a stack segment, IRET would leave bits 31:16 of ring 0's own ESP to the guest. */
-MINI_TEST(stack16_refused)
-{
-	static const uint64_t small[] = {0x0000f3000000ffff, 0x0000f2000000ffff, 0x0080f3000000ffff,
-					 0x0000f7000000ffff};
+static const uint64_t stacks16[] = {0x0000f3000000ffff, 0x0000f2000000ffff, 0x0080f3000000ffff,
+				    0x0000f7000000ffff};
 
-	for (unsigned i = 0; i < COUNT(small); i++) {
-		CHECK_EQ(pv_ldt_set(&small[i], 1), -PV_EINVAL);
+/* Ring 0 expects them in an LDT only. */
+MINI_TEST(stack16_refused_in_gdt)
+{
+	for (unsigned i = 0; i < COUNT(stacks16); i++)
 		for (unsigned slot = PV_GDT_TLS_MIN; slot <= PV_GDT_CPUNODE; slot++)
-			CHECK_EQ(pv_desc_set(slot, small[i]), -PV_EINVAL);
+			CHECK_EQ(pv_desc_set(slot, stacks16[i]), -PV_EINVAL);
+}
+
+CODE(code_stack16, ".code32\n mov $2000, %ecx\n 1: dec %ecx\n jnz 1b\n ud2\n .code64");
+
+static void run_on_stack16(uint64_t ss, uint64_t sp)
+{
+	struct mini_user u;
+
+	pv_timer_set((uint64_t)pv_time() + 5000);
+	mini_user_init(&u, MINI_USER_CODE, sp, 0);
+	u.regs.frame.cs = 7;
+	u.regs.frame.ss = ss;
+	u.regs.ax = 0x11112222;
+	mini_user_run(&u);
+	CHECK(!u.bad_return);
+	fault_is(&u, UD);
+	CHECK_EQ(u.regs.frame.ss & 0xffff, ss);
+	CHECK_EQ((uint32_t)u.regs.frame.sp, sp);
+	CHECK_EQ(u.regs.ax, 0x11112222);
+	CHECK_EQ(u.regs.cx, 0);
+}
+
+/* With such a stack segment IRET loads sp alone: bits 31:16 of esp are not ring 0's. */
+MINI_TEST(stack16_esp_is_the_users)
+{
+	static const uint64_t sps[] = {0,	   0xfffc,     0x10000,	   0x12345678,
+				       0x7fff8000, 0x87818000, 0xffff0000, 0xffffffff};
+	uint64_t ldt[1 + COUNT(stacks16)] = {0x00cffb000000ffff};
+	uint64_t root = space_of(code_stack16, LEN(code_stack16));
+
+	memcpy(&ldt[1], stacks16, sizeof(stacks16));
+	CHECK_EQ(pv_ldt_set(ldt, COUNT(ldt)), 0);
+	for (unsigned i = 0; i < COUNT(stacks16); i++)
+		for (unsigned j = 0; j < COUNT(sps); j++)
+			run_on_stack16((i + 1) * 8 + 7, sps[j]);
+	CHECK_EQ(pv_ldt_set(NULL, 0), 0);
+	mini_user_space_free(root);
+}
+
+/* The IRET to one is refused: an event at the guest's ERETU, with the user's registers. */
+MINI_TEST(stack16_iret_refused)
+{
+	/* No code; code that is not there. */
+	static const uint64_t ldt[] = {0x00cff3000000ffff, 0x00cf7b000000ffff, 0x0000f3000000ffff};
+	uint64_t root = space_of(code_stack16, LEN(code_stack16));
+
+	CHECK_EQ(pv_ldt_set(ldt, COUNT(ldt)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct mini_user u;
+
+		mini_user_init(&u, MINI_USER_CODE, 0, 0);
+		u.regs.frame.cs = i * 8 + 7;
+		u.regs.frame.ss = 2 * 8 + 7;
+		u.regs.ax = 0x11112222;
+		u.regs.cx = 0x33334444;
+		mini_user_run(&u);
+		CHECK(u.bad_return);
+		CHECK_EQ(u.event_type, PV_EVENT_HWEXC);
+		CHECK_EQ(u.event_vector, i ? NP : GP);
+		CHECK_EQ(u.regs.ax, 0x11112222);
+		CHECK_EQ(u.regs.cx, 0x33334444);
 	}
+	CHECK_EQ(pv_ldt_set(NULL, 0), 0);
+	mini_user_space_free(root);
 }
 
 /* Code that ends where its segment does: whatever interrupts it there, and however it goes on. */
@@ -105,15 +167,19 @@ CODE(code_limit, ".code32\n mov $2000, %ecx\n 1: dec %ecx\n jnz 1b\n .code64");
 MINI_TEST(code_limit_at_interrupt)
 {
 	/* 32-bit code, base 0x400000, its limit the last byte of code_limit. */
-	uint64_t len = LEN(code_limit), desc = 0x0040fb4000000000ull | (len - 1);
+	uint64_t len = LEN(code_limit);
+	const uint64_t ldt[] = {0x0040fb4000000000ull | (len - 1), stacks16[0]};
 	uint64_t root = space_of(code_limit, len), end = mini_now() + 300 * MINI_MS;
 	struct mini_user u;
+	unsigned n = 0;
 
-	CHECK_EQ(pv_ldt_set(&desc, 1), 0);
+	CHECK_EQ(pv_ldt_set(ldt, 2), 0);
 	while (mini_now() < end) {
 		pv_timer_set((uint64_t)pv_time() + 5000);
 		mini_user_init(&u, 0, 0, 0);
 		u.regs.frame.cs = 7;
+		if (n++ & 1)
+			u.regs.frame.ss = 15;
 		mini_user_run(&u);
 		CHECK_EQ(u.event_type, PV_EVENT_HWEXC);
 	}
