@@ -15,7 +15,6 @@ extern char entry_stubs[256][16]; /* one a vector */
 extern char syscall_entry[], syscall32_entry[], trap_iret[], trap_iret16[];
 
 u64 copy_guest(void *dst, const void *src, u64 n);
-void interrupts_serve(void);
 void load_segments(u16 ds, u16 es, u16 fs, u16 gs);
 void iret_failed(u64 top) __noreturn;
 

@@ -412,7 +412,7 @@ static bool pull(struct runqueue *q)
 	return found;
 }
 
-/* Nothing to run: until an interrupt. */
+/* Nothing to run: until an interrupt, or until a free frame is clean. */
 static void idle(struct runqueue *q)
 {
 	u64 since = now_ns(), me = 1ull << q->cpu->id;
@@ -420,8 +420,13 @@ static void idle(struct runqueue *q)
 	vcpu_idle_state();
 	/* In sight as idle before the last look, so that who enqueues later kicks us. */
 	atomic_or(&idle_mask, me);
-	if (!READ_ONCE(q->nr) && !pull(q))
-		cpu_halt_once();
+	if (!READ_ONCE(q->nr) && !pull(q)) {
+		/* Only while nobody works: it has the lock of frames nearly all the time. */
+		if (READ_ONCE(idle_mask) == READ_ONCE(cpus_up) && frames_clean())
+			interrupts_serve();
+		else
+			cpu_halt_once();
+	}
 	atomic_and(&idle_mask, ~me);
 	q->cpu->idle_ns += now_ns() - since;
 }

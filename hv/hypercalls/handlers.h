@@ -7,7 +7,7 @@
 
 #include "cpu/copy.h"
 #include "cpu/entry.h"
-#include "domain/domain.h"
+#include "domain/sched.h"
 #include "types.h"
 
 #define PV_NO_STUBS

@@ -5,7 +5,6 @@
  * Read first: pv/memory.h */
 #include "hypercalls/handlers.h"
 
-#define COPY_CHUNK 1024ul /* through ring 0's stack, so that no guest address is trusted twice */
 #define COPY_BATCH (256ul * 1024)
 
 static bool gfn_range(u64 gfn, u64 count)
@@ -58,27 +57,25 @@ long hc_mem_info(u64 domid, gva_t out)
 	return copy_out(out, &info, sizeof(info));
 }
 
-/* One piece that crosses no page of the other domain. */
+/* One piece that crosses no page of the other domain, whose frame is held meanwhile (F2). */
 static int copy_piece(struct domain *d, const struct pv_mem_copy *op, u64 n)
 {
-	u8 buf[COPY_CHUNK];
-	bool writes = op->flags != PV_MEM_COPY_READ;
 	mfn_t m;
 	u8 *p;
-	int rc;
-
-	if (op->flags == PV_MEM_COPY_ZERO)
-		memset(buf, 0, n);
-	else if (writes && copy_in(buf, GVA(op->buf), n))
-		return -PV_EFAULT;
 	/* A builder may write what its guest may only read. */
-	rc = p2m_get(d, GFN(op->gpa >> PAGE_SHIFT), P2M_READ, &m);
+	int rc = p2m_get(d, GFN(op->gpa >> PAGE_SHIFT), P2M_READ, &m);
+
 	if (rc)
 		return rc;
 	p = (u8 *)mfn_to_virt(m) + op->gpa % PAGE_SIZE;
-	memcpy(writes ? p : buf, writes ? buf : p, n);
+	if (op->flags == PV_MEM_COPY_READ)
+		rc = copy_out(GVA(op->buf), p, n);
+	else if (op->flags == PV_MEM_COPY_WRITE)
+		rc = copy_in(p, GVA(op->buf), n);
+	else
+		memset(p, 0, n);
 	frame_put(m);
-	return writes ? 0 : copy_out(GVA(op->buf), buf, n);
+	return rc;
 }
 
 long hc_mem_copy(gva_t uop)
@@ -96,7 +93,7 @@ long hc_mem_copy(gva_t uop)
 	if (rc)
 		return rc;
 	while (op.len && !rc && done < COPY_BATCH) {
-		u64 n = MIN(MIN(op.len, COPY_CHUNK), PAGE_SIZE - op.gpa % PAGE_SIZE);
+		u64 n = MIN(op.len, PAGE_SIZE - op.gpa % PAGE_SIZE);
 
 		rc = copy_piece(d, &op, n);
 		if (rc)

@@ -10,13 +10,15 @@
 
 #include <pv/errno.h>
 
-#define NIL (~0u)
+#define NIL	   (~0u)
+#define CLEAN_LOOK 256u /* descriptors; about as long as one page takes */
 
 struct frame *frame_table;
 u64 frame_table_end;
 static struct spinlock frames_lock = SPINLOCK(FRAMES);
 static u32 free_head[FRAME_ORDER_MAX + 1]; /* links are frame numbers: 16 TiB of RAM     */
 static u64 free_count, total_count;
+static u64 dirty_count; /* of those that are free */
 
 size_t frames_table_size(u64 end_mfn)
 {
@@ -27,7 +29,7 @@ void frames_init(void *memory, u64 end_mfn)
 {
 	frame_table = memory;
 	frame_table_end = end_mfn < NIL ? end_mfn : NIL;
-	free_count = total_count = 0;
+	free_count = total_count = dirty_count = 0;
 	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++)
 		free_head[o] = NIL;
 	for (u64 i = 0; i < frame_table_end; i++)
@@ -90,8 +92,10 @@ static void block_take(u32 n, unsigned order, unsigned o, enum frame_use use)
 		list_push((n & ~((1u << o) - 1)) ^ 1u << o, o);
 	free_count -= 1ull << order;
 	/* No longer FREE, so that no buddy merges with it; frame_get fails while refs is 0. */
-	for (u32 i = n; i < n + (1u << order); i++)
+	for (u32 i = n; i < n + (1u << order); i++) {
 		frame_table[i].use = use;
+		dirty_count -= !!(frame_table[i].order_flags & FRAME_DIRTY);
+	}
 }
 
 void frames_add(mfn_t first, u64 count)
@@ -103,6 +107,7 @@ void frames_add(mfn_t first, u64 count)
 		frame_table[n] = (struct frame){
 			.use = FRAME_FREE, .owner = FRAME_NO_OWNER, .order_flags = FRAME_DIRTY};
 		total_count++;
+		dirty_count++;
 		block_free(n, 0);
 	}
 	unlock(&frames_lock);
@@ -193,6 +198,7 @@ bool frame_put(mfn_t m)
 	f->owner = FRAME_NO_OWNER;
 	f->order_flags = FRAME_DIRTY;
 	f->use = FRAME_FREE;
+	dirty_count++;
 	block_free(m.n, 0);
 	unlock(&frames_lock);
 	return true;
@@ -202,6 +208,31 @@ void frame_free(mfn_t m, unsigned order)
 {
 	for (u64 i = 0; i < 1ull << order; i++)
 		frame_put(MFN(m.n + i));
+}
+
+bool frames_clean(void)
+{
+	static u32 at, busy; /* at: where the last one ended; under FRAMES */
+	bool cleaned = false;
+
+	/* One CPU at a time: more would only wait for the lock, and others with them. */
+	if (!READ_ONCE(dirty_count) || atomic_xchg(&busy, 1))
+		return false;
+	lock(&frames_lock);
+	for (u32 looked = 0; dirty_count && !cleaned && looked < CLEAN_LOOK; looked++) {
+		struct frame *f = &frame_table[at];
+
+		if (f->use == FRAME_FREE && f->order_flags & FRAME_DIRTY) {
+			clear_page(mfn_to_virt(MFN(at)));
+			f->order_flags &= ~FRAME_DIRTY;
+			dirty_count--;
+			cleaned = true;
+		}
+		at = at + 1 < frame_table_end ? at + 1 : 0;
+	}
+	unlock(&frames_lock);
+	atomic_store(&busy, 0);
+	return true;
 }
 
 u64 frames_free(void)
@@ -230,7 +261,7 @@ void hv_page_free(void *page, unsigned order)
 /* Every block on a list is FREE, aligned, unreferenced, linked both ways; together they are all FREE frames. */
 u64 frames_audit(void)
 {
-	u64 bad = 0, listed = 0, unused = 0;
+	u64 bad = 0, listed = 0, unused = 0, dirty = 0;
 
 	lock(&frames_lock);
 	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++) {
@@ -243,9 +274,11 @@ u64 frames_audit(void)
 			listed += 1ull << o;
 		}
 	}
-	for (u64 n = 0; n < frame_table_end; n++)
+	for (u64 n = 0; n < frame_table_end; n++) {
 		unused += frame_table[n].use == FRAME_FREE;
-	bad += listed != unused || listed != free_count;
+		dirty += frame_table[n].use == FRAME_FREE && frame_table[n].order_flags & FRAME_DIRTY;
+	}
+	bad += listed != unused || listed != free_count || dirty != dirty_count;
 	unlock(&frames_lock);
 	return bad;
 }

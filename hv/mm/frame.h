@@ -29,7 +29,7 @@ enum frame_use {
 
 /* order_flags: the order of a free block in its head's low nibble, and */
 #define FRAME_ORDER     0x0fu
-#define FRAME_DIRTY     0x10u /* not zero; cleared before it is handed out (F4)          */
+#define FRAME_DIRTY     0x10u /* not zero; cleared before it is handed out (F4), or idly */
 #define FRAME_HEAD      0x20u /* first frame of a free block                            */
 #define FRAME_SEEN      0x40u /* audit: readable through the P2M that is looked at      */
 #define FRAME_SEEN_W    0x80u /* audit: writable                                       */
@@ -77,6 +77,10 @@ void frame_free(mfn_t m, unsigned order);
 int frame_get(mfn_t m, enum frame_use expected) __must_use;
 /* Drop one; true if it was the last, and the frame is free now. */
 bool frame_put(mfn_t m);
+
+/* For who has nothing else to do: clear one free frame ahead of its next use (F4), or go some way in looking for it.
+ * false: all are clean, or another CPU is at it. */
+bool frames_clean(void);
 
 u64 frames_free(void);
 u64 frames_total(void); /* ever added                                                     */

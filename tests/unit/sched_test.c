@@ -129,6 +129,16 @@ void cpu_relax_serving(void)
 	watchdog();
 }
 
+bool frames_clean(void)
+{
+	return false;
+}
+
+void interrupts_serve(void)
+{
+	abort();
+}
+
 void cpu_halt_once(void)
 {
 	unsigned me = host_cpu->id;

@@ -15,8 +15,8 @@ while [ $i -le "$count" ]; do
 	n=0
 	until grep -q STAMP /var/log/ringside/console/g$i.log 2>/dev/null; do
 		n=$((n + 1))
-		[ $n -lt 600 ] || { ringctl list; tail -5 /var/log/ringside/console/g$i.log; exit 1; }
-		sleep 0.1
+		[ $n -lt 60 ] || { ringctl list; tail -5 /var/log/ringside/console/g$i.log; exit 1; }
+		sleep 1
 	done
 	ringctl list --json g$i >/tmp/info
 	echo "guest|$i|$(awk '/STAMP/ { print $2 }' /tmp/out)|$(tr -d '\r' </var/log/ringside/console/g$i.log |
