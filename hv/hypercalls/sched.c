@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sched: when a domain's vCPUs run, sleep, and end.
- * Calls:      yield, block, poll, timer_set, shutdown, vcpu_up, vcpu_down, ipi, vcpu_is_up, time
+ * Calls:      yield, block, poll, timer_set, shutdown, vcpu_up, vcpu_down, ipi, vcpu_is_up, time, wallclock*
  * Rules:      C1-C6 (domain/sched.h), E6 (domain/event.h)
  * Read first: pv/sched.h, domain/sched.h */
 #include "domain/sched.h"
@@ -113,4 +113,20 @@ long hc_vcpu_is_up(u64 vcpu)
 long hc_time(void)
 {
 	return now_ns();
+}
+
+/* Ring 0 reads no clock of the machine's: dom0 does, and says. */
+static u64 wallclock;
+
+long hc_wallclock(void)
+{
+	return READ_ONCE(wallclock);
+}
+
+long hc_wallclock_set(u64 base)
+{
+	if (base >> 63)
+		return -PV_ERANGE;
+	WRITE_ONCE(wallclock, base);
+	return 0;
 }

@@ -284,7 +284,7 @@ static void one_call(void *arg)
 	if (mini_option("trace"))
 		mini_printk("%llu %llx %llx %llx %llx\n", (unsigned long long)nr, (unsigned long long)v[0], (unsigned long long)v[1], (unsigned long long)v[2], (unsigned long long)v[3]);
 	rc = pv_hypercall(nr, v[0], v[1], v[2], v[3], v[4]);
-	if (!status_known(rc) && nr != PV_NR_time && nr != PV_NR_debug_get && !mailbox.unknown) {
+	if (!status_known(rc) && nr != PV_NR_time && nr != PV_NR_wallclock && nr != PV_NR_debug_get && !mailbox.unknown) {
 		mailbox.unknown_nr = nr;
 		mailbox.unknown = (uint64_t)rc;
 	}

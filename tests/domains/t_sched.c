@@ -403,3 +403,22 @@ MINI_TEST(a_spinning_child_is_preempted)
 	for (int i = 0; i < 4; i++)
 		child_end(&c[i]);
 }
+
+MINI_TEST(wallclock)
+{
+	const uint64_t base = 1700000000000000000;
+	struct child c;
+
+	CHECK_EQ(pv_wallclock_set(base), 0);
+	CHECK_EQ(pv_wallclock(), base);
+	CHECK_EQ(pv_wallclock_set(1ull << 63), -PV_ERANGE);
+	CHECK_EQ(pv_wallclock_set(~0ull), -PV_ERANGE);
+	CHECK_EQ(pv_wallclock(), base);
+	child_start(&c, PV_CAP_ALL & ~PV_CAP_PHYS, 1);
+	CHECK_EQ(CHILD(&c, wallclock), base);
+	CHECK_EQ(CHILD(&c, wallclock_set, 1), -PV_EPERM);
+	CHECK_EQ(pv_wallclock(), base);
+	child_end(&c);
+	CHECK_EQ(pv_wallclock_set(0), 0);
+	CHECK_EQ(pv_wallclock(), 0);
+}
