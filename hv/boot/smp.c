@@ -2,11 +2,13 @@
 /* smp: the CPUs, one after the other, so that one trampoline page and ap_stack serve all. */
 #include "boot/boot.h"
 #include "cpu/apic.h"
+#include "cpu/ipi.h"
 #include "cpu/tsc.h"
 #include "domain/sched.h"
 #include "mm/map.h"
 
-#define START_TIMEOUT_NS (500ull * 1000 * 1000)
+#define START_TIMEOUT_NS (5000ull * 1000 * 1000)
+#define NOBODY		 0u
 
 extern char trampoline_start[], trampoline_end[]; /* start.S */
 
@@ -14,7 +16,8 @@ struct cpu *cpus[MAX_CPUS];
 struct cpu cpu_store[MAX_CPUS];
 unsigned cpu_count;
 u64 cpus_up;
-u64 ap_stack; /* of the one that starts */
+u64 ap_stack;	    /* of the one that starts */
+static u32 awaited; /* its id; who takes it away, the CPU itself or who waits for it, decides */
 static bool released;
 
 unsigned cpus_wanted(void)
@@ -50,6 +53,8 @@ void ap_main(void)
 {
 	struct cpu *c = this_cpu();
 
+	if (!atomic_cas(&awaited, c->id, NOBODY))
+		cpu_stop(); /* too late: the others go on without it */
 	desc_init(c);
 	cpu_init();
 	syscall_init(c);
@@ -65,11 +70,15 @@ static bool start_cpu(struct cpu *c)
 	u64 end = now_ns() + START_TIMEOUT_NS;
 
 	ap_stack = stack_top(c->id, STACK_MAIN);
-	barrier();
+	atomic_store(&awaited, c->id);
 	apic_start_cpu(c->apic_id, start_page);
-	while (!READ_ONCE(c->up) && now_ns() < end)
+	while (READ_ONCE(awaited) != NOBODY && now_ns() < end)
 		cpu_relax();
-	return READ_ONCE(c->up);
+	if (atomic_cas(&awaited, c->id, NOBODY))
+		return false;
+	while (!READ_ONCE(c->up))
+		cpu_relax();
+	return true;
 }
 
 void cpus_start(void)
