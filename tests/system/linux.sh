@@ -15,6 +15,9 @@ out=$BUILD/tests
 scripts=$here/linux
 mode=$1
 shift
+limit=${LINUX_TIME:-600}
+# One thread for all CPUs: see docs/linux.md, "When a boot fails now and then".
+accel=${LINUX_ACCEL:-tcg,thread=single}
 mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -43,7 +46,7 @@ machine() {
 	cat "$scripts/lib.sh" "$scripts/$script.sh" >"$work/test.sh"
 	# shellcheck disable=SC2086
 	"$top/dom0/linux/boot.sh" -w "$work" -i "$BUILD/linux/initramfs-test.cpio.gz" -s "$work/test.sh" $more \
-		-q "-t ${LINUX_TIME:-240} -m 1024 $options -l $log" "$mode" "$@" >"$log.qemu" 2>&1
+		-q "-a $accel -t $limit -m 1024 $options -l $log" "$mode" "$@" >"$log.qemu" 2>&1
 	status=$?
 	tr -d '\r' <"$log" >"$log.text"
 	mv "$log.text" "$log"
@@ -65,27 +68,30 @@ one() {
 
 # ---- the tests ----
 
+firmware_option() {
+	[ "$1" != uefi ] || echo -u
+}
 boot() { # FIRMWARE MACHINE CPUS
-	# Without Ringside the kernel is started by QEMU itself, by BIOS only.
-	[ "$mode$1" != bareuefi ] || return 0
-	firmware=
-	[ "$1" != uefi ] || firmware=-u
-	one "boot $1 $2 $3" boot "$firmware -M $2 -c $3" "-k test.cpus=$3"
+	one "boot $1 $2 $3" boot "$(firmware_option "$1") -M $2 -c $3" "-k test.cpus=$3"
 }
 
-test_boot() {
+each_boot() { # FUNCTION
 	for firmware in bios uefi; do
+		# Without Ringside the kernel is started by QEMU itself, by BIOS only.
+		[ "$mode$firmware" != bareuefi ] || continue
 		for board in q35 pc; do
 			for cpus in 1 4; do
-				boot $firmware $board $cpus
+				"$1" $firmware $board $cpus
 			done
 		done
 	done
 }
+test_boot() {
+	each_boot boot
+}
 test_boot_short() {
 	boot bios q35 4
-	boot uefi q35 1
-	boot bios pc 1
+	[ "$mode" = bare ] || boot uefi pc 1
 }
 
 blank() { # FILE MiB
@@ -157,30 +163,62 @@ test_stress() {
 }
 
 # Without SMAP, since a program's IRET makes QEMU's TCG (7.2) fault in a bare kernel with it. Only what a script
-# printed counts, and selftests-compare.sh judges that.
+# printed counts, and selftests-compare.sh judges that. SELFTESTS: those whose names match this only.
 test_selftests() {
 	sh "$here/linux/selftests-build.sh" "$BUILD/selftests" "$BUILD/linux" || exit 2
 	memory='-m 1024' words=
 	[ "$mode" = bare ] || memory='-m 1536' words='-o dom0_mem=1024M'
-	machine "selftests" selftests "-c 2 -p max,-smap -t 1800 $memory" "$words -f /selftests/run.list=$BUILD/selftests/run.list $(
-		cut -d'|' -f2 "$BUILD/selftests/run.list" | sort -u | sed "s,.*,-f /selftests/&=$BUILD/selftests/&," | tr '\n' ' ')"
+	grep -E "${SELFTESTS:-.}" "$BUILD/selftests/run.list" >"$work/run.list"
+	machine "selftests" selftests "-c 2 -p max,-smap -t 3600 $memory" "$words -f /selftests/run.list=$work/run.list $(
+		cut -d'|' -f2 "$work/run.list" | sort -u | sed "s,.*,-f /selftests/&=$BUILD/selftests/&," | tr '\n' ' ')"
 	# Some of them make a kernel complain.
 	case $why in QEMU* | 'the script'*) ;; *) why= ;; esac
 	result "selftests run" "$why"
 }
 
-# A Debian root, with somebody at the serial line. What is written to the disk is thrown away.
-test_debian() {
-	log=$out/linux-$mode-debian.log
-	why=$(python3 "$here/linux/console.py" "$log" "${DEBIAN_TIME:-600}" "$here/linux/debian.dialogue" -- \
-		"$top/dom0/linux/boot.sh" -k root=LABEL=ringside-root -q "-c 2 -m 1024 -t ${DEBIAN_TIME:-600}" "$mode" \
-		-drive "if=virtio,format=raw,snapshot=on,file=$BUILD/debian/root.img" \
-		-netdev user,id=net -device virtio-net-pci,netdev=net) || why=${why:-"status $?"}
-	result debian "$why"
+# NAME DIALOGUE CPUS 'OPTIONS for qemu.sh' 'OPTIONS for boot.sh' QEMU arguments...: with somebody at the serial line.
+dialogue() {
+	name=$1 lines=$scripts/$2.dialogue CPUS=$3 options=$4 more=$5
+	shift 5
+	log=$out/linux-$mode-$(echo "$name" | tr ' ,' '--').log
+	export CPUS QMP="$work/qmp" SCRIPTS="$scripts"
+	# shellcheck disable=SC2086
+	why=$(python3 "$scripts/console.py" "$log" "$limit" "$lines" -- "$top/dom0/linux/boot.sh" -w "$work" $more \
+		-q "-a $accel -t $limit -m 1024 -c $CPUS $options" "$mode" -qmp "unix:$QMP,server=on,wait=off" "$@" 2>&1) ||
+		why=${why:-"it ended badly"}
+	[ -n "$why" ] || why=$(grep -aoE "($bad).*" "$log" | head -1)
+	result "$name" "$why"
 }
 
-all='boot disk net reboot crash stress'
-short='boot_short disk net'
+# Debian; what is written to its disk is thrown away.
+debian() { # NAME DIALOGUE CPUS 'OPTIONS for qemu.sh' QEMU arguments...
+	name=$1 lines=$2 cpus=$3 options=$4
+	shift 4
+	dialogue "$name" "$lines" "$cpus" "$options" '-k root=LABEL=ringside-root' \
+		-drive "if=virtio,format=raw,snapshot=on,file=$BUILD/debian/root.img" \
+		-netdev user,id=net -device virtio-net-pci,netdev=net "$@"
+}
+test_debian() {
+	blank "$work/lvm.img" 1200
+	head -c 8192 /dev/zero | tr '\0' '\n' | cat "$scripts/debian-disks.sh" - | head -c 8192 >"$work/script"
+	debian debian debian 2 '' -drive "if=virtio,format=raw,file=$work/lvm.img" \
+		-drive "if=virtio,format=raw,readonly=on,file=$work/script"
+}
+test_login() {
+	each_boot login_at
+}
+login_at() { # FIRMWARE MACHINE CPUS
+	debian "login $1 $2 $3" login "$3" "$(firmware_option "$1") -M $2"
+}
+
+test_keyboard() {
+	cat "$scripts/lib.sh" "$scripts/keyboard.sh" >"$work/keyboard.sh"
+	dialogue "usb keyboard" keyboard 1 '' "-s $work/keyboard.sh" -device qemu-xhci -device usb-kbd
+}
+
+all='boot login debian disk net keyboard reboot crash stress'
+short='boot_short net'
+[ "$mode" = bare ] || short="$short disk keyboard"
 case $1 in
 all) tests=$all ;;
 short) tests=$short ;;

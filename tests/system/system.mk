@@ -10,11 +10,12 @@ test-boot: $(HV_ELF) $(BUILD)/mini/control.elf $(BUILD)/mini/guest.elf ## boots 
 #   make test-system LINUX_MODES=bare LINUX_TESTS='disk net'
 LINUX_MODES ?= bare dom0
 LINUX_TESTS ?= short
-LINUX_TIME  ?= 240
+LINUX_TIME  ?= 600
+LINUX_ACCEL ?= tcg,thread=single
 .PHONY: test-system
-test-system: hv linux-tests ## boots of Linux, bare and as dom0: CPUs, disks, networks, power-off
+test-system: hv linux-tests $(if $(filter all login debian,$(LINUX_TESTS)),debian) ## boots of Linux, bare and as dom0: CPUs, disks, networks, power-off
 	@for mode in $(LINUX_MODES); do \
-		BUILD='$(BUILD)' LINUX_TIME=$(LINUX_TIME) sh tests/system/linux.sh $$mode $(LINUX_TESTS) || bad=1; \
+		BUILD='$(BUILD)' LINUX_TIME=$(LINUX_TIME) LINUX_ACCEL=$(LINUX_ACCEL) sh tests/system/linux.sh $$mode $(LINUX_TESTS) || bad=1; \
 	done; [ -z "$$bad" ]
 
 # The kernel's own tests; minutes a mode.

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """console.py LOG SECONDS DIALOGUE -- COMMAND...
 
-Runs COMMAND as someone at its terminal would. DIALOGUE: a file with lines "< REGEX" (wait for that) and "> TEXT"
-(type it, and return). What COMMAND prints goes to LOG. Ends with COMMAND's status; 1 if something that is waited for
-does not come in SECONDS."""
+Runs COMMAND as someone at its terminal would. DIALOGUE: a file with lines "< REGEX" (wait for that; $NAME is from the
+environment), "> TEXT" (type it, and return) and "! COMMAND" (run it on the host). What COMMAND prints goes to LOG. Ends
+with COMMAND's status; 1 if something that is waited for does not come in SECONDS."""
 import os
 import re
 import select
@@ -42,10 +42,16 @@ def main():
         if kind == "> ":
             p.stdin.write(rest.encode() + b"\n")
             p.stdin.flush()
+        elif kind == "! ":
+            status = subprocess.run(rest, shell=True, timeout=60).returncode
+            if status:
+                print(f"console: '{rest}' ended with {status}")
+                break
         elif kind == "< ":
-            while not (m := re.search(rest.encode(), text)):
+            wanted = os.path.expandvars(rest)
+            while not (m := re.search(wanted.encode(), text)):
                 if not read(1.0):
-                    print(f"console: '{rest}' did not come")
+                    print(f"console: '{wanted}' did not come")
                     status = 1
                     break
             if status:

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""qmp.py SOCKET COMMAND, or qmp.py SOCKET keys TEXT
+
+Has the QEMU at SOCKET execute COMMAND, or types TEXT (letters) and return on the machine's keyboard."""
+import json
+import socket
+import sys
+import time
+
+
+def main():
+    path, command = sys.argv[1:3]
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    f = s.makefile("rw")
+
+    def execute(name, **arguments):
+        f.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        f.flush()
+        while "event" in (answer := json.loads(f.readline())):
+            pass
+        if "error" in answer:
+            sys.exit(f"qmp: {name}: {answer['error']['desc']}")
+
+    f.readline()
+    execute("qmp_capabilities")
+    if command != "keys":
+        execute(command)
+        return
+    for key in [*sys.argv[3], "ret"]:
+        execute("send-key", keys=[{"type": "qcode", "data": key}])
+        time.sleep(0.3)
+
+
+main()
