@@ -84,7 +84,7 @@ bench-create: hv initramfs tools $(BENCH)/stamp ## instructions from ringctl cre
 # The same, also by emulated devices, twice to see how far the figures agree, as a page with charts.
 #   make bench WALL=1    also in wall time, as ratios
 WALL ?=
-EMULATED ?= $(wildcard $(IO_DIR)/emulated.conf)
+EMULATED ?= $(if $(wildcard tools/model),$(IO_DIR)/emulated.conf)
 FULL := $(BENCH)/bench
 FULL_ARGS = $(IO_ARGS) $(EMULATED:%=-c %)
 bench-deps:

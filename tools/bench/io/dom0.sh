@@ -11,6 +11,7 @@ modprobe brd rd_nr=1 rd_size=65536
 # Blocks that nobody has written have no memory.
 dd if=/dev/zero of=/dev/ram0 bs=1M 2>/dev/null
 modprobe bridge
+modprobe tun
 ip link add rsbr0 type bridge
 echo 0 >/sys/class/net/rsbr0/bridge/forward_delay
 ip addr add 10.82.0.1/24 dev rsbr0

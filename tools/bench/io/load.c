@@ -5,7 +5,7 @@
  *   load run PEER DISK CONSOLE ROWS SCALE ROUNDS
  *                                          in a guest, or in dom0 itself: does the rows. DISK is overwritten, and may
  *                                          be "-", as CONSOLE. ROWS: keys, by commas, or "all"; SCALE: so many times
- *                                          the usual number of operations; all of it ROUNDS times
+ *                                          the usual number of operations, or 1/N; all of it ROUNDS times
  *
  * Between its marks (mark.h) a row's program does nothing but its operations. It has done a tenth of them before. */
 #include <stdbool.h>
@@ -16,6 +16,7 @@
 #include "mark.h"
 
 static FILE *control;
+static unsigned times = 1, part = 1; /* SCALE */
 
 int read_all(int fd, void *to, size_t n)
 {
@@ -62,9 +63,9 @@ static void answered(void)
 		fail("the agent");
 }
 
-static void do_row(const struct row *row, unsigned scale)
+static void do_row(const struct row *row)
 {
-	unsigned n = row->n * scale;
+	unsigned n = row->n * times / part;
 	uint64_t start, ns;
 
 	row->op(row, n / 10 + 1);
@@ -98,18 +99,19 @@ static bool wanted(const char *key, const char *list)
 	return false;
 }
 
-static void do_rows(const struct row *row, const char *list, unsigned scale)
+static void do_rows(const struct row *row, const char *list)
 {
 	for (; row->key; row++)
 		if (wanted(row->key, list))
-			do_row(row, scale);
+			do_row(row);
 }
 
 static int run_rows(char **argv)
 {
 	bool disk = strcmp(argv[1], "-") != 0, console = strcmp(argv[2], "-") != 0;
-	unsigned scale = (unsigned)atoi(argv[4]);
 
+	if (sscanf(argv[4], "%u/%u", &times, &part) < 1 || !part)
+		return 2;
 	control = fdopen(net_connect(argv[0], PORT_CONTROL), "r+");
 	if (!control)
 		fail("control");
@@ -120,10 +122,10 @@ static int run_rows(char **argv)
 		console_open(argv[2]);
 	for (int rounds = atoi(argv[5]); rounds > 0; rounds--) {
 		if (disk)
-			do_rows(block_rows, argv[3], scale);
-		do_rows(net_rows, argv[3], scale);
+			do_rows(block_rows, argv[3]);
+		do_rows(net_rows, argv[3]);
 		if (console)
-			do_rows(console_rows, argv[3], scale);
+			do_rows(console_rows, argv[3]);
 	}
 	fputs("quit\n", control);
 	answered();

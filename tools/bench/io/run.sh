@@ -12,7 +12,7 @@
 #   -g PARAMETERS  for the guest's kernel command line
 #   -q QUEUES      of the split disk and card; as many vCPUs in dom0 and guest, on one CPU (1)
 #   -c CONF        what is added to the guest's file for one more side, which has CONF's name; in it, lines "# disk DEVICE",
-#                  "# console DEVICE" say what the guest's drivers call them
+#                  "# console DEVICE" say what the guest's drivers call them, "# part N" that an Nth of the operations do
 # BUILD: what make has built.
 set -eu
 
@@ -39,39 +39,45 @@ mem=1024
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# NAME DISK CONSOLE: the guest's file but for its devices.
+# NAME DISK CONSOLE SCALE: the guest's file but for its devices.
 conf() {
 	cat <<-END
 		name = "bench"
 		kernel = "/boot/guest-kernel"
 		ramdisk = "/boot/guest-initrd"
-		cmdline = "console=$3 quiet bench.disk=/dev/$2 bench.console=/dev/$3 bench.rows=$rows bench.scale=$scale bench.rounds=$rounds $guest_params"
+		cmdline = "console=hvc0 quiet bench.disk=/dev/$2 bench.console=/dev/$3 bench.rows=$rows bench.scale=$4 bench.rounds=$rounds $guest_params"
 		memory = 128
 		vcpus = $queues
 	END
 }
 {
-	conf split rsda hvc0
+	conf split rsda hvc0 "$scale"
 	printf 'disk "data" {\n\tpath = "/dev/ram0"\n\tqueues = %s\n}\nnet "lan" {\n\tbridge = "rsbr0"\n\tqueues = %s\n}\n' \
 		"$queues" "$queues"
 } >"$work/1-split.conf"
 files="-f /bench/1-split.conf=$work/1-split.conf" n=1
+says() { # WHAT CONF
+	sed -n "s/^# $1 //p" "$2"
+}
 for c in $confs; do
 	n=$((n + 1))
 	name=$n-$(basename "$c")
 	{
-		conf "$name" "$(sed -n 's/^# disk //p' "$c")" "$(sed -n 's/^# console //p' "$c")"
+		conf "$name" "$(says disk "$c")" "$(says console "$c")" "$scale/$(says part "$c")"
 		cat "$c"
 	} >"$work/$name"
 	files="$files -f /bench/$name=$work/$name"
 done
 
 "$top/dom0/linux/initramfs.sh" "$work/guest.cpio.gz" "$build/linux"
-"$top/dom0/linux/initramfs.sh" "$work/dom0.cpio.gz" "$build/linux" brd bridge
+"$top/dom0/linux/initramfs.sh" "$work/dom0.cpio.gz" "$build/linux" brd bridge tun
 "$top/dom0/linux/initramfs.sh" -a "$work/add.cpio.gz" "$build/linux" "/test=$top/tools/bench/io/guest.sh" "/bin/load=$build/bench/load"
 cat "$work/add.cpio.gz" >>"$work/guest.cpio.gz"
-strip -o "$work/ringctl" "$build/tools/ringctl"
-strip -o "$work/ringsided" "$build/tools/ringsided"
+for p in ringctl ringsided ringside-model; do
+	[ -e "$build/tools/$p" ] || continue
+	strip -o "$work/$p" "$build/tools/$p"
+	files="$files -f /bin/$p=$work/$p"
+done
 
 machine="-a $accel -c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-900} -l $out.log"
 plugin=
@@ -82,7 +88,7 @@ fi
 # shellcheck disable=SC2086
 "$top/dom0/linux/boot.sh" -w "$work/boot" -i "$work/dom0.cpio.gz" -s "$top/tools/bench/io/dom0.sh" \
 	-k "quiet bench.rows=$rows bench.scale=$scale bench.rounds=$rounds bench.params=$params" -o "dom0_mem=512M dom0_vcpus=$queues" $files \
-	-f "/bin/load=$build/bench/load" -f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" \
+	-f "/bin/load=$build/bench/load" \
 	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$work/guest.cpio.gz" \
 	-q "$machine" dom0 $plugin
 grep -aq '^TEST end 0' "$out.log" || { echo "bench: it failed: see $out.log" >&2; exit 1; }

@@ -18,14 +18,15 @@ def number(x):
 
 
 def side_table(name, rows, floor):
+    title = {"dom0": "dom0 alone", "split": "split drivers"}.get(name, name)
     width = max(len(r["title"]) for r in rows.values())
-    head = f"{name:{width}}  {'all':>9} {'guest':>9} {'ring 0':>9} {'dom0':>9} {'dom0 alone':>10} {'goal':>9}" \
+    head = f"{title:{width}}  {'all':>9} {'guest':>9} {'ring 0':>9} {'dom0':>9} {'dom0 alone':>10} {'goal':>9}" \
            f"        {'entries':>7} {'events':>6} {'hyperc.':>7} {'switches':>8}"
     lines = [head]
     for key, r in rows.items():
         p = r["parts"]
         alone = floor.get(key)
-        goal = figures.GOALS.get(key) if rows is not floor else None
+        goal = figures.GOALS.get(key) if name == "split" else None
         verdict = "" if not goal else "met" if r["ns"] <= goal else "MISSED"
         lines.append(
             f"{r['title']:{width}}  {number(r['ns']):>9} {number(p['guest_load'] + p['guest_kernel']):>9} "
@@ -35,12 +36,25 @@ def side_table(name, rows, floor):
     return lines
 
 
+def ratios(sides):
+    """How much longer each row takes on the other sides than by split drivers."""
+    others = [s for s in sides if s != "split" and sides[s]]
+    width = max(len(r["title"]) for r in sides["split"].values())
+    lines = [f"{'times the split drivers':{width}}  " + " ".join(f"{s:>10}" for s in others)]
+    for key, r in sides["split"].items():
+        lines.append(f"{r['title']:{width}}  " +
+                     " ".join(f"{sides[s][key]['ns'] / r['ns']:10.2f}" if key in sides[s] else " " * 10 for s in others).rstrip())
+    return lines + [""]
+
+
 def table(sides):
     floor = sides["dom0"]
     lines = []
     for name, rows in sides.items():
         if rows:
-            lines += side_table({"dom0": "dom0 alone", "split": "split drivers"}.get(name, name), rows, floor) + [""]
+            lines += side_table(name, rows, floor) + [""]
+    if len(sides) > 2:
+        lines += ratios(sides)
     lines += [
         "Of one operation, on one CPU under -icount shift=0: nanoseconds of the clock, which are instructions and what",
         "little waiting there was; instructions that the guest, ring 0 and dom0 executed, counted outside the machine;",
