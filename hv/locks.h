@@ -17,6 +17,7 @@
 	X(DOMLIST, "the table of domains, and numbers in use")                                    \
 	X(DOMAIN, "a domain's life cycle, limits and vCPU states")                                \
 	X(DEVICE, "all device directories")                                                       \
+	X(IOREQ, "ranges and model of a domain's emulated devices")                                 \
 	X(GRANT, "what a domain has mapped of others' grants")                                    \
 	X(P2M, "changes to gfn -> mfn of one domain")                                             \
 	X(ROOTS, "a domain's roots and shadow tables: making, linking and dropping")              \

@@ -36,6 +36,7 @@ KINDS = {
     'domain_state': 'A domain\'s state changed.',
     'grant': 'A granted frame was mapped.',
     'irq': 'A physical interrupt came.',
+    'ioreq': 'An access to an emulated device.',
 }
 
 # What the stamps of the programs mean, where it is more than their words.

@@ -40,7 +40,7 @@ void asm_offsets(void);
 void asm_offsets(void)
 {
 	VALUE(REGS_SIZE, sizeof(struct regs));
-	VALUE(SLOW_RESCHED, ENTRY_SLOW_RESCHED);
+	VALUE(SLOW_RESCHED, ENTRY_SLOW_RESCHED | ENTRY_SLOW_IO);
 	VALUE(TRAP_SYSCALL, TRAP_SYSCALL);
 	VALUE(NR_eretu, PV_NR_eretu);
 	VALUE(NR_erets, PV_NR_erets);

@@ -8,6 +8,7 @@
 #include "cpu/desc.h"
 #include "cpu/entry.h"
 #include "cpu/insn.h"
+#include "cpu/io.h"
 #include "cpu/trace.h"
 #include "cpu/vcpu.h"
 #include "domain/domain.h"
@@ -144,6 +145,8 @@ void page_fault(struct entry *e)
 
 	switch (stlb_fill(e->cpu->loaded, va, access, &error)) {
 	case FILL_GUEST:
+		if (unlikely(error & PF_RSVD) && io_refused(e, va))
+			return;
 		e->g.prefill = va;
 		e->slow |= ENTRY_SLOW_PREFILL;
 		e->g.count_page_faults++;

@@ -7,6 +7,7 @@
 #include "cpu/entry.h"
 #include "cpu/fred.h"
 #include "cpu/insn.h"
+#include "cpu/io.h"
 #include "cpu/ipi.h"
 #include "cpu/trace.h"
 #include "cpu/vcpu.h"
@@ -143,8 +144,10 @@ void trap_user(struct entry *e)
 	case MC:
 		panic("machine check");
 	case GP:
-		if (!e->g.user && !(u32)e->g.regs.error && vcpu_ports_open(e->cpu->cur))
-			break; /* if it was for a port, that is there now */
+		/* If it was for a port, that is there now. */
+		if (!e->g.user && !(u32)e->g.regs.error &&
+		    (vcpu_ports_open(e->cpu->cur) || io_refused(e, 0)))
+			break;
 		/* fallthrough */
 	default:
 		if (vector < 32)
@@ -224,5 +227,8 @@ void exit_switch(struct entry *e)
 	e->cpu->dump = false;
 	if (e->cpu->cur->dom->id == 0 && domains[0]->shutdown)
 		dom0_ended(domains[0]);
-	schedule();
+	if (e->slow & ENTRY_SLOW_IO)
+		io_access(e);
+	if (e->slow & ENTRY_SLOW_RESCHED)
+		schedule();
 }

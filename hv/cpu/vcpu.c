@@ -105,6 +105,7 @@ void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
 	v->slow = v->fs_base = v->selectors.all = 0;
 	v->nmi_pending = v->nmi_blocked = 0;
 	v->ldt_entries = 0;
+	v->io.waits = false;
 	memset(v->tls, 0, sizeof(v->tls));
 	memset(v->dr, 0, sizeof(v->dr));
 	fpu_reset(v->xsave);

@@ -6,6 +6,7 @@
 #include "domain/domain.h"
 #include "domain/event.h"
 #include "domain/grant.h"
+#include "domain/ioreq.h"
 
 /* References found, a u16 for each frame, in blocks of 2^order pages: one for up to 4 GiB of RAM, of 512 at most. */
 static u16 *counts[512];
@@ -89,6 +90,7 @@ static void see_domain(struct domain *d)
 		if (d->vcpus[i]->clock)
 			found(d->vcpus[i]->clock_mfn);
 	}
+	ioreq_audit(d, found);
 	result->count_errors += (grants_audit(d, found) != 0) + (events_audit(d, found) != 0) +
 				(ram != atomic_load(&d->frames));
 	result->shadow_errors += stlb_audit(d);

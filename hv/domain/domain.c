@@ -10,6 +10,7 @@
 #include "domain/device.h"
 #include "domain/event.h"
 #include "domain/grant.h"
+#include "domain/ioreq.h"
 #include "domain/sched.h"
 
 struct domain *domains[PV_MAX_DOMAINS];
@@ -75,6 +76,7 @@ static void domain_free(struct domain *d)
 	grants_free(d);
 	hv_page_free(d->devices, 0);
 	hv_page_free(d->io, IO_ORDER);
+	hv_page_free(d->ioreq, 0);
 	hv_page_free(d->cpuid_mask, 0);
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		vcpu_machine_free(d->vcpus[i]);
@@ -493,6 +495,7 @@ static bool die_names(struct domain *d)
 			continue;
 		events_forget(x, d->id);
 		devices_forget(x, d->id);
+		ioreq_forget(x, d->id);
 		domain_put(x);
 		return false;
 	}
@@ -514,6 +517,12 @@ static bool die_registered(struct domain *d)
 	}
 	event_pages_drop(d);
 	grant_table_drop(d);
+	return true;
+}
+
+static bool die_ioreq(struct domain *d)
+{
+	ioreq_end(d);
 	return true;
 }
 
@@ -546,7 +555,7 @@ static bool die_last(struct domain *d)
 }
 
 static bool (*const die_stages[])(struct domain *d) = {
-	die_stop,     die_drain,      events_close_all, die_names,  grants_unmap_all,
+	die_stop,     die_drain,      die_ioreq,       events_close_all, die_names,  grants_unmap_all,
 	devices_wipe, die_registered, stlb_free,	die_frames, die_last,
 };
 

@@ -18,6 +18,7 @@
 #define HV_DOMAIN_H
 
 #include "cpu/cpu.h"
+#include "cpu/decode.h"
 #include "locks.h"
 #include "machine.h"
 #include "mm/frame.h"
@@ -75,6 +76,14 @@ struct vcpu {
 	mfn_t clock_mfn;
 	u32 nmi_pending;  /* atomic */
 	bool nmi_blocked; /* until the next ERETx with the nmi bit */
+
+	/* What it is doing to an emulated device (cpu/io.c). */
+	struct {
+		u64 va; /* 0: a port */
+		struct insn insn;
+		u32 count, request; /* request: of the last that was posted */
+		bool waits;	    /* for the answer (I3) */
+	} io;
 
 	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
 	enum vcpu_state state;
@@ -147,6 +156,7 @@ struct domain {
 	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
 	u64 *io; /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
 	u64 io_version; /* of what *io says, the only one of that number in the machine; 0: no ports */
+	struct ioreq *ioreq; /* a page, from its first device model on; or NULL */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 die_stage, die_busy;
 	u64 die_cursor;

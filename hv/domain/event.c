@@ -167,6 +167,33 @@ void pirq_raise(struct domain *d, u32 port)
 		port_raise(d, port, w);
 }
 
+void event_raise_pirq(struct domain *d, u32 port, u32 irq)
+{
+	u64 w = port_word(d, port);
+
+	if ((w & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_PIRQ, irq))
+		port_raise(d, port, w);
+}
+
+static bool word_is_for(u64 w, u16 from)
+{
+	return (PORT_KIND(w) == PV_PORT_UNBOUND || PORT_KIND(w) == PV_PORT_CHANNEL) &&
+	       PORT_DOM(w) == from;
+}
+
+bool event_is_for(const struct domain *d, u64 port, u16 from)
+{
+	return word_is_for(port_word(d, port), from);
+}
+
+void event_raise_from(struct domain *d, u32 port, u16 from)
+{
+	u64 w = port_word(d, port);
+
+	if (word_is_for(w, from))
+		port_raise(d, port, w);
+}
+
 void virq_raise(struct domain *d, enum pv_virq virq)
 {
 	u32 port = READ_ONCE(d->ports.virq[virq]);

@@ -35,6 +35,11 @@ long event_bind_virq(struct domain *d, u64 virq, u64 vcpu);
 long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu);
 /* Without the PIRQ lock. Inside a walk, or with a reference on d. */
 void pirq_raise(struct domain *d, u32 port);
+/* The same in ring 0's own name: only if the port is that of irq, or is for domain `from`. */
+void event_raise_pirq(struct domain *d, u32 port, u32 irq);
+void event_raise_from(struct domain *d, u32 port, u16 from);
+/* Is the port one that waits for, or leads to, domain `from`? */
+bool event_is_for(const struct domain *d, u64 port, u16 from);
 int event_send(struct domain *d, u64 port);
 int event_close(struct domain *d, u64 port);
 int event_unmask(struct domain *d, u64 port);

@@ -8,6 +8,7 @@
  * A domain's entries and counts are under `entries`, what it has mapped under `lock`: never both. Who holds `entries`
  * waits for nobody, so that a copy can take it within a walk (mm/stlb.h S3), and needs no references. */
 #include "domain/grant.h"
+#include "domain/ioreq.h"
 
 #include "cpu/trace.h"
 
@@ -31,6 +32,7 @@ _Static_assert(sizeof(struct grant_handle) == 16, "256 a page");
 _Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(struct grant_uses),
 	       "one for each entry");
 #define NO_HANDLE   (~0u)
+#define NO_REF	    (~0u) /* of a mapping that needed no grant */
 #define CLAIM_TRIES 8
 #define UNMAP_BATCH 32
 
@@ -90,9 +92,12 @@ static int claim(struct domain *d, u64 ref, u16 caller, bool write, u64 *gfn)
 static void settle(struct domain *d, u64 ref, bool write)
 {
 	struct grants *g = &d->grants;
-	u16 *n = g->uses[ref].n;
 	struct pv_grant_entry *e;
+	u16 *n;
 
+	if (ref == NO_REF)
+		return;
+	n = g->uses[ref].n;
 	lock(&g->entries);
 	n[write]--;
 	e = entry_of(g, ref);
@@ -172,16 +177,18 @@ static void handle_take(struct grants *g, u32 n, struct grant_handle h)
 static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 {
 	bool write = !(op->flags & PV_GRANT_RO);
-	u64 gfn;
+	bool foreign = op->flags & PV_GRANT_FOREIGN;
+	u32 n, ref = foreign ? NO_REF : op->ref;
+	u64 gfn = op->ref;
 	mfn_t m;
-	u32 n;
-	int rc = claim(g, op->ref, d->id, write, &gfn);
+	int rc =
+		foreign ? (ioreq_serves(d, g) ? 0 : -PV_EACCES) : claim(g, ref, d->id, write, &gfn);
 
 	if (rc)
 		return rc;
 	rc = domain_own_frame(g, gfn, write ? P2M_WRITE : P2M_READ, &m);
 	if (rc) {
-		settle(g, op->ref, write);
+		settle(g, ref, write);
 		return rc;
 	}
 	if (op->gfn == PV_GRANT_IDENTITY)
@@ -193,8 +200,7 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 		     ? -PV_ENOMEM
 		     : p2m_add(d, GFN(op->gfn), m, 0, write ? PV_MEM_GRANT : PV_MEM_GRANT_RO);
 	if (rc == 0) {
-		handle_take(&d->grants, n,
-			    (struct grant_handle){op->gfn, op->ref, g->id, true, write});
+		handle_take(&d->grants, n, (struct grant_handle){op->gfn, ref, g->id, true, write});
 		atomic_add(&g->refs, 1);
 		/* The last that is done to g: see die_drain in domain.c. */
 		atomic_add(&g->grants.mapped_from, 1);
@@ -203,7 +209,7 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	unlock(&d->grants.lock);
 	if (rc) {
 		frame_put(m);
-		settle(g, op->ref, write);
+		settle(g, ref, write);
 	}
 	return rc;
 }
@@ -216,10 +222,11 @@ void grant_map(struct domain *d, struct pv_grant_map *op)
 {
 	struct domain *g = NULL;
 
-	if (op->flags & ~PV_GRANT_RO || op->reserved ||
+	if (op->flags & ~(PV_GRANT_RO | PV_GRANT_FOREIGN) || op->reserved ||
 	    (op->gfn >= PV_MAX_GFN && op->gfn != PV_GRANT_IDENTITY))
 		op->status = -PV_EINVAL;
-	else if (op->gfn == PV_GRANT_IDENTITY && !(READ_ONCE(d->caps) & PV_CAP_PHYS))
+	else if ((op->gfn == PV_GRANT_IDENTITY && !(READ_ONCE(d->caps) & PV_CAP_PHYS)) ||
+		 (op->flags & PV_GRANT_FOREIGN && !(READ_ONCE(d->caps) & PV_CAP_MEMORY)))
 		op->status =
 			-PV_EPERM; /* a machine frame number is nothing for domains without devices to learn */
 	else
@@ -367,22 +374,25 @@ void grant_copy(struct domain *d, struct pv_grant_copy *op)
 
 /* ---- life ---- */
 
-/* Mappings in all domains of d's entries. */
-static u32 handles_of(u16 dom)
+/* Mappings in all domains of d's frames; *foreign: of these without a grant. */
+static u32 handles_of(u16 dom, u32 *foreign)
 {
 	u32 n = 0;
 
 	for (u32 i = 0; i < PV_MAX_DOMAINS; i++)
 		for (u32 h = 0; domains[i] && h < domains[i]->grants.made; h++)
-			n += domains[i]->grants.handles[h].mapped &&
-			     domains[i]->grants.handles[h].dom == dom;
+			if (domains[i]->grants.handles[h].mapped &&
+			    domains[i]->grants.handles[h].dom == dom) {
+				n++;
+				*foreign += domains[i]->grants.handles[h].ref == NO_REF;
+			}
 	return n;
 }
 
 u32 grants_audit(struct domain *d, void (*fn)(mfn_t m))
 {
 	struct grants *g = &d->grants;
-	u32 used = 0, uses = 0;
+	u32 used = 0, uses = 0, foreign = 0, mapped = handles_of(d->id, &foreign);
 
 	for (u32 i = 0; i < g->pages; i++)
 		fn(g->mfn[i]);
@@ -390,7 +400,7 @@ u32 grants_audit(struct domain *d, void (*fn)(mfn_t m))
 		used += g->handles[h].mapped;
 	for (u32 i = 0; g->uses && i < ENTRIES; i++)
 		uses += g->uses[i].n[0] + g->uses[i].n[1];
-	return (used != g->used) + (handles_of(d->id) != g->mapped_from) + (uses != g->mapped_from);
+	return (used != g->used) + (mapped != g->mapped_from) + (uses + foreign != g->mapped_from);
 }
 
 void grants_init(struct domain *d, u32 maps_max)

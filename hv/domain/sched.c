@@ -9,8 +9,10 @@
  * the handful of vCPUs that a CPU serves the right place is near the end. */
 #include "domain/sched.h"
 
+#include "cpu/io.h"
 #include "cpu/trace.h"
 #include "domain/event.h"
+#include "domain/ioreq.h"
 
 struct runqueue {
 	struct spinlock lock;
@@ -445,13 +447,18 @@ void schedule(void)
 			idle(q);
 			continue;
 		}
-		if (next == c->cur)
-			return;
+		if (next == c->cur) {
+			if (io_settle(c->entry))
+				return;
+			continue;
+		}
 		next->perf.counter[PV_COUNT_switches]++;
 		if (vcpu_load(next)) {
 			c->cur =
 				next; /* D3: not before, its registers were not in the entry block */
-			return;
+			if (io_settle(c->entry))
+				return;
+			continue;
 		}
 		lock(&q->lock); /* its domain was crashed */
 		q->curr = NULL;
@@ -483,6 +490,8 @@ static bool something_pending(struct vcpu *v)
 {
 	struct pv_vcpu_area *a = v->area;
 
+	if (unlikely(v->io.waits))
+		return ioreq_answered(v); /* I3 */
 	if (atomic_load(&v->nmi_pending))
 		return true;
 	if (polling(v) && event_any_pending(v->dom, v->poll_ports, v->poll_count))

@@ -33,7 +33,7 @@ struct pv_start_info {
 	uint64_t tsc_khz;
 	uint64_t rsdp;      /* gpa of a copy of ACPI's RSDP; 0 unless PV_CAP_PHYS          */
 	uint32_t map_count;
-	uint32_t reserved0;
+	uint32_t flags;     /* PV_START_*                                                 */
 	/* Not sorted. Type 1 is the RAM of this domain: of dom0 too, whose gpas are machine addresses.
 	 * The machine's other RAM is not listed; its other types are, for dom0. */
 	struct pv_start_map {
@@ -52,6 +52,7 @@ struct pv_start_info {
 	uint64_t reserved1[68];
 };
 #define PV_START_MAGIC 0x52494e47u
+#define PV_START_EMULATED 0x1u /* it has emulated devices: see ioreq.h                     */
 PV_ASSERT_SIZE(struct pv_start_info, 3728);
 
 /* shutdown takes POWEROFF to PANIC, domain_shutdown all but NONE. The first reason stays. When dom0

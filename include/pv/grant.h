@@ -24,14 +24,18 @@ PV_ASSERT_SIZE(struct pv_grant_entry, 16);
 #define PV_GRANT_READING 0x10u /* ring 0: mapped, or being copied from                      */
 #define PV_GRANT_WRITING 0x20u /* ring 0: mapped for writing, or being copied to            */
 
+/* Only in pv_grant_map: no grant is needed, for the caller has PV_CAP_MEMORY and serves the domain's emulated devices
+ * (ioreq_start), which do DMA. Such a mapping ends as others do. */
+#define PV_GRANT_FOREIGN 0x40u
+
 #define PV_GRANT_TABLE_PAGES 64 /* the most that grant_table takes: 16,384 grants           */
 #define PV_GRANTS_PER_PAGE   (PV_PAGE_SIZE / sizeof(struct pv_grant_entry))
 
 struct pv_grant_map {
 	uint32_t domid; /* in: who granted                                              */
-	uint32_t ref;   /* in: index in its grant table                                 */
+	uint32_t ref;   /* in: index in its grant table; PV_GRANT_FOREIGN: a gfn of its  */
 	uint64_t gfn;   /* in: where in the caller; PV_GRANT_IDENTITY: at gfn = mfn     */
-	uint32_t flags; /* in: PV_GRANT_RO or 0                                         */
+	uint32_t flags; /* in: PV_GRANT_RO, PV_GRANT_FOREIGN                            */
 	int32_t status; /* out: 0 or a negative errno                                   */
 	uint32_t handle; /* out: names the mapping for grant_unmap                      */
 	uint32_t reserved;

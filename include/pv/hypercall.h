@@ -11,6 +11,7 @@
 #include <pv/errno.h>
 #include <pv/event.h>
 #include <pv/grant.h>
+#include <pv/ioreq.h>
 #include <pv/memory.h>
 #include <pv/mmu.h>
 #include <pv/sched.h>

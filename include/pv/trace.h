@@ -28,7 +28,9 @@
 	X(sends, "event_send calls")                            \
 	X(switches, "times this vCPU was switched to")          \
 	X(interrupts, "physical interrupts while it ran")       \
-	X(entries, "entries into ring 0 other than SYSCALL and hypercall")
+	X(entries, "entries into ring 0 other than SYSCALL and hypercall") \
+	X(ioreqs, "accesses to emulated devices that waited for an answer") \
+	X(ioreqs_buffered, "writes to emulated devices that did not")
 
 enum pv_counter {
 #define X(name, doc) PV_COUNT_##name,
@@ -70,7 +72,8 @@ PV_ASSERT_SIZE(struct pv_trace_record, 32);
 	X(wake, "domain << 16 | vcpu", "")                    \
 	X(domain_state, "domain", "state")                    \
 	X(grant, "granting domain << 32 | ref", "gfn")        \
-	X(irq, "vector", "ip")
+	X(irq, "vector", "ip")                                \
+	X(ioreq, "address", "space << 24 | write << 16 | size << 8 | waits")
 enum pv_trace_kind {
 #define X(name, a, b) PV_TRACE_##name,
 	PV_TRACE_KINDS(X)

@@ -235,6 +235,107 @@ static void read_port(void *port)
 	__asm__ volatile("inb %w0, %%al" : : "d"((uint32_t)(uintptr_t)port) : "rax");
 }
 
+/* ---- I/O ---- */
+
+struct io {
+	uint64_t at, size, value;
+	uint32_t count;
+	bool write;
+};
+
+static void port_do(void *arg)
+{
+	struct io *o = arg;
+	uint16_t p = (uint16_t)o->at;
+	uint32_t v = (uint32_t)o->value;
+
+	if (o->write && o->size == 1)
+		__asm__ volatile("outb %b0, %w1" : : "a"(v), "d"(p));
+	else if (o->write && o->size == 2)
+		__asm__ volatile("outw %w0, %w1" : : "a"(v), "d"(p));
+	else if (o->write)
+		__asm__ volatile("outl %0, %w1" : : "a"(v), "d"(p));
+	else if (o->size == 1)
+		__asm__ volatile("inb %w1, %b0" : "+a"(v) : "d"(p));
+	else if (o->size == 2)
+		__asm__ volatile("inw %w1, %w0" : "+a"(v) : "d"(p));
+	else
+		__asm__ volatile("inl %w1, %0" : "+a"(v) : "d"(p));
+	o->value = v;
+}
+
+static void string_do(void *arg)
+{
+	struct io *o = arg;
+	uint64_t n = o->count, at = o->value;
+	uint16_t p = (uint16_t)o->at;
+
+	if (o->write && o->size == 1)
+		__asm__ volatile("rep outsb" : "+c"(n), "+S"(at) : "d"(p) : "memory");
+	else if (o->write && o->size == 2)
+		__asm__ volatile("rep outsw" : "+c"(n), "+S"(at) : "d"(p) : "memory");
+	else if (o->write)
+		__asm__ volatile("rep outsl" : "+c"(n), "+S"(at) : "d"(p) : "memory");
+	else if (o->size == 1)
+		__asm__ volatile("rep insb" : "+c"(n), "+D"(at) : "d"(p) : "memory");
+	else if (o->size == 2)
+		__asm__ volatile("rep insw" : "+c"(n), "+D"(at) : "d"(p) : "memory");
+	else
+		__asm__ volatile("rep insl" : "+c"(n), "+D"(at) : "d"(p) : "memory");
+	o->count = (uint32_t)n;
+	o->value = at;
+}
+
+static void memory_do(void *arg)
+{
+	struct io *o = arg;
+	void *p = mini_va(o->at);
+	uint64_t v = o->value;
+
+	if (o->write && o->size == 1)
+		__asm__ volatile("movb %b0, (%1)" : : "q"(v), "r"(p) : "memory");
+	else if (o->write && o->size == 2)
+		__asm__ volatile("movw %w0, (%1)" : : "r"(v), "r"(p) : "memory");
+	else if (o->write && o->size == 4)
+		__asm__ volatile("movl %k0, (%1)" : : "r"(v), "r"(p) : "memory");
+	else if (o->write)
+		__asm__ volatile("movq $-5, 8(%0)" : : "r"(p) : "memory");
+	else if (o->size == 1)
+		__asm__ volatile("movsbl (%1), %k0" : "=r"(v) : "r"(p));
+	else if (o->size == 2)
+		__asm__ volatile("movzwl (%1), %k0" : "=b"(v) : "r"(p));
+	else if (o->size == 4)
+		__asm__ volatile("mov $-1, %%r14; movl (%1), %%r14d; mov %%r14, %0"
+				 : "=r"(v)
+				 : "r"(p)
+				 : "r14");
+	else
+		__asm__ volatile("movb (%1), %%ah" : "=a"(v) : "r"(p), "0"(0));
+	o->value = v;
+}
+
+static void xadd_do(void *arg)
+{
+	uint32_t v = 1;
+
+	__asm__ volatile("xaddl %0, (%1)" : "+r"(v) : "r"(mini_va((uint64_t)arg)) : "memory");
+}
+
+static long io(void (*fn)(void *), uint64_t at, uint64_t size, uint64_t value, uint64_t count,
+	       bool write)
+{
+	struct io o = {at, size, value, (uint32_t)count, write};
+	struct mini_fault f = {0};
+	bool ok;
+
+	if (fn == memory_do && mini_direct_cover(at, 16) < 0)
+		return -PV_ENOMEM;
+	ok = mini_try(&f, fn, &o);
+	box->value = o.value;
+	box->edata = f.edata;
+	return ok ? 0 : f.vector;
+}
+
 static long obey(uint64_t nr, const uint64_t *a)
 {
 	struct mini_fault f;
@@ -242,6 +343,19 @@ static long obey(uint64_t nr, const uint64_t *a)
 	switch (nr) {
 	case ORDER_INB:
 		return mini_try(&f, read_port, (void *)a[0]) ? 0 : f.vector;
+	case ORDER_IN:
+		return io(port_do, a[0], a[1], 0x1122334455667788, 1, false);
+	case ORDER_OUT:
+		return io(port_do, a[0], a[1], a[2], 1, true);
+	case ORDER_STRING:
+		return io(string_do, a[0], a[1],
+			  a[3] < CHILD_DATA ? (uint64_t)&box->data[a[3]] : a[3], a[2], a[4]);
+	case ORDER_MEMORY:
+		return io(memory_do, a[0], a[1], a[2], 1, a[3]);
+	case ORDER_XADD:
+		return mini_direct_cover(a[0], 16) < 0	     ? -PV_ENOMEM
+		       : mini_try(&f, xadd_do, (void *)a[0]) ? 0
+							     : f.vector;
 	case ORDER_READ:
 		return touch(a[0], false, 0);
 	case ORDER_WRITE:

@@ -39,6 +39,12 @@ enum child_order {
 	ORDER_COUNT, /* args: port; how often it was raised                      */
 	ORDER_SLEEP, /* args: ns                                                 */
 	ORDER_INB,   /* args: I/O port; 0, or the vector of the fault            */
+	/* 0, or the vector of the fault: */
+	ORDER_IN,      /* args: port, size; value                                  */
+	ORDER_OUT,     /* args: port, size, value                                  */
+	ORDER_STRING,  /* args: port, size, count, offset in data, write           */
+	ORDER_MEMORY,  /* args: gpa, size, value, write; 4-byte registers; value   */
+	ORDER_XADD,    /* args: gpa, or a port in data: what is not decoded        */
 };
 
 #endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ioreq: who serves a domain's emulated devices, which ranges they have, and what is asked of them.
+ * Calls:      ioreq_start, ioreq_stop, ioreq_range, ioreq_done, ioreq_irq_bind
+ * Owns:       struct ioreq of a domain, from its first model until the domain is freed
+ * Rules:      I1-I3 (ioreq.h), tried by tests/domains/t_ioreq.c
+ * Read first: ioreq.h, pv/ioreq.h */
+#include "domain/ioreq.h"
+
+#include "cpu/copy.h"
+#include "cpu/trace.h"
+#include "domain/domain.h"
+#include "domain/event.h"
+#include "domain/sched.h"
+
+struct range {
+	u64 first, last;
+	u32 space, flags;
+};
+
+struct ioreq {
+	struct spinlock lock; /* ranges, head, GSIs; and that one starts or stops at a time */
+	bool open;	      /* there is a model; read without the lock (I2) */
+	u16 model;
+	u32 port;  /* of the model's */
+	u32 users; /* I2; atomic */
+	u32 head;  /* of the ring; what the area says is a copy */
+	u32 ranges, pages;
+	u32 gsi_port[PV_IOREQ_GSIS]; /* 0, or the port that it was bound to last */
+	struct range range[PV_IOREQ_RANGES];
+	mfn_t area[1 + PV_MAX_VCPUS];
+};
+_Static_assert(sizeof(struct ioreq) <= PAGE_SIZE, "a page");
+
+static struct pv_ioreq_ring *ring_of(const struct ioreq *q)
+{
+	return mfn_to_virt(q->area[0]);
+}
+
+static struct pv_ioreq_slot *slot_of(const struct ioreq *q, const struct vcpu *v)
+{
+	return mfn_to_virt(q->area[1 + v->id]);
+}
+
+/* I2. False: nobody serves. */
+static bool area_enter(struct ioreq *q)
+{
+	atomic_add(&q->users, 1);
+	if (likely(atomic_load(&q->open)))
+		return true;
+	atomic_sub(&q->users, 1);
+	return false;
+}
+
+static void area_leave(struct ioreq *q)
+{
+	atomic_sub(&q->users, 1);
+}
+
+static void model_tell(struct ioreq *q, const struct domain *d)
+{
+	struct domain *m;
+
+	if (READ_ONCE(ring_of(q)->awake))
+		return;
+	walk_begin();
+	m = domain_find(q->model);
+	if (m)
+		event_raise_from(m, q->port, d->id);
+	walk_end();
+}
+
+/* ---- requests ---- */
+
+/* Flags of the range that has all of the access; 0: none has. Lock held. */
+static u32 flags_of(const struct ioreq *q, const struct io_access *a)
+{
+	u64 last = a->address + a->size - 1;
+	u32 found = 0;
+
+	for (u32 i = 0; i < q->ranges; i++) {
+		const struct range *r = &q->range[i];
+
+		if (r->space == a->space && a->address >= r->first && last <= r->last) {
+			found = r->flags;
+			if (found != PV_IOREQ_FLOAT)
+				return found;
+		}
+	}
+	return found;
+}
+
+/* False: the ring is full. Lock held. */
+static bool write_buffer(struct ioreq *q, const struct vcpu *v, const struct io_access *a)
+{
+	struct pv_ioreq_ring *r = ring_of(q);
+
+	if (q->head - READ_ONCE(r->tail) >= PV_IOREQ_WRITES) /* also if tail is nonsense */
+		return false;
+	r->write[q->head % PV_IOREQ_WRITES] =
+		(struct pv_ioreq_write){a->address, (u32)a->value, a->size, a->space, v->id};
+	(void)atomic_xchg(&r->head, ++q->head); /* before the look at `awake` */
+	return true;
+}
+
+static enum io_way request(struct ioreq *q, struct vcpu *v, const struct io_access *a, u32 after)
+{
+	struct pv_ioreq_slot *s = slot_of(q, v);
+
+	if (a->write && a->string) {
+		if (copy_in(s->data, a->from, (u64)a->count * a->size))
+			return IO_FAULT;
+	} else if (a->write) {
+		__builtin_memcpy(s->data, &a->value, sizeof(a->value));
+	}
+	s->after = after;
+	s->address = a->address;
+	s->count = a->count;
+	s->size = a->size;
+	s->space = a->space;
+	s->write = a->write;
+	s->answer = v->io.request++;
+	atomic_store(&s->request, v->io.request);
+	v->io.waits = true;
+	bit_set(&ring_of(q)->posted, v->id);
+	return IO_WAITS;
+}
+
+enum io_way ioreq_post(struct vcpu *v, const struct io_access *a)
+{
+	struct ioreq *q = v->dom->ioreq;
+	enum io_way way = IO_FLOATS;
+	u32 flags, after;
+
+	lock(&q->lock);
+	flags = flags_of(q, a);
+	if (!(flags & PV_IOREQ_FORWARD) || !area_enter(q)) {
+		unlock(&q->lock);
+		return flags ? IO_FLOATS : IO_NOBODY;
+	}
+	if (flags & PV_IOREQ_BUFFER && a->write && !a->string && a->size <= 4 &&
+	    write_buffer(q, v, a))
+		way = IO_BUFFERED;
+	after = q->head;
+	unlock(&q->lock);
+	if (way != IO_BUFFERED)
+		way = request(q, v, a, after);
+	if (way == IO_WAITS || (way == IO_BUFFERED && !(flags & PV_IOREQ_QUIET)))
+		model_tell(q, v->dom);
+	area_leave(q);
+	trace(PV_TRACE_ioreq, a->address,
+	      (u64)a->space << 24 | a->write << 16 | a->size << 8 | (way == IO_WAITS));
+	if (way == IO_BUFFERED)
+		count(ioreqs_buffered, 1);
+	else
+		count(ioreqs, 1);
+	return way;
+}
+
+bool ioreq_answered(const struct vcpu *v)
+{
+	const struct ioreq *q = v->dom->ioreq;
+
+	/* Of a model that has gone since this reads a word that is somebody else's, and is asked again. */
+	return !atomic_load(&q->open) || atomic_load(&slot_of(q, v)->answer) == v->io.request;
+}
+
+const void *ioreq_data_get(struct vcpu *v)
+{
+	return area_enter(v->dom->ioreq) ? slot_of(v->dom->ioreq, v)->data : NULL;
+}
+
+void ioreq_data_put(struct vcpu *v)
+{
+	area_leave(v->dom->ioreq);
+}
+
+/* ---- models come and go ---- */
+
+bool ioreq_serves(const struct domain *me, const struct domain *d)
+{
+	const struct ioreq *q = READ_ONCE(d->ioreq);
+
+	return q && READ_ONCE(q->open) && q->model == me->id;
+}
+
+/* NULL: no memory. */
+static struct ioreq *ioreq_of(struct domain *d)
+{
+	struct ioreq *q;
+
+	lock(&d->lock);
+	q = d->ioreq;
+	if (!q && (q = hv_page_alloc(0))) {
+		q->lock = SPINLOCK(IOREQ);
+		atomic_store(&d->ioreq, q);
+	}
+	unlock(&d->lock);
+	return q;
+}
+
+static void area_drop(struct ioreq *q)
+{
+	while (q->pages)
+		frame_put(q->area[--q->pages]);
+}
+
+/* Lock held. */
+static int open_locked(struct ioreq *q, struct domain *me, struct domain *d, u64 gfn, u64 port)
+{
+	int rc = 0;
+
+	if (q->open)
+		return -PV_EEXIST;
+	for (q->pages = 0; !rc && q->pages < 1 + d->vcpu_count; q->pages += !rc)
+		rc = domain_own_frame(me, gfn + q->pages, P2M_WRITE, &q->area[q->pages]);
+	if (rc) {
+		area_drop(q);
+		return rc;
+	}
+	q->model = me->id;
+	q->port = port;
+	q->head = ring_of(q)->head = 0;
+	(void)atomic_xchg(&q->open, true);
+	return 0;
+}
+
+int ioreq_start(struct domain *me, struct domain *d, u64 gpa, u64 port)
+{
+	struct ioreq *q;
+	int rc;
+
+	if (gpa % PAGE_SIZE || gpa >> PAGE_SHIFT >= PV_MAX_GFN || me == d)
+		return -PV_EINVAL;
+	if (!event_is_for(me, port, d->id))
+		return -PV_EBADF;
+	q = ioreq_of(d);
+	if (!q)
+		return -PV_ENOMEM;
+	lock(&q->lock);
+	rc = open_locked(q, me, d, gpa >> PAGE_SHIFT, port);
+	unlock(&q->lock);
+	return rc;
+}
+
+/* Who waits reads ones. Lock held. */
+static void close_locked(struct ioreq *q, struct domain *d)
+{
+	if (!atomic_xchg(&q->open, false))
+		return;
+	while (atomic_load(&q->users))
+		cpu_relax_serving();
+	area_drop(q);
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		vcpu_wake(d->vcpus[i]);
+}
+
+int ioreq_stop(struct domain *me, struct domain *d)
+{
+	struct ioreq *q = READ_ONCE(d->ioreq);
+
+	if (!ioreq_serves(me, d))
+		return -PV_EACCES;
+	lock(&q->lock);
+	if (q->model == me->id)
+		close_locked(q, d);
+	unlock(&q->lock);
+	return 0;
+}
+
+void ioreq_forget(struct domain *d, u16 dead)
+{
+	struct ioreq *q = READ_ONCE(d->ioreq);
+
+	if (!q)
+		return;
+	lock(&q->lock);
+	if (q->model == dead)
+		close_locked(q, d);
+	unlock(&q->lock);
+}
+
+void ioreq_end(struct domain *d)
+{
+	struct ioreq *q = d->ioreq;
+
+	if (q && area_enter(q)) {
+		atomic_store(&ring_of(q)->ended, 1);
+		WRITE_ONCE(ring_of(q)->awake, 0); /* it is told whatever it says */
+		model_tell(q, d);
+		area_leave(q);
+		ioreq_forget(d, q->model);
+	}
+}
+
+void ioreq_audit(struct domain *d, void (*fn)(mfn_t m))
+{
+	for (u32 i = 0; d->ioreq && i < d->ioreq->pages; i++)
+		fn(d->ioreq->area[i]);
+}
+
+/* ---- ranges and interrupts ---- */
+
+static int range_add(struct ioreq *q, const struct range *r)
+{
+	for (u32 i = 0; i < q->ranges; i++) {
+		const struct range *o = &q->range[i];
+
+		if (o->space == r->space && o->first <= r->last && r->first <= o->last &&
+		    (o->flags == PV_IOREQ_FLOAT) == (r->flags == PV_IOREQ_FLOAT))
+			return -PV_EEXIST;
+	}
+	if (q->ranges == PV_IOREQ_RANGES)
+		return -PV_ENOSPC;
+	q->range[q->ranges++] = *r;
+	return 0;
+}
+
+static int range_remove(struct ioreq *q, const struct range *r)
+{
+	for (u32 i = 0; i < q->ranges; i++)
+		if (q->range[i].space == r->space && q->range[i].first == r->first &&
+		    q->range[i].last == r->last) {
+			q->range[i] = q->range[--q->ranges];
+			return 0;
+		}
+	return -PV_ENOENT;
+}
+
+static bool range_valid(u64 space, u64 first, u64 count, u64 flags)
+{
+	u64 end = space == PV_IOREQ_PORT ? IO_PORTS : PV_MAX_GFN << PAGE_SHIFT;
+
+	return space <= PV_IOREQ_MEMORY && count && first < end && count <= end - first &&
+	       (!flags || flags == PV_IOREQ_FLOAT ||
+		(flags & PV_IOREQ_FORWARD &&
+		 !(flags & ~(u64)(PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET))));
+}
+
+int ioreq_range(struct domain *me, struct domain *d, u64 space, u64 first, u64 count, u64 flags)
+{
+	struct ioreq *q = READ_ONCE(d->ioreq);
+	struct range r = {first, first + count - 1, (u32)space, (u32)flags};
+	int rc;
+
+	if (!range_valid(space, first, count, flags))
+		return -PV_EINVAL;
+	if (!ioreq_serves(me, d))
+		return -PV_EACCES;
+	lock(&q->lock);
+	rc = flags ? range_add(q, &r) : range_remove(q, &r);
+	unlock(&q->lock);
+	return rc;
+}
+
+int ioreq_done(struct domain *me, struct domain *d, u64 vcpus, u64 gsis)
+{
+	struct ioreq *q = READ_ONCE(d->ioreq);
+
+	if (gsis >> PV_IOREQ_GSIS)
+		return -PV_EINVAL;
+	if (!ioreq_serves(me, d))
+		return -PV_EACCES;
+	for (u64 m = vcpus; m; m &= m - 1) {
+		unsigned i = __builtin_ctzll(m);
+
+		if (i < d->vcpu_count && READ_ONCE(d->vcpus[i]->io.waits))
+			vcpu_wake(d->vcpus[i]);
+	}
+	for (u64 m = gsis; m; m &= m - 1) {
+		unsigned gsi = __builtin_ctzll(m);
+
+		event_raise_pirq(d, READ_ONCE(q->gsi_port[gsi]), PV_IOREQ_GSI + gsi);
+	}
+	return 0;
+}
+
+long ioreq_irq_bind(struct domain *d, u64 gsi, u64 vcpu)
+{
+	struct ioreq *q = READ_ONCE(d->ioreq);
+	struct pv_port_status s;
+	long port = -PV_EBUSY;
+	u32 old;
+
+	if (!q)
+		return -PV_ENODEV;
+	if (gsi >= PV_IOREQ_GSIS)
+		return -PV_EINVAL;
+	lock(&q->lock);
+	old = q->gsi_port[gsi];
+	if (!old || event_status(d, old, &s) || s.kind != PV_PORT_PIRQ ||
+	    s.irq != PV_IOREQ_GSI + gsi)
+		port = event_bind_pirq(d, PV_IOREQ_GSI + (u32)gsi, vcpu);
+	if (port > 0)
+		WRITE_ONCE(q->gsi_port[gsi], (u32)port);
+	unlock(&q->lock);
+	return port;
+}
