@@ -7,10 +7,11 @@ TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude 
 TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lpthread
 LIB_OBJS     := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/lib/*.c))
 RINGCTL_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringctl/*.c))
+MODEL_OBJS   := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/model/*.c))
 RINGSIDED_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringsided/*.c))
 
 .PHONY: tools test-tools
-tools: $(TOOLS_DIR)/ringctl $(TOOLS_DIR)/ringsided ## ringctl and its daemon, static: $(BUILD)/tools
+tools: $(TOOLS_DIR)/ringctl $(TOOLS_DIR)/ringsided $(TOOLS_DIR)/ringside-model ## ringctl, its daemon and the device model, static: $(BUILD)/tools
 
 $(TOOLS_DIR)/libringside.a: $(LIB_OBJS)
 	@rm -f $@
@@ -28,11 +29,14 @@ $(TOOLS_DIR)/shared/%:
 	@mkdir -p $(@D)
 	$(TOOLS_CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -o $@ $^ $(TOOLS_LIBS)
 
+$(TOOLS_DIR)/ringside-model: $(MODEL_OBJS)
+	$(TOOLS_CC) -static -o $@ $^ -lpthread
+
 $(TOOLS_DIR)/%.o: %.c
 	@mkdir -p $(@D)
 	$(TOOLS_CC) $(TOOLS_CFLAGS) -c $< -o $@
 
--include $(LIB_OBJS:.o=.d) $(RINGCTL_OBJS:.o=.d) $(RINGSIDED_OBJS:.o=.d)
+-include $(LIB_OBJS:.o=.d) $(MODEL_OBJS:.o=.d) $(RINGCTL_OBJS:.o=.d) $(RINGSIDED_OBJS:.o=.d)
 
 # Unit tests: the library's files with sanitizers, against a fake ring 0.
 TOOLS_TESTS  := $(patsubst tests/unit/tools/%.c,$(UNIT_DIR)/tools/%,$(wildcard tests/unit/tools/*_test.c))
@@ -88,6 +92,7 @@ TOOLS_BIN ?= $(TOOLS_DIR)
 install-tools: $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(ATTACKS) ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
 	install -D -m 755 -s $(TOOLS_BIN)/ringctl $(DESTDIR)/usr/sbin/ringctl
 	install -D -m 755 -s $(TOOLS_BIN)/ringsided $(DESTDIR)/usr/sbin/ringsided
+	install -D -m 755 -s $(TOOLS_DIR)/ringside-model $(DESTDIR)/usr/sbin/ringside-model
 	install -D -m 755 tools/net/ringctl-net $(DESTDIR)/usr/sbin/ringctl-net
 	install -D -m 755 tools/image/image.sh $(DESTDIR)/usr/lib/ringside/image.sh
 	install -D -m 755 tools/ringctl/bug-report.sh $(DESTDIR)/usr/lib/ringside/bug-report.sh

@@ -5,6 +5,7 @@
 #include "boot/boot.h"
 #include "cpu/tsc.h"
 #include "domain/domain.h"
+#include "domain/grant.h"
 
 #include <pv/domain.h>
 
@@ -26,11 +27,14 @@ static struct domain *create(u64 frames)
 		.vcpus = options.dom0_vcpus ? MIN(options.dom0_vcpus, PV_MAX_VCPUS) : cpu_count,
 		.frames_max = frames,
 		.caps = PV_CAP_ALL,
+		.grant_maps_max = MIN(frames_free(), GRANT_MAPS_MAX), /* device models map whole guests */
 		.name = "dom0",
 	};
 	struct domain *d;
 	int rc = domain_create(&a, PV_CAP_ALL, &d);
 
+	if (rc == 0)
+		rc = grants_reserve(d);
 	if (rc)
 		boot_fail("dom0 cannot be made: error %d", -rc);
 	return d;

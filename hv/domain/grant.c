@@ -154,14 +154,17 @@ void grant_table_drop(struct domain *d)
 
 /* ---- map and unmap ---- */
 
+static bool handles_alloc(struct grants *g)
+{
+	return (g->handles = hv_page_alloc(pages_order(g->max, sizeof(*g->handles))));
+}
+
 /* An unused handle, still to be taken by handle_take. NO_HANDLE: limit or memory. Mapper's lock held. */
 static u32 handle_find(struct grants *g)
 {
 	if (g->free != NO_HANDLE)
 		return g->free;
-	if (!g->handles)
-		g->handles = hv_page_alloc(pages_order(g->max, sizeof(*g->handles)));
-	return g->handles && g->made < g->max ? g->made : NO_HANDLE;
+	return (g->handles || handles_alloc(g)) && g->made < g->max ? g->made : NO_HANDLE;
 }
 
 static void handle_take(struct grants *g, u32 n, struct grant_handle h)
@@ -409,6 +412,11 @@ void grants_init(struct domain *d, u32 maps_max)
 				    .lock = SPINLOCK(GRANT),
 				    .max = maps_max,
 				    .free = NO_HANDLE};
+}
+
+int grants_reserve(struct domain *d)
+{
+	return handles_alloc(&d->grants) ? 0 : -PV_ENOMEM;
 }
 
 void grants_free(struct domain *d)

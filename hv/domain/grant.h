@@ -18,12 +18,14 @@
 #include "domain/domain.h"
 
 #define GRANT_MAPS_DEFAULT 4096u
-#define GRANT_MAPS_MAX	   65536u
+#define GRANT_MAPS_MAX	   131072u
 
 void grants_init(struct domain *d, u32 maps_max);
 /* d is DYING. Unmaps some of what d had mapped; false: call again. */
 bool grants_unmap_all(struct domain *d);
 void grant_table_drop(struct domain *d); /* its frames need not be kept any more */
+/* Memory for all of d's handles from now on, not from its first mapping. */
+int grants_reserve(struct domain *d);
 void grants_free(struct domain *d);	 /* memory only */
 int grant_table_set(struct domain *d, u64 gpa, u64 pages);
 /* One operation each; fill in op->status (and handle), no other return. */

@@ -71,16 +71,15 @@ static void model_tell(struct ioreq *q, const struct domain *d)
 
 /* ---- requests ---- */
 
-/* Flags of the range that has all of the access; 0: none has. Lock held. */
+/* Flags of the range that has the first byte of the access; 0: none has. Lock held. */
 static u32 flags_of(const struct ioreq *q, const struct io_access *a)
 {
-	u64 last = a->address + a->size - 1;
 	u32 found = 0;
 
 	for (u32 i = 0; i < q->ranges; i++) {
 		const struct range *r = &q->range[i];
 
-		if (r->space == a->space && a->address >= r->first && last <= r->last) {
+		if (r->space == a->space && a->address >= r->first && a->address <= r->last) {
 			found = r->flags;
 			if (found != PV_IOREQ_FLOAT)
 				return found;

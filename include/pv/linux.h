@@ -80,6 +80,43 @@ PV_ASSERT_SIZE(struct pv_linux_grant_map, 24);
 #define PV_LINUX_GRANT_UNMAP PV_LINUX_IOC(0x21, struct pv_linux_grant_map)
 #define PV_LINUX_GRANT_MAX   1024u
 
+/* --- /dev/ringside/ioreq ----------------------------------------------------------------------
+ *
+ * Each open file is the device model of one guest (pv/ioreq.h), from START until it is closed; then the guest's
+ * accesses read ones. mmap, MAP_SHARED: at offset 0 the area of 1 + vcpus pages; from PV_LINUX_IOREQ_MEMORY on the
+ * guest's memory, at its guest-physical address: what it does not have is SIGBUS, or EFAULT of a system call. */
+struct pv_linux_ioreq_start {
+	uint32_t domid;
+	uint32_t vcpus; /* of that domain                                                   */
+	uint64_t reserved;
+};
+PV_ASSERT_SIZE(struct pv_linux_ioreq_start, 16);
+#define PV_LINUX_IOREQ_START PV_LINUX_IOC(0x40, struct pv_linux_ioreq_start)
+
+/* As ioreq_range. */
+struct pv_linux_ioreq_range {
+	uint64_t space; /* enum pv_ioreq_space                                             */
+	uint64_t first; /* port or byte                                                     */
+	uint64_t count; /* how many                                                         */
+	uint64_t flags; /* PV_IOREQ_*                                                       */
+};
+PV_ASSERT_SIZE(struct pv_linux_ioreq_range, 32);
+#define PV_LINUX_IOREQ_RANGE PV_LINUX_IOC(0x41, struct pv_linux_ioreq_range)
+
+/* As ioreq_done, if there is a bit in vcpus or gsis; then, with PV_LINUX_IOREQ_WAIT, sleep until ring 0 raises the
+ * model's port: ETIMEDOUT, EINTR. Other threads may serve meanwhile, without waiting. */
+struct pv_linux_ioreq_serve {
+	uint64_t vcpus;      /* answered                                                    */
+	uint32_t gsis;       /* to raise                                                    */
+	uint32_t flags;      /* PV_LINUX_IOREQ_WAIT                                         */
+	uint32_t timeout_us; /* 0: none                                                     */
+	uint32_t reserved;
+};
+PV_ASSERT_SIZE(struct pv_linux_ioreq_serve, 24);
+#define PV_LINUX_IOREQ_SERVE  PV_LINUX_IOC(0x42, struct pv_linux_ioreq_serve)
+#define PV_LINUX_IOREQ_WAIT   0x1u
+#define PV_LINUX_IOREQ_MEMORY (1ull << 40)
+
 /* --- /dev/ringside/backend --------------------------------------------------------------------
  *
  * The kernel's back ends. A tool first makes the slot (device_set, back_dom: this domain), then attaches; the

@@ -24,3 +24,7 @@ test-selftests: hv linux-tests ## the kernel's selftests: what passes on the bar
 	@for mode in bare dom0; do BUILD='$(BUILD)' sh tests/system/linux.sh $$mode selftests || exit 1; done
 	@sh tests/system/linux/selftests-compare.sh $(BUILD)/tests/linux-bare-selftests.log \
 		$(BUILD)/tests/linux-dom0-selftests.log tests/system/linux/selftests.exceptions
+
+.PHONY: test-emulated
+test-emulated: hv initramfs tools ## a Linux guest with emulated devices alone: disk, network, serial line, a killed device model
+	@BUILD='$(BUILD)' sh tests/system/emulated/run.sh

@@ -215,6 +215,16 @@ static int check_name(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
+static int check_type(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+
+	if (strcmp(text, "split") == 0 || strcmp(text, "emulated") == 0)
+		return 0;
+	cfg_error(cfg, "type = \"%s\": \"split\" or \"emulated\"", text);
+	return -1;
+}
+
 static int find_action(const char *text)
 {
 	for (unsigned i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
@@ -272,6 +282,7 @@ static int check_range(cfg_t *cfg, cfg_opt_t *opt)
 
 static cfg_opt_t disk_opts[] = {
 	CFG_STR("path", NULL, CFGF_NODEFAULT),
+	CFG_STR("type", "split", CFGF_NONE),
 	CFG_BOOL("read_only", cfg_false, CFGF_NONE),
 	CFG_BOOL("shared", cfg_false, CFGF_NONE),
 	CFG_BOOL("discard", cfg_true, CFGF_NONE),
@@ -281,6 +292,7 @@ static cfg_opt_t disk_opts[] = {
 };
 static cfg_opt_t net_opts[] = {
 	CFG_STR("bridge", "rsbr0", CFGF_NONE),
+	CFG_STR("type", "split", CFGF_NONE),
 	CFG_STR("mac", NULL, CFGF_NODEFAULT),
 	CFG_STR("ip", NULL, CFGF_NODEFAULT),
 	CFG_STR("ifname", NULL, CFGF_NODEFAULT),
@@ -312,6 +324,7 @@ static cfg_opt_t guest_opts[] = {
 	CFG_STR("on_reboot", "restart", CFGF_NONE),
 	CFG_STR("on_crash", "destroy", CFGF_NONE),
 	CFG_BOOL("autostart", cfg_false, CFGF_NONE),
+	CFG_BOOL("serial", cfg_false, CFGF_NONE),
 	CFG_SEC("disk", disk_opts, CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES),
 	CFG_SEC("net", net_opts, CFGF_TITLE | CFGF_MULTI | CFGF_NO_TITLE_DUPES),
 	CFG_SEC("limits", limit_opts, CFGF_NONE),
@@ -331,6 +344,8 @@ static const struct {
 	{"on_reboot", check_action},
 	{"on_crash", check_action},
 	{"net|mac", check_mac},
+	{"disk|type", check_type},
+	{"net|type", check_type},
 	{"vcpus", check_range},
 	{"weight", check_range},
 	{"cap", check_range},
@@ -374,6 +389,7 @@ static int take_disks(struct rs *rs, const char *where, cfg_t *cfg, struct rs_co
 
 		d->name = strdup(cfg_title(s));
 		d->path = take(s, "path");
+		d->emulated = strcmp(cfg_getstr(s, "type"), "emulated") == 0;
 		d->read_only = cfg_getbool(s, "read_only");
 		d->shared = cfg_getbool(s, "shared");
 		d->discard = cfg_getbool(s, "discard");
@@ -408,6 +424,7 @@ static int take_nets(struct rs *rs, const char *where, cfg_t *cfg, struct rs_con
 		n->queues = (unsigned)cfg_getint(s, "queues");
 		n->rate = (unsigned)cfg_getint(s, "rate");
 		n->check_mac = cfg_getbool(s, "check_mac");
+		n->emulated = strcmp(cfg_getstr(s, "type"), "emulated") == 0;
 		if (mac)
 			rs_parse_mac(mac, n->mac);
 		else
@@ -446,6 +463,7 @@ static int convert(struct rs *rs, const char *where, cfg_t *cfg, struct rs_confi
 	c->on_reboot = (enum rs_action)find_action(cfg_getstr(cfg, "on_reboot"));
 	c->on_crash = (enum rs_action)find_action(cfg_getstr(cfg, "on_crash"));
 	c->autostart = cfg_getbool(cfg, "autostart");
+	c->serial = cfg_getbool(cfg, "serial");
 	c->shadow_pages = (unsigned)cfg_getint(limits, "shadow_pages");
 	c->ports_max = (unsigned)cfg_getint(limits, "ports");
 	c->grant_maps_max = (unsigned)cfg_getint(limits, "grant_maps");

@@ -265,7 +265,7 @@ int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *dis
 
 /* --- network cards ------------------------------------------------------------------------------ */
 
-static int interface_up(struct rs *rs, const char *ifname, const char *bridge, unsigned mtu)
+int rs_interface_up(struct rs *rs, const char *ifname, const char *bridge, unsigned mtu)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = 0;
 	struct ifreq req = {0};
@@ -432,7 +432,7 @@ int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net)
 	if (rc == 0)
 		rc = filter_make(rs, ifname, net);
 	if (rc == 0)
-		rc = interface_up(rs, ifname, net->bridge, net->mtu);
+		rc = rs_interface_up(rs, ifname, net->bridge, net->mtu);
 	if (rc) {
 		slot_remove(rs, r->domid, slot); /* ends the back end too */
 		return rc;

@@ -79,6 +79,7 @@ static void parts_build(const struct rs_config *c, const struct parts *p, struct
 		.weight = c->weight,
 		.cap = c->cap,
 		.cpus = c->cpus,
+		.emulated = rs_emulated(c),
 	};
 }
 
@@ -159,9 +160,13 @@ static int furnish(struct rs *rs, const struct rs_config *c, struct rs_record *r
 	if (rc == 0)
 		rc = rs_slot_make(rs, r->domid, PV_DEVICE_CONTROL, 0, &slot);
 	for (unsigned i = 0; i < c->disks && rc == 0; i++)
-		rc = rs_disk_attach(rs, r, &c->disk[i]);
+		if (!c->disk[i].emulated)
+			rc = rs_disk_attach(rs, r, &c->disk[i]);
 	for (unsigned i = 0; i < c->nets && rc == 0; i++)
-		rc = rs_net_attach(rs, r, &c->net[i]);
+		if (!c->net[i].emulated)
+			rc = rs_net_attach(rs, r, &c->net[i]);
+	if (rc == 0 && rs_emulated(c))
+		rc = rs_model_start(rs, r, c);
 	return rc;
 }
 

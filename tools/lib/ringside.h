@@ -137,6 +137,7 @@ struct rs_disk {
 	char *name; /* the section's title */
 	char *path; /* block device or file */
 	bool read_only, shared, discard, direct;
+	bool emulated; /* an IDE disk, served by ringside-model */
 	unsigned queues; /* 0: as many as dom0 has CPUs */
 };
 
@@ -149,6 +150,7 @@ struct rs_net {
 	unsigned mtu, queues;
 	unsigned rate; /* Mbit/s from the guest, 0: no limit */
 	bool check_mac;
+	bool emulated; /* an RTL8139, served by ringside-model */
 };
 
 struct rs_config {
@@ -162,6 +164,7 @@ struct rs_config {
 	unsigned shadow_pages, ports_max, grant_maps_max;
 	enum rs_action on_poweroff, on_reboot, on_crash;
 	bool autostart;
+	bool serial; /* an emulated serial line */
 	unsigned disks, nets;
 	struct rs_disk disk[RS_DISKS_MAX];
 	struct rs_net net[RS_NETS_MAX];
@@ -229,6 +232,7 @@ struct rs_build {
 	uint64_t memory, memory_max; /* bytes; max 0: memory */
 	uint32_t vcpus, caps, shadow_pages, ports_max, grant_maps_max, weight, cap;
 	uint64_t cpus;
+	bool emulated; /* it will have emulated devices */
 };
 
 /* Where things lie in the new domain. */
@@ -293,6 +297,12 @@ int rs_slot_make(struct rs *rs, uint32_t domid, uint32_t class, uint64_t param, 
 /* Each adds to r, which the caller saves. */
 int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *disk);
 int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net);
+/* Does a guest want any emulated device? */
+bool rs_emulated(const struct rs_config *c);
+/* Start its device model (tools/model), which ends with it; before the guest runs. */
+int rs_model_start(struct rs *rs, struct rs_record *r, const struct rs_config *c);
+/* dom0's end of a network card: up, and plugged into a bridge (NULL: none). */
+int rs_interface_up(struct rs *rs, const char *ifname, const char *bridge, unsigned mtu);
 /* The nth device of r->device. force: do not wait for the guest. */
 int rs_device_detach(struct rs *rs, struct rs_record *r, unsigned n, bool force);
 /* What a domain's end leaves in dom0: loop devices, filter rules, the record. */

@@ -66,13 +66,14 @@ fi
 
 strip -o "$work/ringctl" "$build/tools/ringctl"
 strip -o "$work/ringsided" "$build/tools/ringsided"
+strip -o "$work/ringside-model" "$build/tools/ringside-model"
 files=$({ program nft; program dnsmasq; } | sort -u | sed 's/^/-f /')
 printf '#!/bin/sh\nread -r line\necho "HTTP/1.0 200 OK"\necho "Content-Type: text/plain"\necho\necho "hello from outside"\n' >"$out/answer"
 chmod +x "$out/answer"
 # shellcheck disable=SC2086
 boot() {
 	"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay quiet $words" $files \
-		-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
+		-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringside-model=$work/ringside-model" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
 		-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" \
 		-f "/etc/ringside/web1.conf=$out/web1.conf" -f "/etc/ringside/web2.conf=$out/web2.conf" \
 		-q "$machine ${log:+-l $log}" dom0 \

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a guest with emulated devices does, as /test in its initramfs: Linux's own drivers find an IDE disk, a network
+# card, a serial line and a clock, and all of them work. Lines that begin with GUEST are for dom0.sh.
+say() { echo "GUEST $*"; }
+fail() { say "failed: $*"; }
+bytes=4194304
+
+say "up $(cut -d' ' -f1 /proc/uptime) s after its kernel began"
+[ -e /dev/rsda ] && fail 'there is a split disk'
+dmesg | grep -E 'ata_piix|ata[12].*:|8139too|ttyS0|rtc_cmos' | sed 's/^/GUEST kernel: /'
+mkdir -p /mnt
+mount -t ext4 /dev/sda /mnt || fail 'no disk'
+dd if=/dev/urandom of=/mnt/file bs=64k count=$((bytes / 65536)) 2>/dev/null
+sum=$(md5sum </mnt/file)
+sync
+umount /mnt
+echo 3 >/proc/sys/vm/drop_caches
+mount -t ext4 /dev/sda /mnt
+[ "$(md5sum </mnt/file)" = "$sum" ] && say "disk: $bytes bytes written and read again" || fail 'the disk gave other bytes'
+dd if=/dev/sda of=/dev/null bs=1M count=8 2>/dev/null && say 'disk: read' || fail 'reading the disk'
+echo x 2>/dev/null | dd of=/dev/sda bs=1 seek=$((1 << 40)) 2>/dev/null && fail 'written beyond the end'
+
+ip link set eth0 up
+ip addr add 10.82.0.50/24 dev eth0
+i=0
+until ping -c 1 -W 1 10.82.0.1 >/dev/null 2>&1; do
+	i=$((i + 1))
+	[ $i -lt 20 ] || { fail 'no network'; break; }
+done
+ping -c 3 -W 2 10.82.0.1 | grep -q ' 0% packet loss' && say 'net: ping' || fail 'ping'
+timeout 60 wget -q -O /tmp/big http://10.82.0.1/big && timeout 20 wget -q -O /tmp/big.md5 http://10.82.0.1/big.md5 &&
+	[ "$(md5sum </tmp/big | cut -c1-32)" = "$(cut -c1-32 /tmp/big.md5)" ] && say "net: fetched $(stat -c %s /tmp/big) bytes" || fail 'fetch'
+mkdir -p /www && cp /tmp/big /www/back && httpd -h /www && say 'net: serving'
+[ -e /dev/ttyS0 ] && seq 1 200 >/dev/ttyS0 && echo 'serial: end' >/dev/ttyS0 && say 'serial: written' || fail 'no serial line'
+hwclock -r >/dev/null 2>&1 && [ "$(date +%Y)" -gt 2020 ] && say "clock: $(date -u +%Y-%m-%d)" || fail 'clock'
+say ready
+# Until the model is killed: then reading fails, and nothing hangs.
+while dd if=/dev/sda of=/dev/null bs=1M count=1 iflag=direct 2>/dev/null; do
+	sleep 0.2
+done
+say 'disk: errors, as there is no device any more'
+say done
+while :; do
+	sleep 1
+done

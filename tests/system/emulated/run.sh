@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# run.sh: a Linux guest with emulated devices alone, in QEMU. BUILD: what make has built. Ends "N passed, N failed".
+set -u
+top=$(dirname "$0")/../../.. build=${BUILD:-build}
+PATH=$PATH:/sbin:/usr/sbin
+out=$build/emulated
+mkdir -p "$out/files"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+program() {
+	file=$(command -v "$1") || { echo "run: no $1" >&2; exit 1; }
+	echo "/usr/sbin/$1=$(realpath "$file")"
+	ldd "$file" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-linux/ { print $1 }' |
+		while read -r lib; do echo "$lib=$(realpath "$lib")"; done
+}
+"$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux" && "$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" \
+	"$build/linux" "/test=$top/tests/system/emulated/guest.sh" || exit 1
+cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
+truncate -s 64M "$out/emu.img"
+mke2fs -q -F -t ext4 "$out/emu.img" && gzip -c "$out/emu.img" >"$out/emu.img.gz"
+cat >"$out/emu.conf" <<END
+name = "emu"
+kernel = "/boot/guest-kernel"
+ramdisk = "/boot/guest-initrd"
+cmdline = "console=hvc0 ${GUEST_WORDS:-}"
+memory = 96
+vcpus = 2
+serial = true
+on_poweroff = "destroy"
+disk "data" { path = "/srv/emu.img"  type = "emulated" }
+net "lan" { bridge = "rsbr0"  type = "emulated" }
+END
+for p in ringctl ringsided ringside-model; do strip -o "$work/$p" "$build/tools/$p"; done
+files=$({ program nft; program dnsmasq; } | sort -u | sed 's/^/-f /')
+log=$out/serial.log
+# shellcheck disable=SC2086
+BUILD=$build "$top/dom0/linux/boot.sh" ${DEBUG:+-D} -w "$work/boot" -s "$top/tests/system/emulated/dom0.sh" -k quiet $files \
+	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringside-model=$work/ringside-model" \
+	-f "/bin/ringctl-net=$top/tools/net/ringctl-net" -f "/srv.img.gz=$out/emu.img.gz" \
+	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" -f "/etc/ringside/emu.conf=$out/emu.conf" \
+	-q "-c ${CPUS:-2} -m 1024 -t ${TIME:-500} -l $log" dom0 >"$out/qemu.log" 2>&1
+tr -d '\r' <"$log" | grep -E '^(PASS|FAIL) '
+passed=$(grep -ac '^PASS ' "$log") failed=$(grep -ac '^FAIL ' "$log")
+grep -aq '^EMULATED passed' "$log" || failed=$((failed + 1))
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
