@@ -39,7 +39,7 @@ BUILD=$build "$top/dom0/linux/boot.sh" ${DEBUG:+-D} -w "$work/boot" -s "$top/tes
 	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringside-model=$work/ringside-model" \
 	-f "/bin/ringctl-net=$top/tools/net/ringctl-net" -f "/srv.img.gz=$out/emu.img.gz" \
 	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" -f "/etc/ringside/emu.conf=$out/emu.conf" \
-	-q "-c ${CPUS:-2} -m 1024 -t ${TIME:-500} -l $log" dom0 >"$out/qemu.log" 2>&1
+	-q "-c ${CPUS:-2} -m 1024 -t ${TIME:-900} -l $log" dom0 >"$out/qemu.log" 2>&1
 tr -d '\r' <"$log" | grep -E '^(PASS|FAIL) '
 passed=$(grep -ac '^PASS ' "$log") failed=$(grep -ac '^FAIL ' "$log")
 grep -aq '^EMULATED passed' "$log" || failed=$((failed + 1))
