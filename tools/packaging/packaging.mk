@@ -13,3 +13,8 @@ deb: ## Debian packages in build/deb: hypervisor, Linux, headers, tools, documen
 lintian: ## lintian on what make deb has made: nothing may be said
 	@tools/deps.sh packages
 	@lintian --fail-on error,warning $(DEB_DIR)/ringside_$(DEB_VERSION)_amd64.changes
+
+.PHONY: test-packages
+FIRMWARE ?= bios uefi
+test-packages: deb ## the packages on a Debian machine in QEMU: GRUB's menu, a guest, upgrade, removal; FIRMWARE=bios
+	@BUILD='$(BUILD)' sh tests/system/packages.sh $(FIRMWARE)

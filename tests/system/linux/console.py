@@ -3,8 +3,9 @@
 """console.py LOG SECONDS DIALOGUE -- COMMAND...
 
 Runs COMMAND as someone at its terminal would. DIALOGUE: a file with lines "< REGEX" (wait for that; $NAME is from the
-environment), "> TEXT" (type it, and return) and "! COMMAND" (run it on the host). What COMMAND prints goes to LOG. Ends
-with COMMAND's status; 1 if something that is waited for does not come in SECONDS."""
+environment), "> TEXT" (type it, and return), "= KEYS" (type them, with escapes as in Python, and nothing else) and
+"! COMMAND" (run it on the host). What COMMAND prints goes to LOG. Ends with COMMAND's status; 1 if something that is
+waited for does not come in SECONDS."""
 import os
 import re
 import select
@@ -47,6 +48,9 @@ def main():
             if status:
                 print(f"console: '{rest}' ended with {status}")
                 break
+        elif kind == "= ":
+            p.stdin.write(rest.encode().decode("unicode_escape").encode("latin-1"))
+            p.stdin.flush()
         elif kind == "< ":
             wanted = os.path.expandvars(rest)
             while not (m := re.search(wanted.encode(), text)):

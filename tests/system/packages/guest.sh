@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# guest.sh NAME COMMAND TEXT: log in on a guest's console, type COMMAND, wait until it says TEXT.
+name=$1 log=/var/log/ringside/console/$1.log
+await() { # TEXT SECONDS
+	n=0
+	until tail -c 4000 "$log" 2>/dev/null | tr -d '\r' | grep -qE "$1"; do
+		n=$((n + 1))
+		[ $n -lt "$2" ] || { echo "guest.sh: $name never said $1"; tail -c 2000 "$log"; exit 1; }
+		sleep 1
+	done
+}
+say() { echo "$1" | timeout 3 ringctl console "$name" >/dev/null; true; }
+await 'login: $' 300
+say root
+await '[#] $' 60
+say "$2"
+await "^$3" 60
