@@ -96,6 +96,7 @@ install-tools: $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(ATTACKS) ## ringctl
 	install -D -m 755 tools/net/ringctl-net $(DESTDIR)/usr/sbin/ringctl-net
 	install -D -m 755 tools/image/image.sh $(DESTDIR)/usr/lib/ringside/image.sh
 	install -D -m 755 tools/ringctl/bug-report.sh $(DESTDIR)/usr/lib/ringside/bug-report.sh
+	install -D -m 755 tools/ringctl/save-crash.sh $(DESTDIR)/usr/lib/ringside/save-crash.sh
 	install -D -m 644 tools/completion/ringctl $(DESTDIR)/usr/share/bash-completion/completions/ringctl
 	install -D -m 644 tools/ringctl/example.conf $(DESTDIR)/usr/share/doc/ringside/example.conf
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 tools/man/ringctl.1

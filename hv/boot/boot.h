@@ -86,6 +86,11 @@ void memory_free_modules(const struct boot_info *bi);
 
 #define BELOW_4G (1ull << 32)
 
+/* boot/lastwords.c: tell what a panic before the warm reset said, and have a place to keep such words in. */
+void lastwords_init(struct ranges *unused);
+/* The log from that position on: for the next boot. */
+void lastwords_keep(u64 from);
+
 /* ---- options ---- */
 
 /* Of console=: bits by the order of its words. CONSOLE_SERIAL is another name of COM1. */
@@ -97,6 +102,7 @@ extern struct options {
 	u64 console; /* bits CONSOLE_*                                             */
 	u64 loglvl;  /* enum log_level                                             */
 	u64 panic;   /* enum panic_action                                          */
+	u64 dom0_crash; /* 0: as panic; else that enum panic_action            */
 	u64 baud, maxcpus;
 	u64 dom0_mem;	/* bytes, 0: as much as there is                           */
 	u64 dom0_vcpus; /* 0: one for each CPU                                     */

@@ -21,6 +21,7 @@ static const struct option {
 	OPTION(SET, console, "com1", "com2", "com3", "com4", "screen", "serial", "none"),
 	OPTION(CHOICE, loglvl, "error", "warn", "info", "debug"),
 	OPTION(CHOICE, panic, "halt", "poweroff", "reset"),
+	OPTION(CHOICE, dom0_crash, "panic", "poweroff", "reset"),
 	OPTION(NUMBER, baud),
 	OPTION(NUMBER, maxcpus),
 	OPTION(NUMBER, dom0_mem),

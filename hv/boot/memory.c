@@ -36,6 +36,7 @@ void memory_init(const struct boot_info *bi)
 	ranges_cut(&unused, 0, LOW_RAM);
 	start_page = ranges_take(&unused, PAGE_SIZE, LOW_RAM_END);
 	ranges_cut(&unused, 0, LOW_END);
+	lastwords_init(&unused);
 	if (ranges_total(&unused) < MEMORY_MIN)
 		boot_fail("too little memory: %lu MiB are free, %llu are needed",
 			  ranges_total(&unused) >> 20, MEMORY_MIN >> 20);

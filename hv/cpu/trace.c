@@ -86,3 +86,15 @@ bool trace_take(struct cpu *c, struct pv_trace_record *out)
 		}
 	}
 }
+
+void trace_tell(void)
+{
+	const struct trace_ring *t = &rings[this_cpu()->id];
+
+	for (u64 n = t->head - MIN(t->head, 16u); t->records && n < t->head; n++) {
+		const struct pv_trace_record *r = &t->records[n % RECORDS];
+
+		log_error("  trace %lu: kind %u, domain %u vCPU %u, %lx %lx", r->tsc, r->kind,
+			  r->domid, r->vcpu, r->a, r->b);
+	}
+}

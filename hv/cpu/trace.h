@@ -20,6 +20,8 @@ void trace_notify(void);
 long trace_set_mask(u64 mask);
 /* The oldest record not yet taken of c's ring. One reader at a time. */
 bool trace_take(struct cpu *c, struct pv_trace_record *out);
+/* This CPU's last records to the log: for a panic. */
+void trace_tell(void);
 
 #define trace(kind, a, b)                                           \
 	do {                                                        \

@@ -217,6 +217,8 @@ static void dom0_ended(const struct domain *d)
 		machine_poweroff();
 	if (d->shutdown == PV_SHUTDOWN_REBOOT)
 		machine_reset();
+	if (options.dom0_crash)
+		options.panic = options.dom0_crash;
 	panic("dom0 ended: reason %u, argument %x", d->shutdown, d->shutdown_arg);
 }
 

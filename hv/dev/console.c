@@ -2,6 +2,7 @@
 /* console: back ends, the log and its ring, panic.
  * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it. */
 #include "cpu/ipi.h"
+#include "cpu/trace.h"
 #include "dev/dev.h"
 
 #define LOG_SIZE (64u << 10)
@@ -157,6 +158,8 @@ void panic(const char *fmt, ...)
 	va_end(args);
 	log_error("  on CPU %u", this_cpu()->id);
 	backtrace();
+	trace_tell();
+	lastwords_keep(log_end - MIN(log_end, 4096u));
 	stop_machine();
 }
 

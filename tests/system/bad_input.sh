@@ -71,5 +71,21 @@ for firmware in '' -u; do
 		done
 	done
 done
+# A panic's last words are told by the next boot, on each firmware; a guest without a host ends as dom0 would crash.
+crash() { # OPTIONS STATUS TEXT arguments for qemu.sh
+	options=$1 want=$2 text=$3
+	shift 3
+	"$here/tools/iso.sh" -o "$options" "$work/disc.iso" "$hv" "$guest" || exit 2
+	"$here/tools/qemu.sh" -l "$work/log" "$@" >"$work/out" 2>&1
+	status=$?
+	ok=no
+	[ $status -eq "$want" ] && grep -aq "$text" "$work/log" && ok=yes
+	result "crash $options $*" $ok "status $status"
+}
+crash panic=poweroff 3 'panic: dom0 ended' -t 30 "$work/disc.iso"
+crash dom0_crash=poweroff 3 'panic: dom0 ended' -t 30 "$work/disc.iso"
+for firmware in '' -u; do
+	crash panic=reset 124 'warning: | ringside: panic: dom0 ended' $firmware -t 20 "$work/disc.iso" -action reboot=reset
+done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

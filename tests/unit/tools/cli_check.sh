@@ -201,5 +201,20 @@ else
 	failed=$((failed + 1)); echo 'the report lacks the log'
 fi
 
+# Last words are kept once.
+saved() { FAKE_LOG=$1 sh tools/ringctl/save-crash.sh && cat "$dir"/log/crash/* 2>/dev/null; }
+words='ringside: Ringside 0.1
+ringside: warning: the boot before this one ended in a panic:
+ringside: warning: | ringside: panic: why
+'
+for want in 'ringside: panic: why' ''; do
+	if [ "$(saved "$words" | grep -v ^the)" = "$want" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1)); echo "save-crash: not '$want'"
+	fi
+	rm -f "$dir"/log/crash/*
+done
+
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -13,6 +13,14 @@ static struct fake_domain *find(struct fake *f, uint64_t domid)
 	return domid < FAKE_DOMAINS && f->domain[domid].used ? &f->domain[domid] : NULL;
 }
 
+static long read_log(char *to)
+{
+	const char *log = getenv("FAKE_LOG") ? getenv("FAKE_LOG") : "fake: up\n";
+
+	memcpy(to, log, strlen(log));
+	return (long)strlen(log);
+}
+
 static long create(struct fake *f, struct pv_domain_create *a)
 {
 	for (uint32_t i = 1; i < FAKE_DOMAINS; i++) {
@@ -194,10 +202,7 @@ static long call(void *ctx, uint64_t nr, const uint64_t a[5])
 	case PV_NR_trace_read:
 		return 0;
 	case PV_NR_console_log:
-		if (a[2])
-			return 0;
-		memcpy(P(void, 0), "fake: up\n", 9);
-		return 9;
+		return a[2] ? 0 : read_log(P(char, 0));
 	case PV_NR_host_info:
 		*P(struct pv_host_info, 0) =
 			(struct pv_host_info){.abi = f->abi ? f->abi : PV_ABI_VERSION,
