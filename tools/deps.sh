@@ -15,7 +15,7 @@ debian='mmdebstrap e2fsprogs'
 tests='stress-ng'
 bench='gnuplot-nox python3'
 bench_test='chromium python3-pil'
-packaging='debhelper dpkg-dev lintian mmdebstrap fdisk mtools e2fsprogs'
+packaging='debhelper dpkg-dev lintian mmdebstrap fdisk dosfstools cpio e2fsprogs'
 
 packages=
 for list in "${@:-base}"; do

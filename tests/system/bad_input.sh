@@ -85,7 +85,17 @@ crash() { # OPTIONS STATUS TEXT arguments for qemu.sh
 crash panic=poweroff 3 'panic: dom0 ended' -t 30 "$work/disc.iso"
 crash dom0_crash=poweroff 3 'panic: dom0 ended' -t 30 "$work/disc.iso"
 for firmware in '' -u; do
-	crash panic=reset 124 'warning: | ringside: panic: dom0 ended' $firmware -t 20 "$work/disc.iso" -action reboot=reset
+	"$here/tools/iso.sh" -o panic=reset "$work/disc.iso" "$hv" "$guest" || exit 2
+	: >"$work/log"
+	"$here/tools/qemu.sh" $firmware -t 90 -l "$work/log" "$work/disc.iso" -action reboot=reset -pidfile "$work/pid" \
+		>"$work/out" 2>&1 &
+	ok=no n=0
+	while [ $ok = no ] && [ $((n += 1)) -lt 90 ] && sleep 1; do
+		! grep -aq 'warning: | ringside: panic: dom0 ended' "$work/log" || ok=yes
+	done
+	kill "$(cat "$work/pid")"
+	wait
+	result "last words are told $firmware" $ok 'not told'
 done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

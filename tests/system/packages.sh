@@ -3,17 +3,17 @@
 # packages.sh [bios|uefi...]: the packages of make deb on a Debian machine with a GRUB of its own, in QEMU: installed;
 # Ringside chosen in the menu; a Debian guest that starts with the machine and keeps its data; upgraded; purged; the
 # machine's own kernel again. A line a step, last "N passed, N failed". Serial lines: $BUILD/tests/packages-*.log.
-# PACKAGES_TIME: seconds for each boot. Root only.
+# PACKAGES_TIME: seconds for each boot. PACKAGES_KEEP=1: the disks stay in $BUILD/packages. Root only.
 set -u
 
 here=$(dirname "$0")/packages
 top=$(dirname "$0")/../..
 BUILD=${BUILD:-$top/build}
 PATH=$PATH:/sbin:/usr/sbin
-dir=$BUILD/packages out=$BUILD/tests limit=${PACKAGES_TIME:-900}
+dir=$BUILD/packages out=$BUILD/tests limit=${PACKAGES_TIME:-1200}
 mkdir -p "$dir" "$out"
 work=$(mktemp -d "$dir/work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap '[ -n "${PACKAGES_KEEP:-}" ] || rm -rf "$work"' EXIT
 passed=0 failed=0
 bad='BUG: |Oops|kernel BUG|general protection fault|Kernel panic|ringside: panic|ringside: cannot start'
 
@@ -29,11 +29,13 @@ next() { # FILE.deb TO
 }
 
 prepare() {
-	[ -e "$dir/base.img" ] || "$top/tools/packaging/disk.sh" "$dir/base.img" || return 1
 	[ -e "$dir/guest.img" ] || "$top/tools/image/image.sh" --debian bookworm --size 1200M --hostname template \
 		--kernel "$BUILD/linux" "$dir/guest.img" || return 1
 	mkdir -p "$work/data/debs" "$work/data/upgrade"
-	cp "$BUILD"/deb/ringside*_*.deb "$work/data/debs/"
+	# Headers are files only, and many.
+	for d in "$BUILD"/deb/ringside*.deb; do
+		case $d in *headers*) ;; *) cp "$d" "$work/data/debs/" ;; esac
+	done
 	for d in "$work"/data/debs/*.deb; do
 		next "$d" "$work/data/upgrade/$(basename "$d")" || return 1
 	done
@@ -50,7 +52,7 @@ step() { # FIRMWARE NAME QEMU-SH-OPTIONS QEMU arguments...
 	# shellcheck disable=SC2086
 	why=$(python3 "$top/tests/system/linux/console.py" "$log" "$limit" "$here/$name.dialogue" -- \
 		"$top/tools/qemu.sh" -d $options -m 1536 -c 2 -t "$limit" -- "$@" \
-		-drive "if=virtio,format=raw,file=$work/disk.img" -drive "if=virtio,format=raw,readonly=on,file=$work/data.img" \
+		-drive "if=virtio,format=raw,cache=unsafe,file=$work/disk.img" -drive "if=virtio,format=raw,readonly=on,file=$work/data.img" \
 		-netdev user,id=net -device virtio-net-pci,netdev=net) || why=${why:-"status $?"}
 	[ -n "$why" ] || why=$(grep -aoE "($bad).*" "$log" | head -1)
 	if [ -z "$why" ]; then

@@ -63,7 +63,7 @@ truncate -s "$size" "$out.new"
 printf 'label: gpt\nstart=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\nstart=4096, size=131072, type=U\nstart=135168, type=L\n' |
 	sfdisk -q "$out.new"
 truncate -s 64M "$work/efi"
-mformat -i "$work/efi" -F -v DEBIAN-EFI ::
+mkfs.vfat -F 32 -n DEBIAN-EFI "$work/efi" >/dev/null
 dd if="$work/efi" of="$out.new" bs=1M seek=2 conv=notrunc,sparse status=none
 end=$(($(stat -c %s "$out.new") / 1024 - 135168 / 2 - 1024))
 mke2fs -q -t ext4 -L debian-root -d "$root" -E offset=$((135168 * 512)) "$out.new" "${end}k"

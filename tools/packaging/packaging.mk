@@ -14,7 +14,20 @@ lintian: ## lintian on what make deb has made: nothing may be said
 	@tools/deps.sh packages
 	@lintian --fail-on error,warning $(DEB_DIR)/ringside_$(DEB_VERSION)_amd64.changes
 
-.PHONY: test-packages
+# A Debian that the images and the test begin with; fetched once.
+PACKAGES_BASE := $(BUILD)/packages/base.img
+$(PACKAGES_BASE): tools/packaging/disk.sh tools/packaging/first.sh
+	@mkdir -p $(@D)
+	@tools/packaging/disk.sh $@
+
+.PHONY: image test-packages
+image: deb $(PACKAGES_BASE) ## a live disc (ISO) and a raw disk with Debian as dom0: build/image
+	@mkdir -p $(BUILD)/image
+	@tools/packaging/live.sh $(BUILD)/image/ringside.iso '$(BUILD)' $(PACKAGES_BASE).tar $(DEB_DIR)/*_$(DEB_VERSION)_*.deb
+	@tools/packaging/raw.sh $(BUILD)/image/ringside.img $(PACKAGES_BASE) \
+		$(patsubst %,$(DEB_DIR)/%_$(DEB_VERSION)_amd64.deb,ringside ringside-hypervisor ringside-linux ringside-tools) \
+		$(DEB_DIR)/ringside-doc_$(DEB_VERSION)_all.deb
+
 FIRMWARE ?= bios uefi
-test-packages: deb ## the packages on a Debian machine in QEMU: GRUB's menu, a guest, upgrade, removal; FIRMWARE=bios
+test-packages: deb $(PACKAGES_BASE) ## the packages on a Debian machine in QEMU: GRUB's menu, a guest, upgrade, removal; FIRMWARE=bios
 	@BUILD='$(BUILD)' sh tests/system/packages.sh $(FIRMWARE)
