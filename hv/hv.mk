@@ -44,11 +44,14 @@ $(2)/hv.lds: hv/boot/hv.lds hv/cpu/layout.h
 	@mkdir -p $$(@D)
 	@$$(HV_CC) -E -P -D__ASSEMBLER__ $$(HV_CPPFLAGS) -x assembler-with-cpp $$< -o $$@
 
-# The full file has debug information, for gdb and addr2line; what is booted has none.
-$(2)/ringside.elf: $$(HV_OBJS_$(1)) $(2)/hv.lds
+# Linked twice: the second time with a table of its functions, for panics. The full file has debug information, for gdb and addr2line; what is booted has none.
+$(2)/ringside.elf: $$(HV_OBJS_$(1)) $(2)/hv.lds hv/lib/symbols.awk
 	@echo "  LD    $$@"
+	@$$(HV_CC) $$(HV_LDFLAGS) -T $(2)/hv.lds -o $(2)/first.elf $$(HV_OBJS_$(1))
+	@nm -n $(2)/first.elf | awk -f hv/lib/symbols.awk >$(2)/symbols.S
+	@$$(HV_CC) -c -o $(2)/symbols.o $(2)/symbols.S
 	@$$(HV_CC) $$(HV_LDFLAGS) -T $(2)/hv.lds -Wl,-Map,$(2)/ringside.map -o $(2)/ringside.full.elf \
-		$$(HV_OBJS_$(1))
+		$$(HV_OBJS_$(1)) $(2)/symbols.o
 	@strip -o $$@ $(2)/ringside.full.elf
 
 -include $$(HV_OBJS_$(1):.o=.d) $(2)/asm-offsets.d

@@ -5,7 +5,7 @@
  * runs. The sum says whether somebody wrote all the same: then there is nothing to tell. */
 #include "dev/dev.h"
 
-#define PLACE	   0x3f0000ul
+#define PLACE	   0x3f8000ul
 #define PLACE_SIZE 0x8000ul
 #define MAGIC	   0x7364726f77747361ul
 

@@ -46,8 +46,12 @@ void regs_print(const struct regs *r)
 
 static void __noreturn trap_panic(const struct regs *r, u64 cr2)
 {
+	u64 offset;
+	const char *name = symbol_find(r->ip, &offset);
+
 	regs_print(r);
-	panic("exception %u in ring 0 at %lx, address %lx", (unsigned)(r->error >> 32), r->ip, cr2);
+	panic("exception %u in ring 0 at %lx (%s+%lx), address %lx", (unsigned)(r->error >> 32),
+	      r->ip, name, offset, cr2);
 }
 
 /* Another CPU may be at work on the same tables, for as long as a leaf's recheck or a removal takes; after this

@@ -125,10 +125,12 @@ void log_print(enum log_level level, const char *fmt, ...)
  * builds have the chain throughout. */
 static void backtrace(void)
 {
-	u64 *bp = __builtin_frame_address(0), slot = (u64)bp / STACK_SLOT;
+	u64 *bp = __builtin_frame_address(0), slot = (u64)bp / STACK_SLOT, offset;
 
 	for (int i = 0; i < 16 && (u64)bp / STACK_SLOT == slot && (u64)bp % 8 == 0; i++) {
-		log_error("  at %lx", bp[1]);
+		const char *name = symbol_find(bp[1], &offset);
+
+		log_error("  at %lx %s+%lx", bp[1], name, offset);
 		if (bp[0] <= (u64)bp)
 			return;
 		bp = (u64 *)bp[0];

@@ -20,6 +20,9 @@ void log_print(enum log_level level, const char *fmt, ...) __printf_like(2, 3);
 /* An invariant of ours is broken, or the machine cannot run us: say it, stop every CPU. */
 void panic(const char *fmt, ...) __printf_like(1, 2) __noreturn;
 
+/* The function of ring 0's that addr is in, and how far; "?": none. */
+const char *symbol_find(u64 addr, u64 *offset);
+
 /* Debug builds only, for our own invariants; a guest can never make one fail. */
 #ifdef HV_DEBUG
 #define HV_ASSERT(cond)                                                \
