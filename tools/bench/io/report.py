@@ -246,12 +246,14 @@ def function_table(row):
 # ---- the path of one request ----
 
 def one_operation(row):
-    """Of the trace, what lies between two returns to the guest's program that had waited."""
+    """Of the trace, what lies between two returns to the guest's program, which has waited in between."""
     records = row["trace"]
     guest = max((r["dom"] for r in records if r["dom"] not in (0, 0x7fff)), default=None)
     back = [i for i, r in enumerate(records) if r["kind"] == "return_user" and r["dom"] == guest]
     spans = [records[a:b + 1] for a, b in zip(back, back[1:]) if any(r["kind"] == "switch_to" for r in records[a:b])]
-    return guest, min(spans[-3:], key=len) if spans else None
+    # The last ends with the row's own; the middle one of the others is like most.
+    spans = sorted(spans[1:-1] or spans, key=len)
+    return guest, spans[len(spans) // 2] if spans else None
 
 
 def path_of(row, calls):
