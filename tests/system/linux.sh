@@ -18,6 +18,9 @@ shift
 limit=${LINUX_TIME:-600}
 # One thread for all CPUs: see docs/linux.md, "When a boot fails now and then".
 accel=${LINUX_ACCEL:-tcg,thread=single}
+# A kernel that panics ends at once. Whether the timer interrupts is asked for too short a time where the host is busy.
+always="-k panic=-1"
+[ "$mode" != bare ] || always="$always -k no_timer_check"
 mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -45,7 +48,7 @@ machine() {
 	: >"$log"
 	cat "$scripts/lib.sh" "$scripts/$script.sh" >"$work/test.sh"
 	# shellcheck disable=SC2086
-	"$top/dom0/linux/boot.sh" -w "$work" -i "$BUILD/linux/initramfs-test.cpio.gz" -s "$work/test.sh" $more \
+	"$top/dom0/linux/boot.sh" -w "$work" -i "$BUILD/linux/initramfs-test.cpio.gz" -s "$work/test.sh" $always $more \
 		-q "-a $accel -t $limit -m 1024 $options -l $log" "$mode" "$@" >"$log.qemu" 2>&1
 	status=$?
 	tr -d '\r' <"$log" >"$log.text"
@@ -166,10 +169,10 @@ test_stress() {
 # printed counts, and selftests-compare.sh judges that. SELFTESTS: those whose names match this only.
 test_selftests() {
 	sh "$here/linux/selftests-build.sh" "$BUILD/selftests" "$BUILD/linux" || exit 2
-	memory='-m 1024' words=
-	[ "$mode" = bare ] || memory='-m 1536' words='-o dom0_mem=1024M'
+	memory='-m 1024' ring0=
+	[ "$mode" = bare ] || memory='-m 1536' ring0='-o dom0_mem=1024M'
 	grep -E "${SELFTESTS:-.}" "$BUILD/selftests/run.list" >"$work/run.list"
-	machine "selftests" selftests "-c 2 -p max,-smap -t 3600 $memory" "$words -f /selftests/run.list=$work/run.list $(
+	machine "selftests" selftests "-c 2 -p max,-smap -t 3600 $memory" "$ring0 -f /selftests/run.list=$work/run.list $(
 		cut -d'|' -f2 "$work/run.list" | sort -u | sed "s,.*,-f /selftests/&=$BUILD/selftests/&," | tr '\n' ' ')"
 	# Some of them make a kernel complain.
 	case $why in QEMU* | 'the script'*) ;; *) why= ;; esac
@@ -183,7 +186,7 @@ dialogue() {
 	log=$out/linux-$mode-$(echo "$name" | tr ' ,' '--').log
 	export CPUS QMP="$work/qmp" SCRIPTS="$scripts"
 	# shellcheck disable=SC2086
-	why=$(python3 "$scripts/console.py" "$log" "$limit" "$lines" -- "$top/dom0/linux/boot.sh" -w "$work" $more \
+	why=$(python3 "$scripts/console.py" "$log" "$limit" "$lines" -- "$top/dom0/linux/boot.sh" -w "$work" $always $more \
 		-q "-a $accel -t $limit -m 1024 -c $CPUS $options" "$mode" -qmp "unix:$QMP,server=on,wait=off" "$@" 2>&1) ||
 		why=${why:-"it ended badly"}
 	[ -n "$why" ] || why=$(grep -aoE "($bad).*" "$log" | head -1)
