@@ -276,7 +276,8 @@ u64 frames_audit(void)
 	}
 	for (u64 n = 0; n < frame_table_end; n++) {
 		unused += frame_table[n].use == FRAME_FREE;
-		dirty += frame_table[n].use == FRAME_FREE && frame_table[n].order_flags & FRAME_DIRTY;
+		dirty += frame_table[n].use == FRAME_FREE &&
+			 frame_table[n].order_flags & FRAME_DIRTY;
 	}
 	bad += listed != unused || listed != free_count || dirty != dirty_count;
 	unlock(&frames_lock);

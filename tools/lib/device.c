@@ -336,9 +336,8 @@ static int filter_make(struct rs *rs, const char *ifname, const struct rs_net *n
 			 "limit rate over %u kbytes/second burst %u kbytes drop;", net->rate * 125,
 			 net->rate * 12 + 128);
 	snprintf(rules, sizeof(rules),
-		 "add table netdev %s\ndelete table netdev %s\ntable netdev %s { chain from_guest "
-		 "{ type filter hook "
-		 "ingress device \"%s\" priority 0; %s %s } }\n",
+		 "add table netdev %s\ndelete table netdev %s\ntable netdev %s {\nchain from_guest "
+		 "{ type filter hook ingress device \"%s\" priority 0; %s %s }\n}\n",
 		 table, table, table, ifname, addr, rate);
 	status = nft(rules);
 	if (status == 127)
