@@ -52,6 +52,11 @@ $(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/uni
 $(UNIT_DIR)/tools/daemon_test: $(filter-out tools/ringsided/main.c,$(wildcard tools/ringsided/*.c)) tools/ringsided/ringsided.h
 $(UNIT_DIR)/tools/daemon_test: TOOLS_LEAVE_OUT = tools/lib/events.c
 
+# The model's devices, on a memory and a table of ranges of the test's own.
+$(UNIT_DIR)/tools/model_test: tests/unit/tools/model_test.c $(filter-out tools/model/main.c,$(wildcard tools/model/*.c)) tools/model/model.h
+	@mkdir -p $(@D)
+	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -o $@ $(filter %.c,$^) -lcriterion -lpthread
+
 # ringctl itself on that fake.
 $(UNIT_DIR)/tools/ringctl_fake: tests/unit/tools/ringctl_fake.c $(TOOLS_TEST_SRCS) $(wildcard tools/ringctl/*.c) \
 		tests/unit/tools/fake.h tools/lib/ringside.h tools/ringctl/ringctl.h $(wildcard include/pv/*.h include/pv/io/*.h)

@@ -401,6 +401,7 @@ static void native_max(struct channel *c, bool ext)
 static void command(struct channel *c, uint8_t op)
 {
 	struct disk *d = selected(c);
+	uint16_t id[256];
 
 	if (!d->present)
 		return;
@@ -410,7 +411,8 @@ static void command(struct channel *c, uint8_t op)
 	c->dma = false;
 	switch (op) {
 	case 0xec:
-		identify(d, (uint16_t *)(void *)c->buffer);
+		identify(d, id);
+		memcpy(c->buffer, id, sizeof(id));
 		c->end = SECTOR;
 		c->writing = false;
 		c->identify = true;

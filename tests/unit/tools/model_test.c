@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* model_test: the devices of tools/model as drivers and as hostile guests see them: registers, DMA into a memory of its
+ * own, and random accesses, under sanitizers. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../../tools/model/model.h"
+
+#define MEMORY	(1u << 20)
+#define SECTORS 256u
+
+static uint8_t memory[MEMORY];
+static uint32_t raised;
+static struct region {
+	uint64_t first, count;
+	const struct io_ops *ops;
+	void *dev;
+} regions[2][16];
+
+void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const struct io_ops *ops,
+	    void *dev)
+{
+	for (unsigned i = 0; i < 16; i++)
+		if (!regions[space][i].ops) {
+			regions[space][i] = (struct region){first, count, ops, dev};
+			return;
+		}
+	cr_assert_fail("too many regions");
+}
+
+void io_remove(enum pv_ioreq_space space, uint64_t first)
+{
+	for (unsigned i = 0; i < 16; i++)
+		if (regions[space][i].ops && regions[space][i].first == first)
+			regions[space][i].ops = NULL;
+}
+
+bool model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags)
+{
+	(void)space;
+	(void)first;
+	(void)count;
+	(void)flags;
+	return true;
+}
+
+void model_lock(void)
+{
+}
+
+void model_unlock(void)
+{
+}
+
+void irq_raise(unsigned gsi)
+{
+	raised |= 1u << gsi;
+}
+
+void *mem_at(uint64_t gpa, size_t len)
+{
+	return gpa < MEMORY && len <= MEMORY - gpa ? memory + gpa : NULL;
+}
+
+bool mem_read(uint64_t gpa, void *to, size_t len)
+{
+	if (mem_at(gpa, len))
+		memcpy(to, memory + gpa, len);
+	return mem_at(gpa, len);
+}
+
+bool mem_write(uint64_t gpa, const void *from, size_t len)
+{
+	if (mem_at(gpa, len))
+		memcpy(memory + gpa, from, len);
+	return mem_at(gpa, len);
+}
+
+void say(const char *format, ...)
+{
+	(void)format;
+}
+
+void die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	abort();
+}
+
+/* What threads would bring the tests do themselves. */
+void thread_start(void *(*fn)(void *), void *arg)
+{
+	(void)fn;
+	(void)arg;
+}
+
+static struct region *region(unsigned space, uint64_t at)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		struct region *r = &regions[space][i];
+
+		if (r->ops && at - r->first < r->count)
+			return r;
+	}
+	return NULL;
+}
+
+static uint32_t in(uint64_t port, unsigned size)
+{
+	struct region *r = region(PV_IOREQ_PORT, port);
+
+	return r ? r->ops->read(r->dev, port - r->first, size) : ~0u;
+}
+
+static void out(uint64_t port, unsigned size, uint32_t v)
+{
+	struct region *r = region(PV_IOREQ_PORT, port);
+
+	if (r)
+		r->ops->write(r->dev, port - r->first, size, v);
+}
+
+static void ins(uint64_t port, unsigned count, void *to)
+{
+	struct region *r = region(PV_IOREQ_PORT, port);
+
+	r->ops->read_string(r->dev, port - r->first, 2, count, to);
+}
+
+static void outs(uint64_t port, unsigned count, const void *from)
+{
+	struct region *r = region(PV_IOREQ_PORT, port);
+
+	r->ops->write_string(r->dev, port - r->first, 2, count, from);
+}
+
+static uint32_t config(unsigned device, unsigned function, unsigned reg)
+{
+	out(0xcf8, 4, 1u << 31 | device << 11 | function << 8 | reg);
+	return in(0xcfc, 4);
+}
+
+static void config_set(unsigned device, unsigned function, unsigned reg, uint32_t v)
+{
+	out(0xcf8, 4, 1u << 31 | device << 11 | function << 8 | reg);
+	out(0xcfc, 4, v);
+}
+
+static int file, wire;
+
+static void make(void)
+{
+	static const uint8_t mac[6] = {2, 0x52, 0, 0, 0, 1};
+	char path[] = "/tmp/model_test.XXXXXX";
+	uint8_t sector[512];
+	int ends[2];
+
+	file = mkstemp(path);
+	for (unsigned i = 0; i < SECTORS; i++) {
+		memset(sector, (int)(i + 1), sizeof(sector));
+		cr_assert_eq(write(file, sector, sizeof(sector)), 512);
+	}
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends), 0);
+	wire = ends[1];
+	pci_init();
+	rtc_init();
+	ide_disk(0, path, false);
+	ide_start();
+	unlink(path);
+	rtl8139_add(0, ends[0], mac);
+	uart_add(-1, -1, -1);
+}
+
+TestSuite(model, .init = make);
+
+/* ---- PCI ---- */
+
+Test(model, pci)
+{
+	out(0xcf8, 4, 0x80000000);
+	cr_assert_eq(in(0xcf8, 4), 0x80000000);
+	cr_assert_eq(config(0, 0, 0), 0x12378086);
+	cr_assert_eq(config(1, 1, 0), 0x71118086);
+	cr_assert_eq(config(3, 0, 0), 0x813910ec);
+	cr_assert_eq(config(4, 0, 0), ~0u);
+	cr_assert_eq(config(3, 0, 0x3c) & 0xffff, 0x010b);
+	/* A BAR tells its size, moves, and goes with its enable bit. */
+	uint32_t at = config(3, 0, 0x10) & ~3u;
+
+	config_set(3, 0, 0x10, ~0u);
+	cr_assert_eq(config(3, 0, 0x10), 0xffffff01);
+	cr_assert_null(region(PV_IOREQ_PORT, at));
+	config_set(3, 0, 0x10, 0xd000);
+	cr_assert_not_null(region(PV_IOREQ_PORT, 0xd000));
+	config_set(3, 0, 4, 0);
+	cr_assert_null(region(PV_IOREQ_PORT, 0xd000));
+	cr_assert_null(region(PV_IOREQ_MEMORY, config(3, 0, 0x14)));
+	config_set(3, 0, 4, 3);
+	cr_assert_not_null(region(PV_IOREQ_PORT, 0xd0ff));
+}
+
+/* ---- IDE ---- */
+
+static void task(uint8_t count, uint32_t lba, uint8_t command)
+{
+	out(0x1f6, 1, 0xe0 | (lba >> 24 & 15));
+	out(0x1f2, 1, count);
+	out(0x1f3, 1, lba & 255);
+	out(0x1f4, 1, lba >> 8 & 255);
+	out(0x1f5, 1, lba >> 16 & 255);
+	out(0x1f7, 1, command);
+}
+
+static void task48(uint16_t count, uint64_t lba, uint8_t command)
+{
+	out(0x1f6, 1, 0xe0);
+	out(0x1f2, 1, count >> 8);
+	out(0x1f3, 1, lba >> 24 & 255);
+	out(0x1f4, 1, lba >> 32 & 255);
+	out(0x1f5, 1, lba >> 40 & 255);
+	out(0x1f2, 1, count & 255);
+	out(0x1f3, 1, lba & 255);
+	out(0x1f4, 1, lba >> 8 & 255);
+	out(0x1f5, 1, lba >> 16 & 255);
+	out(0x1f7, 1, command);
+}
+
+Test(model, ide_identify)
+{
+	uint16_t id[256];
+
+	task(0, 0, 0xec);
+	cr_assert_eq(in(0x1f7, 1) & 0x88, 0x08);
+	cr_assert(raised & 1u << 14);
+	ins(0x1f0, 256, id);
+	cr_assert_eq(id[60], SECTORS);
+	cr_assert_eq(id[100], SECTORS);
+	cr_assert(id[83] & 1u << 10);
+	cr_assert_eq(in(0x1f7, 1), 0x50);
+	/* No second disk on the channel, and no second channel. */
+	out(0x1f6, 1, 0xf0);
+	cr_assert_eq(in(0x1f7, 1), 0);
+	cr_assert_eq(in(0x177, 1), ~0u);
+}
+
+Test(model, ide_pio)
+{
+	uint8_t b[1024], c[512];
+
+	task(2, 5, 0x20);
+	ins(0x1f0, 256, b);
+	cr_assert_eq(in(0x1f7, 1) & 8, 8);
+	ins(0x1f0, 256, b + 512);
+	cr_assert_eq(b[0], 6);
+	cr_assert_eq(b[1023], 7);
+	cr_assert_eq(in(0x1f7, 1), 0x50);
+	memset(b, 0xaa, sizeof(b));
+	task48(2, 9, 0x34);
+	raised = 0;
+	outs(0x1f0, 256, b);
+	cr_assert(raised & 1u << 14);
+	outs(0x1f0, 256, b);
+	cr_assert_eq(pread(file, c, 512, 10 * 512), 512);
+	cr_assert_eq(c[511], 0xaa);
+	cr_assert_eq(pread(file, c, 512, 11 * 512), 512);
+	cr_assert_eq(c[0], 12);
+	/* Reading beyond what is offered gives ones, and changes nothing. */
+	cr_assert_eq(in(0x1f0, 2), 0xffff);
+	task(1, SECTORS, 0x20);
+	cr_assert_eq(in(0x1f7, 1) & 1, 1);
+	cr_assert_eq(in(0x1f1, 1), 0x10);
+	task(1, 0, 0xff);
+	cr_assert_eq(in(0x1f1, 1), 4);
+	task(0, 0, 0xea);
+	cr_assert_eq(in(0x1f7, 1), 0x50);
+}
+
+static uint32_t bm(void)
+{
+	return config(1, 1, 0x20) & ~3u;
+}
+
+static void prd(unsigned i, uint32_t at, uint32_t count)
+{
+	memcpy(memory + 0x1000 + 8 * i, &at, 4);
+	memcpy(memory + 0x1004 + 8 * i, &count, 4);
+}
+
+static void dma(bool write)
+{
+	out(bm() + 4, 4, 0x1000);
+	out(bm() + 2, 1, 6);
+	out(bm(), 1, (write ? 0 : 8) | 1);
+}
+
+Test(model, ide_dma)
+{
+	uint8_t b[512];
+
+	prd(0, 0x4000, 512);
+	prd(1, 0x8000, 1u << 31 | 1024);
+	task48(3, 20, 0x25);
+	raised = 0;
+	dma(false);
+	cr_assert_eq(memory[0x4000], 21);
+	cr_assert_eq(memory[0x8000], 22);
+	cr_assert_eq(memory[0x83ff], 23);
+	cr_assert_eq(memory[0x8400], 0);
+	cr_assert_eq(in(bm() + 2, 1) & 7, 4);
+	cr_assert_eq(in(0x1f7, 1), 0x50);
+	cr_assert(raised & 1u << 14);
+	out(bm(), 1, 0);
+	memset(memory + 0x4000, 0x77, 512);
+	prd(0, 0x4000, 1u << 31 | 512);
+	task(1, 30, 0xca);
+	dma(true);
+	cr_assert_eq(pread(file, b, 512, 30 * 512), 512);
+	cr_assert_eq(b[100], 0x77);
+	/* The direction of the bus master is not the command's. */
+	out(bm(), 1, 0);
+	task(1, 30, 0xca);
+	dma(false);
+	cr_assert_eq(in(0x1f7, 1) & 1, 1);
+}
+
+Test(model, ide_dma_hostile)
+{
+	/* Outside the guest, half outside, a table outside, one that ends early, one that never does. */
+	static const uint32_t bad[][2] = {{MEMORY, 1u << 31 | 512},
+					  {MEMORY - 256, 1u << 31 | 512},
+					  {0xfffffffe, 1u << 31},
+					  {0x4000, 1u << 31 | 256}};
+
+	for (unsigned i = 0; i < 4; i++) {
+		out(bm(), 1, 0);
+		prd(0, bad[i][0], bad[i][1]);
+		task(1, 0, 0xc8);
+		dma(false);
+		cr_assert_eq(in(0x1f7, 1) & 1, 1, "%u", i);
+		cr_assert_eq(in(bm() + 2, 1) & 3, 2);
+	}
+	out(bm(), 1, 0);
+	task(1, 0, 0xc8);
+	out(bm() + 4, 4, 0xfffffffc);
+	out(bm(), 1, 9);
+	cr_assert_eq(in(0x1f7, 1) & 1, 1);
+	for (unsigned i = 0; i < (MEMORY - 0x1000) / 8; i++)
+		prd(i, 0x1000, 2);
+	out(bm(), 1, 0);
+	task48(200, 0, 0x25); /* it writes over its own table while it goes */
+	dma(false);
+	cr_assert_eq(in(0x1f7, 1) & 0x88, 0);
+}
+
+/* ---- network card ---- */
+
+static uint32_t card(void)
+{
+	return config(3, 0, 0x10) & ~3u;
+}
+
+static unsigned eeprom(unsigned word)
+{
+	uint32_t ee = card() + 0x50, command = 6u << 8 | word;
+	unsigned v = 0;
+
+	out(ee, 1, 0x80);
+	out(ee, 1, 0x88);
+	for (int i = 12; i >= 0; i--) {
+		uint8_t d = command >> i & 1 ? 2 : 0;
+
+		out(ee, 1, 0x88 | d);
+		out(ee, 1, 0x88 | d | 4);
+	}
+	out(ee, 1, 0x88);
+	for (int i = 0; i < 16; i++) {
+		out(ee, 1, 0x8c);
+		v = v << 1 | (in(ee, 1) & 1);
+		out(ee, 1, 0x88);
+	}
+	return v;
+}
+
+Test(model, rtl_eeprom)
+{
+	cr_assert_eq(eeprom(0), 0x8129);
+	cr_assert_eq(eeprom(7), 0x5202);
+	cr_assert_eq(eeprom(9), 0x0100);
+}
+
+Test(model, rtl_send)
+{
+	uint8_t got[2000];
+	uint32_t c = card();
+
+	memset(memory + 0x3000, 0x5a, 100);
+	out(c + 0x37, 1, 12);
+	out(c + 0x3c, 2, 4);
+	out(c + 0x20, 4, 0x3000);
+	raised = 0;
+	out(c + 0x10, 4, 100);
+	cr_assert_eq(read(wire, got, sizeof(got)), 100);
+	cr_assert_eq(got[99], 0x5a);
+	cr_assert_eq(in(c + 0x10, 4) & 0xa000, 0xa000);
+	cr_assert_eq(in(c + 0x3e, 2), 4);
+	cr_assert(raised & 1u << 11);
+	out(c + 0x3e, 2, 4);
+	cr_assert_eq(in(c + 0x3e, 2), 0);
+	/* Outside the guest, and too long: nothing goes out. */
+	out(c + 0x24, 4, MEMORY - 10);
+	out(c + 0x14, 4, 100);
+	out(c + 0x28, 4, 0x3000);
+	out(c + 0x18, 4, 0x1fff);
+	cr_assert_lt(read(wire, got, sizeof(got)), 0);
+}
+
+/* ---- serial line, clock ---- */
+
+Test(model, uart)
+{
+	out(0x3fb, 1, 0x83);
+	out(0x3f8, 1, 1);
+	cr_assert_eq(in(0x3f8, 1), 1);
+	out(0x3fb, 1, 3);
+	out(0x3fa, 1, 1);
+	cr_assert_eq(in(0x3fa, 1), 0xc1);
+	cr_assert_eq(in(0x3fd, 1), 0x60);
+	raised = 0;
+	out(0x3fc, 1, 8);
+	out(0x3f9, 1, 2);
+	cr_assert(raised & 1u << 4);
+	cr_assert_eq(in(0x3fa, 1) & 15, 2);
+	cr_assert_eq(in(0x3fa, 1) & 15, 1);
+	/* In a loop what is sent comes back. */
+	out(0x3fc, 1, 0x1f);
+	cr_assert_eq(in(0x3fe, 1) & 0xf0, 0xf0);
+	out(0x3f8, 1, 'x');
+	cr_assert_eq(in(0x3fd, 1) & 1, 1);
+	cr_assert_eq(in(0x3f8, 1), 'x');
+}
+
+Test(model, rtc)
+{
+	out(0x70, 1, 0xd);
+	cr_assert_eq(in(0x71, 1), 0x80);
+	out(0x70, 1, 0x32);
+	cr_assert_eq(in(0x71, 1), 0x20);
+	out(0x70, 1, 0x40);
+	out(0x71, 1, 0x12);
+	cr_assert_eq(in(0x71, 1), 0x12);
+}
+
+/* ---- any register, any value ---- */
+
+Test(model, random_accesses)
+{
+	static const uint16_t bases[] = {0x1f0, 0x3f6, 0x3f8, 0x70, 0xcf8};
+	static uint8_t data[2048];
+	uint64_t x = 88172645463325252ull;
+
+	for (unsigned n = 0; n < 300000; n++) {
+		uint64_t at;
+		unsigned size, space;
+		struct region *r;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		size = 1u << x % 3;
+		space = x >> 40 & 1;
+		at = bases[(x >> 8) % 5] + (x >> 16) % 8;
+		if (x >> 44 & 1)
+			at = (space ? 0xf0000000 : card()) + (x >> 16) % 256;
+		else if (x >> 45 & 1)
+			at = bm() + (x >> 16) % 16;
+		r = region(at > 0xffff, at);
+		if (!r)
+			continue;
+		if (x >> 46 & 1)
+			r->ops->write(r->dev, at - r->first, size, (uint32_t)(x >> 20));
+		else if ((x >> 47 & 7) || !r->ops->read_string)
+			r->ops->read(r->dev, at - r->first, size);
+		else if (x >> 50 & 1)
+			r->ops->read_string(r->dev, at - r->first, size, (unsigned)(x >> 52) % 513, data);
+		else
+			r->ops->write_string(r->dev, at - r->first, size, (unsigned)(x >> 52) % 513, data);
+		while (read(wire, data, sizeof(data)) > 0)
+			;
+	}
+}
