@@ -178,6 +178,23 @@ int do_sched(struct run *r)
 
 /* --- mem set ------------------------------------------------------------------------------------- */
 
+/* A device model has mapped what the guest gave back: what comes in its place would not be what devices write to. */
+static bool has_model(struct rs *rs, const struct pv_domain_info *info)
+{
+	struct rs_config *c = NULL;
+	struct rs_record record;
+	bool emulated = false;
+
+	if (rs_record_load(rs, info, &record))
+		return false;
+	if (record.config && rs_config_parse(rs, record.name, record.config, &c) == 0) {
+		emulated = rs_emulated(c);
+		rs_config_free(c);
+	}
+	rs_record_free(&record);
+	return emulated;
+}
+
 int do_mem_set(struct run *r)
 {
 	struct pv_domain_info info;
@@ -194,5 +211,8 @@ int do_mem_set(struct run *r)
 			       "%s may have %llu MiB at most: `memory_max` in its file, or "
 			       "`ringctl limits --memory`",
 			       r->argv[0], (unsigned long long)(info.frames_max >> 8));
+	if (has_model(r->rs, &info))
+		return rs_fail(r->rs, EOPNOTSUPP, "%s has emulated devices: its memory stays as it is",
+			       r->argv[0]);
 	return rs_control(r->rs, info.domid, PV_CONTROL_MEMORY, frames, 60000);
 }

@@ -20,7 +20,7 @@ ringsided -d
 mount -t tmpfs none /srv
 mkdir -p /srv/www
 gunzip -c /srv.img.gz >/srv/emu.img
-head -c 3000000 /dev/urandom >/srv/www/big
+head -c 1000000 /dev/urandom >/srv/www/big
 md5sum </srv/www/big >/srv/www/big.md5
 httpd -h /srv/www
 ringctl create --times /etc/ringside/emu.conf || fail 'ringctl create'
@@ -30,7 +30,7 @@ for what in 'disk: [0-9]* bytes' 'disk: read' 'net: ping' 'net: fetched' 'serial
 	grep -qE "GUEST $what" $log/emu.log && pass "emulated_${what%%:*}" || fail "$what"
 done
 ! grep -q 'GUEST failed' $log/emu.log || fail 'the guest failed'
-timeout 30 wget -q -O /tmp/back http://10.82.0.50/back && cmp -s /tmp/back /srv/www/big && pass emulated_net_from_guest || fail 'from the guest'
+timeout 150 wget -q -O /tmp/back http://10.82.0.50/back && cmp -s /tmp/back /srv/www/big && pass emulated_net_from_guest || fail 'from the guest'
 grep -q 'serial: end' /var/log/ringside/emu-serial.log && pass emulated_serial_log || fail 'serial log'
 pid=$(model)
 [ "$(awk '/^Uid/ { print $2 }' /proc/$pid/status)" = 65534 ] && pass emulated_model_has_no_rights || fail 'the model runs as root'

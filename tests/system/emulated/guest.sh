@@ -28,7 +28,7 @@ until ping -c 1 -W 1 10.82.0.1 >/dev/null 2>&1; do
 	[ $i -lt 20 ] || { fail 'no network'; break; }
 done
 ping -c 3 -W 2 10.82.0.1 | grep -q ' 0% packet loss' && say 'net: ping' || fail 'ping'
-timeout 60 wget -q -O /tmp/big http://10.82.0.1/big && timeout 20 wget -q -O /tmp/big.md5 http://10.82.0.1/big.md5 &&
+timeout 150 wget -q -O /tmp/big http://10.82.0.1/big && timeout 20 wget -q -O /tmp/big.md5 http://10.82.0.1/big.md5 &&
 	[ "$(md5sum </tmp/big | cut -c1-32)" = "$(cut -c1-32 /tmp/big.md5)" ] && say "net: fetched $(stat -c %s /tmp/big) bytes" || fail 'fetch'
 mkdir -p /www && cp /tmp/big /www/back && httpd -h /www && say 'net: serving'
 [ -e /dev/ttyS0 ] && seq 1 200 >/dev/ttyS0 && echo 'serial: end' >/dev/ttyS0 && say 'serial: written' || fail 'no serial line'

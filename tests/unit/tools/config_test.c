@@ -64,6 +64,8 @@ Test(config, example)
 		  c->autostart);
 	cr_assert(c->cap && c->weight != PV_WEIGHT_DEFAULT && c->cpus && c->vcpus > 1);
 	cr_assert(c->on_crash == RS_DUMP_RESTART);
+	cr_assert(c->serial && c->disk[0].emulated && !c->disk[1].emulated && c->net[0].emulated);
+	cr_assert(rs_emulated(c));
 	rs_config_free(c);
 	free(text);
 }
@@ -91,6 +93,8 @@ Test(config, errors_have_file_and_line)
 		{"name = web1\nkernel = /x\nmemory = 512\nmemory_max = 256\n",
 		 "memory_max is less"},
 		{"name = web1\nkernel = \"/x\n", "f:"},
+		{"name = web1\nkernel = /x\ndisk a { path = /a type = ide }\n", "f:3"},
+		{"name = web1\nkernel = /x\nnet a { type = e1000 }\n", "f:3"},
 		{"name = web1\nkernel = /x\ndisk a { path = /a }\ndisk a { path = /b }\n", "f:4"},
 	};
 
