@@ -25,6 +25,7 @@ $(TOOLS_DIR)/ringsided: $(RINGSIDED_OBJS) $(TOOLS_DIR)/libringside.a
 # For Debian's packages, which bring their libraries.
 $(TOOLS_DIR)/shared/ringctl: $(RINGCTL_OBJS) $(TOOLS_DIR)/libringside.a
 $(TOOLS_DIR)/shared/ringsided: $(RINGSIDED_OBJS) $(TOOLS_DIR)/libringside.a
+$(TOOLS_DIR)/shared/ringside-model: $(MODEL_OBJS)
 $(TOOLS_DIR)/shared/%:
 	@mkdir -p $(@D)
 	$(TOOLS_CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -o $@ $^ $(TOOLS_LIBS)
@@ -94,10 +95,10 @@ test-guests: run-deps ## guests in QEMU: each verb, 100 rounds, 32 at once, kill
 # The programs of make test-domains that ringctl selftest runs as guests.
 ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf
 TOOLS_BIN ?= $(TOOLS_DIR)
-install-tools: $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(ATTACKS) ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
+install-tools: $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(TOOLS_BIN)/ringside-model $(ATTACKS) ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
 	install -D -m 755 -s $(TOOLS_BIN)/ringctl $(DESTDIR)/usr/sbin/ringctl
 	install -D -m 755 -s $(TOOLS_BIN)/ringsided $(DESTDIR)/usr/sbin/ringsided
-	install -D -m 755 -s $(TOOLS_DIR)/ringside-model $(DESTDIR)/usr/sbin/ringside-model
+	install -D -m 755 -s $(TOOLS_BIN)/ringside-model $(DESTDIR)/usr/sbin/ringside-model
 	install -D -m 755 tools/net/ringctl-net $(DESTDIR)/usr/sbin/ringctl-net
 	install -D -m 755 tools/image/image.sh $(DESTDIR)/usr/lib/ringside/image.sh
 	install -D -m 755 tools/ringctl/bug-report.sh $(DESTDIR)/usr/lib/ringside/bug-report.sh
@@ -106,7 +107,7 @@ install-tools: $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(ATTACKS) ## ringctl
 	install -D -m 644 tools/ringctl/example.conf $(DESTDIR)/usr/share/doc/ringside/example.conf
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 tools/man/ringctl.1
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man5 tools/man/ringside-guest.5
-	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 tools/man/ringsided.8 tools/man/ringctl-net.8
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 tools/man/ringsided.8 tools/man/ringctl-net.8 tools/man/ringside-model.8
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system tools/units/*.service
 	install -D -m 644 -t $(DESTDIR)/usr/lib/ringside/attacks $(ATTACKS)
 	install -d -m 755 $(DESTDIR)/etc/ringside/guests $(DESTDIR)/var/lib/ringside/images

@@ -7,7 +7,8 @@ DEB_VERSION ?= $(shell sed -n '1s/.*(\(.*\)).*/\1/p' tools/packaging/debian/chan
 .PHONY: deb lintian
 deb: ## Debian packages in build/deb: hypervisor, Linux, headers, tools, documentation
 	@tools/deps.sh base linux packages
-	@$(MAKE) --no-print-directory hv linux docs $(TOOLS_DIR)/shared/ringctl $(TOOLS_DIR)/shared/ringsided $(ATTACKS)
+	@$(MAKE) --no-print-directory hv linux docs $(TOOLS_DIR)/shared/ringctl $(TOOLS_DIR)/shared/ringsided \
+		$(TOOLS_DIR)/shared/ringside-model $(ATTACKS)
 	@tools/packaging/build.sh '$(BUILD)' '$(DEB_DIR)' '$(DEB_VERSION)'
 
 lintian: ## lintian on what make deb has made: nothing may be said
