@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # guest.sh NAME COMMAND TEXT: log in on a guest's console, type COMMAND, wait until it says TEXT.
+escape=$(printf '\033')
 name=$1 log=/var/log/ringside/console/$1.log
 await() { # TEXT SECONDS
 	n=0
-	until tail -c 4000 "$log" 2>/dev/null | tr -d '\r' | grep -qE "$1"; do
+	until tail -c 4000 "$log" 2>/dev/null | tr -d '\r' | sed "s/$escape\[[?0-9;]*[a-zA-Z]//g" | grep -qE "$1"; do
 		n=$((n + 1))
 		[ $n -lt "$2" ] || { echo "guest.sh: $name never said $1"; tail -c 2000 "$log"; exit 1; }
 		sleep 1
