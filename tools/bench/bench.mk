@@ -42,6 +42,9 @@ bench-linux: hv bench-linux-bare ## classic latencies of Linux, bare and as dom0
 #   make bench-io ROWS=randread,read1m SCALE=4    some rows only, so many times the operations
 #   make bench-io QUEUES=2                        of disk and card, with as many vCPUs on both sides
 #   make bench-io COPY_SEGMENTS=0                 the block back end maps what it else copies
+#   make bench-io RING=16 SEGMENTS=5              requests of a disk's ring; pages of a request (more than 5: indirect)
+#   make bench-io TX_BATCH=1                      packets that the card's full ring waits for, before an event
+#   make bench-io SPARE=0                         pages that the block back end keeps for the next requests
 #   make bench-io BACK_PARAMS=MODULE/parameters/NAME=VALUE,... GUEST_PARAMS='MODULE.NAME=VALUE ...'    others, of either half
 IO_DIR := tools/bench/io
 IO_OUT ?= $(BENCH)/io
@@ -51,9 +54,17 @@ SCALE  ?= 1
 ROUNDS ?= 3
 QUEUES ?= 1
 COPY_SEGMENTS ?=
-BACK_PARAMS  ?= $(if $(COPY_SEGMENTS),blkback/parameters/copy_segments=$(COPY_SEGMENTS))
+SPARE ?=
+RING ?=
+SEGMENTS ?=
+TX_BATCH ?=
+BACK_PARAMS ?=
 GUEST_PARAMS ?=
-IO_ARGS = -r '$(ROWS)' -n $(SCALE) -R $(ROUNDS) -q $(QUEUES) -p '$(BACK_PARAMS)' -g '$(GUEST_PARAMS)'
+comma := ,
+IO_BACK = $(if $(COPY_SEGMENTS),blkback/parameters/copy_segments=$(COPY_SEGMENTS)$(comma))$(if \
+	$(SPARE),blkback/parameters/spare_pages=$(SPARE)$(comma))$(BACK_PARAMS)
+IO_GUEST = $(RING:%=blkfront.ring_entries=%) $(SEGMENTS:%=blkfront.segments_max=%) $(TX_BATCH:%=netfront.tx_batch=%) $(GUEST_PARAMS)
+IO_ARGS = -r '$(ROWS)' -n $(SCALE) -R $(ROUNDS) -q $(QUEUES) -p '$(IO_BACK)' -g '$(IO_GUEST)'
 
 # At an address of its own, by which its instructions are known from other programs' of dom0.
 $(BENCH)/load: $(wildcard $(IO_DIR)/*.c $(IO_DIR)/*.h) tools/bench/counters.h $(wildcard include/pv/*.h)
