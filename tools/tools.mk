@@ -85,15 +85,19 @@ run: run-deps ## dom0 and two guests in QEMU, their figures, then a shell in dom
 demo: run-deps ## the same without a person: it ends by itself
 	@BUILD='$(BUILD)' tools/run/run.sh -k '$(WORDS)' -q '$(RUN_QEMU) -t $(if $(filter file,$(origin TIME)),600,$(TIME))' $(QEMU_MORE)
 
+# The programs of make test-domains that ringctl selftest runs as guests.
+ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf
+$(BUILD)/tests/verify: tests/system/guests/verify.c
+	@mkdir -p $(@D)
+	gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
+
 #   make test-guests GUESTS='life kill'    some only
 GUESTS ?=
-test-guests: run-deps ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices that come and go
+test-guests: run-deps $(ATTACKS) $(BUILD)/tests/verify ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices under load, attacks
 	@BUILD='$(BUILD)' sh tests/system/guests.sh $(GUESTS)
 .PHONY: test-guests
 
 .PHONY: install-tools
-# The programs of make test-domains that ringctl selftest runs as guests.
-ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf
 TOOLS_BIN ?= $(TOOLS_DIR)
 install-tools: $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(TOOLS_BIN)/ringside-model $(ATTACKS) ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
 	install -D -m 755 -s $(TOOLS_BIN)/ringctl $(DESTDIR)/usr/sbin/ringctl

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# guests.sh [TEST...]: dom0 starts guests, by the scripts of tests/system/guests: life rounds many kill devices. A line a
-# test, last "N passed, N failed". Serial lines: $BUILD/tests/guests-NAME.log. GUESTS_TIME: seconds for each.
+# guests.sh [TEST...]: dom0 starts guests, by the scripts of tests/system/guests; without arguments all. A line a test,
+# last "N passed, N failed". Serial lines: $BUILD/tests/guests-NAME.log. GUESTS_TIME: seconds for each; GUESTS_ACCEL:
+# QEMU's accelerator; GUESTS_WORDS: for dom0's command line (test.rounds=N test.guests=N test.seconds=N).
 set -u
 
 here=$(dirname "$0")
@@ -14,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 bad='BUG: |Oops|kernel BUG|general protection fault|Call Trace|INFO: task|soft lockup|rcu: INFO|Kernel panic|ringside: panic'
 
-for name in ${*:-life rounds many kill devices}; do
+for name in ${*:-life resources rounds many kill devices load}; do
 	log=$BUILD/tests/guests-$name.log
 	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
 	mem=1024
@@ -22,7 +23,9 @@ for name in ${*:-life rounds many kill devices}; do
 	: >"$log"
 	rm -f "$BUILD/run/disk.img"
 	"$top/tools/run/run.sh" -l "$log" -S "$work/test.sh" -g "$here/guests/guest.sh" -k "${GUESTS_WORDS:-}" \
-		-q "-c 2 -m $mem -t ${GUESTS_TIME:-600}" >"$log.qemu" 2>&1
+		-G "/bin/verify=$BUILD/tests/verify" -f "/usr/lib/ringside/attacks/abuse_cpu.elf=$BUILD/mini/abuse_cpu.elf" \
+		-f "/usr/lib/ringside/attacks/abuse_mem.elf=$BUILD/mini/abuse_mem.elf" \
+		-q "-a ${GUESTS_ACCEL:-tcg} -c 2 -m $mem -t ${GUESTS_TIME:-600}" >"$log.qemu" 2>&1
 	status=$?
 	tr -d '\r' <"$log" >"$log.text"
 	mv "$log.text" "$log"

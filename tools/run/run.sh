@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [-s] [-k WORDS] [-q 'OPTIONS for tools/qemu.sh'] [-l LOG] [-S SCRIPT] [-g SCRIPT] [QEMU arguments]
+# run.sh [-s] [-k WORDS] [-q 'OPTIONS for tools/qemu.sh'] [-l LOG] [-S SCRIPT] [-g SCRIPT] [-f PATH=FILE] [-G PATH=FILE]
+#	[QEMU arguments]
 # Boots GRUB, Ringside and Linux as dom0 in QEMU, with two guests that dom0 starts. -s: leave a shell (make run); else
 # it ends by itself, with 0 if all went well (make demo). -S, -g: what dom0 and its guests do in place of demo.sh and
-# guest.sh. BUILD: what make has built.
+# guest.sh. -f, -G: a further file for dom0, for the guests' ramdisk. BUILD: what make has built.
 set -eu
 
 top=$(dirname "$0")/../..
 build=${BUILD:-$top/build}
-words='' machine='-c 2 -m 1024 -t 900' stay='' log='' script=$top/tools/run/demo.sh guest=$top/tools/run/guest.sh
-while getopts sk:q:l:S:g: opt; do
+words='' machine='-c 2 -m 1024 -t 900' stay='' log='' more='' guest_files='' script=$top/tools/run/demo.sh guest=$top/tools/run/guest.sh
+while getopts sk:q:l:S:g:f:G: opt; do
 	case $opt in
 	s) stay=demo.stay ;;
 	k) words=$OPTARG ;;
@@ -17,7 +18,9 @@ while getopts sk:q:l:S:g: opt; do
 	l) log=$OPTARG ;;
 	S) script=$OPTARG ;;
 	g) guest=$OPTARG ;;
-	*) sed -n '3,6s/^# //p' "$0" >&2; exit 2 ;;
+	f) more="$more -f $OPTARG" ;;
+	G) guest_files="$guest_files $OPTARG" ;;
+	*) sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
@@ -49,7 +52,8 @@ guest_conf() { # NAME PEER
 
 # The guests' ramdisk: BusyBox, no modules, and what they do.
 "$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux"
-"$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" "$build/linux" "/test=$guest"
+# shellcheck disable=SC2086
+"$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" "$build/linux" "/test=$guest" $guest_files
 cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
 guest_conf web1 web2
 guest_conf web2 web1
@@ -72,7 +76,7 @@ printf '#!/bin/sh\nread -r line\necho "HTTP/1.0 200 OK"\necho "Content-Type: tex
 chmod +x "$out/answer"
 # shellcheck disable=SC2086
 boot() {
-	"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay quiet $words" $files \
+	"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay quiet $words" $files $more \
 		-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringside-model=$work/ringside-model" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
 		-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" \
 		-f "/etc/ringside/web1.conf=$out/web1.conf" -f "/etc/ringside/web2.conf=$out/web2.conf" \
