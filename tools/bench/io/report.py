@@ -157,6 +157,11 @@ plot {plots}, 1 with lines lc rgb "#555555" dt 2 title "dom0 alone"
 
 # ---- sentences ----
 
+def waiting(row):
+    """Time in which nothing was executed."""
+    return max(0, row["ns"] - row["instructions"])
+
+
 def compare(key, sides):
     """What a row says, in a sentence or two."""
     split, floor = sides["split"].get(key), sides["dom0"].get(key)
@@ -183,6 +188,8 @@ def compare(key, sides):
         ratio = emulated["ns"] / split["ns"]
         text += (f" The emulated device takes {number(emulated['ns'])}: {ratio:.1f} times the split driver's, with "
                  f"{number(emulated['transitions'])} entries.")
+        if waiting(emulated) > emulated["ns"] / 20:
+            text += f" In {100 * waiting(emulated) / emulated['ns']:.0f} % of that time nothing ran: all waited for a timer."
         if ratio < 1:
             text += " Here the split driver loses."
     return text
@@ -220,13 +227,13 @@ def summary_table(sides):
 
 def row_table(key, sides):
     parts = [p for p in figures.PARTS if any(rows[key]["parts"][p] for rows in sides.values() if key in rows)]
-    head = ["", "all"] + [PART_NAMES[p][0] for p in parts] + ["entries", "events", "hypercalls", "switches"]
+    head = ["", "time"] + [PART_NAMES[p][0] for p in parts] + ["waiting"] + ["entries", "events", "hypercalls", "switches"]
     rows = []
     for side, of_side in sides.items():
         if key in of_side:
             r = of_side[key]
             rows.append(cells([esc(name_of(side)), number(r["ns"])] + [number(r["parts"][p]) for p in parts] +
-                              [number(r[c]) for c in ("transitions", "events", "hypercalls", "switches")]))
+                              [number(waiting(r))] + [number(r[c]) for c in ("transitions", "events", "hypercalls", "switches")]))
     return f"<table>{cells(head, 'th')}{''.join(rows)}</table>"
 
 
