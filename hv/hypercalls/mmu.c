@@ -30,7 +30,8 @@ static NOINLINE long flush(u64 root, u64 start, u64 end, u64 flags)
 {
 	struct pv_flush f = {.root = root, .start = start, .end = end, .flags = flags};
 
-	if (flags > 0xf || (flags & PV_FLUSH_SCOPE) == PV_FLUSH_SCOPE)
+	if (flags > 0x1f || (flags & PV_FLUSH_SCOPE) == PV_FLUSH_SCOPE ||
+	    (flags & PV_FLUSH_WRITES && flags & (PV_FLUSH_TABLES | PV_FLUSH_DYING)))
 		return -PV_EINVAL;
 	count(flushes, 1);
 	trace(PV_TRACE_flush, start, end);

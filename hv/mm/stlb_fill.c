@@ -140,15 +140,19 @@ static inline enum step enter(struct shadow *s, unsigned i, u64 e)
 	if (old) {
 		if ((old ^ e) & (PTE_ADDR | PTE_P))
 			return STEP_CLASH;
-		return atomic_cas(slot, old, e) ? STEP_DONE : STEP_AGAIN;
+		if (!atomic_cas(slot, old, e))
+			return STEP_AGAIN;
+	} else {
+		maps_raise(e, s, i);
+		if (!atomic_cas(slot, 0, e)) {
+			maps_lower(e);
+			return STEP_AGAIN;
+		}
+		if (!bit_test(s->used, i))
+			bit_set(s->used, i);
 	}
-	maps_raise(e, s, i);
-	if (!atomic_cas(slot, 0, e)) {
-		maps_lower(e);
-		return STEP_AGAIN;
-	}
-	if (!bit_test(s->used, i))
-		bit_set(s->used, i);
+	if (e & PTE_W)
+		WRITE_ONCE(s->writes, true);
 	return STEP_DONE;
 }
 
@@ -215,6 +219,7 @@ static void recheck(struct fill *f, struct shadow *leaf)
 		if (old)
 			maps_lower(old);
 	}
+	WRITE_ONCE(leaf->writes, true);
 }
 
 /* The other entries of va's group, where ours are empty: a miss seldom comes alone. */

@@ -10,6 +10,8 @@
 #include "mm/stlb_impl.h"
 
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
+/* Of a budget of runs of 2 MiB: what one costs, all of whose entries are looked at. */
+#define PROTECT_COST 16u
 
 /* CPUs that have r, or any root of d (r NULL), loaded. */
 static u64 cpus_running(const struct domain *d, const struct root *r)
@@ -34,7 +36,7 @@ void removal_begin(struct removal *rm, struct domain *d, struct root *r)
 {
 	rm->d = d;
 	rm->root = r;
-	rm->drop = rm->tables = false;
+	rm->drop = rm->tables = rm->protect = false;
 	rm->count = 0;
 	(void)atomic_xchg(&d->stlb.removing, true);
 }
@@ -73,9 +75,9 @@ static void removal_finish(struct removal *rm)
 
 	if (rm->tables)
 		tables_finish(rm, state_of(rm->d));
-	if (rm->tables || rm->count) {
+	if (rm->tables || rm->count || rm->protect) {
 		mask = cpus_running(rm->d, rm->root);
-		if (mask & self && !rm->tables && rm->count <= INVLPG_MAX) {
+		if (mask & self && !rm->tables && !rm->protect && rm->count <= INVLPG_MAX) {
 			mask &= ~self;
 			for (unsigned i = 0; i < rm->count; i++)
 				tlb_flush_local_page(rm->va[i]);
@@ -118,6 +120,26 @@ static void take_leaf(struct removal *rm, struct shadow *s, unsigned i)
 	rm->gone[rm->count++] = e;
 }
 
+static void protect_leaf(u64 *slot, u64 bits)
+{
+	u64 e;
+
+	do {
+		e = READ_ONCE(*slot);
+	} while (!(~e & (bits | PTE_W)) && !atomic_cas(slot, e, e & ~(PTE_W | PTE_D)));
+}
+
+/* Walks that began before are over: what they entered shows in `writes`. */
+static void protect_table(struct shadow *leaf)
+{
+	if (!READ_ONCE(leaf->writes))
+		return;
+	(void)atomic_xchg(&leaf->writes, false);
+	for (unsigned w = 0; w < 8; w++)
+		for (u64 used = READ_ONCE(leaf->used[w]); used; used &= used - 1)
+			protect_leaf(&leaf->table[w * 64 + __builtin_ctzll(used)], PTE_P);
+}
+
 /* Entry i of s, level 2 or more, that translates [base, ...), `whole` if that is to go altogether.
  * The table below, if its entries are to be looked at one by one. */
 static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned i, u64 base,
@@ -132,13 +154,16 @@ static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned
 	if (!e)
 		return NULL;
 	if (e & PTE_P && e & PTE_PS) {
-		take_leaf(rm, s, i);
+		if (rm->protect)
+			protect_leaf(slot, leaf_bits(2));
+		else
+			take_leaf(rm, s, i);
 		return NULL;
 	}
 	below = e & PTE_P ? shadow_below(state_of(rm->d), e) : parked_shadow(state_of(rm->d), e);
 	if (!(e & PTE_P) && !(whole && rm->drop))
 		return NULL; /* parked: checked again before it is used */
-	if (!whole || (s->level > 2 && !rm->drop))
+	if (!whole || rm->protect || (s->level > 2 && !rm->drop))
 		return below;
 	if ((!(e & PTE_P) && e & PARKED_BUSY) ||
 	    !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
@@ -156,9 +181,14 @@ static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned
 static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last, unsigned *budget)
 {
 	u64 span = PAGE_SIZE << (9 * (s->level - 1)), rest = 0;
+	unsigned cost = rm->protect ? PROTECT_COST : 1;
 	unsigned i = first > s->base ? va_index(first, s->level) : 0;
 	unsigned to = last - s->base < 512 * span - 1 ? va_index(last, s->level) : 511;
 
+	if (s->level == 1 && rm->protect) {
+		protect_table(s);
+		return 0;
+	}
 	for (i = next_used(s->used, i); i <= to && !rest; i = next_used(s->used, i + 1)) {
 		u64 base = s->base + i * span;
 		bool whole = first <= base && last >= base + span - 1;
@@ -168,8 +198,9 @@ static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last
 			take_leaf(rm, s, i);
 			continue;
 		}
-		if (s->level == 2 && (*budget)-- == 0)
+		if (s->level == 2 && *budget < cost)
 			return base;
+		*budget -= s->level == 2 ? cost : 0;
 		below = clear_entry(rm, s, i, base, whole);
 		if (below)
 			rest = clear_below(rm, below, first, last, budget);
@@ -266,8 +297,9 @@ u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
 	u64 rest;
 
 	removal_begin(&rm, d, r);
+	rm.protect = flags & PV_FLUSH_WRITES && !dying;
 	/* What the walk caches know of the guest's tables: an L2 table may be moved with its whole range. */
-	rm.tables = flags & PV_FLUSH_TABLES || last - first >= RUN_SIZE;
+	rm.tables = !rm.protect && (flags & PV_FLUSH_TABLES || last - first >= RUN_SIZE);
 	rm.drop = dying || (flags & PV_FLUSH_TABLES && !everything);
 	rest = clear_half(&rm, r, dying ? 0 : first, dying ? LOW_END - 1 : last, budget);
 	removal_end(&rm);

@@ -39,6 +39,8 @@ struct shadow {
 	u64 base;            /* first address that it translates                        */
 	u32 number;
 	u8 level;
+	bool writes;         /* some entry may be writable: set by walks after it is entered, cleared before all
+			      * are protected                                           */
 	u16 stale, stale_at; /* debug: checks in a row that found entry stale_at stale  */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
@@ -202,6 +204,7 @@ struct removal {
 	struct root *root;   /* whose lower half, or NULL: any of the domain's            */
 	bool drop;           /* tables wholly in the range go, else leaf tables are parked */
 	bool tables;         /* something but leaf entries went, or the guest's tables changed */
+	bool protect;        /* leaf entries stay, for reading                          */
 	unsigned count;
 	u64 gone[64];        /* leaf entries taken out                                  */
 	u64 va[8];

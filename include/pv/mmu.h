@@ -26,6 +26,9 @@
 #define PV_FLUSH_SCOPE     0x3u
 #define PV_FLUSH_TABLES    0x4u /* page-table pages in the range were freed or moved     */
 #define PV_FLUSH_DYING     0x8u /* the address space will not run again in user mode     */
+/* Only the right to write was taken away, as when an address space is copied: what is cached may stay, for
+ * reading. Not with PV_FLUSH_TABLES or PV_FLUSH_DYING. */
+#define PV_FLUSH_WRITES    0x10u
 
 struct pv_flush {
 	uint64_t root;

@@ -74,7 +74,7 @@ MINI_TEST(root_load_switches)
 }
 
 /* Each bit pattern that flush does not know. */
-static const uint64_t bad_flags[] = {PV_FLUSH_SCOPE, 0x10,	 0x100, 1ull << 31,
+static const uint64_t bad_flags[] = {PV_FLUSH_SCOPE, PV_FLUSH_WRITES | PV_FLUSH_TABLES, PV_FLUSH_WRITES | PV_FLUSH_DYING, 0x20, 0x100, 1ull << 31,
 				     1ull << 32,     1ull << 63, ~0ull};
 
 MINI_TEST(flush_errors)
@@ -197,6 +197,26 @@ MINI_TEST(flush_in_every_way)
 }
 
 /* A table page that is freed and used for something else. */
+/* What is cached stays, for reading: the new translation is not seen before a flush of another kind. */
+MINI_TEST(flush_of_writes)
+{
+	uint64_t *a = mini_page(), root = root_with(a), before;
+	volatile uint64_t *e = leaf_of(root);
+
+	*(volatile uint64_t *)VA = 0xa;
+	*e &= ~(uint64_t)PT_W;
+	CHECK_EQ(pv_flush(root, 0, ~0ull, PV_FLUSH_WRITES), 0);
+	(void)counter(PV_COUNT_fills); /* its own page is written to */
+	before = counter(PV_COUNT_fills);
+	CHECK_EQ(*(volatile uint64_t *)VA, 0xa);
+	CHECK_EQ(counter(PV_COUNT_fills), before);
+	CHECK(!mini_try_write((void *)VA, 1, NULL));
+	*e |= PT_W;
+	*(volatile uint64_t *)VA = 0xb;
+	CHECK_EQ(*a, 0xb);
+	root_gone(root, a);
+}
+
 MINI_TEST(flush_of_a_moved_table)
 {
 	uint64_t *a = mini_page(), *b = mini_page(), *table = mini_page(), root = root_with(a);

@@ -194,6 +194,36 @@ Test(stlb, flush_one_page)
 	cr_assert_eq(frames_maps(), 0);
 }
 
+static u64 misses(void)
+{
+	return this_cpu()->cur->perf.counter[PV_COUNT_fills];
+}
+
+/* Pages stay cached for reading, also in tables that are parked already. */
+Test(stlb, flush_of_writes)
+{
+	u64 *pte = map(USER, DATA, RWAD), *pte2 = map(USER + 4096, DATA + 1, RWAD), before;
+
+	for (unsigned parked = 0; parked < 2; parked++) {
+		*pte |= PTE_W;
+		*pte2 |= PTE_W;
+		cr_assert(reaches(USER, PF_U | PF_W, DATA));
+		cr_assert(reaches(USER + 4096, PF_U | PF_W, DATA + 1));
+		*pte &= ~PTE_W;
+		*pte2 &= ~PTE_W;
+		if (parked)
+			flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT);
+		flush(ROOT, 0, ~0ull, PV_FLUSH_WRITES);
+		before = misses();
+		cr_assert(reaches(USER, PF_U, DATA));
+		cr_assert(reaches(USER + 4096, PF_U, DATA + 1));
+		cr_assert_eq(misses(), before + parked);
+		cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W));
+		cr_assert(!reach(USER + 4096, PF_U | PF_W));
+		cr_assert_eq(host_audit(all, 1), 0);
+	}
+}
+
 /* S13: the guest changed an entry and did not flush; the new one is asked for with more rights. */
 Test(stlb, changed_without_flush)
 {
