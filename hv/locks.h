@@ -17,13 +17,11 @@
 	X(DOMLIST, "the table of domains, and numbers in use")                                    \
 	X(DOMAIN, "a domain's life cycle, limits and vCPU states")                                \
 	X(DEVICE, "all device directories")                                                       \
-	X(IOREQ, "ranges and model of a domain's emulated devices")                                 \
-	X(GRANT, "what a domain has mapped of others' grants")                                    \
+	X(IOREQ, "ranges and model of a domain's emulated devices")                               \
+	X(GRANT, "what a domain has mapped of others' grants; the size of its grant table")       \
 	X(P2M, "changes to gfn -> mfn of one domain")                                             \
 	X(ROOTS, "a domain's roots and shadow tables: making, linking and dropping")              \
 	X(PORT, "all port tables")                                                                \
-	X(ENTRIES, "a domain's grant table and the uses of its entries; taken within walks: "     \
-		   "waits for none")                                                              \
 	X(RUNQUEUE, "a CPU's queue of runnable vCPUs, its timers, and run states of vCPUs there") \
 	X(POOL, "a domain's free shadow pages")                                                   \
 	X(FRAMES, "free lists of frames")                                                         \

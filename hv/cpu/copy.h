@@ -8,10 +8,55 @@
 #ifndef HV_COPY_H
 #define HV_COPY_H
 
+#include "cpu/entry.h"
 #include "types.h"
 
+#include <pv/errno.h>
+
+/* The last page of the lower half is never mapped (mm/stlb_fill.c), so its end is no guest's either. */
+#define LOW_LIMIT 0x00007ffffffff000ul
+
+static inline bool guest_range(u64 a, u64 n)
+{
+	u64 end = a + n;
+
+	return end >= a && (a >= HV_END || end <= LOW_LIMIT);
+}
+
+/* As copy_guest, in a few words: their number is known when this is compiled. */
+static ALWAYS_INLINE bool copy_words(void *dst, const void *src, u64 words)
+{
+	bool failed = true;
+
+	stac();
+	__asm__ volatile(
+		"1: .rept %c3; movsq; .endr; xorb %0, %0; 2: .pushsection .extable, \"a\"\n\t"
+		".long 1b - ., 2b - ., 2b - .\n\t.popsection"
+		: "+q"(failed), "+D"(dst), "+S"(src)
+		: "i"(words)
+		: "memory");
+	clac();
+	return !failed;
+}
+
+static ALWAYS_INLINE int copy_checked(void *dst, const void *src, u64 guest, u64 n)
+{
+	if (unlikely(!guest_range(guest, n)))
+		return -PV_EFAULT;
+	if (__builtin_constant_p(n) && n <= 64 && n % 8 == 0)
+		return likely(copy_words(dst, src, n / 8)) ? 0 : -PV_EFAULT;
+	return copy_guest(dst, src, n) ? -PV_EFAULT : 0;
+}
+
 /* 0, or -PV_EFAULT: then some of it may have been written. */
-int copy_in(void *dst, gva_t src, u64 n) __must_use;
-int copy_out(gva_t dst, const void *src, u64 n) __must_use;
+static ALWAYS_INLINE __must_use int copy_in(void *dst, gva_t src, u64 n)
+{
+	return copy_checked(dst, (const void *)src.a, src.a, n);
+}
+
+static ALWAYS_INLINE __must_use int copy_out(gva_t dst, const void *src, u64 n)
+{
+	return copy_checked((void *)dst.a, src, dst.a, n);
+}
 
 #endif

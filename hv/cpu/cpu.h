@@ -81,6 +81,7 @@ struct cpu {
 	 * interrupts off around the CR3 load; read by others to decide shootdowns. */
 	struct root *loaded;
 	u64 walk_epoch;	  /* odd while it reads P2M or shadow tables (S3)              */
+	unsigned walk_depth;
 	u32 rank_held[8]; /* debug: ranks of locks held, in order                      */
 	unsigned locks_held;
 	u64 idle_ns;

@@ -116,12 +116,11 @@ struct ports {
 /* grant.c: a granter's table and counts, a mapper's handles. */
 #define USES_ORDER 4
 struct grants {
-	struct spinlock entries; /* LOCK_ENTRIES: the table, its uses */
-	struct spinlock lock;	 /* LOCK_GRANT: handles, and their P2M entries */
-	u32 pages;		 /* of the table */
+	struct spinlock lock; /* LOCK_GRANT: handles, and their P2M entries; growing of the table */
+	u32 pages;	      /* of the table */
 	u64 table_gfn;
-	mfn_t mfn[PV_GRANT_TABLE_PAGES]; /* references held (F2) */
-	struct grant_uses *uses;	 /* mappings of each entry; made with the table */
+	struct pv_grant_entry *table[PV_GRANT_TABLE_PAGES]; /* direct map; references held (F2) */
+	u32 *uses;			 /* of each entry; made with the table */
 	u32 mapped_from;		 /* mappings by others; atomic */
 	u32 max, made, used, free;	 /* handles; those from `made` on were never used */
 	struct grant_handle *handles;	 /* from the first mapping on */

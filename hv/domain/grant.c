@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* grant: frames that one domain lets another reach.
  * Calls:      grant_table, grant_map, grant_unmap, grant_copy
- * Owns:       struct grants, under its lock: as granter its table and counts, as mapper its handles
+ * Owns:       struct grants: as mapper its handles, and the growing of its table, under lock GRANT
  * Rules:      G1-G4 (grant.h), tried by tests/unit/grant_test.c
- * Read first: grant.h, pv/grant.h, mm/p2m.h
- *
- * A domain's entries and counts are under `entries`, what it has mapped under `lock`: never both. Who holds `entries`
- * waits for nobody, so that a copy can take it within a walk (mm/stlb.h S3), and needs no references. */
+ * Read first: grant.h, pv/grant.h, mm/p2m.h */
 #include "domain/grant.h"
 #include "domain/ioreq.h"
 
 #include "cpu/trace.h"
 
-/* Uses (mappings, copies) of a table entry: for reading, for writing. Ring 0's own: the guest sees only bits. */
-struct grant_uses {
-	u16 n[2];
-};
+/* Uses (mappings, copies) of a table entry, ring 0's own: the guest sees only bits. For reading in bits 0-14, for writing
+ * in 15-29. USES_BUSY: a CPU changes them and the entry's bits; it waits for nobody, so that a copy can do it in a walk. */
+#define USE(write)     ((write) ? 1u << 15 : 1u)
+#define USES(n, write) ((write) ? (n) >> 15 : (n)&USES_MAX)
+#define USES_MAX       0x7fffu
+#define USES_BUSY      (1u << 31)
 
 /* flags and domid of a table entry as one word */
 typedef u32 __attribute__((may_alias)) entry_word;
@@ -29,8 +28,7 @@ struct grant_handle {
 _Static_assert(sizeof(struct grant_handle) == 16, "256 a page");
 
 #define ENTRIES (PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE)
-_Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(struct grant_uses),
-	       "one for each entry");
+_Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(u32), "one for each entry");
 #define NO_HANDLE   (~0u)
 #define NO_REF	    (~0u) /* of a mapping that needed no grant */
 #define CLAIM_TRIES 8
@@ -38,88 +36,107 @@ _Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(struct grant_uses),
 
 /* ---- the granter's side ---- */
 
-/* NULL: beyond the table. */
-static struct pv_grant_entry *entry_of(struct grants *g, u64 ref)
-{
-	struct pv_grant_entry *page;
+/* An entry and ring 0's count of its uses. */
+struct use {
+	struct pv_grant_entry *entry; /* NULL: beyond the table */
+	u32 *uses;
+	bool write;
+};
 
-	if (ref / PV_GRANTS_PER_PAGE >= g->pages)
-		return NULL;
-	page = mfn_to_virt(g->mfn[ref / PV_GRANTS_PER_PAGE]);
-	return &page[ref % PV_GRANTS_PER_PAGE];
+/* In a walk, or with a reference on a domain that is not dying, the entry stays in reach. */
+static ALWAYS_INLINE struct use use_of(struct grants *g, u64 ref, bool write)
+{
+	struct use u = {.write = write};
+
+	if (likely(ref / PV_GRANTS_PER_PAGE < READ_ONCE(g->pages))) {
+		u.entry = &g->table[ref / PV_GRANTS_PER_PAGE][ref % PV_GRANTS_PER_PAGE];
+		u.uses = &g->uses[ref];
+	}
+	return u;
 }
 
-/* G1: set the use bits in the very word (flags and domid) that was checked, count the use, and find the gfn that goes
- * with it. */
-static int entry_claim(struct grants *g, u64 ref, u16 caller, bool write, u64 *gfn)
+static ALWAYS_INLINE u32 uses_lock(u32 *uses)
 {
-	struct pv_grant_entry *e = entry_of(g, ref);
-	entry_word *word = (entry_word *)(void *)e, w;
+	u32 n;
 
-	if (!e)
-		return -PV_ERANGE;
-	if (g->uses[ref].n[write] == 0xffff)
-		return -PV_EBUSY;
+	while (n = READ_ONCE(*uses), unlikely(n & USES_BUSY || !atomic_cas(uses, n, n | USES_BUSY)))
+		cpu_relax_serving();
+	return n;
+}
+
+/* G1: set the use bits in the very word (flags and domid) that was checked. */
+static ALWAYS_INLINE int entry_claim(entry_word *word, u16 caller, bool write)
+{
 	for (unsigned i = 0; i < CLAIM_TRIES; i++) {
-		w = READ_ONCE(*word);
-		if (!(w & PV_GRANT_VALID))
+		u32 w = READ_ONCE(*word);
+
+		if (unlikely(!(w & PV_GRANT_VALID)))
 			return -PV_ENOENT;
-		if (w >> 16 != caller || (write && w & PV_GRANT_RO))
+		if (unlikely(w >> 16 != caller || (write && w & PV_GRANT_RO)))
 			return -PV_EACCES;
-		if (atomic_cas(word, w, w | PV_GRANT_READING | (write ? PV_GRANT_WRITING : 0))) {
-			*gfn = READ_ONCE(
-				e->gfn); /* once; whatever the guest writes there from now on */
-			g->uses[ref].n[write]++;
+		if (likely(atomic_cas(word, w,
+				      w | PV_GRANT_READING | (write ? PV_GRANT_WRITING : 0))))
 			return 0;
-		}
 	}
 	return -PV_EAGAIN; /* its owner keeps writing to it */
 }
 
-static int claim(struct domain *d, u64 ref, u16 caller, bool write, u64 *gfn)
+/* Count a use of d's entry, and find the gfn that goes with it. */
+static ALWAYS_INLINE int claim(struct domain *d, u64 ref, u16 caller, struct use *u, u64 *gfn)
 {
-	int rc;
+	int rc = -PV_EBUSY;
+	u32 n;
 
-	lock(&d->grants.entries);
-	rc = entry_claim(&d->grants, ref, caller, write, gfn);
-	unlock(&d->grants.entries);
+	if (unlikely(!u->entry))
+		return -PV_ERANGE;
+	n = uses_lock(u->uses);
+	if (likely(USES(n, u->write) < USES_MAX))
+		rc = entry_claim((entry_word *)(void *)u->entry, caller, u->write);
+	*gfn = READ_ONCE(u->entry->gfn); /* once; whatever the guest writes there from now on */
+	atomic_store(u->uses, rc ? n : n + USE(u->write));
 	if (rc == 0)
 		trace(PV_TRACE_grant, (u64)d->id << 32 | ref, *gfn);
 	return rc;
 }
 
 /* A use is over: so are its bits, if it was the last (G4). Nothing is written if the table is gone. */
-static void settle(struct domain *d, u64 ref, bool write)
+static ALWAYS_INLINE void settle(const struct use *u)
 {
-	struct grants *g = &d->grants;
-	struct pv_grant_entry *e;
-	u16 *n;
+	u32 n = uses_lock(u->uses) - USE(u->write);
+
+	if (u->entry && !USES(n, true))
+		atomic_and((entry_word *)(void *)u->entry,
+			   ~(PV_GRANT_WRITING | (n ? 0 : PV_GRANT_READING)));
+	atomic_store(u->uses, n);
+}
+
+static void unclaim(struct domain *d, u64 ref, bool write)
+{
+	struct use u;
 
 	if (ref == NO_REF)
 		return;
-	n = g->uses[ref].n;
-	lock(&g->entries);
-	n[write]--;
-	e = entry_of(g, ref);
-	if (e && !n[true])
-		atomic_and((entry_word *)(void *)e,
-			   ~(PV_GRANT_WRITING | (n[false] ? 0 : PV_GRANT_READING)));
-	unlock(&g->entries);
+	walk_begin();
+	u = use_of(&d->grants, ref, write);
+	u.uses = &d->grants.uses[ref];
+	settle(&u);
+	walk_end();
 }
 
 /* Pages [g->pages, pages) of the table: all or none. */
 static int table_grow(struct domain *d, struct grants *g, u32 pages)
 {
 	u32 p = g->pages;
+	mfn_t m;
 	int rc = 0;
 
 	if (!g->uses && !(g->uses = hv_page_alloc(USES_ORDER)))
 		return -PV_ENOMEM;
-	while (p < pages && !(rc = domain_own_frame(d, g->table_gfn + p, P2M_WRITE, &g->mfn[p])))
-		p++;
+	for (; p < pages && !(rc = domain_own_frame(d, g->table_gfn + p, P2M_WRITE, &m)); p++)
+		g->table[p] = mfn_to_virt(m);
 	while (rc && p > g->pages)
-		frame_put(g->mfn[--p]);
-	g->pages = p;
+		frame_put(virt_to_mfn(g->table[--p]));
+	atomic_store(&g->pages, p); /* by who finds an entry: its frame, and the uses, are there */
 	return rc;
 }
 
@@ -131,25 +148,26 @@ int grant_table_set(struct domain *d, u64 gpa, u64 pages)
 
 	if (gpa % PAGE_SIZE || pages == 0 || pages > PV_GRANT_TABLE_PAGES || gfn >= PV_MAX_GFN)
 		return -PV_EINVAL;
-	lock(&g->entries);
+	lock(&g->lock);
 	if (g->pages && (gfn != g->table_gfn || pages < g->pages)) {
 		rc = -PV_EEXIST; /* it grows, and does nothing else */
 	} else {
 		g->table_gfn = gfn;
 		rc = table_grow(d, g, pages);
 	}
-	unlock(&g->entries);
+	unlock(&g->lock);
 	return rc;
 }
 
 void grant_table_drop(struct domain *d)
 {
 	struct grants *g = &d->grants;
+	u32 pages = g->pages;
 
-	lock(&g->entries);
-	while (g->pages)
-		frame_put(g->mfn[--g->pages]);
-	unlock(&g->entries);
+	g->pages = 0;
+	walk_sync(d); /* unclaim of others' mappings finds them no more */
+	while (pages)
+		frame_put(virt_to_mfn(g->table[--pages]));
 }
 
 /* ---- map and unmap ---- */
@@ -184,14 +202,14 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	u32 n, ref = foreign ? NO_REF : op->ref;
 	u64 gfn = op->ref;
 	mfn_t m;
-	int rc =
-		foreign ? (ioreq_serves(d, g) ? 0 : -PV_EACCES) : claim(g, ref, d->id, write, &gfn);
+	struct use u = use_of(&g->grants, ref, write);
+	int rc = foreign ? (ioreq_serves(d, g) ? 0 : -PV_EACCES) : claim(g, ref, d->id, &u, &gfn);
 
 	if (rc)
 		return rc;
 	rc = domain_own_frame(g, gfn, write ? P2M_WRITE : P2M_READ, &m);
 	if (rc) {
-		settle(g, ref, write);
+		unclaim(g, ref, write);
 		return rc;
 	}
 	if (op->gfn == PV_GRANT_IDENTITY)
@@ -212,14 +230,14 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	unlock(&d->grants.lock);
 	if (rc) {
 		frame_put(m);
-		settle(g, ref, write);
+		unclaim(g, ref, write);
 	}
 	return rc;
 }
 
 /* -PV_EINVAL: flags, reserved, the own domain, gfn; -PV_EPERM: identity without PV_CAP_PHYS; -PV_ESRCH; -PV_ERANGE: no
  * such ref; -PV_ENOENT: nothing granted there; -PV_EACCES: not to the caller, or not so; -PV_EFAULT: its gfn is no
- * RAM; -PV_EEXIST: something is at gfn; -PV_ENOMEM: memory, or handles; -PV_EBUSY: used 65535 times;
+ * RAM; -PV_EEXIST: something is at gfn; -PV_ENOMEM: memory, or handles; -PV_EBUSY: used 32767 times;
  * -PV_EAGAIN: the entry kept changing. */
 void grant_map(struct domain *d, struct pv_grant_map *op)
 {
@@ -266,7 +284,7 @@ static int unmap(struct domain *d, u32 n)
 		return rc;
 	g = domains[h.dom];
 	frame_put(m);
-	settle(g, h.ref, h.write);
+	unclaim(g, h.ref, h.write);
 	atomic_sub(&g->grants.mapped_from, 1);
 	domain_put(g);
 	return 0;
@@ -295,84 +313,94 @@ bool grants_unmap_all(struct domain *d)
 
 /* ---- copy ---- */
 
-struct end {
-	struct domain *granter; /* NULL: a frame of the caller's own */
-	u8 *at;
-};
-
-/* RAM of d at gfn, to be used within the walk; by a grant: its own. As p2m_get and domain_own_frame, without a
- * reference (P3, P4). */
-static int ram_at(struct domain *d, u64 gfn, bool write, bool own, mfn_t *m)
+/* Is what d's entry e has at gfn RAM to be used within the walk; by a grant: its own? As p2m_get and domain_own_frame,
+ * without a reference (P3, P4). */
+static NOINLINE int ram_check(struct domain *d, u64 e, u64 gfn, bool write, bool own)
 {
-	u64 e = p2m_find(&d->p2m, GFN(gfn));
 	const struct frame *f;
 
 	if (!e || p2m_kind(e) == PV_MEM_DEVICE)
 		return -PV_EFAULT;
 	if (write && !p2m_writable(e))
 		return -PV_EACCES;
-	*m = p2m_mfn(e, GFN(gfn));
-	f = frame_of(*m);
+	f = frame_of(p2m_mfn(e, GFN(gfn)));
 	if (f->use != FRAME_GUEST)
 		return -PV_EFAULT;
 	return own && f->owner != d->id ? -PV_EACCES : 0;
 }
 
-/* Find and, if it is granted, claim one end of a copy. In a walk. */
-static int end_open(struct domain *d, const struct pv_grant_end *p, bool write, struct end *e)
-{
-	u64 gfn = p->frame;
-	mfn_t m;
-	int rc;
+/* One end of a copy. */
+struct end {
+	struct use use; /* entry is NULL: a frame of the caller's own */
+	u8 *at;
+};
 
-	e->granter = NULL;
-	if (p->domid != PV_DOM_SELF) {
-		e->granter = domain_find(p->domid);
-		if (!e->granter || e->granter == d)
-			return e->granter ? -PV_EINVAL : -PV_ESRCH;
-		rc = claim(e->granter, p->frame, d->id, write, &gfn);
-		if (rc)
+/* Found and, if it is granted, claimed. In a walk. */
+static ALWAYS_INLINE int end_open(struct domain *d, const struct pv_grant_end *p, bool write,
+				  struct end *end)
+{
+	bool granted = p->domid != PV_DOM_SELF;
+	struct domain *g = d;
+	u64 gfn = p->frame, e;
+	int rc = 0;
+
+	end->use = (struct use){0};
+	if (granted) {
+		g = domain_find(p->domid);
+		if (unlikely(!g || g == d))
+			return g ? -PV_EINVAL : -PV_ESRCH;
+		end->use = use_of(&g->grants, p->frame, write);
+		rc = claim(g, p->frame, d->id, &end->use, &gfn);
+		if (unlikely(rc))
 			return rc;
 	}
-	rc = ram_at(e->granter ? e->granter : d, gfn, write, e->granter, &m);
-	if (rc && e->granter)
-		settle(e->granter, p->frame, write);
-	if (rc == 0)
-		e->at = (u8 *)mfn_to_virt(m) + p->offset;
+	e = p2m_find(&g->p2m, GFN(gfn));
+	if (unlikely(p2m_kind(e) != PV_MEM_RAM)) /* which is GUEST, and g's own */
+		rc = ram_check(g, e, gfn, write, granted);
+	if (unlikely(rc)) {
+		if (granted)
+			settle(&end->use);
+		return rc;
+	}
+	end->at = (u8 *)mfn_to_virt(p2m_mfn(e, GFN(gfn))) + p->offset;
+	return 0;
+}
+
+static ALWAYS_INLINE int copy(struct domain *d, const struct pv_grant_copy *op)
+{
+	struct end from, to;
+	int rc = end_open(d, &op->src, false, &from);
+
+	if (unlikely(rc))
+		return rc;
+	rc = end_open(d, &op->dst, true, &to);
+	if (likely(rc == 0)) {
+		/* They may be one frame, and guests write to them meanwhile: just bytes. */
+		__builtin_memmove(to.at, from.at, op->len);
+		if (to.use.entry)
+			settle(&to.use);
+	}
+	if (from.use.entry)
+		settle(&from.use);
 	return rc;
 }
 
-static void end_close(const struct pv_grant_end *p, bool write, const struct end *e)
+static bool in_page(u64 offset, u64 len)
 {
-	if (e->granter)
-		settle(e->granter, p->frame, write);
-}
-
-static bool in_page(u32 offset, u32 len)
-{
-	return offset < PAGE_SIZE && len <= PAGE_SIZE - offset;
+	return offset + len <= PAGE_SIZE;
 }
 
 /* -PV_EINVAL: length, offsets, the own domain by number; else as grant_map. */
 void grant_copy(struct domain *d, struct pv_grant_copy *op)
 {
-	struct end from, to;
+	int rc = -PV_EINVAL;
 
-	op->status = -PV_EINVAL;
-	if (op->len == 0 || !in_page(op->src.offset, op->len) || !in_page(op->dst.offset, op->len))
-		return;
-	walk_begin();
-	op->status = end_open(d, &op->src, false, &from);
-	if (op->status == 0) {
-		op->status = end_open(d, &op->dst, true, &to);
-		if (op->status == 0) {
-			/* They may be one frame, and guests write to them meanwhile: just bytes. */
-			__builtin_memmove(to.at, from.at, op->len);
-			end_close(&op->dst, true, &to);
-		}
-		end_close(&op->src, false, &from);
+	if (op->len && in_page(op->src.offset, op->len) && in_page(op->dst.offset, op->len)) {
+		walk_begin();
+		rc = copy(d, op);
+		walk_end();
 	}
-	walk_end();
+	op->status = rc;
 }
 
 /* ---- life ---- */
@@ -398,20 +426,17 @@ u32 grants_audit(struct domain *d, void (*fn)(mfn_t m))
 	u32 used = 0, uses = 0, foreign = 0, mapped = handles_of(d->id, &foreign);
 
 	for (u32 i = 0; i < g->pages; i++)
-		fn(g->mfn[i]);
+		fn(virt_to_mfn(g->table[i]));
 	for (u32 h = 0; h < g->made; h++)
 		used += g->handles[h].mapped;
 	for (u32 i = 0; g->uses && i < ENTRIES; i++)
-		uses += g->uses[i].n[0] + g->uses[i].n[1];
+		uses += USES(g->uses[i], false) + USES(g->uses[i], true);
 	return (used != g->used) + (mapped != g->mapped_from) + (uses + foreign != g->mapped_from);
 }
 
 void grants_init(struct domain *d, u32 maps_max)
 {
-	d->grants = (struct grants){.entries = SPINLOCK(ENTRIES),
-				    .lock = SPINLOCK(GRANT),
-				    .max = maps_max,
-				    .free = NO_HANDLE};
+	d->grants = (struct grants){.lock = SPINLOCK(GRANT), .max = maps_max, .free = NO_HANDLE};
 }
 
 int grants_reserve(struct domain *d)

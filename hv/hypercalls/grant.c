@@ -13,7 +13,7 @@ long hc_grant_table(u64 gpa, u64 pages)
 
 /* The loop that the three batches share: each copied in once, worked on, copied out from its first result on; a
  * checkpoint between two. */
-static long batch(gva_t ops, u64 count, u64 size, u64 results,
+static ALWAYS_INLINE long batch(gva_t ops, u64 count, u64 size, u64 results,
 		  void (*fn)(struct domain *d, void *op))
 {
 	u8 op[sizeof(struct pv_grant_copy)] __attribute__((aligned(8)));

@@ -20,7 +20,7 @@ void *memmove(void *to, const void *from, size_t n)
 	char *d = to;
 	const char *s = from;
 
-	if (d <= s || d >= s + n)
+	if ((size_t)(d - s) >= n)
 		return memcpy(to, from, n);
 	while (n--)
 		d[n] = s[n];

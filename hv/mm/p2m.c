@@ -27,7 +27,7 @@ static void table_free(struct p2m *p, u64 *t)
 
 static u64 table_entry(u64 *t)
 {
-	return virt_to_mfn(t).n << PAGE_SHIFT | P2M_TABLE;
+	return (u64)t | P2M_TABLE;
 }
 
 int p2m_init(struct domain *d)

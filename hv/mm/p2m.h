@@ -24,7 +24,7 @@
 
 struct domain;
 
-/* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, P2M_TABLE, mfn << 12. */
+/* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, mfn << 12; or P2M_TABLE and the next table's address. */
 #define P2M_KIND     7ul
 #define P2M_BIG      8ul  /* 2 MiB leaf                                                 */
 #define P2M_TABLE    16ul /* next level                                                */
@@ -44,7 +44,7 @@ void p2m_free(struct domain *d);
 
 static inline u64 *p2m_table(u64 e)
 {
-	return mfn_to_virt(MFN((e & P2M_ADDR) >> PAGE_SHIFT));
+	return (u64 *)(e - P2M_TABLE);
 }
 /* Leaf that covers gfn, 0 if none. Needs P3. */
 static inline u64 p2m_find(const struct p2m *p, gfn_t g)
@@ -69,7 +69,7 @@ static inline unsigned p2m_kind(u64 e)
 /* mfn of g under leaf e. */
 static inline mfn_t p2m_mfn(u64 e, gfn_t g)
 {
-	return MFN(((e & P2M_ADDR) >> PAGE_SHIFT) + (e & P2M_BIG ? g.n % RUN_FRAMES : 0));
+	return MFN((e & P2M_ADDR) / PAGE_SIZE + (e & P2M_BIG ? g.n % RUN_FRAMES : 0));
 }
 static inline bool p2m_writable(u64 e)
 {

@@ -52,6 +52,7 @@
 
 #include "locks.h"
 #include "mm/frame.h"
+#include "mm/walk.h"
 #include "types.h"
 
 #include <pv/mmu.h>
@@ -152,12 +153,6 @@ void stlb_drop_all(struct domain *d);
 /* P4 for p2m.c: the P2M no longer holds these (entry format of p2m.h, count of them, starting gfn); take out
  * every shadow entry that reaches them and shoot down. Waits for walks. */
 void stlb_forget(struct domain *d, const u64 *entries, unsigned count);
-
-/* Walks (S3). They nest. No guest memory is touched by virtual address within one: a miss there would wait for
- * itself when it has to evict. walk_sync is not called within one. */
-void walk_begin(void);
-void walk_end(void);
-void walk_sync(struct domain *d);
 
 #define STLB_FLUSH_BATCH 1024
 

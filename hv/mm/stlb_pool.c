@@ -5,24 +5,7 @@
  * Read first: stlb_impl.h */
 #include "mm/stlb_impl.h"
 
-static u8 walk_depth[MAX_CPUS]; /* each CPU's own */
 static u64 generations;
-
-void walk_begin(void)
-{
-	struct cpu *c = this_cpu();
-
-	if (walk_depth[c->id]++ == 0)
-		walk_enter(c);
-}
-
-void walk_end(void)
-{
-	struct cpu *c = this_cpu();
-
-	if (--walk_depth[c->id] == 0)
-		walk_leave(c);
-}
 
 void walk_sync_cpus(u64 mask)
 {

@@ -94,7 +94,7 @@ void lock_rank_enter(const struct spinlock *l)
 
 	if (c->locks_held && c->rank_held[c->locks_held - 1] > l->rank)
 		panic("lock rank %u after %u", l->rank, c->rank_held[c->locks_held - 1]);
-	if (c->walk_epoch & 1 && l->rank < LOCK_ENTRIES)
+	if (c->walk_epoch & 1 && l->rank <= LOCK_PORT)
 		panic("lock of rank %u within a walk", l->rank);
 	c->rank_held[c->locks_held++] = l->rank;
 }

@@ -181,12 +181,6 @@ void hv_page_free(void *p, unsigned order)
 	free(p);
 }
 
-void walk_begin(void)
-{
-}
-void walk_end(void)
-{
-}
 void vcpu_save(struct vcpu *v)
 {
 	(void)v;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* walk: a stretch in which a CPU reads P2M or shadow tables without a lock (mm/stlb.h S3). */
+#ifndef HV_WALK_H
+#define HV_WALK_H
+
+#include "cpu/cpu.h"
+#include "machine.h"
+
+struct domain;
+
+/* They nest. No guest memory is touched by virtual address within one: a miss there would wait for itself when it has
+ * to evict. walk_sync is not called within one. */
+static inline void walk_begin(void)
+{
+	struct cpu *c = this_cpu();
+
+	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
+	if (likely(c->walk_depth++ == 0))
+		(void)atomic_add(&c->walk_epoch, 1);
+}
+
+static inline void walk_end(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (likely(--c->walk_depth == 0))
+		atomic_store(&c->walk_epoch, c->walk_epoch + 1);
+}
+
+/* Waits until every walk that began earlier has ended. */
+void walk_sync(struct domain *d);
+
+#endif
