@@ -280,7 +280,11 @@ bool vcpu_load(struct vcpu *v)
 	e->g = v->g;
 	e->eretu_mark = 0;
 	e->slow = (e->slow & ENTRY_SLOW_RESCHED) |
-		  (v->slow & ~(ENTRY_SLOW_TRACE | ENTRY_SLOW_PORTS)) | ENTRY_SLOW_PENDING |
+		  (v->slow & ~(ENTRY_SLOW_TRACE | ENTRY_SLOW_PORTS)) |
+		  /* What comes after this look comes with a kick (C3). */
+		  (READ_ONCE(v->nmi_pending) || (v->area && READ_ONCE(v->area->pending_any))
+			   ? ENTRY_SLOW_PENDING
+			   : 0) |
 		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
 	e->area = v->area ? v->area : &area_none;
 	segments_load(c, v);

@@ -77,7 +77,8 @@ static void port_lead(struct domain *d, u32 port, enum pv_port_kind kind, u64 to
 
 /* ---- raising ---- */
 
-static inline void area_raise(struct vcpu *v, struct pv_vcpu_area *a, unsigned vector)
+static inline void area_raise(struct cpu *c, struct vcpu *v, struct pv_vcpu_area *a,
+			      unsigned vector)
 {
 	bool first, asleep;
 
@@ -86,8 +87,8 @@ static inline void area_raise(struct vcpu *v, struct pv_vcpu_area *a, unsigned v
 	asleep = READ_ONCE(v->state) == VCPU_BLOCKED;
 	/* E6. Who finds pending_any set relies on the kick of who set it; but a guest can set it too, and
 	 * must still wake. */
-	if (likely(v == current() && !asleep))
-		this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
+	if (likely(v == c->cur && !asleep))
+		c->entry->slow |= ENTRY_SLOW_PENDING;
 	else if (first || asleep)
 		vcpu_notify(v);
 }
@@ -97,7 +98,7 @@ void vector_raise(struct vcpu *v, unsigned vector)
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
 
 	if (a)
-		area_raise(v, a, vector);
+		area_raise(this_cpu(), v, a, vector);
 }
 
 static void wake_pollers(struct domain *d, u32 port)
@@ -114,48 +115,46 @@ static void wake_pollers(struct domain *d, u32 port)
 }
 
 /* The port's pending bit is set: tell the vCPU, unless masked. */
-static inline void port_tell(struct domain *d, struct pv_event_page *page, u32 port, u64 w)
+static inline void port_tell(struct cpu *c, struct domain *d, u32 port, u64 w)
 {
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
 
-	if (!a || bit_test(page->mask, port))
+	if (!a || bit_test(d->ports.page->mask, port))
 		return;
 	bit_set(&a->port_words, port / 64);
-	area_raise(v, a, PORT_VECTOR(w));
+	area_raise(c, v, a, PORT_VECTOR(w));
 }
 
-/* In a walk, or with a reference on d. */
-static inline void port_raise(struct domain *d, u32 port, u64 w)
+/* In a walk, or with a reference on d. A port that was made has its page. */
+static inline void port_raise(struct cpu *c, struct domain *d, u32 port, u64 w)
 {
-	struct pv_event_page *page = READ_ONCE(d->ports.page);
-
 	trace(PV_TRACE_port, port, d->id);
-	if (!page || bit_set(page->pending, port))
+	if (bit_set(d->ports.page->pending, port))
 		return;
-	port_tell(d, page, port, w);
+	port_tell(c, d, port, w);
 	if (unlikely(READ_ONCE(d->poll_mask)))
 		wake_pollers(d, port);
 }
 
-int event_send(struct domain *d, u64 port)
+long event_send(struct domain *d, u64 port)
 {
 	u64 w = port_word(d, port), rw;
+	struct cpu *c = this_cpu();
 	struct domain *r;
 
 	if (unlikely(PORT_KIND(w) != PV_PORT_CHANNEL))
 		return port < d->ports.max ? -PV_EBADF : -PV_ERANGE;
-	count(sends, 1);
-	walk_begin();
+	walk_begin_on(c);
 	r = READ_ONCE(domains[PORT_DOM(w)]);
 	if (likely(r && READ_ONCE(r->state) != PV_DOMAIN_DYING)) {
 		rw = port_word(r, PORT_PORT(w));
 		/* E5: the other end is only told if it still names us. */
 		if (likely((rw & PORT_LEADS_MASK) ==
 			   PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port))))
-			port_raise(r, PORT_PORT(w), rw);
+			port_raise(c, r, PORT_PORT(w), rw);
 	}
-	walk_end();
+	walk_end_on(c);
 	return 0;
 }
 
@@ -164,7 +163,7 @@ void pirq_raise(struct domain *d, u32 port)
 	u64 w = port_word(d, port);
 
 	if (PORT_KIND(w) == PV_PORT_PIRQ)
-		port_raise(d, port, w);
+		port_raise(this_cpu(), d, port, w);
 }
 
 void event_raise_pirq(struct domain *d, u32 port, u32 irq)
@@ -172,7 +171,7 @@ void event_raise_pirq(struct domain *d, u32 port, u32 irq)
 	u64 w = port_word(d, port);
 
 	if ((w & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_PIRQ, irq))
-		port_raise(d, port, w);
+		port_raise(this_cpu(), d, port, w);
 }
 
 static bool word_is_for(u64 w, u16 from)
@@ -191,7 +190,7 @@ void event_raise_from(struct domain *d, u32 port, u16 from)
 	u64 w = port_word(d, port);
 
 	if (word_is_for(w, from))
-		port_raise(d, port, w);
+		port_raise(this_cpu(), d, port, w);
 }
 
 void virq_raise(struct domain *d, enum pv_virq virq)
@@ -200,7 +199,7 @@ void virq_raise(struct domain *d, enum pv_virq virq)
 	u64 w = port_word(d, port);
 
 	if ((w & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_VIRQ, virq))
-		port_raise(d, port, w);
+		port_raise(this_cpu(), d, port, w);
 }
 
 void virq_raise_all(enum pv_virq virq)
@@ -374,15 +373,14 @@ void events_forget(struct domain *d, u16 dead)
 
 int event_unmask(struct domain *d, u64 port)
 {
-	struct pv_event_page *page = d->ports.page;
 	u64 w;
 	int rc = port_check(d, port, &w);
 
 	if (rc)
 		return rc;
-	bit_clear(page->mask, port);
-	if (bit_test(page->pending, port))
-		port_tell(d, page, port, w);
+	bit_clear(d->ports.page->mask, port);
+	if (bit_test(d->ports.page->pending, port))
+		port_tell(this_cpu(), d, port, w);
 	return 0;
 }
 
@@ -399,7 +397,7 @@ static int port_change(struct domain *d, u64 port, u64 clear, u64 set)
 		/* A sender saw the new word, or we see its bit. */
 		(void)atomic_xchg(&d->ports.word[port], w);
 		if (bit_test(d->ports.page->pending, port))
-			port_tell(d, d->ports.page, port, w);
+			port_tell(this_cpu(), d, port, w);
 	}
 	unlock(&ports_lock);
 	return rc;

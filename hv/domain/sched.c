@@ -127,13 +127,11 @@ static void program(struct runqueue *q, u64 now)
 /* ---- time ---- */
 
 /* C5. Whoever finds the period over begins the next. */
-static bool capped(struct domain *d, u64 now)
+static NOINLINE bool cap_used_up(struct domain *d, u64 now)
 {
 	s64 budget = SCHED_PERIOD_NS / 100 * READ_ONCE(d->cap_percent), left;
 	u64 start = READ_ONCE(d->cap_period_start);
 
-	if (likely(!budget))
-		return false;
 	if (!before(now, start + SCHED_PERIOD_NS) && atomic_cas(&d->cap_period_start, start, now)) {
 		/* What it took too much, by running on several CPUs at once, it owes. */
 		left = atomic_load(&d->cap_left_ns);
@@ -142,22 +140,29 @@ static bool capped(struct domain *d, u64 now)
 	return atomic_load(&d->cap_left_ns) <= 0;
 }
 
+static bool capped(struct domain *d, u64 now)
+{
+	return unlikely(READ_ONCE(d->cap_percent)) && cap_used_up(d, now);
+}
+
 static void park(struct runqueue *q, struct vcpu *v)
 {
 	v->wake_at = READ_ONCE(v->dom->cap_period_start) + SCHED_PERIOD_NS;
 	timer_update(q, v);
 }
 
-/* Run-state times up to now, into v->run_time and the guest's area. */
+/* Run-state times up to now, into v->run_time and the guest's area, which has the others already. */
 static void account(struct vcpu *v, enum pv_run_state next, u64 now)
 {
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
+	enum pv_run_state was = v->run_state;
+	u64 time = v->run_time[was] + now - v->run_since;
 	u32 version;
 
-	v->run_time[v->run_state] += now - v->run_since;
+	v->run_time[was] = time;
 	v->run_since = now;
 	v->run_state = next;
-	if (!a)
+	if (unlikely(!a))
 		return;
 	/* The guest may write there: only copies go out, nothing comes back but the version. */
 	version = READ_ONCE(a->run_version) | 1;
@@ -165,9 +170,7 @@ static void account(struct vcpu *v, enum pv_run_state next, u64 now)
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	WRITE_ONCE(a->run_state, (u32)next);
 	WRITE_ONCE(a->run_since, now);
-#pragma GCC unroll 4
-	for (unsigned i = 0; i < 4; i++)
-		WRITE_ONCE(a->run_time[i], v->run_time[i]);
+	WRITE_ONCE(a->run_time[was], time);
 	atomic_store(&a->run_version, version + 1);
 }
 
@@ -175,6 +178,8 @@ void vcpu_times(struct vcpu *v)
 {
 	struct runqueue *q = vcpu_lock(v);
 
+	for (unsigned i = 0; i < ARRAY_SIZE(v->run_time); i++)
+		WRITE_ONCE(v->area->run_time[i], v->run_time[i]);
 	account(v, v->run_state, now_ns());
 	unlock(&q->lock);
 }

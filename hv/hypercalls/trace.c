@@ -20,6 +20,7 @@ static void add(struct pv_perf *to, struct vcpu *v)
 		to->hypercall[i] += n;
 		to->counter[PV_COUNT_hypercalls] += n;
 	}
+	to->counter[PV_COUNT_sends] = to->hypercall[PV_NR_event_send];
 }
 
 long hc_perf_read(u64 domid, u64 vcpu, gva_t out)

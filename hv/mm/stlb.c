@@ -152,15 +152,12 @@ static void root_switch(struct cpu *c, struct root *r)
 	atomic_sub(&old->loads, 1);
 }
 
-struct root *stlb_load(struct domain *d, u64 gpa)
+struct root *stlb_load_other(struct domain *d, u64 gpa)
 {
-	struct cpu *c = this_cpu();
-	struct root *old = c->loaded, *r;
 	gfn_t g = GFN(gpa >> PAGE_SHIFT);
+	struct root *r;
 	bool ram;
 
-	if (old && old->dom == d && old->gfn.n == g.n)
-		return old;
 	walk_begin();
 	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
 	walk_end();
@@ -172,7 +169,7 @@ struct root *stlb_load(struct domain *d, u64 gpa)
 		r = root_make(d, g);
 	if (r) {
 		r->used_at = ++state_of(d)->clock;
-		root_switch(c, r);
+		root_switch(this_cpu(), r);
 	}
 	unlock(&d->stlb.roots_lock);
 	return r;

@@ -10,21 +10,27 @@ struct domain;
 
 /* They nest. No guest memory is touched by virtual address within one: a miss there would wait for itself when it has
  * to evict. walk_sync is not called within one. */
-static inline void walk_begin(void)
+static inline void walk_begin_on(struct cpu *c)
 {
-	struct cpu *c = this_cpu();
-
 	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
 	if (likely(c->walk_depth++ == 0))
 		(void)atomic_add(&c->walk_epoch, 1);
 }
 
-static inline void walk_end(void)
+static inline void walk_end_on(struct cpu *c)
 {
-	struct cpu *c = this_cpu();
-
 	if (likely(--c->walk_depth == 0))
 		atomic_store(&c->walk_epoch, c->walk_epoch + 1);
+}
+
+static inline void walk_begin(void)
+{
+	walk_begin_on(this_cpu());
+}
+
+static inline void walk_end(void)
+{
+	walk_end_on(this_cpu());
 }
 
 /* Waits until every walk that began earlier has ended. */
