@@ -8,6 +8,7 @@
 #include "cpu/ipi.h"
 #include "cpu/apic.h"
 #include "cpu/insn.h"
+#include "cpu/vcpu.h"
 #include "domain/sched.h"
 
 void tlb_flush_local(void)
@@ -34,6 +35,7 @@ void ipi_service(struct cpu *c)
 	cpu_stop_if_asked(c);
 	if (wanted != c->flush_done) {
 		tlb_flush_local();
+		vcpu_ports_check(c);
 		atomic_store(&c->flush_done, wanted);
 	}
 }

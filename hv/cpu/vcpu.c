@@ -254,6 +254,13 @@ void vcpu_ports_shut(void)
 	c->entry->slow &= ~ENTRY_SLOW_PORTS;
 }
 
+void vcpu_ports_check(struct cpu *c)
+{
+	if (c->cur && c->entry->slow & ENTRY_SLOW_PORTS &&
+	    c->ports_version != c->cur->dom->io_version)
+		vcpu_ports_shut();
+}
+
 void vcpu_save(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();

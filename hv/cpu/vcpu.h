@@ -7,6 +7,7 @@
 
 #include <pv/cpu.h>
 
+struct cpu;
 struct domain;
 struct vcpu;
 
@@ -22,5 +23,7 @@ void cpuid_answer(const struct domain *d, struct pv_cpuid *c);
  * shut is not why an access was refused. */
 bool vcpu_ports_open(const struct vcpu *v);
 void vcpu_ports_shut(void);
+/* Shut, if the domain's rights are not those that are open here. */
+void vcpu_ports_check(struct cpu *c);
 
 #endif

@@ -77,6 +77,48 @@ static void read_ports_elsewhere(void *arg)
 	may[1] = may_read(RTC_PORT + 8);
 }
 
+struct reader {
+	volatile bool reads, taken;
+	volatile uint64_t late; /* reads that began after it was taken */
+};
+
+/* Nothing here enters ring 0 by itself. */
+static void read_on(void *arg)
+{
+	struct reader *r = arg;
+
+	for (;;) {
+		bool taken = r->taken;
+
+		inb(RTC_PORT + 1);
+		r->reads = true;
+		r->late += taken;
+	}
+}
+
+static void read_until_taken(void *arg)
+{
+	struct mini_fault f;
+
+	CHECK(!mini_try(&f, read_on, arg));
+	CHECK_EQ(f.vector, 13);
+}
+
+/* Taken from a vCPU whose kernel runs alone on another CPU and has the port open. */
+MINI_TEST(phys_ports_taken_while_open)
+{
+	static struct reader r;
+
+	CHECK_EQ(pv_phys_ports(0, RTC_PORT + 1, 1, 1), 0);
+	CHECK_EQ(mini_vcpu_start(1, read_until_taken, &r), 0);
+	while (!r.reads)
+		mini_sleep(MINI_MS);
+	CHECK_EQ(pv_phys_ports(0, RTC_PORT + 1, 1, 0), 0);
+	r.taken = true;
+	mini_vcpu_join(1);
+	CHECK_EQ(r.late, 0);
+}
+
 /* Rights are the domain's: another vCPU has them, another domain on the same CPU does not. */
 MINI_TEST(phys_ports_are_the_domains)
 {
