@@ -46,14 +46,8 @@ struct spinlock {
 void lock_rank_enter(const struct spinlock *l);
 void lock_rank_leave(const struct spinlock *l);
 #else
-static inline void lock_rank_enter(const struct spinlock *l)
-{
-	(void)l;
-}
-static inline void lock_rank_leave(const struct spinlock *l)
-{
-	(void)l;
-}
+#define lock_rank_enter(l) ((void)(l))
+#define lock_rank_leave(l) ((void)(l))
 #endif
 
 static inline void lock(struct spinlock *l)

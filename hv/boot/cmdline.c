@@ -53,21 +53,15 @@ static bool same(const char *s, size_t n, const char *word)
 /* Decimal, perhaps with one of K, M, G behind it. */
 static bool parse_number(const char *s, size_t n, u64 *out)
 {
-	static const char units[] = "KMG";
-	size_t unit = n ? span(units, 3, s[n - 1] & ~0x20) + 1 : 0;
+	size_t i = 0, unit;
 
-	*out = 0;
-	if (unit <= 3 && n > 1)
-		n--;
-	else
-		unit = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] < '0' || s[i] > '9' || *out > ~0ull >> 36)
-			return false;
+	for (*out = 0; i < n && s[i] >= '0' && s[i] <= '9' && *out <= ~0ull >> 36; i++)
 		*out = *out * 10 + (s[i] - '0');
-	}
+	if (i == 0 || i == n)
+		return i;
+	unit = span("KMG", 3, s[i] & ~0x20) + 1;
 	*out <<= 10 * unit;
-	return n > 0;
+	return i == n - 1 && unit <= 3;
 }
 
 static bool parse_words(const struct option *t, const char *s, size_t n, u64 *out)

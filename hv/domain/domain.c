@@ -374,13 +374,13 @@ static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_k
 	return rc;
 }
 
-long domain_populate(struct domain *d, u64 gfn, u64 count, u32 flags)
+long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags)
 {
 	enum pv_mem_kind kind = flags & PV_MEM_POPULATE_RO ? PV_MEM_RAM_RO : PV_MEM_RAM;
 	u64 done = 0;
 	int rc = 0;
 
-	if (flags & ~PV_MEM_POPULATE_RO || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
+	if (flags & ~(u64)PV_MEM_POPULATE_RO || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
 		return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
 	if (gfn % RUN_FRAMES == 0 && count == RUN_FRAMES && !populate_one(d, GFN(gfn), 9, kind))

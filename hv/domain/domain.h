@@ -95,7 +95,7 @@ struct vcpu {
 	u64 timer;	/* deadline of timer_set; PV_TIME_NEVER: none */
 	u64 wake_at; /* BLOCKED: deadline; RUNNABLE: its domain's cap is used up until then (C5) */
 	u32 poll_count; /* while its bit in poll_mask is set */
-	u16 poll_ports[PV_POLL_MAX];
+	u32 poll_ports[PV_POLL_MAX];
 	u64 run_since, run_time[4];
 	enum pv_run_state run_state;
 
@@ -120,10 +120,10 @@ struct grants {
 	u32 pages;	      /* of the table */
 	u64 table_gfn;
 	struct pv_grant_entry *table[PV_GRANT_TABLE_PAGES]; /* direct map; references held (F2) */
-	u32 *uses;			 /* of each entry; made with the table */
-	u32 mapped_from;		 /* mappings by others; atomic */
-	u32 max, made, used, free;	 /* handles; those from `made` on were never used */
-	struct grant_handle *handles;	 /* from the first mapping on */
+	u32 *uses;					    /* of each entry; made with the table */
+	u32 mapped_from;				    /* mappings by others; atomic */
+	u32 max, made, used, free;    /* handles; those from `made` on were never used */
+	struct grant_handle *handles; /* from the first mapping on */
 };
 
 struct domain {
@@ -245,7 +245,7 @@ int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) __
  * done, or an errno if none: -PV_EINVAL range or flags; -PV_ENOMEM limit or machine; -PV_EEXIST something is there;
  * -PV_ENOENT a hole; -PV_EBUSY a grant's mapping; -PV_EACCES a device. At most MEM_BATCH frames a call. */
 #define MEM_BATCH 512
-long domain_populate(struct domain *d, u64 gfn, u64 count, u32 flags);
+long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags);
 long domain_release(struct domain *d, u64 gfn, u64 count);
 
 /* cpu/vcpu.c: registers for a vCPU that is DOWN and !on_cpu; the caller checked them and holds d->lock until

@@ -430,7 +430,7 @@ int event_status(struct domain *d, u64 port, struct pv_port_status *out)
 	return rc == -PV_EBADF ? 0 : rc;
 }
 
-int event_any_pending(struct domain *d, const u16 *ports, u32 count)
+int event_any_pending(struct domain *d, const u32 *ports, u32 count)
 {
 	struct pv_event_page *page = READ_ONCE(d->ports.page);
 
@@ -445,14 +445,11 @@ int event_any_pending(struct domain *d, const u16 *ports, u32 count)
 	return 0;
 }
 
-int event_poll(const u16 *ports, u32 count, u64 deadline)
+int event_poll(const u32 *ports, u32 count, u64 deadline)
 {
 	struct vcpu *v = current();
-	int rc;
+	int rc = event_any_pending(v->dom, ports, count);
 
-	if (count > PV_POLL_MAX)
-		return -PV_EINVAL;
-	rc = event_any_pending(v->dom, ports, count);
 	if (rc)
 		return rc;
 	if (deadline <= now_ns())

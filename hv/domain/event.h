@@ -47,10 +47,10 @@ int event_set_vcpu(struct domain *d, u64 port, u64 vcpu);
 int event_set_vector(struct domain *d, u64 port, u64 vector);
 int event_status(struct domain *d, u64 port, struct pv_port_status *out);
 /* Is one of the ports pending? -PV_ERANGE: no such port; -PV_EBADF: page not registered. */
-int event_any_pending(struct domain *d, const u16 *ports, u32 count);
+int event_any_pending(struct domain *d, const u32 *ports, u32 count);
 /* poll by the current vCPU: 1: one is pending; 0: it sleeps at the next schedule() and the caller looks again after;
- * -PV_ETIMEDOUT; -PV_EINVAL: count above PV_POLL_MAX; else as event_any_pending. */
-int event_poll(const u16 *ports, u32 count, u64 deadline);
+ * -PV_ETIMEDOUT; else as event_any_pending. */
+int event_poll(const u32 *ports, u32 count, u64 deadline);
 /* Errors in counts and channels' ends; fn for the event page. */
 u32 events_audit(struct domain *d, void (*fn)(mfn_t m));
 

@@ -7,21 +7,10 @@
 #include "cpu/vcpu.h"
 #include "hypercalls/handlers.h"
 
-/* entry.S takes both itself; only a batch could come here, and it refuses. */
-long hc_eretu(void)
-{
-	return -PV_EINVAL;
-}
-
-long hc_erets(void)
-{
-	return -PV_EINVAL;
-}
-
-long hc_vcpu_area(u64 gpa)
-{
-	return vcpu_area_set(current(), gpa);
-}
+OWN1(vcpu_area, vcpu_area_set(current(), a))
+OWN1(vcpu_clock, vcpu_clock_set(current(), a))
+OWN1(debug_get, vcpu_debug_get(current(), a))
+OWN2(debug_set, vcpu_debug_set(current(), a, b))
 
 long hc_event_entry(u64 entry, u64 stklvls)
 {
@@ -41,16 +30,6 @@ long hc_event_deliver(void)
 {
 	this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
 	return 0;
-}
-
-long hc_debug_set(u64 reg, u64 value)
-{
-	return vcpu_debug_set(current(), reg, value);
-}
-
-long hc_debug_get(u64 reg)
-{
-	return vcpu_debug_get(current(), reg);
 }
 
 long hc_desc_set(u64 slot, u64 desc)
@@ -97,9 +76,4 @@ long hc_cpuid(gva_t leaf)
 
 	cpuid_answer(current()->dom, &c);
 	return copy_out(leaf, &c, sizeof(c));
-}
-
-long hc_vcpu_clock(u64 gpa)
-{
-	return vcpu_clock_set(current(), gpa);
 }

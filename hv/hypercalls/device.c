@@ -6,10 +6,7 @@
 #include "domain/device.h"
 #include "hypercalls/handlers.h"
 
-long hc_device_page(u64 gfn)
-{
-	return device_page_map(current()->dom, gfn);
-}
+OWN1(device_page, device_page_map(own_domain, a))
 
 long hc_device_set(u64 domid, u64 slot, gva_t desc)
 {

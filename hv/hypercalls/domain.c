@@ -52,9 +52,9 @@ static long info_out(struct domain *d, gva_t out)
 
 long hc_domain_info(u64 domid, gva_t out)
 {
-	struct domain *me = current()->dom, *d HELD = NULL;
+	struct domain *d HELD = NULL;
 
-	if (domid != PV_DOM_SELF && domid != me->id && !(me->caps & PV_CAP_DOMAIN))
+	if (!is_own(domid) && !may(PV_CAP_DOMAIN))
 		return -PV_EPERM;
 	d = domain_get_any(domid);
 	return d ? info_out(d, out) : -PV_ESRCH;

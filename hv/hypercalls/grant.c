@@ -6,15 +6,12 @@
 #include "domain/grant.h"
 #include "hypercalls/handlers.h"
 
-long hc_grant_table(u64 gpa, u64 pages)
-{
-	return grant_table_set(current()->dom, gpa, pages);
-}
+OWN2(grant_table, grant_table_set(own_domain, a, b))
 
 /* The loop that the three batches share: each copied in once, worked on, copied out from its first result on; a
  * checkpoint between two. */
 static ALWAYS_INLINE long batch(gva_t ops, u64 count, u64 size, u64 results,
-		  void (*fn)(struct domain *d, void *op))
+				void (*fn)(struct domain *d, void *op))
 {
 	u8 op[sizeof(struct pv_grant_copy)] __attribute__((aligned(8)));
 

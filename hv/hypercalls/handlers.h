@@ -42,21 +42,34 @@ static inline void held_put(struct domain **d)
 	struct domain *d HELD = domain_get(domid); \
 	if (!d)                                    \
 	return -PV_ESRCH
+/* The same for the caller itself, or with the capability for any; else -PV_EPERM. */
+#define TARGET_OR_RETURN(d, domid, capability)  \
+	if (!is_own(domid) && !may(capability)) \
+		return -PV_EPERM;               \
+	HOLD_OR_RETURN(d, domid)
 /* v: a copy of what the caller's pointer names, or the handler's answer is -PV_EFAULT. */
 #define COPY_OR_RETURN(type, v, pointer)     \
 	type v;                              \
 	if (copy_in(&v, pointer, sizeof(v))) \
 	return -PV_EFAULT
 
-/* The caller itself, or with the capability any domain that is not dying; takes a reference. */
-static inline long target(u64 domid, u32 cap, struct domain **out)
-{
-	struct vcpu *v = current();
+/* A call whose numbers a function of the rooms checks, for the caller's own domain or vCPU. */
+/* clang-format off */
+#define OWN0(call, result) long hc_##call(void) { return result; }
+#define OWN1(call, result) long hc_##call(u64 a) { return result; }
+#define OWN2(call, result) long hc_##call(u64 a, u64 b) { return result; }
+#define OWN3(call, result) long hc_##call(u64 a, u64 b, u64 c) { return result; }
+/* clang-format on */
+#define own_domain (current()->dom)
 
-	if (domid != PV_DOM_SELF && domid != v->dom->id && !(v->dom->caps & cap))
-		return -PV_EPERM;
-	*out = domain_get(domid);
-	return *out ? 0 : -PV_ESRCH;
+static inline bool is_own(u64 domid)
+{
+	return domid == PV_DOM_SELF || domid == own_domain->id;
+}
+
+static inline bool may(u32 capability)
+{
+	return READ_ONCE(own_domain->caps) & capability;
 }
 
 /* Between the pieces of long work, without locks or walks: interrupts that wait are served. True if the guest should go

@@ -7,46 +7,22 @@
 
 #define COPY_BATCH (256ul * 1024)
 
-static bool gfn_range(u64 gfn, u64 count)
-{
-	return gfn < PV_MAX_GFN && count <= PV_MAX_GFN - gfn;
-}
-
 long hc_mem_populate(u64 domid, u64 gfn, u64 count, u64 flags)
 {
-	struct domain *d HELD = NULL;
-	long rc;
-
-	if (!gfn_range(gfn, count) || flags & ~(u64)PV_MEM_POPULATE_RO)
-		return -PV_EINVAL;
-	rc = target(domid, PV_CAP_MEMORY, &d);
-	if (rc)
-		return rc;
+	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
 	return domain_populate(d, gfn, count, flags);
 }
 
 long hc_mem_release(u64 domid, u64 gfn, u64 count)
 {
-	struct domain *d HELD = NULL;
-	long rc;
-
-	if (!gfn_range(gfn, count))
-		return -PV_EINVAL;
-	rc = target(domid, PV_CAP_MEMORY, &d);
-	if (rc)
-		return rc;
+	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
 	return domain_release(d, gfn, count);
 }
 
 long hc_mem_info(u64 domid, gva_t out)
 {
-	struct domain *d HELD = NULL;
-	struct pv_mem_info info;
-	long rc = target(domid, PV_CAP_MEMORY, &d);
-
-	if (rc)
-		return rc;
-	info = (struct pv_mem_info){
+	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
+	struct pv_mem_info info = {
 		.frames = atomic_load(&d->frames),
 		.frames_max = d->frames_max,
 		.shadow = READ_ONCE(d->stlb.pages),
@@ -54,6 +30,7 @@ long hc_mem_info(u64 domid, gva_t out)
 		.free_frames = frames_free(),
 		.total_frames = frames_total(),
 	};
+
 	return copy_out(out, &info, sizeof(info));
 }
 
@@ -80,28 +57,21 @@ static int copy_piece(struct domain *d, const struct pv_mem_copy *op, u64 n)
 
 long hc_mem_copy(gva_t uop)
 {
-	struct pv_mem_copy op;
-	struct domain *d HELD = NULL;
-	u64 done = 0;
-	long rc;
+	COPY_OR_RETURN(struct pv_mem_copy, op, uop);
+	u64 done = 0, n;
+	long rc = 0;
 
-	if (copy_in(&op, uop, sizeof(op)))
-		return -PV_EFAULT;
 	if (op.flags > PV_MEM_COPY_ZERO || op.gpa + op.len < op.gpa)
 		return -PV_EINVAL;
-	rc = target(op.domid, PV_CAP_MEMORY, &d);
-	if (rc)
-		return rc;
-	while (op.len && !rc && done < COPY_BATCH) {
-		u64 n = MIN(op.len, PAGE_SIZE - op.gpa % PAGE_SIZE);
-
+	TARGET_OR_RETURN(d, op.domid, PV_CAP_MEMORY);
+	for (; op.len && done < COPY_BATCH; done += n) {
+		n = MIN(op.len, PAGE_SIZE - op.gpa % PAGE_SIZE);
 		rc = copy_piece(d, &op, n);
 		if (rc)
 			break;
 		op.gpa += n;
 		op.buf += n;
 		op.len -= n;
-		done += n;
 	}
 	/* Progress is reported even with an error; what remains stays in the arguments. */
 	if (copy_out(uop, &op, sizeof(op)))
@@ -111,13 +81,11 @@ long hc_mem_copy(gva_t uop)
 
 long hc_mem_query(u64 domid, u64 gfn)
 {
-	struct domain *d HELD = NULL;
-	long rc = target(domid, PV_CAP_MEMORY, &d);
+	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
+	long kind;
 
-	if (rc)
-		return rc;
 	walk_begin();
-	rc = p2m_kind(p2m_find(&d->p2m, GFN(gfn)));
+	kind = p2m_kind(p2m_find(&d->p2m, GFN(gfn)));
 	walk_end();
-	return rc;
+	return kind;
 }

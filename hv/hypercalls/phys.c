@@ -28,7 +28,6 @@ static int device_map(struct domain *d, u64 gfn, u64 mfn, bool allow)
 {
 	enum pv_mem_kind kind;
 	mfn_t m;
-	int rc;
 
 	if (allow) {
 		if (frame_is_ram(MFN(mfn)) || ioapic_owns(mfn << PAGE_SHIFT, PAGE_SIZE))
@@ -38,10 +37,7 @@ static int device_map(struct domain *d, u64 gfn, u64 mfn, bool allow)
 	walk_begin();
 	kind = p2m_kind(p2m_find(&d->p2m, GFN(gfn)));
 	walk_end();
-	if (kind != PV_MEM_DEVICE)
-		return -PV_EACCES;
-	rc = p2m_remove(d, GFN(gfn), &m, &kind);
-	return rc;
+	return kind == PV_MEM_DEVICE ? p2m_remove(d, GFN(gfn), &m, &kind) : -PV_EACCES;
 }
 
 long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
@@ -58,15 +54,8 @@ long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
 	return n ? (long)n : rc;
 }
 
-long hc_phys_irq_bind(u64 gsi, u64 flags, u64 vcpu)
-{
-	return irq_bind_gsi(current()->dom, gsi, flags, vcpu);
-}
-
-long hc_phys_irq_eoi(u64 port)
-{
-	return irq_eoi(current()->dom, port);
-}
+OWN3(phys_irq_bind, irq_bind_gsi(own_domain, a, b, c))
+OWN1(phys_irq_eoi, irq_eoi(own_domain, a))
 
 long hc_phys_msi_bind(gva_t out, u64 vcpu)
 {

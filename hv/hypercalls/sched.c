@@ -23,19 +23,13 @@ long hc_block(void)
 
 long hc_poll(gva_t list, u64 count, u64 deadline)
 {
-	u32 in[PV_POLL_MAX];
-	u16 ports[PV_POLL_MAX];
+	u32 ports[PV_POLL_MAX];
 	int rc;
 
 	if (count > PV_POLL_MAX)
 		return -PV_E2BIG;
-	if (copy_in(in, list, count * sizeof(in[0])))
+	if (copy_in(ports, list, count * sizeof(ports[0])))
 		return -PV_EFAULT;
-	for (u64 i = 0; i < count; i++) {
-		if (in[i] >= PV_MAX_PORTS)
-			return -PV_ERANGE;
-		ports[i] = in[i];
-	}
 	rc = event_poll(ports, count, deadline);
 	if (rc)
 		return rc < 0 ? rc : 0;
@@ -110,18 +104,11 @@ long hc_vcpu_is_up(u64 vcpu)
 	return !v ? -PV_ENOENT : READ_ONCE(v->state) != VCPU_DOWN || atomic_load(&v->on_cpu);
 }
 
-long hc_time(void)
-{
-	return now_ns();
-}
-
 /* Ring 0 reads no clock of the machine's: dom0 does, and says. */
 static u64 wallclock;
 
-long hc_wallclock(void)
-{
-	return READ_ONCE(wallclock);
-}
+OWN0(time, now_ns())
+OWN0(wallclock, READ_ONCE(wallclock))
 
 long hc_wallclock_set(u64 base)
 {

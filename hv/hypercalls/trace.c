@@ -25,18 +25,15 @@ static void add(struct pv_perf *to, struct vcpu *v)
 
 long hc_perf_read(u64 domid, u64 vcpu, gva_t out)
 {
+	TARGET_OR_RETURN(d, domid, PV_CAP_TRACE);
 	struct pv_perf p = {0};
-	struct domain *d HELD = NULL;
-	long rc = target(domid, PV_CAP_TRACE, &d);
 
-	if (rc)
-		return rc;
 	if (vcpu != ~0ull && vcpu >= d->vcpu_count)
-		rc = -PV_ENOENT;
-	for (u64 i = 0; !rc && i < d->vcpu_count; i++)
+		return -PV_ENOENT;
+	for (u64 i = 0; i < d->vcpu_count; i++)
 		if (vcpu == ~0ull || vcpu == i)
 			add(&p, d->vcpus[i]);
-	return rc ? rc : copy_out(out, &p, sizeof(p));
+	return copy_out(out, &p, sizeof(p));
 }
 
 long hc_trace_mask(u64 mask)

@@ -260,7 +260,7 @@ Test(event, port_limits, .init = boot, .fini = finish)
 			continue;
 		for (unsigned k = 0; k < 2; k++) {
 			struct domain *d = k ? a : b;
-			u16 poll = n;
+			u32 poll = n;
 
 			cr_assert_lt(event_send(d, n), 0);
 			cr_assert_lt(event_close(d, n), 0);
@@ -314,7 +314,7 @@ Test(event, poll, .init = boot, .fini = finish)
 {
 	struct vcpu *v = a->vcpus[0];
 	long pa, pb;
-	u16 ports[2];
+	u32 ports[2];
 
 	channel(&pa, &pb);
 	ports[0] = 5;
@@ -322,7 +322,6 @@ Test(event, poll, .init = boot, .fini = finish)
 	this_cpu()->cur = v;
 	v->on_cpu = true;
 	bit_set(page(a)->mask, pa);
-	cr_assert_eq(event_poll(ports, PV_POLL_MAX + 1, PV_TIME_NEVER), -PV_EINVAL);
 	cr_assert_eq(event_poll(ports, 2, 0), -PV_ETIMEDOUT);
 	cr_assert_eq(event_send(b, pb), 0);
 	cr_assert_eq(event_poll(ports, 2, PV_TIME_NEVER), 1); /* masked, but polled */
