@@ -9,6 +9,7 @@
 #include "domain/event.h"
 
 static struct spinlock slots_lock = SPINLOCK(DEVICE);
+static const struct pv_device_slot nothing;
 _Static_assert(sizeof(struct pv_device_slot) * PV_DEVICE_SLOTS == PAGE_SIZE, "a page of slots");
 
 static void tell(u16 domid)
@@ -57,7 +58,6 @@ static bool served_by(const struct pv_device_slot *s, u16 back)
 int device_set(struct domain *target, u64 slot, const struct pv_device_slot *desc)
 {
 	static const struct pv_device_side empty[2];
-	static const struct pv_device_slot nothing;
 	struct pv_device_slot *s = target->devices + slot % PV_DEVICE_SLOTS;
 	bool make = desc->class != PV_DEVICE_NONE;
 	u16 back = desc->back_dom;
@@ -160,8 +160,6 @@ void devices_forget(struct domain *d, u16 dead)
 
 bool devices_wipe(struct domain *d)
 {
-	static const struct pv_device_slot nothing;
-
 	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++) {
 		u16 back = s->back_dom;
 

@@ -226,24 +226,21 @@ void domain_pause(struct domain *d)
 
 int domain_unpause(struct domain *d)
 {
-	bool first = false, runs = false;
+	bool first, runs, paused;
 
 	lock(&d->lock);
-	if (d->pause_count == 0) {
-		unlock(&d->lock);
-		return -PV_EBADF;
-	}
-	if (--d->pause_count == 0 && d->state <= PV_DOMAIN_PAUSED) {
-		first = d->state == PV_DOMAIN_BUILDING;
-		runs = true;
+	paused = d->pause_count;
+	d->pause_count -= paused;
+	runs = paused && !d->pause_count && d->state <= PV_DOMAIN_PAUSED;
+	first = runs && d->state == PV_DOMAIN_BUILDING;
+	if (runs)
 		state_set(d, PV_DOMAIN_RUNNING);
-	}
 	unlock(&d->lock);
 	if (first)
 		(void)vcpu_up(d->vcpus[0]);
 	for (u32 i = 0; runs && i < d->vcpu_count; i++)
 		vcpu_resume(d->vcpus[i]);
-	return 0;
+	return paused ? 0 : -PV_EBADF;
 }
 
 void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
@@ -335,12 +332,8 @@ int io_ports_set(struct domain *d, u64 first, u64 count, bool allow)
 		__builtin_memset(r, 0xff, IO_PORTS / 8);
 		atomic_store(&d->io, r);
 	}
-	for (u64 p = first; r && p < first + count; p++) {
-		if (allow)
-			bit_clear(r, p);
-		else
-			bit_set(r, p);
-	}
+	for (u64 p = first; r && p < first + count; p++)
+		(allow ? bit_clear : bit_set)(r, p);
 	if (r)
 		atomic_store(&d->io_version, atomic_add(&versions, 1));
 	unlock(&d->lock);

@@ -53,10 +53,8 @@ long hc_ldt_set(gva_t table, u64 entries)
 	if (entries > LDT_ENTRIES)
 		return -PV_E2BIG;
 	page = entries ? hv_page_alloc(0) : NULL;
-	if (entries && !page)
-		return -PV_ENOMEM;
-	if (entries && copy_in(page, table, entries * sizeof(u64)))
-		rc = -PV_EFAULT;
+	if (entries)
+		rc = page ? copy_in(page, table, entries * sizeof(u64)) : -PV_ENOMEM;
 	for (u64 i = 0; !rc && i < entries; i++)
 		rc = desc_allowed(page[i]) ? 0 : -PV_EINVAL;
 	if (rc) {

@@ -126,26 +126,17 @@ long hc_domain_caps(u64 domid, u64 caps)
 }
 
 /* Before the domain starts: readers take no lock. */
-static long masks_set(struct domain *d, gva_t leaves, u64 count)
+static long masks_set(struct domain *d, struct pv_cpuid *page)
 {
-	struct pv_cpuid *page = hv_page_alloc(0);
-	bool building;
+	long rc = -PV_EBUSY;
 
-	if (!page)
-		return -PV_ENOMEM;
-	if (copy_in(page, leaves, count * sizeof(*page))) {
-		hv_page_free(page, 0);
-		return -PV_EFAULT;
-	}
-	page[count].leaf = ~0u;
 	lock(&d->lock);
-	building = d->state == PV_DOMAIN_BUILDING && !d->cpuid_mask;
-	if (building)
+	if (d->state == PV_DOMAIN_BUILDING && !d->cpuid_mask) {
 		d->cpuid_mask = page;
+		rc = 0;
+	}
 	unlock(&d->lock);
-	if (!building)
-		hv_page_free(page, 0);
-	return building ? 0 : -PV_EBUSY;
+	return rc;
 }
 
 long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count)
@@ -153,7 +144,16 @@ long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count)
 	if (count > CPUID_MASKS)
 		return -PV_E2BIG;
 	HOLD_OR_RETURN(d, domid);
-	return masks_set(d, leaves, count);
+	struct pv_cpuid *page = hv_page_alloc(0);
+	long rc = page ? copy_in(page, leaves, count * sizeof(*page)) : -PV_ENOMEM;
+
+	if (rc == 0) {
+		page[count].leaf = ~0u;
+		rc = masks_set(d, page);
+	}
+	if (rc)
+		hv_page_free(page, 0);
+	return rc;
 }
 
 long hc_domain_shutdown(u64 domid, u64 reason, u64 arg)
