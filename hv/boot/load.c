@@ -9,6 +9,7 @@
 
 #include <pv/domain.h>
 
+#define LOW_1M	 (1ull << 20)
 #define LOW_1G	 (1ull << 30)
 #define RSDP_MAX 64u /* the cmdline's page ends with a copy of ACPI's root pointer  */
 
@@ -80,7 +81,16 @@ static void load_segments_of(const struct elf *e)
 		       e->segment[i].len);
 }
 
-/* dom0's RAM, from the bottom, with what holes there are; more pieces than fit nobody can use. */
+/* More pieces than fit nobody can use. */
+static bool map_put(struct pv_start_info *i, u64 start, u64 len, u32 type)
+{
+	if (i->map_count == ARRAY_SIZE(i->map))
+		return false;
+	i->map[i->map_count++] = (struct pv_start_map){start, len, type, 0};
+	return true;
+}
+
+/* dom0's RAM, from the bottom, with what holes there are. */
 static bool map_add(struct domain *d, gfn_t g, u64 entry, void *arg)
 {
 	u64 start = g.n << PAGE_SHIFT, len = entry & P2M_BIG ? RUN_SIZE : PAGE_SIZE;
@@ -89,12 +99,27 @@ static bool map_add(struct domain *d, gfn_t g, u64 entry, void *arg)
 	(void)d;
 	if (i->map_count && i->memory_end == start)
 		i->map[i->map_count - 1].len += len;
-	else if (i->map_count < ARRAY_SIZE(i->map))
-		i->map[i->map_count++] = (struct pv_start_map){start, len, BOOT_RAM, 0};
-	else
+	else if (!map_put(i, start, len, BOOT_RAM))
 		return false;
 	i->memory_end = start + len;
 	return true;
+}
+
+/* What is not dom0's RAM, for a dom0 that drives the machine. Others' RAM is reserved: it is no place for the window of a
+ * device. */
+static void map_rest(struct pv_start_info *i, const struct boot_info *bi)
+{
+	static struct ranges others;
+
+	others = ram;
+	ranges_cut(&others, 0, LOW_1M);
+	for (unsigned n = 0; n < i->map_count; n++)
+		ranges_cut(&others, i->map[n].start, i->map[n].start + i->map[n].len);
+	for (unsigned n = 0; n < bi->map_count; n++)
+		if (bi->map[n].type != BOOT_RAM)
+			map_put(i, bi->map[n].start, bi->map[n].len, bi->map[n].type);
+	for (unsigned n = 0; n < others.count; n++)
+		map_put(i, others.r[n].start, others.r[n].end - others.r[n].start, BOOT_RESERVED);
 }
 
 /* A contiguous piece of the RAM above at or after `from`. */
@@ -142,11 +167,7 @@ static u64 start_info_make(const struct boot_info *bi, const struct elf *kernel)
 		i.initrd = place(&i, at + 2 * PAGE_SIZE, i.initrd_len);
 		memcpy(direct(i.initrd), direct(rd->start), i.initrd_len);
 	}
-	/* What is not RAM, for a dom0 that drives the machine. */
-	for (unsigned n = 0; n < bi->map_count && i.map_count < ARRAY_SIZE(i.map); n++)
-		if (bi->map[n].type != BOOT_RAM)
-			i.map[i.map_count++] = (struct pv_start_map){
-				bi->map[n].start, bi->map[n].len, bi->map[n].type, 0};
+	map_rest(&i, bi);
 	memcpy(direct(at), &i, sizeof(i));
 	return at;
 }

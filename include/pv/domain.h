@@ -35,7 +35,7 @@ struct pv_start_info {
 	uint32_t map_count;
 	uint32_t flags;     /* PV_START_*                                                 */
 	/* Not sorted. Type 1 is the RAM of this domain: of dom0 too, whose gpas are machine addresses.
-	 * The machine's other RAM is not listed; its other types are, for dom0. */
+	 * For dom0 the machine's other types follow, and its other RAM above 1 MiB, as reserved. */
 	struct pv_start_map {
 		uint64_t start, len; /* bytes */
 		uint32_t type;       /* Multiboot2 3.6.8 numbers: 1 RAM, 2 reserved, 3 ACPI, 4 NVS, 5 bad */

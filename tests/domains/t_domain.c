@@ -36,6 +36,27 @@ MINI_TEST(nop_and_numbers)
 	CHECK_EQ(pv_hypercall(~0ull, 0, 0, 0, 0, 0), -PV_ENOSYS);
 }
 
+/* What is others' RAM is no hole to put a device's window in. */
+MINI_TEST(start_info_maps_all_ram)
+{
+	struct pv_host_info h = {0};
+	uint64_t own = 0, frames = 0;
+
+	CHECK_EQ(pv_host_info(&h), 0);
+	for (uint32_t i = 0; i < mini_start.map_count; i++) {
+		const struct pv_start_map *m = &mini_start.map[i];
+
+		own += m->type == 1 ? m->len >> PV_PAGE_SHIFT : 0;
+		frames += m->type <= 2 ? m->len >> PV_PAGE_SHIFT : 0;
+		for (uint32_t k = 0; k < i && m->type == 2; k++)
+			CHECK(mini_start.map[k].type != 1 ||
+			      m->start >= mini_start.map[k].start + mini_start.map[k].len ||
+			      m->start + m->len <= mini_start.map[k].start);
+	}
+	CHECK(own < h.total_frames);
+	CHECK(frames >= h.total_frames);
+}
+
 MINI_TEST(host_info_tells)
 {
 	struct pv_host_info h;
