@@ -548,8 +548,8 @@ static bool die_last(struct domain *d)
 }
 
 static bool (*const die_stages[])(struct domain *d) = {
-	die_stop,     die_drain,      die_ioreq,       events_close_all, die_names,  grants_unmap_all,
-	devices_wipe, die_registered, stlb_free,	die_frames, die_last,
+	die_stop,     die_drain,      die_ioreq, events_close_all, die_names, grants_unmap_all,
+	devices_wipe, die_registered, stlb_free, die_frames,	   die_last,
 };
 
 int domain_destroy(struct domain *d)
