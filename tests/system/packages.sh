@@ -74,7 +74,8 @@ try() { # FIRMWARE OPTIONS
 }
 
 prepare || { echo 'packages: the disks could not be made' >&2; exit 2; }
-for firmware in ${*:-bios uefi}; do
+[ $# -gt 0 ] || set -- bios uefi
+for firmware in "$@"; do
 	case $firmware in
 	bios) try bios '' ;;
 	uefi) try uefi -u ;;

@@ -26,7 +26,7 @@ done
 mv "$root/usr/sbin/update-initramfs" "$work/"
 ln -s /bin/true "$root/usr/sbin/update-initramfs"
 chroot "$root" sh -c 'dpkg -i /ringside-*.deb' >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; exit 1; }
-rm -rf "$root"/ringside-*.deb "$root/usr/sbin/update-initramfs" "$root"/boot/*
+rm -rf "$root"/ringside-*.deb "$root/usr/sbin/update-initramfs" "${root:?}"/boot/*
 echo ringside >"$root/etc/hostname"
 : >"$root/etc/fstab"
 printf '[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n' >"$root/etc/systemd/network/50-cards.network"
