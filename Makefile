@@ -48,6 +48,7 @@ test: test-unit test-boot test-domains test-docs test-labs test-system ## unit t
 test-long: test ## all of test, and what takes hours
 	@$(MAKE) --no-print-directory test-system LINUX_TESTS=all
 	@$(MAKE) --no-print-directory test-selftests
+	@$(MAKE) --no-print-directory test-emulated
 	@$(MAKE) --no-print-directory test-model
 	@$(MAKE) --no-print-directory fuzz SECONDS=300
 	@$(MAKE) --no-print-directory test-domains DOMAINS_PROGRAMS=random RANDOM_COUNT=10000000 RANDOM_TIME=7200 RANDOM_SEED=
