@@ -8,7 +8,7 @@ await() { # GUEST PATTERN SECONDS
 	n=0
 	while ! grep -qE "$2" $log/$1.log 2>/dev/null; do
 		n=$((n + 1))
-		[ $n -lt $(($3 * 5)) ] || return 1
+		[ $n -lt $(($3 * 5)) ] && ! grep -q 'Kernel panic' $log/$1.log 2>/dev/null || return 1
 		sleep 0.2
 	done
 }
