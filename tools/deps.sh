@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0, the mini
 # domains and the tools), linux (the kernel, its discs and tests), run (make run), debian (a Debian root for dom0), tests (what long
-# tests run in it), packages (make deb).
+# tests run in it), check (make check-patches), packages (make deb).
 set -eu
 
 base='gcc make libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
@@ -13,6 +13,7 @@ linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod cc
 run='nftables dnsmasq-base e2fsprogs busybox-static'
 debian='mmdebstrap e2fsprogs'
 tests='stress-ng'
+check='sparse'
 bench='gnuplot-nox python3'
 bench_test='chromium python3-pil'
 packaging='debhelper dpkg-dev lintian mmdebstrap fdisk dosfstools cpio e2fsprogs'
@@ -25,6 +26,7 @@ for list in "${@:-base}"; do
 	run) packages="$packages $run" ;;
 	debian) packages="$packages $debian" ;;
 	tests) packages="$packages $tests" ;;
+	check) packages="$packages $check" ;;
 	bench) packages="$packages $bench" ;;
 	bench-test) packages="$packages $bench_test" ;;
 	packages) packages="$packages $packaging" ;;

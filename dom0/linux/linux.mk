@@ -64,6 +64,11 @@ $(LINUX)/initramfs-test.cpio.gz: $(LINUX_DIR)/initramfs.sh $(wildcard $(LINUX_DI
 linux-tests: linux
 	@$(MAKE) --no-print-directory $(LINUX)/initramfs-test.cpio.gz
 
+.PHONY: check-patches
+check-patches: linux ## checkpatch --strict and sparse on guest-patches
+	@tools/deps.sh check
+	@$(LINUX_DIR)/check.sh guest-patches $(LINUX_SRC) $(LINUX_MAKE)
+
 # Lines that the patches add, comments and blank ones included: the platform (below 0020) aims at 2,000, all at 8,000.
 .PHONY: loc-linux
 loc: loc-linux
