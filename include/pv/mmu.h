@@ -30,6 +30,7 @@
  * reading. Not with PV_FLUSH_TABLES or PV_FLUSH_DYING. */
 #define PV_FLUSH_WRITES    0x10u
 
+/* One flush of flush_list, with the same arguments. */
 struct pv_flush {
 	uint64_t root;
 	uint64_t start, end;
