@@ -35,6 +35,7 @@ root=$work/root
 mkdir "$root"
 tar -xf "$out.tar" -C "$root" --numeric-owner
 echo debian >"$root/etc/hostname"
+printf '127.0.0.1\tlocalhost\n127.0.1.1\tdebian\n' >"$root/etc/hosts"
 mkdir -p "$root/boot/efi" "$root/boot/grub"
 printf 'LABEL=debian-root / ext4 errors=remount-ro 0 1\nLABEL=DEBIAN-EFI /boot/efi vfat umask=0077,nofail 0 1\n' >"$root/etc/fstab"
 printf '[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n' >"$root/etc/systemd/network/50-cards.network"
