@@ -5,12 +5,12 @@
 
 #include "cpu/layout.h"
 #include "locks.h"
+#include "mm/stlb.h"
 #include "types.h"
 
 #include <pv/cpu.h>
 
 struct vcpu;
-struct root;
 
 /* Guest registers while ring 0 works for the guest; the tail is what the CPU pushes. Entry stubs save those that C
  * may change; rbx, rbp and r12 to r15 are still in the CPU and are stored only when another vCPU may come. */
@@ -82,6 +82,7 @@ struct cpu {
 	struct root *loaded;
 	u64 walk_epoch;	  /* odd while it reads P2M or shadow tables (S3)              */
 	unsigned walk_depth;
+	struct walk_cache walks[2][WALK_CACHE]; /* for leaf tables, for L2 tables      */
 	u32 rank_held[8]; /* debug: ranks of locks held, in order                      */
 	unsigned locks_held;
 	u64 idle_ns;

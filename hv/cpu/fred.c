@@ -22,7 +22,7 @@
 
 enum { DB = 1, NMI = 2, DF = 8, GP = 13, PF = 14 };
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static ALWAYS_INLINE
 
 /* FRED's stack level of an event (5.1.1): vectors below 32 by STKLVLS, all else 0; never below the current one, which
  * in user mode is 0. */
@@ -37,12 +37,12 @@ INLINE u64 level_of(bool user, const struct guest *g, u64 event)
 }
 
 /* One word of the frame; to `fault` if the guest's memory cannot take it. */
-#define PUT(field, value)                                                \
-	__asm__ goto("1: mov %1, %0\n\t.pushsection .extable, \"a\"\n\t" \
-		     ".long 1b - ., 1b + 1 - ., %l2 - .\n\t.popsection"  \
-		     :                                                   \
-		     : "m"(field), "r"((u64)(value))                     \
-		     : "memory"                                          \
+#define PUT(field, value)                                                 \
+	__asm__ goto("1: movq %1, %0\n\t.pushsection .extable, \"a\"\n\t" \
+		     ".long 1b - ., 1b + 1 - ., %l2 - .\n\t.popsection"   \
+		     :                                                    \
+		     : "m"(field), "re"((u64)(value))                     \
+		     : "memory"                                           \
 		     : fault)
 
 /* From user mode, or else from kernel mode with cs and flags as the guest believes them (E8). */
@@ -96,7 +96,7 @@ INLINE bool try_deliver(struct entry *e, u64 event, u64 error, u64 edata)
 				 : deliver_from(false, e, event, error, edata);
 }
 
-static __attribute__((noinline)) void undelivered(struct entry *e, u8 vector)
+static NOINLINE void undelivered(struct entry *e, u8 vector)
 {
 	if (e->g.stack_min == ~0ull || e->area == &area_none)
 		domain_crash(e->cpu->cur, PV_CRASH_NO_HANDLER, vector);
@@ -129,38 +129,40 @@ void root_reload(struct cpu *c)
 	c->entry->ucr3 = r->ucr3;
 }
 
-static __attribute__((noinline)) void page_fault_traced(struct entry *e, enum pv_trace_kind kind,
-							u64 va, u64 b)
+static NOINLINE void page_fault_traced(struct entry *e, u64 va, u64 error)
 {
-	if (trace_enabled >> kind & 1)
-		trace_record(kind, va, b);
-	if (kind == PV_TRACE_page_fault)
-		fred_deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), b, va);
+	trace(PV_TRACE_page_fault, va, error);
+	fred_deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
+}
+
+/* What a fill did, or a device model does. */
+static NOINLINE bool page_handled(struct entry *e, u64 va, u32 access, u64 answer)
+{
+	if (answer == FILL_RETRY)
+		root_reload(e->cpu);
+	else if (answer == FILL_DONE)
+		trace(PV_TRACE_fill, va, access);
+	else
+		return io_refused(e, va);
+	return true;
 }
 
 void page_fault(struct entry *e)
 {
 	u64 va = read_cr2();
-	u32 access = (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U, error;
+	u32 access = (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U;
+	u64 error = stlb_fill(e->cpu, va, access);
 
-	switch (stlb_fill(e->cpu->loaded, va, access, &error)) {
-	case FILL_GUEST:
-		if (unlikely(error & PF_RSVD) && io_refused(e, va))
-			return;
-		e->g.prefill = va;
-		e->slow |= ENTRY_SLOW_PREFILL;
-		e->g.count_page_faults++;
-		if (unlikely(trace_enabled))
-			page_fault_traced(e, PV_TRACE_page_fault, va, error);
-		else
-			deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
+	if (unlikely(error & (FILL_DONE | FILL_RETRY | PF_RSVD)) &&
+	    page_handled(e, va, access, error))
 		return;
-	case FILL_DONE:
-		trace(PV_TRACE_fill, va, access);
-		return;
-	case FILL_RETRY:
-		root_reload(e->cpu);
-	}
+	e->g.prefill = va;
+	e->slow |= ENTRY_SLOW_PREFILL;
+	e->g.count_page_faults++;
+	if (unlikely(trace_enabled))
+		page_fault_traced(e, va, error);
+	else
+		deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
 }
 
 void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)
@@ -325,7 +327,7 @@ void fred_eret(struct entry *e, bool kernel)
 void fred_prefill(struct entry *e)
 {
 	e->slow &= ~ENTRY_SLOW_PREFILL;
-	stlb_prefill(e->cpu->loaded, e->g.prefill);
+	stlb_prefill(e->cpu, e->g.prefill);
 }
 
 /* From entry.S: an IRET to ring 3 that the CPU refused, by trap_ring0. Straight after an ERETU it is that ERETU's

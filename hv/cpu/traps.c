@@ -61,23 +61,18 @@ static void __noreturn trap_panic(const struct regs *r, u64 cr2)
 /* ring 0 touched guest memory by virtual address, for a copy, a frame or an ERETx: true if it is there now. */
 static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 {
-	u32 error = 0;
-
 	if (!c->cur || !c->loaded || (va >= HV_BASE && va < HV_END) || !canonical(va) ||
 	    (features.smap && !(r->flags & FLAG_AC)))
 		return false;
 	for (unsigned try = 0; try < MISS_TRIES; try++) {
-		switch (stlb_fill(c->loaded, va, r->error & PF_W, &error)) {
-		case FILL_DONE:
-			return true;
-		case FILL_GUEST:
+		u64 answer = stlb_fill(c, va, r->error & PF_W);
+
+		if (answer != FILL_RETRY)
+			return answer == FILL_DONE;
+		root_reload(c);
+		if (c->cur->dom->shutdown) /* its root is gone: nothing to wait for */
 			return false;
-		case FILL_RETRY:
-			root_reload(c);
-			if (c->cur->dom->shutdown) /* its root is gone: nothing to wait for */
-				return false;
-			cpu_relax_serving();
-		}
+		cpu_relax_serving();
 	}
 	return false;
 }

@@ -51,8 +51,7 @@ long hc_flush(u64 root, u64 start, u64 end, u64 flags)
 	if (unlikely(!here || end - va - 1 >= PAGE_SIZE || trace_enabled))
 		return flush(root, start, end, flags);
 	c->cur->perf.counter[PV_COUNT_flushes]++;
-	stlb_flush_page(c, r, va);
-	return 0;
+	return stlb_flush_page(c, va);
 }
 
 long hc_flush_list(gva_t list, u64 count)
@@ -89,6 +88,6 @@ long hc_root_hint(u64 start, u64 end)
 
 	for (u64 n = 0, va = start & PAGE_MASK; va < end && n < HINT_PAGES; n++, va += PAGE_SIZE)
 		if (canonical(va))
-			stlb_prefill(c->loaded, va);
+			stlb_prefill(c, va);
 	return 0;
 }

@@ -112,11 +112,22 @@ struct stlb {
 	void *priv;           /* struct stlb_state: stlb_impl.h                           */
 };
 
-enum fill_result {
-	FILL_DONE,  /* the access can be tried again                                   */
-	FILL_GUEST, /* the guest's tables (or its P2M) do not allow it: *error is the code for its #PF */
-	FILL_RETRY, /* lost a race, or the root's L4 is gone: load the root again, try again   */
-};
+/* What a fill answers; anything else is the error code of the guest's #PF: its tables (or its P2M) do not allow the
+ * access. */
+#define FILL_DONE  0x100ul /* the access can be tried again                                   */
+#define FILL_RETRY 0x200ul /* lost a race, or the root's L4 is gone: load the root again, try again */
+
+/* Paging-structure caches of each CPU, for leaf tables and for L2 tables: a table of the guest's and ours beside it, by
+ * root and by the address that both translate. What is found there need not be checked for S9, S10 or the views. */
+struct walk_cache {
+	const struct root *root;
+	u64 tag;              /* va >> 21 or 30                                         */
+	u64 gen;
+	u64 *guest;
+	struct shadow *shadow;
+	u64 rights;           /* of the levels above: W, U, and bit 63 for execute        */
+} __attribute__((aligned(64)));
+#define WALK_CACHE 32
 
 /* Pool of `pages` shadow pages, taken from the frame allocator now. -PV_ENOMEM: nothing taken. */
 int stlb_init(struct domain *d, u64 pages) __must_use;
@@ -139,16 +150,16 @@ static inline struct root *stlb_load(struct domain *d, u64 gpa)
 /* This CPU went to ring 0's own root (the caller has loaded CR3 before). */
 void stlb_unload(void);
 
-/* A miss of the loaded root's domain at va. access: PF_W, PF_U (user mode), PF_I, as hardware reports them.
- * Takes no lock in the common case; evicts when the pool is short. */
-enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error);
+/* A miss of this CPU's loaded root at va. access: of PF_W, PF_U (user mode) and PF_I. Takes no lock in the common
+ * case; evicts when the pool is short. */
+u64 stlb_fill(struct cpu *c, u64 va, u32 access);
 /* After a guest #PF at va: fill it if the guest's tables allow an access now and A (for W: D) is set, so
  * that the guest sees no change. */
-void stlb_prefill(struct root *r, u64 va);
+void stlb_prefill(struct cpu *c, u64 va);
 
-/* The commonest flush: one page, no table freed or moved, in the lower half of r, which is loaded here, or in the
- * kernel half. */
-void stlb_flush_page(struct cpu *c, const struct root *r, u64 va);
+/* The commonest flush: one page, no table freed or moved, in the lower half of the root that is loaded here, or in the
+ * kernel half. Returns 0. */
+long stlb_flush_page(struct cpu *c, u64 va);
 /* Any other. As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
  * *f is what remains. Shoots down other CPUs that have an affected root loaded. */
 int stlb_flush(struct domain *d, struct pv_flush *f);

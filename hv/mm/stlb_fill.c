@@ -19,8 +19,6 @@
 #define PAT_LARGE   (1ul << 12)
 _Static_assert(PF_W == PTE_W && PF_U == PTE_U, "rights_needed counts on it");
 
-struct walk_cache walk_caches[MAX_CPUS][2][WALK_CACHE];
-
 enum step {
 	STEP_DONE,
 	STEP_GUEST, /* its fault, with an error code                                      */
@@ -42,6 +40,7 @@ struct look {
 };
 
 struct fill {
+	struct cpu *c;
 	struct domain *d;
 	struct stlb_state *st;
 	struct root *r;
@@ -192,6 +191,15 @@ static enum step guest_walk(struct fill *f)
 	return guest_fault(k, PF_P | PF_RSVD);
 }
 
+static enum step guest_look(struct fill *f)
+{
+	enum step s = guest_walk(f);
+
+	return s != STEP_DONE ? s
+			      : leaf_look(f->d, guest_slot(f), f->leaf, f->level,
+					  f->above[f->level], &f->look);
+}
+
 /* Our entry for the guest's in slot, of a leaf table under rights `above`; 0 unless it can be made without a mark
  * in the guest's. va: any under that table. */
 static NOINLINE u64 quiet_entry(const struct domain *d, u64 *slot, u64 above, u64 va)
@@ -301,7 +309,7 @@ static void remember(const struct fill *f, struct shadow *s)
 
 	if (l < f->level || f->r->low_u0 || (l == 1 && f->look.va >> 21 == LOW_LAST_PAGE >> 21))
 		return;
-	*walk_cache_slot(this_cpu(), f->r, f->look.va, l) = (struct walk_cache){
+	*walk_cache_slot(f->c, f->r, f->look.va, l) = (struct walk_cache){
 		.root = f->r,
 		.tag = walk_cache_tag(f->look.va, l),
 		.gen = f->gen,
@@ -348,7 +356,7 @@ static void start_at_root(struct fill *f)
 static void start(struct fill *f)
 {
 	struct look *k = &f->look;
-	const struct walk_cache *w = walk_cached(this_cpu(), f->r, k->va, 2);
+	const struct walk_cache *w = walk_cached(f->c, f->r, k->va, 2);
 
 	if (!w || rights_needed(k->access) & ~w->rights) {
 		start_at_root(f);
@@ -373,9 +381,7 @@ static enum step walk(struct fill *f)
 		return STEP_AGAIN;
 	k->u0 = state;
 	start(f);
-	s = guest_walk(f);
-	if (s == STEP_DONE)
-		s = leaf_look(f->d, guest_slot(f), f->leaf, f->level, f->above[f->level], k);
+	s = guest_look(f);
 	if (s == STEP_DONE && state && k->access & PF_U)
 		s = STEP_U0;
 	return s == STEP_DONE ? mirror(f) : s;
@@ -388,9 +394,7 @@ bool entry_stale(struct root *r, u64 va, u64 e)
 	enum step s;
 
 	start_at_root(&f);
-	s = guest_walk(&f);
-	if (s == STEP_DONE)
-		s = leaf_look(f.d, guest_slot(&f), f.leaf, f.level, f.above[f.level], &f.look);
+	s = guest_look(&f);
 	return s != STEP_DONE ? s == STEP_GUEST
 			      : (e ^ f.look.entry) & PTE_ADDR || (e & ~f.look.entry & PTE_W) ||
 					(~e & f.look.entry & PTE_NX);
@@ -422,16 +426,16 @@ static bool prepare(struct fill *f, enum step s)
 	}
 }
 
-static NOINLINE enum step fill_full(struct root *r, struct look *k)
+static NOINLINE enum step fill_full(struct cpu *c, struct look *k)
 {
-	struct cpu *c = this_cpu();
 	unsigned try = 0;
-	struct fill f;
+	struct fill f; /* not cleared: it is large */
 	enum step s;
 
-	f.d = r->dom;
-	f.st = state_of(r->dom);
-	f.r = r;
+	f.c = c;
+	f.r = c->loaded;
+	f.d = f.r->dom;
+	f.st = state_of(f.d);
 	f.look = *k;
 	f.spares = 0;
 	do {
@@ -466,67 +470,65 @@ static ALWAYS_INLINE enum step fill_cached(const struct walk_cache *w, unsigned 
 	return s;
 }
 
-/* What is not in the cache of leaf tables. */
-static NOINLINE enum step fill_rest(struct cpu *c, struct root *r, struct look *k)
-{
-	enum step s = fill_cached(walk_cached(c, r, k->va, 2), 2, k);
-
-	walk_leave(c);
-	return s > STEP_GUEST ? fill_full(r, k) : s;
-}
-
-/* In a walk, which ends here. w: the cache's entry for the leaf tables, or NULL. error NULL: a prefill. */
-static ALWAYS_INLINE enum fill_result
-fill(struct cpu *c, struct root *r, const struct walk_cache *w, u64 va, u32 access, u32 *error)
+static ALWAYS_INLINE u64 answer(struct cpu *c, enum step s, const struct look *k)
 {
 	u64 *counter = c->cur->perf.counter;
-	struct look k = {.va = va, .access = access, .quiet = !error};
+
+	if (s == STEP_GUEST)
+		return k->error;
+	if (unlikely(s != STEP_DONE))
+		return FILL_RETRY;
+	counter[k->quiet ? PV_COUNT_prefills : PV_COUNT_fills]++;
+	counter[PV_COUNT_fills_2m] += k->big && !k->quiet;
+	return FILL_DONE;
+}
+
+/* What is not in the cache of leaf tables. In a walk, which ends here. */
+static NOINLINE u64 fill_rest(struct cpu *c, u64 va, u32 access, bool quiet)
+{
+	struct look k = {.va = va, .access = access, .quiet = quiet};
+	enum step s = fill_cached(walk_cached(c, c->loaded, va, 2), 2, &k);
+
+	walk_leave(c);
+	if (s > STEP_GUEST)
+		s = fill_full(c, &k);
+	return answer(c, s, &k);
+}
+
+/* The same by w, the cache's entry for the leaf tables, if it is not NULL. */
+static ALWAYS_INLINE u64 fill(struct cpu *c, const struct walk_cache *w, u64 va, u32 access,
+			      bool quiet)
+{
+	struct look k = {.va = va, .access = access, .quiet = quiet};
 	enum step s = fill_cached(w, 1, &k);
 
-	if (likely(s <= STEP_GUEST)) {
-		if (error && s == STEP_DONE)
-			fill_group(w, va);
-		walk_leave(c);
-	} else {
-		struct look slow = {.va = va, .access = access, .quiet = !error};
-
-		s = fill_rest(c, r, &slow);
-		k.error = slow.error;
-		counter[PV_COUNT_fills_2m] += s == STEP_DONE && slow.big && error;
-	}
-	if (s == STEP_GUEST && error)
-		*error = k.error;
-	if (s == STEP_DONE)
-		counter[error ? PV_COUNT_fills : PV_COUNT_prefills]++;
-	return s == STEP_DONE ? FILL_DONE : s == STEP_GUEST ? FILL_GUEST : FILL_RETRY;
+	if (unlikely(s > STEP_GUEST))
+		return fill_rest(c, va, access, quiet);
+	if (s == STEP_DONE && !quiet)
+		fill_group(w, va);
+	walk_leave(c);
+	return answer(c, s, &k);
 }
 
-static NOINLINE enum fill_result fill_present(struct cpu *c, struct root *r,
-					      const struct walk_cache *w, u64 va, u32 access,
-					      u32 *error)
+static NOINLINE u64 fill_present(struct cpu *c, const struct walk_cache *w, u64 va, u32 access)
 {
-	return fill(c, r, w, va, access, error);
+	return fill(c, w, va, access, false);
 }
 
-enum fill_result stlb_fill(struct root *r, u64 va, u32 access, u32 *error)
+u64 stlb_fill(struct cpu *c, u64 va, u32 access)
 {
-	struct cpu *c = this_cpu();
 	const struct walk_cache *w;
 
-	access &= PF_W | PF_U | PF_I;
 	walk_enter(c);
-	w = walk_cached(c, r, va, 1);
+	w = walk_cached(c, c->loaded, va, 1);
 	if (unlikely(!w || READ_ONCE(w->guest[va_index(va, 1)]) & PTE_P))
-		return fill_present(c, r, w, va, access, error);
+		return fill_present(c, w, va, access);
 	walk_leave(c); /* as most faults of the guest's own */
-	*error = access;
-	return FILL_GUEST;
+	return access;
 }
 
-void stlb_prefill(struct root *r, u64 va)
+void stlb_prefill(struct cpu *c, u64 va)
 {
-	struct cpu *c = this_cpu();
-
 	walk_enter(c);
-	(void)fill(c, r, walk_cached(c, r, va, 1), va, 0, NULL);
+	(void)fill(c, walk_cached(c, c->loaded, va, 1), va, 0, true);
 }

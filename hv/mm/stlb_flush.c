@@ -247,45 +247,68 @@ static inline void entry_gone(struct cpu *c, u64 va, u64 e)
 	c->cur->perf.counter[PV_COUNT_flush_entries]++;
 }
 
-/* The rest of a walk of stlb_flush_page that found nothing, or not by the cache, or an entry that other CPUs may
- * have. */
-static NOINLINE void flush_page_end(struct cpu *c, const struct root *r, u64 va, u64 e, bool cached)
+/* Nothing was found to take out (S14). In a walk, which ends here. */
+static NOINLINE long flush_page_none(struct cpu *c, struct domain *d)
 {
-	struct domain *d = r->dom;
-	u64 bits, *slot = cached ? NULL : leaf_find(r, va, &bits);
-
-	if (slot)
-		e = entry_take(slot, bits);
-	if (e) {
-		shoot(cpus_running(d, va_low(va) ? r : NULL) & ~(1ull << c->id));
-		entry_gone(c, va, e);
-	}
 	walk_leave(c);
-	if (e)
-		return;
-	fill_sync(c, d); /* S14 */
+	fill_sync(c, d);
 	if (READ_ONCE(d->stlb.removing)) {
 		lock(&d->stlb.roots_lock);
 		unlock(&d->stlb.roots_lock);
 	}
+	return 0;
 }
 
-void stlb_flush_page(struct cpu *c, const struct root *r, u64 va)
+/* With other CPUs that may have the entry (e, if it was taken out) in their TLBs, or without the cache. In a walk,
+ * which ends here. */
+static NOINLINE long flush_page_slow(struct cpu *c, u64 va, u64 e)
 {
-	const struct walk_cache *w;
-	u64 e = 0;
+	struct domain *d = c->loaded->dom;
+	u64 bits, *slot;
 
-	fill_sync(c, r->dom); /* S2: later walks read the guest's entry as it is now */
-	walk_enter(c);
-	w = walk_cached(c, r, va, 1);
-	if (likely(w))
-		e = entry_take(&w->shadow->table[va_index(va, 1)], PTE_P);
-	if (unlikely(!e || READ_ONCE(r->dom->stlb.running) != 1ull << c->id)) {
-		flush_page_end(c, r, va, e, w);
-		return;
+	if (!e) {
+		walk_leave(c);
+		fill_sync(c, d); /* S2: later walks read the guest's entry as it is now */
+		walk_enter(c);
+		slot = leaf_find(c->loaded, va, &bits);
+		e = slot ? entry_take(slot, bits) : 0;
 	}
+	if (!e)
+		return flush_page_none(c, d);
+	shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~(1ull << c->id));
 	entry_gone(c, va, e);
 	walk_leave(c);
+	return 0;
+}
+
+/* No CPU but this one, which has a root of d loaded. */
+static inline bool runs_alone(const struct domain *d)
+{
+	u64 running = READ_ONCE(d->stlb.running);
+
+	return !(running & (running - 1));
+}
+
+long stlb_flush_page(struct cpu *c, u64 va)
+{
+	const struct root *r = c->loaded;
+	struct domain *d = r->dom;
+	const struct walk_cache *w;
+	u64 e;
+
+	walk_enter(c);
+	w = walk_cached(c, r, va, 1);
+	/* S2: whoever begins to run d after this look reads the guest's entry as it is now. */
+	if (unlikely(!w || !runs_alone(d)))
+		return flush_page_slow(c, va, 0);
+	e = atomic_xchg(&w->shadow->table[va_index(va, 1)], 0);
+	if (unlikely(!e))
+		return flush_page_none(c, d);
+	if (unlikely(!runs_alone(d)))
+		return flush_page_slow(c, va, e);
+	entry_gone(c, va, e);
+	walk_leave(c);
+	return 0;
 }
 
 u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget)

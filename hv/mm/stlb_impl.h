@@ -235,42 +235,35 @@ static inline void walk_enter(struct cpu *c)
 {
 	HV_ASSERT(!(c->walk_epoch & 1));
 	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
-	(void)atomic_xchg(&c->walk_epoch, c->walk_epoch + 1);
+	(void)atomic_add(&c->walk_epoch, 1);
 }
 
 static inline void walk_leave(struct cpu *c)
 {
-	atomic_store(&c->walk_epoch, c->walk_epoch + 1);
+	barrier();
+	c->walk_epoch++; /* written here alone; x86 stores in order */
+	barrier();
 }
 
-/* Paging-structure caches of each CPU, for leaf tables and for L2 tables: a table of the guest's and ours beside it, by
- * root and by the address that both translate. What is found there need not be checked for S9, S10 or the views. */
-struct walk_cache {
-	const struct root *root;
-	u64 tag;             /* va >> 21 or 30                                          */
-	u64 gen;
-	u64 *guest;
-	struct shadow *shadow;
-	u64 rights;          /* of the levels above: W, U, and bit 63 for execute         */
-} __attribute__((aligned(64)));
-#define WALK_CACHE 32
-extern struct walk_cache walk_caches[MAX_CPUS][2][WALK_CACHE];
+_Static_assert(sizeof(struct walk_cache) == 1 << 6, "as walk_cache_slot shifts");
 
 static inline u64 walk_cache_tag(u64 va, unsigned level)
 {
 	return va >> (PAGE_SHIFT + 9 * level);
 }
 
-static inline struct walk_cache *walk_cache_slot(const struct cpu *c, const struct root *r, u64 va,
+static inline struct walk_cache *walk_cache_slot(struct cpu *c, const struct root *r, u64 va,
 						 unsigned level)
 {
-	u64 hash = walk_cache_tag(va, level) ^ (uintptr_t)r >> 6;
+	u64 hash = va >> (PAGE_SHIFT + 9 * level - 6) ^ (uintptr_t)r;
 
-	return &walk_caches[c->id][level - 1][hash % WALK_CACHE];
+	/* In bytes: GCC would shift to the number and back. */
+	return (void *)((u8 *)c->walks[level - 1] +
+			(hash & (WALK_CACHE - 1) * sizeof(struct walk_cache)));
 }
 
 /* NULL: not known. Needs a walk. */
-static inline const struct walk_cache *walk_cached(const struct cpu *c, const struct root *r, u64 va,
+static inline const struct walk_cache *walk_cached(struct cpu *c, const struct root *r, u64 va,
 						   unsigned level)
 {
 	const struct walk_cache *w = walk_cache_slot(c, r, va, level);

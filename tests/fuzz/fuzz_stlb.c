@@ -82,7 +82,7 @@ static void change_p2m(void)
 
 static void access_page(void)
 {
-	u32 access = get(1) & (PF_W | PF_U | PF_I), error = 0;
+	u32 access = get(1) & (PF_W | PF_U | PF_I);
 	u64 va = get_va();
 	struct hw_result r;
 
@@ -90,7 +90,7 @@ static void access_page(void)
 		return;
 	for (unsigned try = 0; try < 20; try++) {
 		r = hw_access(va, access);
-		if (r.ok || stlb_fill(this_cpu()->loaded, va, access, &error) == FILL_GUEST)
+		if (r.ok || stlb_fill(this_cpu(), va, access) < FILL_DONE)
 			break;
 		if (try == 19)
 			panic("no progress at %lx", (unsigned long)va);
@@ -132,7 +132,7 @@ static void step(void)
 		break;
 	case 14:
 		if (this_cpu()->loaded)
-			stlb_prefill(this_cpu()->loaded, get_va());
+			stlb_prefill(this_cpu(), get_va());
 		break;
 	default:
 		switch (get(1) % 4) {

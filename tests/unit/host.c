@@ -349,7 +349,7 @@ void host_flush(struct domain *d, struct pv_flush f)
 	if (r && r->dom == d && f.end - va - 1 < PAGE_SIZE &&
 	    (f.flags == PV_FLUSH_ROOT ? !(va >> 47) && r->gfn.n == f.root >> PAGE_SHIFT
 				      : f.flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN))
-		stlb_flush_page(this_cpu(), r, va);
+		stlb_flush_page(this_cpu(), va);
 	else
 		while (stlb_flush(d, &f))
 			host_poll();
@@ -440,8 +440,8 @@ bool guest_access(u64 va, u32 access, u32 *error, struct hw_result *out)
 			*out = r;
 		if (r.ok)
 			return true;
-		*error = ~0u;
-		if (stlb_fill(this_cpu()->loaded, va, access, error) == FILL_GUEST)
+		*error = stlb_fill(this_cpu(), va, access);
+		if (*error < FILL_DONE)
 			return false;
 		host_poll();
 		if (host_threaded && try % 64 == 63)

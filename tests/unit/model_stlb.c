@@ -217,7 +217,7 @@ static void apply(unsigned op)
 		return;
 	case 30:
 		host_be(1);
-		stlb_prefill(this_cpu()->loaded, VA);
+		stlb_prefill(this_cpu(), VA);
 		return;
 	case 31: case 32:
 		*pte[0][1] = op == 31 ? PAGE1 << 12 | RWAD : 0;

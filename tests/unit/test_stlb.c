@@ -147,7 +147,7 @@ Test(stlb, last_page_of_the_lower_half_is_never_mapped)
 		cr_assert(!reach(last, PF_U) && error == PF_U);
 		cr_assert(!reach(last, PF_W) && error == PF_W);
 		cr_assert(reaches(last - 4096, PF_U, DATA + 1)); /* with its group */
-		stlb_prefill(this_cpu()->loaded, last);
+		stlb_prefill(this_cpu(), last);
 		cr_assert_not(hw_access(last, PF_U).ok);
 	}
 	host_populate(d, 1024, 9, PV_MEM_RAM);
@@ -504,19 +504,19 @@ Test(stlb, prefill_is_quiet)
 {
 	u64 *pte = map(USER, DATA, RW);
 
-	stlb_prefill(this_cpu()->loaded, USER);
+	stlb_prefill(this_cpu(), USER);
 	cr_assert_eq(*pte, DATA << 12 | RW, "A stays clear");
 	cr_assert_not(hw_access(USER, PF_U).ok);
 	*pte |= PTE_A | PTE_D;
-	stlb_prefill(this_cpu()->loaded, USER);
+	stlb_prefill(this_cpu(), USER);
 	cr_assert(hw_access(USER, PF_U | PF_W).ok);
 	pte[1] = (DATA + 1) << 12 | RWAD;
-	stlb_prefill(this_cpu()->loaded, USER + 4096);
+	stlb_prefill(this_cpu(), USER + 4096);
 	cr_assert(hw_access(USER + 4096, PF_U | PF_W).ok);
-	stlb_prefill(this_cpu()->loaded, USER + 0x2000);
-	stlb_prefill(this_cpu()->loaded, 0x7000000000ul);
+	stlb_prefill(this_cpu(), USER + 0x2000);
+	stlb_prefill(this_cpu(), 0x7000000000ul);
 	pte[5] = (DATA + 5) << 12 | (RWAD & ~PTE_U);
-	stlb_prefill(this_cpu()->loaded, USER + 0x5000);
+	stlb_prefill(this_cpu(), USER + 0x5000);
 	cr_assert_eq(this_cpu()->loaded->low_u0, 0);
 }
 

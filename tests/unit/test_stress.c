@@ -157,7 +157,7 @@ static void one_step(unsigned cpu, unsigned *seed)
 	else if (what < 90) {
 		without_u(cpu);
 	} else if (this_cpu()->loaded)
-		stlb_prefill(this_cpu()->loaded, page_va(c, i));
+		stlb_prefill(this_cpu(), page_va(c, i));
 }
 
 static void *cpu_main(void *arg)
