@@ -21,18 +21,15 @@ enum {
 	REG_TIMER_DIVIDE = 0x3e,
 };
 
-#define BASE_ENABLE	 (1u << 11)
-#define BASE_X2APIC	 (1u << 10)
-#define SPURIOUS_ENABLE	 0x100u
-#define LVT_TSC_DEADLINE (2u << 17)
-#define LVT_NMI		 (4u << 8)
-#define DIVIDE_BY_1	 0xbu
-#define ICR_PENDING	 (1u << 12)
-#define ICR_FIXED	 0x4000u /* with level "assert" */
-#define ICR_NMI		 0x4400u
-#define ICR_INIT	 0x4500u
-#define ICR_STARTUP	 0x4600u
-#define CALIBRATE_NS	 (10ull * 1000 * 1000)
+#define BASE_ENABLE	(1u << 11)
+#define BASE_X2APIC	(1u << 10)
+#define SPURIOUS_ENABLE 0x100u
+#define LVT_NMI		(4u << 8)
+#define DIVIDE_BY_1	0xbu
+#define ICR_PENDING	(1u << 12)
+#define ICR_INIT	0x4500u /* with level "assert" */
+#define ICR_STARTUP	0x4600u
+#define CALIBRATE_NS	(10ull * 1000 * 1000)
 
 static volatile u32 *regs;  /* NULL: x2APIC */
 static u64 ticks_per_ns_32; /* timer ticks a nanosecond, 32 bits of fraction */
@@ -50,7 +47,7 @@ static void apic_write(unsigned reg, u32 v)
 		wrmsr(MSR_X2APIC + reg, v);
 }
 
-static void send(u32 to, u32 command)
+void apic_send(u32 to, u32 command)
 {
 	if (!regs) {
 		__asm__ volatile("mfence; lfence" ::: "memory"); /* an x2APIC write is no fence */
@@ -94,7 +91,7 @@ void apic_cpu_init(void)
 	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(REG_LVT_LINT1, LVT_NMI);
 	apic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
-	apic_write(REG_LVT_TIMER, VECTOR_TIMER | (features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
+	apic_write(REG_LVT_TIMER, VECTOR_TIMER);
 }
 
 void apic_timer_calibrate(void)
@@ -102,8 +99,6 @@ void apic_timer_calibrate(void)
 	u64 start = now_ns(), now;
 	u32 ticks;
 
-	if (features.tsc_deadline)
-		return;
 	apic_write(REG_TIMER_INITIAL, ~0u);
 	do
 		now = now_ns();
@@ -123,22 +118,12 @@ void apic_eoi(void)
 	apic_write(REG_EOI, 0);
 }
 
-void apic_ipi(u32 to, u8 vector)
-{
-	send(to, ICR_FIXED | vector);
-}
-
-void apic_nmi(u32 to)
-{
-	send(to, ICR_NMI);
-}
-
 void apic_start_cpu(u32 to, u64 page)
 {
-	send(to, ICR_INIT);
+	apic_send(to, ICR_INIT);
 	delay_ns(10ull * 1000 * 1000);
 	for (int i = 0; i < 2; i++) {
-		send(to, ICR_STARTUP | (u32)(page >> PAGE_SHIFT));
+		apic_send(to, ICR_STARTUP | (u32)(page >> PAGE_SHIFT));
 		delay_ns(200 * 1000);
 	}
 }
@@ -146,13 +131,8 @@ void apic_start_cpu(u32 to, u64 page)
 /* A count that does not fit fires early; the handler looks at the time and programs the rest. */
 void timer_program(u64 deadline)
 {
-	u64 now = now_ns(), ns = deadline > now ? deadline - now : 0, ticks;
+	u64 now = now_ns(), ns = deadline > now ? deadline - now : 0;
+	u64 ticks = ((unsigned __int128)ns * ticks_per_ns_32 >> 32) + 1;
 
-	if (features.tsc_deadline) {
-		__asm__ volatile("mfence" ::: "memory");
-		wrmsr(MSR_TSC_DEADLINE, deadline == ~0ull ? 0 : tsc_at(deadline));
-		return;
-	}
-	ticks = ((unsigned __int128)ns * ticks_per_ns_32 >> 32) + 1;
 	apic_write(REG_TIMER_INITIAL, deadline == ~0ull ? 0 : MIN(ticks, ~0u));
 }

@@ -5,7 +5,9 @@
 
 #include "types.h"
 
-#define APIC_PHYS 0xfee00000ul /* of every CPU's own */
+#define APIC_PHYS  0xfee00000ul /* of every CPU's own */
+#define APIC_FIXED 0x4000u
+#define APIC_NMI   0x4400u
 
 /* Once, on the boot CPU: mode and mapping. */
 void apic_init(void);
@@ -15,8 +17,8 @@ void apic_cpu_init(void);
 void apic_timer_calibrate(void);
 u32 apic_id(void);
 void apic_eoi(void);
-void apic_ipi(u32 apic_id, u8 vector);
-void apic_nmi(u32 apic_id);
+/* APIC_FIXED | vector, or APIC_NMI. */
+void apic_send(u32 apic_id, u32 command);
 /* INIT, then twice STARTUP at a page below 1 MiB. */
 void apic_start_cpu(u32 apic_id, u64 page);
 

@@ -18,7 +18,7 @@
 #define PV_USER32_CS 0x23
 #define USER_DS      0x2b
 #define SELECTOR_LDT 4 /* TI                                                            */
-#define SS_NMI_BYTE  4 /* PV_SS_NMI in byte 2 of ss                                    */
+#define SS_NMI	     0x40000 /* PV_SS_NMI                                              */
 
 #define CALLEE_SAVED rbx, rbp, r12, r13, r14, r15
 #define CALLER_SAVED rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11
@@ -227,26 +227,26 @@ eretu:
 	jb	eretu_c
 	cmpq	$0, E_slow(%rsp)
 	jne	eretu_c
+	mov	E_area(%rsp), %rdx
+	cmpq	$0, AREA_pending_any(%rdx)
+	jne	eretu_c
 	STAC
-11:	mov	P_ss(%rcx), %r11
-	cmp	E_ss_syscall(%rsp), %r11
-	jne	eretu_iret
-	mov	P_ip(%rcx), %rax
-	cmp	P_rcx(%rcx), %rax
-	jne	eretu_iret
-	cmp	E_user_max(%rsp), %rax
-	jae	eretu_iret
+11:	mov	P_ip(%rcx), %rdi
+	cmp	E_user_max(%rsp), %rdi
+	jae	eretu_c
 	cmpl	$USER_CS, P_cs(%rcx)
-	jne	eretu_iret
+	jne	eretu_c
 	mov	P_flags(%rcx), %r11
+	mov	P_ss(%rcx), %rax
+	cmp	E_ss_syscall(%rsp), %rax
+	jne	eretu_iret
+	cmp	P_rcx(%rcx), %rdi
+	jne	eretu_iret
 	cmp	P_r11(%rcx), %r11
 	jne	eretu_iret
 	test	$~(FLAGS_FAST | FLAGS_KERNEL), %r11d
 	jnz	eretu_iret
-	mov	E_area(%rsp), %rdx
-	cmpq	$0, AREA_pending_any(%rdx)
-	jne	eretu_c
-	mov	%rax, E_tmp_ip(%rsp)
+	mov	%rdi, E_tmp_ip(%rsp)
 	mov	P_sp(%rcx), %rax
 	mov	%rax, E_tmp_sp(%rsp)
 	USER_GS
@@ -259,24 +259,14 @@ eretu:
 	mov	E_tmp_sp(%rsp), %rsp
 	sysretq
 
-/* The plain return from an interrupt, exception or signal: flat segments, no single step, nothing pending. */
+/* The plain return from an interrupt, exception or signal: flat segments, no single step. */
 eretu_iret:
-	cmpl	$USER_CS, P_cs(%rcx)
+	cmpw	$USER_DS, %ax
 	jne	eretu_c
-	mov	P_ss(%rcx), %r11
-	cmpw	$USER_DS, %r11w
-	jne	eretu_c
-	testb	$SS_NMI_BYTE, P_ss + 2(%rcx)
+	test	$SS_NMI, %eax
 	jnz	eretu_c
-	mov	P_flags(%rcx), %r11
 	test	$FLAG_TF, %r11d
 	jnz	eretu_c
-	mov	P_ip(%rcx), %rdi
-	cmp	E_user_max(%rsp), %rdi
-	jae	eretu_c
-	mov	E_area(%rsp), %rdx
-	cmpq	$0, AREA_pending_any(%rdx)
-	jne	eretu_c
 	USER_GS
 	LOAD_PV_IRET
 12:	CLAC
@@ -311,7 +301,7 @@ erets:
 	and	$3, %eax
 	cmp	E_stack_level(%rsp), %rax
 	jne	erets_c
-	testb	$SS_NMI_BYTE, P_ss + 2(%rcx)
+	testl	$SS_NMI, P_ss(%rcx)
 	jnz	erets_c
 	mov	P_ip(%rcx), %rdi
 	cmp	E_stack_min(%rsp), %rdi
@@ -511,22 +501,6 @@ trap_ist:
 	RETURN_RING0
 
 	.text
-/* void cpu_halt_once(void): interrupts are served once, then off again. */
-	.globl cpu_halt_once
-cpu_halt_once:
-	sti
-	hlt
-	cli
-	ret
-
-/* void interrupts_serve(void): those that wait. */
-	.globl interrupts_serve
-interrupts_serve:
-	sti
-	nop
-	cli
-	ret
-
 /* u64 copy_guest(void *dst, const void *src, u64 n): one side is guest memory that the caller has range-checked.
  * Returns the bytes not copied; 0 unless an access failed. */
 	.globl copy_guest

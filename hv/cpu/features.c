@@ -48,7 +48,6 @@ static void ask_cpuid(void)
 		{one.d, 24, "FXSR", NULL},
 		{one.d, 26, "SSE2", NULL},
 		{one.c, 13, "CMPXCHG16B", NULL},
-		{one.c, 24, NULL, &features.tsc_deadline},
 		{one.c, 26, "XSAVE", NULL},
 		{cpuid(0xd, 1).a, 0, "XSAVEOPT", NULL},
 		{ext.d, 11, "SYSCALL", NULL},

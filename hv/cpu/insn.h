@@ -7,7 +7,6 @@
 
 #define MSR_APIC_BASE	 0x1bu
 #define MSR_PAT		 0x277u
-#define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC	 0x800u
 #define MSR_EFER	 0xc0000080u
 #define EFER_SCE	 1u
@@ -65,10 +64,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 
 static inline u64 rdtsc(void)
 {
-	u32 lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-	return (u64)hi << 32 | lo;
+	return __builtin_ia32_rdtsc();
 }
 
 /* read_x and write_x, with two instructions in AT&T's order. */

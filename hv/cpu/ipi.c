@@ -48,7 +48,7 @@ void cpu_relax_serving(void)
 
 void cpu_kick(unsigned cpu)
 {
-	apic_ipi(cpus[cpu]->apic_id, VECTOR_KICK);
+	apic_send(cpus[cpu]->apic_id, APIC_FIXED | VECTOR_KICK);
 }
 
 void tlb_shootdown(u64 mask)
@@ -80,6 +80,6 @@ void stop_other_cpus(void)
 		unsigned i = __builtin_ctzll(m);
 
 		atomic_store(&cpus[i]->pub.stop, 1);
-		apic_nmi(cpus[i]->apic_id);
+		apic_send(cpus[i]->apic_id, APIC_NMI);
 	}
 }

@@ -207,6 +207,11 @@ void trap_ring0_ist(struct regs *r)
 	}
 }
 
+void cpu_halt_once(void)
+{
+	__asm__ volatile("sti; hlt; cli" ::: "memory");
+}
+
 /* ---- back to the guest, the slow way ---- */
 
 /* Without its control domain the machine has nothing left to do but what that domain wanted. */

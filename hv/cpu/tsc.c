@@ -8,7 +8,6 @@
 #define MEASURE_MS  30ull
 
 struct time_params tsc_params;
-static u64 tsc_per_ns_32; /* 32 bits of fraction */
 
 /* The ACPI timer and the TSC at one moment: of some tries the one that took least time, since the
  * machine under us may stop us between the two. */
@@ -46,24 +45,12 @@ static u64 khz_by_pm_timer(void)
 	return (b.tsc - a.tsc) * PM_TIMER_HZ / count / 1000;
 }
 
-void tsc_scale(u64 khz, u32 *mul, int8_t *shift)
-{
-	u64 hz = khz * 1000, goal = 1000000000ull;
-
-	*shift = 0;
-	for (; hz <= goal; (*shift)++)
-		hz *= 2;
-	for (; hz > 2 * goal; (*shift)--)
-		hz = (hz + 1) / 2;
-	*mul = (goal << 32) / hz; /* goal < hz <= 2 goal: 31 bits or more, and it fits */
-}
-
 void tsc_init(void)
 {
 	u64 khz = khz_by_pm_timer(), mhz;
 
-	if (!khz)
-		boot_fail("there is no ACPI timer to measure the TSC by");
+	if (khz <= TSC_KHZ_MIN)
+		boot_fail("there is no ACPI timer to measure the TSC by, or the TSC is too slow");
 	/* What is as good as whole MHz is taken for it: the measurement is no better, and two boots of a
 	 * machine then agree. */
 	mhz = (khz + 500) / 1000;
@@ -71,26 +58,14 @@ void tsc_init(void)
 		khz = mhz * 1000;
 	tsc_params.khz = khz;
 	tsc_params.base = rdtsc();
-	tsc_scale(khz, &tsc_params.mul, &tsc_params.shift);
-	tsc_per_ns_32 = (khz << 32) / 1000000;
+	tsc_params.mul = (1000000ull << (32 - TSC_SHIFT)) / khz;
 	log_info("TSC: %lu.%03lu MHz%s", khz / 1000, khz % 1000,
 		 features.invariant_tsc ? "" : ", not known to be invariant");
 }
 
 u64 now_ns(void)
 {
-	u64 t = rdtsc() - tsc_params.base;
-
-	t = tsc_params.shift < 0 ? t >> -tsc_params.shift : t << tsc_params.shift;
-	return (unsigned __int128)t * tsc_params.mul >> 32;
-}
-
-u64 tsc_at(u64 ns)
-{
-	u64 t = (unsigned __int128)ns * tsc_per_ns_32 >> 32;
-
-	t += tsc_params.base;
-	return t ? t : 1;
+	return (unsigned __int128)(rdtsc() - tsc_params.base) * tsc_params.mul >> (32 - TSC_SHIFT);
 }
 
 void delay_ns(u64 ns)

@@ -5,20 +5,17 @@
 
 #include "types.h"
 
-/* ns = ((tsc - base) << shift) * mul >> 32, a negative shift to the right: what struct pv_clock holds. */
+/* ns = ((tsc - base) << TSC_SHIFT) * mul >> 32: what struct pv_clock holds. From TSC_KHZ_MIN on mul fits. */
+#define TSC_SHIFT   1
+#define TSC_KHZ_MIN 500000ull
+
 extern struct time_params {
 	u64 khz;
 	u64 base; /* TSC at system time 0                                               */
 	u32 mul;
-	int8_t shift;
 } tsc_params;
 
 void tsc_init(void);
-/* The TSC at a system time; 0 is never returned. */
-u64 tsc_at(u64 ns);
 void delay_ns(u64 ns);
-
-/* mul and shift for a frequency. Pure. */
-void tsc_scale(u64 khz, u32 *mul, int8_t *shift);
 
 #endif

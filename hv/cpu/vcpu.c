@@ -183,7 +183,7 @@ static void clock_write(struct pv_clock *c)
 	c->tsc_timestamp = tsc_params.base;
 	c->system_time = 0;
 	c->tsc_to_system_mul = tsc_params.mul;
-	c->tsc_shift = tsc_params.shift;
+	c->tsc_shift = TSC_SHIFT;
 	c->flags = PV_CLOCK_STABLE;
 	barrier();
 	WRITE_ONCE(c->version, version + 1);
