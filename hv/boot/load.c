@@ -91,18 +91,19 @@ static bool map_put(struct pv_start_info *i, u64 start, u64 len, u32 type)
 }
 
 /* dom0's RAM, from the bottom, with what holes there are. */
-static bool map_add(struct domain *d, gfn_t g, u64 entry, void *arg)
+static void map_make(struct pv_start_info *i)
 {
-	u64 start = g.n << PAGE_SHIFT, len = entry & P2M_BIG ? RUN_SIZE : PAGE_SIZE;
-	struct pv_start_info *i = arg;
+	gfn_t g = GFN(0);
 
-	(void)d;
-	if (i->map_count && i->memory_end == start)
-		i->map[i->map_count - 1].len += len;
-	else if (!map_put(i, start, len, BOOT_RAM))
-		return false;
-	i->memory_end = start + len;
-	return true;
+	p2m_for_each (&dom0->p2m, g, e) {
+		u64 start = g.n << PAGE_SHIFT, len = p2m_span(e) << PAGE_SHIFT;
+
+		if (i->map_count && i->memory_end == start)
+			i->map[i->map_count - 1].len += len;
+		else if (!map_put(i, start, len, BOOT_RAM))
+			return;
+		i->memory_end = start + len;
+	}
 }
 
 /* What is not dom0's RAM, for a dom0 that drives the machine. Others' RAM is reserved: it is no place for the window of a
@@ -155,7 +156,7 @@ static u64 start_info_make(const struct boot_info *bi, const struct elf *kernel)
 			   bi->screen.green_pos, bi->screen.green_size, bi->screen.blue_pos,
 			   bi->screen.blue_size, 0},
 	};
-	p2m_each(dom0, 0, map_add, &i);
+	map_make(&i);
 	at = place(&i, kernel->end, 2 * PAGE_SIZE);
 	if (at >= LOW_1G - 2 * PAGE_SIZE)
 		boot_fail("dom0's memory has no place below 1 GiB");

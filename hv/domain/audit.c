@@ -13,7 +13,7 @@ static u16 *counts[512];
 static unsigned order;
 #define PER_BLOCK (PAGE_SIZE / sizeof(u16) << order)
 
-/* One audit at a time; p2m_each and grants_audit call back without room for more. */
+/* One audit at a time; grants_audit calls back without room for more. */
 static struct pv_audit *result;
 static struct spinlock audit_lock = SPINLOCK(DOMLIST);
 
@@ -58,32 +58,34 @@ static void bad_frame(u64 *field, u64 mfn)
 		result->first_bad = mfn;
 }
 
-static bool see_leaf(struct domain *d, gfn_t g, u64 e, void *ram)
+/* How many frames of RAM leaf e holds. */
+static u64 see_leaf(struct domain *d, u64 e)
 {
-	u64 n = e & P2M_BIG ? RUN_FRAMES : 1, first = (e & P2M_ADDR) >> PAGE_SHIFT;
+	bool own = p2m_kind(e) == PV_MEM_RAM || p2m_kind(e) == PV_MEM_RAM_RO;
+	u64 first = p2m_first(e).n, ram = 0;
 
-	(void)g;
 	if (p2m_kind(e) == PV_MEM_DEVICE)
-		return true;
-	for (u64 m = first; m < first + n; m++) {
+		return 0;
+	for (u64 m = first; m < first + p2m_span(e); m++) {
 		struct frame *f = frame_of(MFN(m));
-		bool own = p2m_kind(e) == PV_MEM_RAM || p2m_kind(e) == PV_MEM_RAM_RO;
 
 		found(MFN(m));
 		if (!f || (f->use != FRAME_GUEST && f->use != FRAME_HV) ||
 		    (f->use == FRAME_GUEST && own != (f->owner == d->id)))
 			bad_frame(&result->owner_errors, m);
-		else if (own && f->use == FRAME_GUEST)
-			++*(u64 *)ram;
+		else
+			ram += own && f->use == FRAME_GUEST;
 	}
-	return true;
+	return ram;
 }
 
 static void see_domain(struct domain *d)
 {
+	gfn_t g = GFN(0);
 	u64 ram = 0;
 
-	p2m_each(d, 0, see_leaf, &ram);
+	p2m_for_each (&d->p2m, g, e)
+		ram += see_leaf(d, e);
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		if (d->vcpus[i]->area)
 			found(d->vcpus[i]->area_mfn);

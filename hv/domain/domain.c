@@ -519,24 +519,15 @@ static bool die_ioreq(struct domain *d)
 	return true;
 }
 
-static bool first_leaf(struct domain *d, gfn_t g, u64 e, void *arg)
-{
-	(void)d;
-	(void)e;
-	*(u64 *)arg = g.n;
-	return false;
-}
-
 static bool die_frames(struct domain *d)
 {
-	u64 gfn = PV_MAX_GFN;
+	gfn_t g = GFN(d->die_cursor);
 
-	p2m_each(d, d->die_cursor, first_leaf, &gfn);
-	if (gfn == PV_MAX_GFN)
+	if (!p2m_next(&d->p2m, &g))
 		return true;
 	/* To the end of the next run, so that no leaf is split, which would take memory. */
-	d->die_cursor = ROUND_UP(gfn + 1, RUN_FRAMES);
-	take_back(d, gfn, d->die_cursor - gfn);
+	d->die_cursor = ROUND_UP(g.n + 1, RUN_FRAMES);
+	take_back(d, g.n, d->die_cursor - g.n);
 	return false;
 }
 

@@ -4,8 +4,8 @@
  * Rules:      P1-P5 (mm/p2m.h), tried by tests/unit/test_p2m.c and model_stlb.c
  * Read first: mm/p2m.h, mm/frame.c */
 
-#include "domain/domain.h"
 #include "mm/p2m.h"
+#include "domain/domain.h"
 #include "mm/stlb.h"
 
 static u64 *table_alloc(struct p2m *p)
@@ -63,14 +63,11 @@ int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out)
 
 	walk_begin();
 	e = p2m_find(&d->p2m, claimed);
-	if (e && p2m_kind(e) != PV_MEM_DEVICE) {
-		if (need == P2M_WRITE && !p2m_writable(e))
-			rc = -PV_EACCES;
-		else if (frame_get(p2m_mfn(e, claimed), FRAME_GUEST) == 0)
-			rc = 0;
-	}
-	if (rc == 0)
-		*out = p2m_mfn(e, claimed);
+	*out = p2m_mfn(e, claimed);
+	if (e && need == P2M_WRITE && !p2m_writable(e))
+		rc = -PV_EACCES;
+	else if (e && p2m_kind(e) != PV_MEM_DEVICE && frame_get(*out, FRAME_GUEST) == 0)
+		rc = 0;
 	walk_end();
 	return rc;
 }
@@ -81,11 +78,11 @@ static u64 *slot_find(const struct p2m *p, gfn_t g, unsigned lowest, unsigned *l
 	u64 *t = p->top;
 
 	for (*level = 4;; --*level) {
-		u64 *slot = &t[g.n >> (9 * (*level - 1)) & 511];
+		u64 *slot = &t[g.n >> (9 * (*level - 1)) & 511], e = READ_ONCE(*slot);
 
-		if (!(*slot & P2M_TABLE) || *level == lowest)
+		if (!(e & P2M_TABLE) || *level == lowest)
 			return slot;
-		t = p2m_table(*slot);
+		t = p2m_table(e);
 	}
 }
 
@@ -199,34 +196,15 @@ int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind)
 	return 0;
 }
 
-struct each {
-	struct domain *d;
-	u64 from;
-	bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg);
-	void *arg;
-};
-
-static bool each_below(const struct each *x, u64 *t, u64 base, unsigned level)
+u64 p2m_next(const struct p2m *p, gfn_t *g)
 {
-	unsigned shift = 9 * (level - 1);
+	unsigned level;
+	u64 e = 0;
 
-	for (u64 i = 0; i < 512; i++) {
-		u64 e = READ_ONCE(t[i]), g = base + (i << shift);
-
-		if (!e || g + (1ull << shift) <= x->from)
-			continue;
-		if (e & P2M_TABLE ? !each_below(x, p2m_table(e), g, level - 1)
-				  : !x->fn(x->d, GFN(g), e, x->arg))
-			return false;
+	while (p->top && !e && g->n < PV_MAX_GFN) {
+		e = READ_ONCE(*slot_find(p, *g, 1, &level));
+		g->n &= ~0ull << 9 * (level - 1);
+		g->n += e ? 0 : 1ull << 9 * (level - 1);
 	}
-	return true;
-}
-
-void p2m_each(struct domain *d, u64 from,
-	      bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg), void *arg)
-{
-	struct each x = {d, from, fn, arg};
-
-	if (d->p2m.top)
-		each_below(&x, d->p2m.top, 0, 4);
+	return e;
 }

@@ -66,10 +66,19 @@ static inline unsigned p2m_kind(u64 e)
 {
 	return e & P2M_KIND;
 }
+/* Gfns of a leaf, and its first frame. */
+static inline u64 p2m_span(u64 e)
+{
+	return e & P2M_BIG ? RUN_FRAMES : 1;
+}
+static inline mfn_t p2m_first(u64 e)
+{
+	return MFN((e & P2M_ADDR) >> PAGE_SHIFT);
+}
 /* mfn of g under leaf e. */
 static inline mfn_t p2m_mfn(u64 e, gfn_t g)
 {
-	return MFN((e & P2M_ADDR) / PAGE_SIZE + (e & P2M_BIG ? g.n % RUN_FRAMES : 0));
+	return MFN(p2m_first(e).n + (e & P2M_BIG ? g.n % RUN_FRAMES : 0));
 }
 static inline bool p2m_writable(u64 e)
 {
@@ -96,8 +105,9 @@ int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) __mu
  * 512 and is one element with P2M_BIG. *used: elements of out[] written. */
 u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used);
 
-/* Calls fn for each leaf with gfn >= from, in order, until it returns false. For audit and teardown. */
-void p2m_each(struct domain *d, u64 from, bool (*fn)(struct domain *d, gfn_t g, u64 entry, void *arg),
-	      void *arg);
+/* The first leaf that ends behind *g, which becomes its first gfn; 0 if there is none. Needs no walk where nobody can take
+ * the tree away; a leaf that goes meanwhile may be told or not. */
+u64 p2m_next(const struct p2m *p, gfn_t *g);
+#define p2m_for_each(p, g, e) for (u64 e; (e = p2m_next((p), &(g))); (g).n += p2m_span(e))
 
 #endif

@@ -47,8 +47,7 @@ static struct root *coldest(struct stlb_state *st, const struct root *keep)
 	struct root *victim = NULL;
 	u64 best = ~0ull;
 
-	for_each_root(r, st)
-	{
+	for_each_root (r, st) {
 		bool loaded = atomic_load(&r->loads) != 0;
 		u64 age = r->used_at | (u64)loaded << 63;
 
@@ -205,7 +204,8 @@ void stlb_drop_all(struct domain *d)
 	lock(&d->stlb.roots_lock);
 	removal_begin(&rm, d, NULL);
 	removal_half(&rm, NULL);
-	for_each_root(r, state_of(d)) root_drop(&rm, r);
+	for_each_root (r, state_of(d))
+		root_drop(&rm, r);
 	removal_end(&rm);
 	unlock(&d->stlb.roots_lock);
 }

@@ -5,35 +5,33 @@
  * Read first: stlb_impl.h */
 #include "mm/stlb_impl.h"
 
-/* In FRAME_SEEN and FRAME_SEEN_W of each frame: whether d may read and write it. */
-static bool mark_leaf(struct domain *d, gfn_t g, u64 e, void *set)
+/* Set or clear FRAME_SEEN and FRAME_SEEN_W of each frame: whether d may read and write it. P2M held. */
+static void mark_frames(struct domain *d, bool set)
 {
-	u64 first = (e & P2M_ADDR) >> PAGE_SHIFT, n = e & P2M_BIG ? RUN_FRAMES : 1;
-	u8 bits = FRAME_SEEN | (p2m_writable(e) ? FRAME_SEEN_W : 0);
+	gfn_t g = GFN(0);
 
-	(void)d;
-	(void)g;
-	for (u64 i = 0; i < n; i++) {
-		struct frame *f = frame_of(MFN(first + i));
+	p2m_for_each (&d->p2m, g, e) {
+		u8 bits = FRAME_SEEN | (p2m_writable(e) ? FRAME_SEEN_W : 0);
 
-		if (f && *(bool *)set)
-			atomic_or(&f->order_flags, bits);
-		else if (f)
-			atomic_and(&f->order_flags, (u8)~bits);
+		for (u64 i = 0; i < p2m_span(e); i++) {
+			struct frame *f = frame_of(MFN(p2m_first(e).n + i));
+
+			if (f && set)
+				atomic_or(&f->order_flags, bits);
+			else if (f)
+				atomic_and(&f->order_flags, (u8)~bits);
+		}
 	}
-	return true;
 }
 
-/* *mfn becomes ~0 if it is of a device that d has. */
-static bool match_device(struct domain *d, gfn_t g, u64 e, void *mfn)
+static bool device_allowed(struct domain *d, u64 mfn)
 {
-	u64 *m = mfn, first = (e & P2M_ADDR) >> PAGE_SHIFT;
+	gfn_t g = GFN(0);
 
-	(void)d;
-	(void)g;
-	if (p2m_kind(e) == PV_MEM_DEVICE && *m - first < (e & P2M_BIG ? RUN_FRAMES : 1))
-		*m = ~0ull;
-	return *m != ~0ull;
+	p2m_for_each (&d->p2m, g, e)
+		if (p2m_kind(e) == PV_MEM_DEVICE && mfn - p2m_first(e).n < p2m_span(e))
+			return true;
+	return false;
 }
 
 /* One frame reached by entry e. P2M held and its frames marked. */
@@ -41,12 +39,9 @@ static bool frame_allowed(struct domain *d, u64 e, u64 mfn)
 {
 	struct frame *f = frame_of(MFN(mfn));
 
-	if (f)
-		return f->order_flags & FRAME_SEEN &&
-		       (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W) &&
-		       (e & PTE_COUNTED || f->use != FRAME_GUEST);
-	p2m_each(d, 0, match_device, &mfn);
-	return mfn == ~0ull;
+	return f ? f->order_flags & FRAME_SEEN && (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W) &&
+			       (e & PTE_COUNTED || f->use != FRAME_GUEST)
+		 : device_allowed(d, mfn);
 }
 
 static u64 audit_leaf(struct domain *d, u64 e, bool big)
@@ -85,8 +80,7 @@ static u64 audit_roots(struct stlb_state *st)
 {
 	u64 bad = 0;
 
-	for_each_root(r, st)
-	{
+	for_each_root (r, st) {
 		u32 loads = 0;
 
 		for (u64 m = cpus_up; m; m &= m - 1)
@@ -109,14 +103,13 @@ u64 stlb_audit(struct domain *d)
 {
 	struct stlb_state *st = state_of(d);
 	u64 bad = 0, used = 0;
-	bool set = true;
 
 	if (!st)
 		return 0;
 	lock(&d->p2m.lock);
 	lock(&d->stlb.roots_lock);
 	walk_sync(d);
-	p2m_each(d, 0, mark_leaf, &set);
+	mark_frames(d, true);
 	for (u32 n = 0; n < st->descriptors; n++) {
 		struct shadow *s = shadow_by_number(st, n);
 
@@ -128,8 +121,7 @@ u64 stlb_audit(struct domain *d)
 		walk_sync(d); /* S4: an entry may have been without its bit for a moment */
 		bad += audit_table(d, s);
 	}
-	set = false;
-	p2m_each(d, 0, mark_leaf, &set);
+	mark_frames(d, false);
 	if (audit_roots(st)) {
 		walk_sync(d);
 		bad += audit_roots(st);

@@ -59,8 +59,7 @@ static void tables_finish(struct removal *rm, struct stlb_state *st)
 	fill_sync(this_cpu(), rm->d);
 	if (rm->root && rm->root->kernel_shadow)
 		view_follow(rm->root->user_shadow, rm->root->kernel_shadow, 0, LOW_SLOTS);
-	for_each_root(r, st)
-	{
+	for_each_root (r, st) {
 		if (rm->root)
 			break;
 		view_follow(r->user_shadow, r->kernel_shadow, 0, LOW_SLOTS);
@@ -350,7 +349,8 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 		/* No place to stop at: a root costs at most its lower slots. */
 		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
 
-		for_each_root(r, st) flush_tree(d, r, first, MIN(last, LOW_END - 1), flags, &all);
+		for_each_root (r, st)
+			flush_tree(d, r, first, MIN(last, LOW_END - 1), flags, &all);
 	} else if (first < LOW_END && (one = root_find(st, GFN(f->root >> PAGE_SHIFT)))) {
 		rest = flush_tree(d, one, first, MIN(last, LOW_END - 1), f->flags, &budget);
 	}
@@ -367,20 +367,12 @@ struct forget {
 	unsigned count;
 };
 
-static mfn_t leaf_mfn(u64 e)
-{
-	return MFN((e & P2M_ADDR) >> PAGE_SHIFT);
-}
-
 /* Whether our entry e reaches a frame that goes. A 2 MiB one does only by a leaf as large (P5). */
 static bool reaches(const struct forget *f, u64 e)
 {
-	for (unsigned i = 0; i < f->count; i++) {
-		u64 differ = leaf_mfn(f->entries[i]).n ^ entry_mfn(e).n;
-
-		if (f->entries[i] & P2M_BIG ? differ < RUN_FRAMES : !differ)
+	for (unsigned i = 0; i < f->count; i++)
+		if ((p2m_first(f->entries[i]).n ^ entry_mfn(e).n) < p2m_span(f->entries[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -402,12 +394,12 @@ static void scan_table(struct forget *f, struct shadow *s)
 /* F6: how many entries may reach the frames of the P2M leaf e. */
 static u64 maps_of(u64 e)
 {
-	u64 maps = 0, first = leaf_mfn(e).n;
+	u64 maps = 0;
 
 	if (p2m_kind(e) == PV_MEM_DEVICE)
 		return ~0ull; /* not counted */
-	for (unsigned i = 0; i < (e & P2M_BIG ? RUN_FRAMES : 1); i++)
-		maps += READ_ONCE(frame_table[first + i].link_a);
+	for (unsigned i = 0; i < p2m_span(e); i++)
+		maps += READ_ONCE(frame_table[p2m_first(e).n + i].link_a);
 	return maps;
 }
 
@@ -415,7 +407,7 @@ static u64 maps_of(u64 e)
 static bool forget_by_hint(struct forget *f, u64 e)
 {
 	struct stlb_state *st = state_of(f->rm.d);
-	u32 hint = READ_ONCE(frame_of(leaf_mfn(e))->link_b);
+	u32 hint = READ_ONCE(frame_of(p2m_first(e))->link_b);
 	struct shadow *s;
 	unsigned level;
 	u64 found;

@@ -132,31 +132,23 @@ Test(p2m, remove_range, .init = boot, .fini = finish)
 	cr_assert_eq(d->stlb.pages, 0);
 }
 
-static bool collect(struct domain *dom, gfn_t g, u64 e, void *arg)
-{
-	u64 **at = arg;
-
-	(void)dom;
-	(void)e;
-	*(*at)++ = g.n;
-	return g.n != 4096;
-}
-
 Test(p2m, each_in_order, .init = boot, .fini = finish)
 {
-	u64 seen[8] = {0}, *at = seen;
+	u64 seen[8] = {0}, n = 0;
+	gfn_t g = GFN(600);
 
 	host_populate(d, 1ul << 30, 0, PV_MEM_RAM);
 	host_populate(d, 4096, 0, PV_MEM_RAM);
 	host_populate(d, 512, 9, PV_MEM_RAM);
 	host_populate(d, 7, 0, PV_MEM_RAM);
-	p2m_each(d, 600, collect, &at);
-	cr_assert_eq(at - seen, 2);
+	p2m_for_each(&d->p2m, g, e)
+		seen[n++] = g.n;
+	cr_assert_eq(n, 3);
 	cr_assert_eq(seen[0], 512); /* the leaf that covers 600 */
 	cr_assert_eq(seen[1], 4096);
-	at = seen;
-	p2m_each(d, 4097, collect, &at);
-	cr_assert_eq(at - seen, 1);
+	cr_assert_eq(seen[2], 1ul << 30);
+	g = GFN((1ul << 30) + 1);
+	cr_assert_eq(p2m_next(&d->p2m, &g), 0);
 }
 
 /* Every allocation of every operation fails in turn: the machine has just n frames left. */
