@@ -263,6 +263,85 @@ MINI_TEST(flush_kernel_half)
 	mini_page_free(b);
 }
 
+/* A vCPU takes events on a stack whose leaf table another one parks, and makes anew, all the time: where ring 0's own
+ * write of a frame meets that work it waits, and the event does not become a double fault. */
+#define BUSY	   0xffffe00000200000ull /* a run of 2 MiB; its last BUSY_PAGES are the stack */
+#define BUSY_PAGES 8ull
+
+static volatile uint64_t busy_events, busy_wrong, busy_stop;
+static uint64_t busy_root;
+extern const char busy_user[], busy_user_end[];
+/* Most of its time it is in user mode, so that the other vCPU is the first to touch what it parked. */
+__asm__(".pushsection .rodata\nbusy_user: mov $3000, %ecx\n1: dec %ecx\n\tjnz 1b\n\tint3\n\tjmp "
+	"busy_user\n"
+	"busy_user_end: .byte 0\n.popsection");
+
+static enum mini_user_next busy_event(struct mini_user *u, struct pv_regs *regs)
+{
+	(void)regs;
+	busy_events++;
+	busy_wrong += u->event_vector != 3;
+	return busy_stop ? MINI_USER_STOP : MINI_USER_RESUME;
+}
+
+static void busy_run(void)
+{
+	struct mini_user u;
+
+	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0);
+	u.event = busy_event;
+	mini_user_run(&u);
+}
+
+/* Events come on the stack of whoever calls mini_user_run. */
+static void busy_vcpu(void *unused)
+{
+	uint64_t sp = BUSY + 0x200000;
+
+	(void)unused;
+	pt_load(busy_root);
+	__asm__ volatile("xchg %0, %%rsp; call *%1; mov %0, %%rsp"
+			 : "+b"(sp)
+			 : "r"((uint64_t)busy_run)
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory",
+			   "cc");
+	pt_load(mini_root);
+}
+
+MINI_TEST(flush_under_an_event_stack)
+{
+	char *pages = mini_pages(3);
+	uint64_t end = mini_now() + 4 * MINI_S;
+
+	if (mini_start.vcpus < 2)
+		mini_test_skip("one vCPU");
+	CHECK(pages);
+	for (uint64_t i = 0; i < 512; i++)
+		CHECK_EQ(pt_map(mini_root, BUSY + i * PV_PAGE_SIZE,
+				mini_gpa(pages + i % BUSY_PAGES * PV_PAGE_SIZE),
+				PT_W | PT_A | PT_D),
+			 0);
+	busy_root = mini_user_space(busy_user, (uint64_t)(busy_user_end - busy_user));
+	CHECK(busy_root);
+	busy_events = busy_wrong = busy_stop = 0;
+	CHECK_EQ(mini_vcpu_start(1, busy_vcpu, NULL), 0);
+	WAIT_FOR(busy_events, 5000);
+	for (uint64_t i = 0; i < 512; i++) /* all of them are made anew each time */
+		(void)*(volatile char *)(BUSY + i * PV_PAGE_SIZE);
+	while (mini_now() < end) {
+		CHECK_EQ(pv_flush(0, 0, ~0ull, PV_FLUSH_KERNEL), 0);
+		(void)*(volatile char *)BUSY;
+	}
+	busy_stop = 1;
+	mini_vcpu_join(1);
+	mini_user_space_free(busy_root);
+	for (uint64_t i = 0; i < 512; i++)
+		*pt_entry(mini_root, BUSY + i * PV_PAGE_SIZE, 1, false) = 0;
+	CHECK_EQ(pv_flush(0, BUSY, BUSY + 0x200000, PV_FLUSH_KERNEL), 0);
+	mini_pages_free(pages, 3);
+	CHECK_EQ(busy_wrong, 0);
+}
+
 MINI_TEST(flush_list_errors)
 {
 	static struct pv_flush list[PV_FLUSH_LIST_MAX + 1];
