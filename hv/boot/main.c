@@ -55,7 +55,6 @@ static void boot_on_own_map(void)
 	ioapic_init();			 /* every GSI masked                                 */
 	console_irqs();			 /* but the serial lines'                            */
 	cpus_start();			 /* the other CPUs serve shootdowns                  */
-	map_share();			 /* the software TLB can make roots                  */
 	domains_init();			 /* domain_create                                    */
 	dom0_start(&boot_info);		 /* dom0's first vCPU is on a run queue              */
 	memory_free_modules(&boot_info); /* nobody reads modules any more                   */

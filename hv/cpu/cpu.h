@@ -5,12 +5,13 @@
 
 #include "cpu/layout.h"
 #include "locks.h"
-#include "mm/stlb.h"
 #include "types.h"
 
 #include <pv/cpu.h>
 
 struct vcpu;
+struct root;
+struct shadow;
 
 /* Guest registers while ring 0 works for the guest; the tail is what the CPU pushes. Entry stubs save those that C
  * may change; rbx, rbp and r12 to r15 are still in the CPU and are stored only when another vCPU may come. */
@@ -71,6 +72,18 @@ _Static_assert((sizeof(struct entry) - sizeof(struct regs)) % 16 == 0, "the CPU 
 #define ENTRY_SLOW_PREFILL (1ul << 32) /* a #PF was delivered: fill its address on return */
 #define ENTRY_SLOW_TRACE   (1ul << 33) /* returns to user mode are traced                 */
 #define ENTRY_SLOW_PORTS   (1ul << 34) /* the TSS lets ring 3 reach ports: not in user mode */
+
+/* Paging-structure caches of each CPU, for leaf tables and for L2 tables: a table of the guest's and ours beside it, by
+ * root and by the address that both translate. What is found there need not be checked for S9, S10 or the views. */
+struct walk_cache {
+	const struct root *root;
+	u64 tag;              /* va >> 21 or 30                                         */
+	u64 gen;
+	u64 *guest;
+	struct shadow *shadow;
+	u64 rights;           /* of the levels above: W, U, and bit 63 for execute        */
+} __attribute__((aligned(64)));
+#define WALK_CACHE 32
 
 struct cpu {
 	unsigned id; /* index in cpus[]                                           */

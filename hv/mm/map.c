@@ -17,7 +17,6 @@ extern char data_start[], data_end[], user_data_start[], user_data_end[];
 
 u64 hv_cr3;
 static u64 *hv_l4;
-static u64 user_slot; /* L4 entry 271 of the user view */
 static u64 device_next = DEVICE_BASE;
 
 /* Pages of each stack slot. */
@@ -142,17 +141,13 @@ void map_init(unsigned count)
 	for (unsigned id = 0; id < count; id++)
 		map_cpu(user_l4, id);
 	table_under(&hv_l4[index_at(DEVICE_BASE, 4)]);
-	user_slot = user_l4[index_at(CPU_BASE, 4)];
+	memcpy(stlb_slots, &hv_l4[index_at(HV_BASE, 4)], sizeof(stlb_slots));
+	stlb_user_slot = user_l4[index_at(CPU_BASE, 4)];
 }
 
 void map_load(void)
 {
 	write_cr3(hv_cr3);
-}
-
-void map_share(void)
-{
-	stlb_boot(&hv_l4[index_at(HV_BASE, 4)], user_slot);
 }
 
 void *map_device(u64 phys, u64 len, bool screen)

@@ -4,7 +4,7 @@
  * M1: no page of ring 0 is writable and executable, by any of its addresses: text and rodata are
  *     read-only in the direct map too.
  * M2: after map_init only map_device changes the map, below an L3 that is there from the start; so the
- *     16 L4 entries handed to stlb_boot hold for ever.
+ *     16 L4 entries in stlb_slots hold for ever.
  * M3: the user view holds .entry, .user_data, and of each CPU all but the main stack. Nothing else
  *     is reachable from a CPU that has not left that view. */
 #ifndef HV_MAP_H
@@ -19,8 +19,6 @@ extern u64 hv_cr3; /* ring 0's own root */
 void map_init(unsigned cpus);
 /* Load ring 0's own root for the first time on this CPU. */
 void map_load(void);
-/* Hand the shared L4 entries to the software TLB. */
-void map_share(void);
 /* Physical [phys, phys + len), uncached, or write-combining for the screen. Boot only; never undone. */
 void *map_device(u64 phys, u64 len, bool screen);
 

@@ -6,14 +6,7 @@
  * Read first: stlb_impl.h */
 #include "mm/stlb_impl.h"
 
-static u64 kernel_slots[KERNEL_SLOT - LOW_SLOTS], user_slot;
-
-void stlb_boot(const u64 kernel[16], u64 user_slot_271)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(kernel_slots); i++)
-		kernel_slots[i] = kernel[i];
-	user_slot = user_slot_271;
-}
+u64 stlb_slots[KERNEL_SLOT - LOW_SLOTS], stlb_user_slot;
 
 struct root *root_find(struct stlb_state *st, gfn_t g)
 {
@@ -119,13 +112,10 @@ static struct root *root_make(struct domain *d, gfn_t g)
 	*r = (struct root){.gfn = g, .dom = d, .kernel_shadow = l4[0], .user_shadow = l4[1]};
 	for (unsigned i = 0; i < 2; i++)
 		shadow_setup(l4[i], 4, r, 0);
-	for (unsigned i = 0; i < ARRAY_SIZE(kernel_slots); i++)
-		l4[0]->table[LOW_SLOTS + i] = kernel_slots[i]; /* S10 */
-	l4[1]->table[KERNEL_SLOT - 1] = user_slot;
-	r->kernel_l4 = virt_to_mfn(l4[0]->table);
-	r->user_l4 = virt_to_mfn(l4[1]->table);
-	r->kcr3 = r->kernel_l4.n << PAGE_SHIFT;
-	r->ucr3 = r->user_l4.n << PAGE_SHIFT;
+	memcpy(&l4[0]->table[LOW_SLOTS], stlb_slots, sizeof(stlb_slots)); /* S10 */
+	l4[1]->table[KERNEL_SLOT - 1] = stlb_user_slot;
+	r->kcr3 = virt_to_mfn(l4[0]->table).n << PAGE_SHIFT;
+	r->ucr3 = virt_to_mfn(l4[1]->table).n << PAGE_SHIFT;
 	r->next = st->hash[g.n % ROOT_HASH];
 	st->hash[g.n % ROOT_HASH] = r;
 	return r;

@@ -89,8 +89,7 @@ struct shadow; /* descriptor of a shadow page: stlb_impl.h                      
 struct root {
 	gfn_t gfn;            /* of the guest's L4                                     */
 	struct domain *dom;
-	mfn_t kernel_l4, user_l4;
-	u64 kcr3, ucr3;       /* values for CR3 of the two views (PCID and no-flush bits included where used) */
+	u64 kcr3, ucr3;       /* values for CR3 of the two views: their L4 tables             */
 	u32 loads;            /* CPUs whose cpu->loaded it is                           */
 	u8 low_u0;            /* S9: 0, LOW_U0_HELD or LOW_U0_CHANGING                 */
 	u64 used_at;          /* stamp for eviction                                    */
@@ -116,18 +115,6 @@ struct stlb {
  * access. */
 #define FILL_DONE  0x100ul /* the access can be tried again                                   */
 #define FILL_RETRY 0x200ul /* lost a race, or the root's L4 is gone: load the root again, try again */
-
-/* Paging-structure caches of each CPU, for leaf tables and for L2 tables: a table of the guest's and ours beside it, by
- * root and by the address that both translate. What is found there need not be checked for S9, S10 or the views. */
-struct walk_cache {
-	const struct root *root;
-	u64 tag;              /* va >> 21 or 30                                         */
-	u64 gen;
-	u64 *guest;
-	struct shadow *shadow;
-	u64 rights;           /* of the levels above: W, U, and bit 63 for execute        */
-} __attribute__((aligned(64)));
-#define WALK_CACHE 32
 
 /* Pool of `pages` shadow pages, taken from the frame allocator now. -PV_ENOMEM: nothing taken. */
 int stlb_init(struct domain *d, u64 pages) __must_use;
@@ -182,7 +169,7 @@ u64 stlb_audit(struct domain *d);
 bool stlb_check(struct domain *d);
 #define STLB_STALE 64
 
-/* Boot: L4 entries for slots 256-271 of the kernel view, and for 271 of the user view. */
-void stlb_boot(const u64 kernel_slots[16], u64 user_slot_271);
+/* Ring 0's L4 entries: for slots 256-271 of the kernel view, and for 271 of the user view. Made at boot. */
+extern u64 stlb_slots[16], stlb_user_slot;
 
 #endif

@@ -406,24 +406,19 @@ static bool prepare(struct fill *f, enum step s)
 	u64 run = f->look.va & ~(RUN_SIZE - 1);
 	unsigned all = ~0u;
 
-	switch (s) {
-	case STEP_PAGES:
+	if (s == STEP_PAGES) {
 		if (!pool_reserve(f->d, f->wanted - f->spares, f->spare + f->spares, f->r))
 			return false;
 		f->spares = f->wanted;
-		return true;
-	case STEP_CLASH:
+	} else if (s == STEP_CLASH) {
 		lock(&f->d->stlb.roots_lock);
 		flush_tree(f->d, va_low(run) ? f->r : NULL, run, run + RUN_SIZE - 1,
 			   PV_FLUSH_TABLES, &all);
 		unlock(&f->d->stlb.roots_lock);
-		return true;
-	case STEP_U0:
+	} else if (s == STEP_U0) {
 		low_u0_set(f->r, !(f->look.access & PF_U));
-		return true;
-	default:
-		return s == STEP_AGAIN;
 	}
+	return s >= STEP_AGAIN;
 }
 
 static NOINLINE enum step fill_full(struct cpu *c, struct look *k)

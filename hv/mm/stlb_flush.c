@@ -312,8 +312,7 @@ long stlb_flush_page(struct cpu *c, u64 va)
 
 u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget)
 {
-	bool everything =
-		r ? first == 0 && last >= LOW_END - 1 : first <= PV_KERNEL_MIN && last == ~0ull;
+	bool everything = last - first >= (r ? LOW_END : -PV_KERNEL_MIN) - 1;
 	bool dying = r && flags & PV_FLUSH_DYING;
 	struct removal rm;
 	u64 rest;
@@ -330,29 +329,29 @@ u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
 
 int stlb_flush(struct domain *d, struct pv_flush *f)
 {
-	u64 first = f->start & PAGE_MASK,
-	    last = f->end == ~0ull ? ~0ull : (f->end - 1) | (PAGE_SIZE - 1);
-	struct stlb_state *st = state_of(d);
+	u64 first = f->start & PAGE_MASK, last = (f->end - 1) | (PAGE_SIZE - 1), rest = 0;
+	bool kernel = f->flags & PV_FLUSH_KERNEL, empty = f->end <= f->start;
 	unsigned budget = STLB_FLUSH_BATCH, all = ~0u;
 	struct root *one;
-	u64 rest = 0;
 
-	if (f->end <= f->start)
+	if (kernel)
+		first = MAX(first, PV_KERNEL_MIN);
+	else
+		last = MIN(last, LOW_END - 1);
+	if (empty || first > last)
 		return 0;
 	fill_sync(this_cpu(), d); /* S2 */
 	lock(&d->stlb.roots_lock);
-	if (f->flags & PV_FLUSH_KERNEL) {
-		if (last >= PV_KERNEL_MIN)
-			rest = flush_tree(d, NULL, MAX(first, PV_KERNEL_MIN), last, f->flags,
-					  &budget);
-	} else if (first < LOW_END && f->flags & PV_FLUSH_ALL_ROOTS) {
+	if (kernel) {
+		rest = flush_tree(d, NULL, first, last, f->flags, &budget);
+	} else if (f->flags & PV_FLUSH_ALL_ROOTS) {
 		/* No place to stop at: a root costs at most its lower slots. */
 		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
 
-		for_each_root (r, st)
-			flush_tree(d, r, first, MIN(last, LOW_END - 1), flags, &all);
-	} else if (first < LOW_END && (one = root_find(st, GFN(f->root >> PAGE_SHIFT)))) {
-		rest = flush_tree(d, one, first, MIN(last, LOW_END - 1), f->flags, &budget);
+		for_each_root (r, state_of(d))
+			flush_tree(d, r, first, last, flags, &all);
+	} else if ((one = root_find(state_of(d), GFN(f->root >> PAGE_SHIFT)))) {
+		rest = flush_tree(d, one, first, last, f->flags, &budget);
 	}
 	unlock(&d->stlb.roots_lock);
 	fill_sync(this_cpu(), d); /* S14 */
@@ -429,22 +428,22 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 {
 	struct forget f = {.entries = entries, .count = n};
 	struct stlb_state *st = state_of(d);
-	bool cached = false, tables = false, scan = false;
+	bool tables = false, scan = false;
+	u64 maps = 0;
 
-	for (unsigned i = 0; st && i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		tables |= p2m_kind(entries[i]) == PV_MEM_RAM; /* it may have held page tables */
 	if (tables)
 		generation_end(d);
 	walk_sync(d); /* P4: no walk knows the entries any more, none can enter them again */
 	for (unsigned i = 0; st && i < n; i++)
-		cached |= maps_of(entries[i]) != 0;
-	if (!cached)
+		maps |= maps_of(entries[i]);
+	if (!maps)
 		return;
 	lock(&d->stlb.roots_lock);
 	removal_begin(&f.rm, d, NULL);
 	for (unsigned i = 0; i < n; i++) {
-		u64 maps = maps_of(entries[i]);
-
+		maps = maps_of(entries[i]);
 		scan |= maps > 1 || (maps == 1 && !forget_by_hint(&f, entries[i]));
 	}
 	for (u32 i = 0; scan && i < st->descriptors; i++)

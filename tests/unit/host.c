@@ -209,7 +209,6 @@ void host_be(unsigned cpu)
 void host_boot(unsigned count, u64 frames)
 {
 	size_t size = frames_table_size(frames);
-	u64 slots[16] = {0};
 
 	free(frames_memory);
 	frames_memory = calloc(1, size);
@@ -235,8 +234,8 @@ void host_boot(unsigned count, u64 frames)
 	frames_add(MFN(16), frames - 16);
 	/* Recognizable, supervisor, and at frames that tests never hand out. */
 	for (unsigned i = 0; i < 16; i++)
-		slots[i] = (u64)(i + 1) << PAGE_SHIFT >> 1 << 1 | PTE_P;
-	stlb_boot(slots, slots[15]);
+		stlb_slots[i] = (u64)(i + 1) << PAGE_SHIFT >> 1 << 1 | PTE_P;
+	stlb_user_slot = stlb_slots[15];
 }
 
 struct domain *host_domain(u16 id, u64 pages)
@@ -415,7 +414,7 @@ struct hw_result hw_access(u64 va, u32 access)
 	}
 	if (!root)
 		return r;
-	r = hw_walk(user ? root->user_l4 : root->kernel_l4, va, access);
+	r = hw_walk(user ? USER_L4(root) : KERNEL_L4(root), va, access);
 	if (!r.ok)
 		return r;
 	for (i = 0; i < HW_TLB - 1 && t[i].valid; i++)

@@ -43,6 +43,9 @@ struct hw_result {
 	u64 entry;   /* leaf entry                                                    */
 	unsigned level;
 };
+/* Of a root's views. */
+#define KERNEL_L4(r) MFN((r)->kcr3 >> PAGE_SHIFT)
+#define USER_L4(r)   MFN((r)->ucr3 >> PAGE_SHIFT)
 /* The hardware's walk of the tables at l4, all rights checked for ring 3. */
 struct hw_result hw_walk(mfn_t l4, u64 va, u32 access);
 /* The same with this CPU's TLB before it, in the view that the access implies. */

@@ -265,7 +265,7 @@ static void check_place(unsigned place)
 					    hw_tlb[c][i].user);
 	for (unsigned h = 1; h <= 2; h++)
 		for (struct root *r = state_of(a)->hash[h]; r; r = r->next) {
-			struct hw_result k = hw_walk(r->kernel_l4, va, 0), u = hw_walk(r->user_l4, va, 0);
+			struct hw_result k = hw_walk(KERNEL_L4(r), va, 0), u = hw_walk(USER_L4(r), va, 0);
 
 			if (k.ok)
 				check_entry(r->gfn.n - 1, place, k.entry, false);

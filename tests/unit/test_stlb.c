@@ -679,7 +679,7 @@ Test(stlb, loaded_root_record)
 Test(stlb, root_pinned_while_loaded)
 {
 	struct root *r = this_cpu()->loaded;
-	mfn_t k = r->kernel_l4, u = r->user_l4;
+	mfn_t k = KERNEL_L4(r), u = USER_L4(r);
 
 	map(USER, DATA, RWAD);
 	host_be(1);
@@ -691,7 +691,7 @@ Test(stlb, root_pinned_while_loaded)
 	stlb_drop_all(d);
 	host_be(0);
 	cr_assert_eq(this_cpu()->loaded, r);
-	cr_assert(mfn_eq(r->kernel_l4, k) && mfn_eq(r->user_l4, u));
+	cr_assert(mfn_eq(KERNEL_L4(r), k) && mfn_eq(USER_L4(r), u));
 	for (unsigned i = 256; i < 272; i++)
 		cr_assert(((u64 *)mfn_to_virt(k))[i] & PTE_P, "ring 0's slots are there");
 	cr_assert_eq(host_audit(all, 1), 0);
@@ -828,8 +828,8 @@ Test(stlb_pool, pool_minimum_progress, .fini = finish)
 		for (unsigned v = 0; v < 3; v++)
 			cr_assert(reach(va[v], PF_U) && reach(va[16 + v], 0));
 		for (unsigned v = 0; v < 3; v++)
-			cr_assert(hw_walk(this_cpu()->loaded->kernel_l4, va[v], 0).ok &&
-				  hw_walk(this_cpu()->loaded->kernel_l4, va[16 + v], 0).ok);
+			cr_assert(hw_walk(KERNEL_L4(this_cpu()->loaded), va[v], 0).ok &&
+				  hw_walk(KERNEL_L4(this_cpu()->loaded), va[16 + v], 0).ok);
 	}
 }
 
