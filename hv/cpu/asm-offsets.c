@@ -8,26 +8,23 @@
 
 #define VALUE(name, v) __asm__ volatile("\n->" #name " %0" : : "i"((s64)(v)))
 
+/* clang-format off */
 /* Names in assembly and in struct regs and pv_regs. */
-#define GPRS(X)                                                                                   \
-	X(r15, r15)                                                                               \
-	X(r14, r14)                                                                               \
-	X(r13, r13) X(r12, r12) X(rbp, bp) X(rbx, bx) X(r11, r11) X(r10, r10) X(r9, r9) X(r8, r8) \
-		X(rax, ax) X(rcx, cx) X(rdx, dx) X(rsi, si) X(rdi, di)
+#define GPRS(X) X(r15, r15) X(r14, r14) X(r13, r13) X(r12, r12) X(r11, r11) X(r10, r10) X(r9, r9) X(r8, r8) \
+	X(rbp, bp) X(rbx, bx) X(rax, ax) X(rcx, cx) X(rdx, dx) X(rsi, si) X(rdi, di)
 #define FRAME(X) X(error) X(ip) X(cs) X(flags) X(sp) X(ss)
-#define ENTRY(X)                                                                             \
-	X(slow)                                                                              \
-	X(kcr3)                                                                              \
-	X(ucr3) X(guest_sp) X(tmp_ip) X(tmp_sp) X(area) X(user_max) X(ss_syscall) X(main_sp) \
-		X(hv_cr3) X(iret_sp)
+#define ENTRY(X) X(slow) X(kcr3) X(ucr3) X(guest_sp) X(tmp_ip) X(tmp_sp) X(area) X(user_max) X(ss_syscall) \
+	X(main_sp) X(hv_cr3) X(iret_sp)
 #define GUEST(X) X(user) X(kgs) X(event_entry) X(stack_min) X(stack_level)
+#define AREAS(X) X(vif) X(rsp) X(user_gs_base) X(pending_any)
+/* clang-format on */
 
-/* R_, G_, E_: relative to TOP, where rsp points in entry code; regs lie below, the rest above. P_: in pv_regs.
+/* R_, E_: relative to TOP, where rsp points in entry code; regs lie below, the rest above. P_: in pv_regs.
  * F_: relative to the end of a frame. */
 #define TOP		      ((s64)sizeof(struct regs))
 #define E(field)	      VALUE(E_##field, (s64)offsetof(struct entry, field) - TOP);
 #define G(field)	      VALUE(E_##field, (s64)offsetof(struct guest, field) - TOP);
-#define COUNT(name)	      VALUE(E_count_##name, (s64)offsetof(struct guest, count_##name) - TOP);
+#define COUNT(name)	      G(count_##name)
 #define GPR_REGS(name, field) VALUE(R_##name, (s64)offsetof(struct regs, field) - TOP);
 #define GPR_PV(name, field)   VALUE(P_##name, offsetof(struct pv_regs, field));
 #define FRAME_REGS(field)     VALUE(R_##field, (s64)offsetof(struct regs, field) - TOP);
@@ -54,8 +51,5 @@ void asm_offsets(void)
 	ENTRY(E)
 	GUEST(G)
 	GUEST_COUNTS(COUNT)
-	AREA(vif)
-	AREA(rsp)
-	AREA(user_gs_base)
-	AREA(pending_any)
+	AREAS(AREA)
 }

@@ -9,13 +9,14 @@
 
 #include <pv/hypercall.h>
 
-#define BIT32(n) (1u << (n))
-
 /* What words of leaves do not show: bits by name and number. Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E. */
 /* MONITOR 3, VMX 5, SMX 6, PDCM 15, PCID 17, DCA 18, x2APIC 21, deadline 24 */
 #define LEAF1_C_HIDE 0x01268068u
 /* VME 1, MCE 7, APIC 9, SEP 11, MTRR 12, MCA 14, DS 21, ACPI 22, TM 29 */
 #define LEAF1_D_HIDE 0x20605a82u
+/* OSXSAVE 27, hypervisor 31; PGE 13 */
+#define LEAF1_C_ADD 0x88000000u
+#define LEAF1_D_ADD 0x00002000u
 /* TSC_ADJUST 1, SGX 2, HLE 4, SMEP 7, INVPCID 10, RTM 11, QM 12, MPX 14, QE 15, SMAP 20, PT 25 */
 #define LEAF7_B_HIDE 0x0210dc96u
 /* UMIP 2, PKU 3, OSPKE 4, WAITPKG 5, SHSTK 7, TME 13, LA57 16, RDPID 22, ENQCMD 29, SGX_LC 30, PKS 31 */
@@ -27,6 +28,10 @@
 /* SHA512 to AVX-VNNI, fast string moves; FRED 17, LKGS 18 */
 #define LEAF7_1_A_KEEP 0x00001c31u
 #define LEAF7_1_A_ADD  0x00060000u
+
+/* PV_CPUID_BASE says "RingsideRing". */
+#define RING 0x676e6952u
+#define SIDE 0x65646973u
 
 #define ANY 0xffffffffu /* subleaf */
 #define ALL 0xffffffffu
@@ -41,7 +46,7 @@ static const struct rule {
 	 1,
 	 ANY,
 	 {ALL, 0xffff, ~LEAF1_C_HIDE, ~LEAF1_D_HIDE},
-	 {.c = BIT32(27) /* OSXSAVE */ | BIT32(31) /* hypervisor */, .d = BIT32(13) /* PGE */}},
+	 {.c = LEAF1_C_ADD, .d = LEAF1_D_ADD}},
 	{3, 3, ANY, {0}, {0}},
 	{5, 6, ANY, {0}, {0}},
 	{7, 7, 0, {0, ~LEAF7_B_HIDE, ~LEAF7_C_HIDE, 0}, {.a = 1}},
@@ -51,52 +56,36 @@ static const struct rule {
 	{0xd, 0xd, 1, {.a = 7 /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */}, {0}},
 	{0xf, 0x14, ANY, {0}, {0}},
 	{0x17, 0x1f, ANY, {0}, {0}},
-	{PV_CPUID_BASE,
-	 PV_CPUID_BASE,
-	 ANY,
-	 {0}, /* "RingsideRing" */
-	 {PV_CPUID_BASE + 2, 0x676e6952, 0x65646973, 0x676e6952}},
+	{PV_CPUID_BASE, PV_CPUID_BASE, ANY, {0}, {PV_CPUID_BASE + 2, RING, SIDE, RING}},
 	{PV_CPUID_BASE + 1, PV_CPUID_BASE + 1, ANY, {0}, {.a = PV_ABI_VERSION}},
 	{PV_CPUID_BASE + 2, PV_CPUID_BASE + 2, ANY, {0}, {.a = PV_HYPERCALL_MAX}},
 	{PV_CPUID_BASE + 3, 0x7fffffff, ANY, {0}, {0}},
 	{0x80000001, 0x80000001, ANY, {ALL, ALL, ~EXT1_C_HIDE, ~EXT1_D_HIDE}, {0}},
-	{0x80000007, 0x80000007, ANY, {0}, {.d = BIT32(8) /* invariant TSC */}},
-	{0x80000008, 0x80000008, ANY, {.b = BIT32(0) | BIT32(9)}, {.a = 48 | 48 << 8}},
+	{0x80000007, 0x80000007, ANY, {0}, {.d = 1u << 8 /* invariant TSC */}},
+	{0x80000008, 0x80000008, ANY, {.b = 1u << 0 | 1u << 9}, {.a = 48 | 48 << 8}},
 	{0x8000000a, 0x8000000a, ANY, {0}, {0}}, /* SVM */
-	{0x8000001b, 0x8000001b, ANY, {0}, {0}}, /* IBS */
-	{0x8000001f, 0x8000001f, ANY, {0}, {0}}, /* SEV */
+	{0x8000001b, 0x8000001f, ANY, {0}, {0}}, /* IBS, LWP, topology, SEV */
 };
 
-static void apply(struct pv_cpuid *c, const struct cpuid_regs *keep, const struct cpuid_regs *set)
+static void apply(struct cpuid_regs *r, struct cpuid_regs keep, struct cpuid_regs set)
 {
-	c->eax = (c->eax & keep->a) | set->a;
-	c->ebx = (c->ebx & keep->b) | set->b;
-	c->ecx = (c->ecx & keep->c) | set->c;
-	c->edx = (c->edx & keep->d) | set->d;
+	r->a = (r->a & keep.a) | set.a;
+	r->b = (r->b & keep.b) | set.b;
+	r->c = (r->c & keep.c) | set.c;
+	r->d = (r->d & keep.d) | set.d;
 }
 
 /* XSAVE: what XCR0 holds, no supervisor states. */
-static void leaf_d(struct pv_cpuid *c)
+static void leaf_d(u32 subleaf, struct cpuid_regs *r)
 {
-	if (c->subleaf == 0)
-		apply(c, &(struct cpuid_regs){(u32)features.xcr0, ALL, 0, features.xcr0 >> 32},
-		      &(struct cpuid_regs){.c = features.xsave_size});
-	else if (c->subleaf == 1)
-		c->ebx = features.xsave_size;
-	else if (c->subleaf > 62 || !(features.xcr0 >> c->subleaf & 1))
-		c->eax = c->ebx = c->ecx = c->edx = 0;
-}
+	u64 xcr0 = features.xcr0;
 
-static void domain_mask(const struct domain *d, struct pv_cpuid *c)
-{
-	for (const struct pv_cpuid *m = d->cpuid_mask; m && m->leaf != ~0u; m++) {
-		if (m->leaf != c->leaf || m->subleaf != c->subleaf)
-			continue;
-		c->eax &= m->eax;
-		c->ebx &= m->ebx;
-		c->ecx &= m->ecx;
-		c->edx &= m->edx;
-	}
+	if (subleaf == 0)
+		*r = (struct cpuid_regs){r->a & xcr0, r->b, features.xsave_size, r->d & xcr0 >> 32};
+	else if (subleaf == 1)
+		r->b = features.xsave_size;
+	else if (subleaf > 62 || !(xcr0 >> subleaf & 1))
+		*r = (struct cpuid_regs){0};
 }
 
 void cpuid_answer(const struct domain *d, struct pv_cpuid *c)
@@ -107,19 +96,21 @@ void cpuid_answer(const struct domain *d, struct pv_cpuid *c)
 
 	if (c->leaf > max && c->leaf < PV_CPUID_BASE)
 		r = none;
-	apply(c, &none, &r);
-	for (unsigned i = 0; i < ARRAY_SIZE(rules); i++) {
-		const struct rule *u = &rules[i];
-
-		if (c->leaf < u->first || c->leaf > u->last ||
-		    (u->subleaf != ANY && u->subleaf != c->subleaf))
-			continue;
-		apply(c, &u->keep, &u->set);
-		break;
-	}
+	for (const struct rule *u = rules; u < rules + ARRAY_SIZE(rules); u++)
+		if (c->leaf >= u->first && c->leaf <= u->last &&
+		    (u->subleaf == ANY || u->subleaf == c->subleaf)) {
+			apply(&r, u->keep, u->set);
+			break;
+		}
 	if (c->leaf == 0)
-		c->eax = max;
+		r.a = max;
 	if (c->leaf == 0xd)
-		leaf_d(c);
-	domain_mask(d, c);
+		leaf_d(c->subleaf, &r);
+	for (const struct pv_cpuid *m = d->cpuid_mask; m && m->leaf != ~0u; m++)
+		if (m->leaf == c->leaf && m->subleaf == c->subleaf)
+			apply(&r, (struct cpuid_regs){m->eax, m->ebx, m->ecx, m->edx}, none);
+	c->eax = r.a;
+	c->ebx = r.b;
+	c->ecx = r.c;
+	c->edx = r.d;
 }
