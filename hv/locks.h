@@ -20,10 +20,9 @@
 	X(IOREQ, "ranges and model of a domain's emulated devices")                               \
 	X(GRANT, "what a domain has mapped of others' grants; the size of its grant table")       \
 	X(P2M, "changes to gfn -> mfn of one domain")                                             \
-	X(ROOTS, "a domain's roots and shadow tables: making, linking and dropping")              \
+	X(ROOTS, "a domain's roots, shadow tables and pool: making, linking and dropping")        \
 	X(PORT, "all port tables")                                                                \
 	X(RUNQUEUE, "a CPU's queue of runnable vCPUs, its timers, and run states of vCPUs there") \
-	X(POOL, "a domain's free shadow pages")                                                   \
 	X(FRAMES, "free lists of frames")                                                         \
 	X(PIRQ, "routing of physical interrupts")                                                 \
 	X(CONSOLE, "the log, serial line and screen")

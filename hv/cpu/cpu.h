@@ -118,6 +118,10 @@ extern struct cpu *cpus[MAX_CPUS]; /* NULL beyond cpu_count                     
 extern unsigned cpu_count;
 extern u64 cpus_up; /* mask                                             */
 
+/* c: declared before. */
+#define for_each_cpu(c, mask) \
+	for (u64 m_ = (mask); m_ && ((c) = cpus[__builtin_ctzll(m_)]); m_ &= m_ - 1)
+
 /* What the machine can do; set at boot, the same on all CPUs. */
 extern struct features {
 	bool smap, smep, umip, x2apic, page_1g, invariant_tsc, debug_build;

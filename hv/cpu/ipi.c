@@ -53,33 +53,27 @@ void cpu_kick(unsigned cpu)
 
 void tlb_shootdown(u64 mask)
 {
-	struct cpu *me = this_cpu();
+	struct cpu *me = this_cpu(), *c;
 	u64 others = mask & READ_ONCE(cpus_up) & ~(1ull << me->id);
 	u32 wanted[MAX_CPUS];
 
-	for (u64 m = others; m; m &= m - 1) {
-		unsigned i = __builtin_ctzll(m);
-
-		wanted[i] = atomic_add(&cpus[i]->pub.flush_wanted, 1);
-		cpu_kick(i);
+	for_each_cpu (c, others) {
+		wanted[c->id] = atomic_add(&c->pub.flush_wanted, 1);
+		cpu_kick(c->id);
 	}
 	if (mask >> me->id & 1)
 		tlb_flush_local();
-	for (u64 m = others; m; m &= m - 1) {
-		unsigned i = __builtin_ctzll(m);
-
-		while ((s32)(__atomic_load_n(&cpus[i]->flush_done, __ATOMIC_ACQUIRE) - wanted[i]) <
-		       0)
+	for_each_cpu (c, others)
+		while ((s32)(atomic_load(&c->flush_done) - wanted[c->id]) < 0)
 			cpu_relax_serving();
-	}
 }
 
 void stop_other_cpus(void)
 {
-	for (u64 m = READ_ONCE(cpus_up) & ~(1ull << this_cpu()->id); m; m &= m - 1) {
-		unsigned i = __builtin_ctzll(m);
+	struct cpu *c;
 
-		atomic_store(&cpus[i]->pub.stop, 1);
-		apic_send(cpus[i]->apic_id, APIC_NMI);
+	for_each_cpu (c, READ_ONCE(cpus_up) & ~(1ull << this_cpu()->id)) {
+		atomic_store(&c->pub.stop, 1);
+		apic_send(c->apic_id, APIC_NMI);
 	}
 }

@@ -242,8 +242,7 @@ int stlb_init(struct domain *d, u64 pages)
 	struct stlb_state *st = hv_page_alloc(STATE_ORDER);
 	int rc;
 
-	d->stlb = (struct stlb){
-		.roots_lock = SPINLOCK(ROOTS), .pool_lock = SPINLOCK(POOL), .priv = st};
+	d->stlb = (struct stlb){.roots_lock = SPINLOCK(ROOTS), .priv = st};
 	if (!st)
 		return -PV_ENOMEM;
 	generation_end(d);

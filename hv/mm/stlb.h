@@ -99,7 +99,6 @@ struct root {
 
 struct stlb {
 	struct spinlock roots_lock; /* LOCK_ROOTS */
-	struct spinlock pool_lock;  /* LOCK_POOL  */
 	bool removing;        /* S14; ROOTS                                               */
 	/* Paging-structure caches (stlb_impl.h) hold what was walked under one value; a new value, never
 	 * used before by any domain, ends them all. Changed after something went out of sight and before walk_sync. */
@@ -107,7 +106,7 @@ struct stlb {
 	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
 	 * tables, and the guest's to fill them. Atomic. */
 	u64 running;
-	u64 pages, pages_max; /* POOL                                                     */
+	u64 pages, pages_max; /* in use and in all; ROOTS                                 */
 	void *priv;           /* struct stlb_state: stlb_impl.h                           */
 };
 

@@ -78,13 +78,14 @@ static u64 audit_table(struct domain *d, const struct shadow *s)
 
 static u64 audit_roots(struct stlb_state *st)
 {
+	struct cpu *c;
 	u64 bad = 0;
 
 	for_each_root (r, st) {
 		u32 loads = 0;
 
-		for (u64 m = cpus_up; m; m &= m - 1)
-			loads += cpus[__builtin_ctzll(m)]->loaded == r;
+		for_each_cpu (c, cpus_up)
+			loads += c->loaded == r;
 		bad += loads != r->loads; /* S6 */
 		for (unsigned i = 0; i < 512; i++) {
 			bool low = i < LOW_SLOTS;

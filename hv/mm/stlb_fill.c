@@ -439,8 +439,12 @@ static NOINLINE enum step fill_full(struct cpu *c, struct look *k)
 		s = walk(&f);
 		walk_leave(c);
 	} while (prepare(&f, s) && ++try < FILL_TRIES);
-	while (f.spares)
-		pool_put(f.d, f.spare[--f.spares]);
+	if (unlikely(f.spares)) {
+		lock(&f.d->stlb.roots_lock);
+		while (f.spares)
+			pool_put(f.d, f.spare[--f.spares]);
+		unlock(&f.d->stlb.roots_lock);
+	}
 	*k = f.look;
 	return s;
 }

@@ -16,12 +16,13 @@
 /* CPUs that have r, or any root of d (r NULL), loaded. */
 static u64 cpus_running(const struct domain *d, const struct root *r)
 {
-	u64 all = atomic_load(&d->stlb.running), mask = all;
+	u64 mask = atomic_load(&d->stlb.running);
+	struct cpu *c;
 
 	/* A CPU that names r only after this look loads CR3 after what went was out of sight. */
-	for (u64 m = r ? all : 0; m; m &= m - 1)
-		if (atomic_load(&cpus[__builtin_ctzll(m)]->loaded) != r)
-			mask &= ~(m & -m);
+	for_each_cpu (c, r ? mask : 0)
+		if (atomic_load(&c->loaded) != r)
+			mask &= ~(1ull << c->id);
 	return mask;
 }
 

@@ -35,7 +35,7 @@ struct shadow {
 	u64 used[8];         /* S4 */
 	u64 *table;          /* the page, in the direct map                             */
 	struct root *root;   /* whose lower half; NULL: kernel half. An L4's own root     */
-	struct shadow *next; /* free list (POOL), dead list or holes (ROOTS)             */
+	struct shadow *next; /* free list, dead list or holes (ROOTS)                    */
 	u64 base;            /* first address that it translates                        */
 	u32 number;
 	u8 level;
@@ -46,8 +46,8 @@ struct shadow {
 _Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
 
 struct stlb_state {
-	struct shadow *free; /* POOL */
 	/* ROOTS */
+	struct shadow *free;   /* all zero                                              */
 	struct shadow *dead;   /* out of every sight, to be emptied                     */
 	struct shadow *holes;  /* descriptors without a page                            */
 	u32 descriptors;       /* made ever                                             */
@@ -170,13 +170,13 @@ static inline u64 entry_take(u64 *slot, u64 bits)
 	return e;
 }
 
-/* stlb_pool.c */
+/* stlb_pool.c. All of the pool's with ROOTS held. */
 bool pool_take(struct domain *d, unsigned n, struct shadow **out);
 void pool_put(struct domain *d, struct shadow *s);
-/* One page more, or one that is free less. False: impossible. ROOTS held. */
+/* One page more, or one that is free less. False: impossible. */
 bool pool_grow(struct domain *d);
 bool pool_shrink(struct domain *d);
-/* Empty up to `budget` entries of dead tables into the pool. ROOTS held. */
+/* Empty up to `budget` entries of dead tables into the pool. */
 void dead_reap(struct domain *d, unsigned budget);
 void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base);
 void generation_end(struct domain *d);

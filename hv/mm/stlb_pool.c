@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stlb_pool: the bounded pool of shadow pages of a domain, and the walks that hold them in place.
- * Owns:       free list (POOL), descriptors and dead list (ROOTS), walk_epoch of each CPU
+ * Owns:       free pages, descriptors and dead tables (lock ROOTS), walk_epoch of each CPU
  * Rules:      S3, S5, S8 (mm/stlb.h)
  * Read first: stlb_impl.h */
 #include "mm/stlb_impl.h"
@@ -9,12 +9,11 @@ static u64 generations;
 
 void walk_sync_cpus(u64 mask)
 {
-	struct cpu *self = this_cpu();
+	struct cpu *self = this_cpu(), *c;
 
 	HV_ASSERT(!(self->walk_epoch & 1));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* what went out of sight did so before we look */
-	for (u64 m = mask & ~(1ull << self->id); m; m &= m - 1) {
-		struct cpu *c = cpus[__builtin_ctzll(m)];
+	for_each_cpu (c, mask & ~(1ull << self->id)) {
 		u64 seen = atomic_load(&c->walk_epoch);
 
 		while (seen & 1 && atomic_load(&c->walk_epoch) == seen)
@@ -37,17 +36,15 @@ void generation_end(struct domain *d)
 bool pool_take(struct domain *d, unsigned n, struct shadow **out)
 {
 	struct stlb_state *st = state_of(d);
-	bool enough;
 
-	lock(&d->stlb.pool_lock);
-	enough = d->stlb.pages_max - d->stlb.pages >= n;
-	for (unsigned i = 0; enough && i < n; i++) {
+	if (d->stlb.pages_max - d->stlb.pages < n)
+		return false;
+	d->stlb.pages += n;
+	for (unsigned i = 0; i < n; i++) {
 		out[i] = st->free;
 		st->free = out[i]->next;
-		d->stlb.pages++;
 	}
-	unlock(&d->stlb.pool_lock);
-	return enough;
+	return true;
 }
 
 void pool_put(struct domain *d, struct shadow *s)
@@ -56,45 +53,39 @@ void pool_put(struct domain *d, struct shadow *s)
 
 	s->level = 0;
 	s->root = NULL;
-	lock(&d->stlb.pool_lock);
 	s->next = st->free;
 	st->free = s;
 	d->stlb.pages--;
-	unlock(&d->stlb.pool_lock);
 }
 
-static void pool_size(struct domain *d, int change)
+/* A descriptor without a page: one that had one, or a new one. */
+static struct shadow *descriptor(struct stlb_state *st)
 {
-	lock(&d->stlb.pool_lock);
-	d->stlb.pages += change;
-	d->stlb.pages_max += change;
-	unlock(&d->stlb.pool_lock);
+	u32 n = st->descriptors;
+	struct shadow *s = st->holes, **chunk = &st->chunks[n >> CHUNK_SHIFT];
+
+	if (s || n >> CHUNK_SHIFT >= CHUNKS_MAX ||
+	    (!*chunk && !(*chunk = hv_page_alloc(CHUNK_ORDER))))
+		return s;
+	s = st->holes = shadow_by_number(st, n);
+	s->number = n;
+	st->descriptors++;
+	return s;
 }
 
 bool pool_grow(struct domain *d)
 {
 	struct stlb_state *st = state_of(d);
-	u32 n = st->descriptors;
-	struct shadow *s = st->holes, **chunk = &st->chunks[n >> CHUNK_SHIFT];
-	mfn_t m;
+	struct shadow *s = descriptor(st);
+	mfn_t m = s ? frame_alloc(0, FRAME_SHADOW, d->id) : MFN_NONE;
 
-	if (!s) {
-		if (n >> CHUNK_SHIFT >= CHUNKS_MAX ||
-		    (!*chunk && !(*chunk = hv_page_alloc(CHUNK_ORDER))))
-			return false;
-		s = shadow_by_number(st, n);
-		s->number = n;
-	}
-	m = frame_alloc(0, FRAME_SHADOW, d->id);
 	if (mfn_eq(m, MFN_NONE))
 		return false;
-	if (s == st->holes)
-		st->holes = s->next;
-	else
-		st->descriptors = n + 1;
+	st->holes = s->next;
 	s->table = mfn_to_virt(m);
 	frame_of(m)->link_a = s->number;
-	pool_size(d, 1);
+	d->stlb.pages_max++;
+	d->stlb.pages++;
 	pool_put(d, s);
 	return true;
 }
@@ -106,7 +97,8 @@ bool pool_shrink(struct domain *d)
 
 	if (!pool_take(d, 1, &s))
 		return false;
-	pool_size(d, -1);
+	d->stlb.pages--;
+	d->stlb.pages_max--;
 	frame_free(virt_to_mfn(s->table), 0);
 	s->table = NULL;
 	s->next = st->holes;
