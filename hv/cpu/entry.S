@@ -45,10 +45,14 @@
 	.popsection
 .endm
 
-.macro SAVE regs:vararg
+/* rsp = TOP + at. */
+.macro SAVE_AT at, regs:vararg
 	.irp r, \regs
-	mov	%\r, R_\r(%rsp)
+	mov	%\r, R_\r - \at(%rsp)
 	.endr
+.endm
+.macro SAVE regs:vararg
+	SAVE_AT	0, \regs
 .endm
 .macro LOAD regs:vararg
 	.irp r, \regs
@@ -56,10 +60,10 @@
 	.endr
 .endm
 
-/* fn(struct entry *, rsi) on the main stack; rsp = TOP before and after. */
-.macro CALL_C fn
-	lea	-REGS_SIZE(%rsp), %rdi
-	mov	E_main_sp(%rsp), %rsp
+/* fn(struct entry *, rsi) on the main stack; rsp = TOP + at before, TOP after. */
+.macro CALL_C fn, at=0
+	lea	-REGS_SIZE - \at(%rsp), %rdi
+	mov	E_main_sp - \at(%rsp), %rsp
 	call	\fn
 	mov	(%rsp), %rsp
 .endm
@@ -328,7 +332,8 @@ eret_c:
 	CALL_C	fred_eret
 	jmp	exit_loaded
 
-/* Exceptions and interrupts: a stub each, 16 bytes, that leaves regs.error with the vector in its upper half. */
+/* Exceptions and interrupts: a stub each, 16 bytes, that leaves regs.error with the vector in its upper half; #PF from ring 3
+ * needs none. */
 #define ERROR_CODES 0x60227d00 /* vectors for which the CPU pushes one                   */
 #define IST_VECTORS 0x00040106 /* #DB, NMI, #DF, #MC                                     */
 	.globl entry_stubs
@@ -340,38 +345,42 @@ entry_stubs:
 	.if v >= 32 || !(ERROR_CODES >> (v & 31) & 1)
 	pushq	$0
 	.endif
-	movl	$v, 4(%rsp)
 	.if v == 14
 	jmp	trap_page_fault
-	.elseif v < 32 && (IST_VECTORS >> (v & 31) & 1)
+	.else
+	movl	$v, 4(%rsp)
+	.if v < 32 && (IST_VECTORS >> (v & 31) & 1)
 	jmp	trap_ist
 	.else
 	jmp	trap_common
 	.endif
+	.endif
 	.set v, v + 1
 	.endr
 
-/* From ring 3 to handler(struct entry *); rsp = TOP after. */
-.macro FROM_RING3 handler
+/* From ring 3, rsp at the error code, to handler(struct entry *); rsp = TOP after. */
+.macro FROM_RING3 handler, ring0
 	testb	$3, 16(%rsp)
-	jz	trap_from_ring0
-	lea	-R_error(%rsp), %rsp
-	SAVE	CALLER_SAVED
+	jz	\ring0
+	SAVE_AT	R_error, CALLER_SAVED
 	cld
 	CLAC
-	cmpl	$0, E_user(%rsp)
+	cmpl	$0, E_user - R_error(%rsp)
 	je	1f
-	mov	E_kcr3(%rsp), %rax
+	mov	E_kcr3 - R_error(%rsp), %rax
 	mov	%rax, %cr3
-1:	incq	E_count_entries(%rsp)
-	CALL_C	\handler
+1:	incq	E_count_entries - R_error(%rsp)
+	CALL_C	\handler, R_error
 .endm
 
+page_fault_ring0:
+	movl	$14, 4(%rsp)
+	jmp	trap_from_ring0
 trap_page_fault:
-	FROM_RING3 page_fault
+	FROM_RING3 page_fault, page_fault_ring0
 	jmp	trap_exit
 trap_common:
-	FROM_RING3 trap_user
+	FROM_RING3 trap_user, trap_from_ring0
 trap_exit:
 	cmpl	$0, E_slow(%rsp)
 	jne	exit_slow
