@@ -43,12 +43,6 @@ void fred_prefill(struct entry *e);
 #define stac() SMAP_SITE(1)
 #define clac() SMAP_SITE(0)
 
-/* Those that wait. */
-static inline void interrupts_serve(void)
-{
-	__asm__ volatile("sti; nop; cli" ::: "memory");
-}
-
 static inline bool canonical(u64 va)
 {
 	return (u64)((s64)(va << 16) >> 16) == va;

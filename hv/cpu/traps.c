@@ -212,6 +212,11 @@ void cpu_halt_once(void)
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
 
+void interrupts_serve(void)
+{
+	__asm__ volatile("sti; nop; cli" ::: "memory");
+}
+
 /* ---- back to the guest, the slow way ---- */
 
 /* Without its control domain the machine has nothing left to do but what that domain wanted. */
