@@ -25,11 +25,6 @@ static const u8 slot_pages[CPU_STACKS] = {
 	[STACK_MC] = 1,	   [STACK_DB] = 1,   [STACK_TABLES] = 4, [STACK_IRET] = 1,
 };
 
-static unsigned index_at(u64 va, unsigned level)
-{
-	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
-}
-
 static u64 phys_of(const void *direct)
 {
 	return virt_to_mfn(direct).n << PAGE_SHIFT;
@@ -62,8 +57,8 @@ static void map(u64 *l4, u64 va, u64 pa, u64 len, u64 flags)
 		u64 size = PAGE_SIZE << 9 * (level - 1), *t = l4;
 
 		for (unsigned l = 4; l > level; l--)
-			t = table_under(&t[index_at(va, l)]);
-		t[index_at(va, level)] = pa | flags | (level > 1 ? PTE_PS : 0);
+			t = table_under(&t[va_index(va, l)]);
+		t[va_index(va, level)] = pa | flags | (level > 1 ? PTE_PS : 0);
 		va += size;
 		pa += size;
 		len -= size;
@@ -91,10 +86,10 @@ static void map_direct(u64 start, u64 end)
 static void map_iret_stack(u64 *l4, unsigned id, u64 pa)
 {
 	u64 va = iret_stack_top(id);
-	u64 *l3 = table_under(&l4[index_at(va, 4)]) + index_at(va, 3);
+	u64 *l3 = table_under(&l4[va_index(va, 4)]) + va_index(va, 3);
 	u64 *l2 = table_under(l3), *l1 = table_under(l2);
 
-	for (unsigned i = index_at(va, 1); i < 512; i += 16)
+	for (unsigned i = va_index(va, 1); i < 512; i += 16)
 		l1[i] = pa | DATA_FLAGS;
 	for (unsigned i = 1; i < 512; i++)
 		l2[i] = *l2;
@@ -140,9 +135,9 @@ void map_init(unsigned count)
 	map_image(user_l4, user_data_start, user_data_end, RODATA_FLAGS);
 	for (unsigned id = 0; id < count; id++)
 		map_cpu(user_l4, id);
-	table_under(&hv_l4[index_at(DEVICE_BASE, 4)]);
-	memcpy(stlb_slots, &hv_l4[index_at(HV_BASE, 4)], sizeof(stlb_slots));
-	stlb_user_slot = user_l4[index_at(CPU_BASE, 4)];
+	table_under(&hv_l4[va_index(DEVICE_BASE, 4)]);
+	memcpy(stlb_slots, &hv_l4[va_index(HV_BASE, 4)], sizeof(stlb_slots));
+	stlb_user_slot = user_l4[va_index(CPU_BASE, 4)];
 }
 
 void map_load(void)

@@ -11,7 +11,7 @@
  *     this CPU's walk_epoch odd; whoever takes something away (P2M entry, shadow table, stale guest PTE)
  *     first takes it out of sight, then walk_sync()s: waits until every walk begun earlier has ended.
  * S4: an entry is entered by compare-and-swap and its `used` bit set after. Leaf entries are taken out by
- *     compare-and-swap, whoever does it, and their bits stay until the table is dead or, parked, checked (S12). Of L3
+ *     one locked operation, whoever does it, and their bits stay until the table is dead or, parked, checked (S12). Of L3
  *     and L4 tables the bit is cleared first. So a set bit may stand over an empty entry, never the reverse for long: an
  *     entry without its bit belongs to a walk that is not over.
  * S5: a shadow page goes back to the pool all zero, after walk_sync and a shootdown of the CPUs that may have it in
@@ -82,6 +82,12 @@ struct vcpu;
 #define STLB_FILL_WORST 3 /* L3, L2, L1                                                  */
 
 struct shadow; /* descriptor of a shadow page: stlb_impl.h                               */
+
+/* The entry for va in a table of that level. */
+static inline unsigned va_index(u64 va, unsigned level)
+{
+	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
+}
 
 #define LOW_U0_HELD     1
 #define LOW_U0_CHANGING 2

@@ -103,11 +103,6 @@ static inline struct shadow *parked_shadow(struct stlb_state *st, u64 e)
 	return shadow_by_number(st, (~e & PTE_ADDR) >> PAGE_SHIFT);
 }
 
-static inline unsigned va_index(u64 va, unsigned level)
-{
-	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
-}
-
 static inline bool va_low(u64 va)
 {
 	return !(va >> 63);
