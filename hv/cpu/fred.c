@@ -135,13 +135,18 @@ static NOINLINE void page_fault_traced(struct entry *e, u64 va, u64 error)
 	fred_deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
 }
 
+static inline u32 access_of(const struct entry *e)
+{
+	return (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U;
+}
+
 /* What a fill did, or a device model does. */
-static NOINLINE bool page_handled(struct entry *e, u64 va, u32 access, u64 answer)
+static NOINLINE bool page_handled(struct entry *e, u64 va, u64 answer)
 {
 	if (answer == FILL_RETRY)
 		root_reload(e->cpu);
 	else if (answer == FILL_DONE)
-		trace(PV_TRACE_fill, va, access);
+		trace(PV_TRACE_fill, va, access_of(e));
 	else
 		return io_refused(e, va);
 	return true;
@@ -150,11 +155,9 @@ static NOINLINE bool page_handled(struct entry *e, u64 va, u32 access, u64 answe
 void page_fault(struct entry *e)
 {
 	u64 va = read_cr2();
-	u32 access = (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U;
-	u64 error = stlb_fill(e->cpu, va, access);
+	u64 error = stlb_fill(e->cpu, va, access_of(e));
 
-	if (unlikely(error & (FILL_DONE | FILL_RETRY | PF_RSVD)) &&
-	    page_handled(e, va, access, error))
+	if (unlikely(error & (FILL_DONE | FILL_RETRY | PF_RSVD)) && page_handled(e, va, error))
 		return;
 	e->g.prefill = va;
 	e->slow |= ENTRY_SLOW_PREFILL;
