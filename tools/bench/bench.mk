@@ -23,7 +23,7 @@ bench-hv: $(BENCH)/hv.iso ## instructions of ring 0's paths, twice, as a table a
 # What programs see of Linux: the same image without Ringside, and as dom0 with as much memory.
 LAT_TIME ?= 900
 LAT_QEMU = -i -c 1 -p max,-la57,-erms,-smap -t $(LAT_TIME)
-$(BENCH)/lat: tools/bench/linux/lat.c tools/bench/counters.h $(wildcard include/pv/*)
+$(BENCH)/lat: tools/bench/linux/lat.c tools/bench/counters.h tools/bench/must.h $(wildcard include/pv/*)
 	@mkdir -p $(@D)
 	@gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -Iinclude $< -o $@
 
@@ -67,7 +67,7 @@ IO_GUEST = $(RING:%=blkfront.ring_entries=%) $(SEGMENTS:%=blkfront.segments_max=
 IO_ARGS = -r '$(ROWS)' -n $(SCALE) -R $(ROUNDS) -q $(QUEUES) -p '$(IO_BACK)' -g '$(IO_GUEST)'
 
 # At an address of its own, by which its instructions are known from other programs' of dom0.
-$(BENCH)/load: $(wildcard $(IO_DIR)/*.c $(IO_DIR)/*.h) tools/bench/counters.h $(wildcard include/pv/*.h)
+$(BENCH)/load: $(wildcard $(IO_DIR)/*.c $(IO_DIR)/*.h) tools/bench/counters.h tools/bench/must.h $(wildcard include/pv/*.h)
 	@mkdir -p $(@D)
 	@gcc $(IO_CFLAGS) -static -Wl,-Ttext-segment=0x10000000 -Iinclude -o $@ $(filter-out %/count.c,$(filter %.c,$^)) -lpthread
 $(BENCH)/count.so: $(IO_DIR)/count.c $(IO_DIR)/mark.h

@@ -43,14 +43,19 @@ static struct region {
 	void *dev;
 } regions[SPACES][IO_MAX];
 
+static void vsay(const char *format, va_list ap)
+{
+	fprintf(stderr, "ringside-model: ");
+	vfprintf(stderr, format, ap);
+	fprintf(stderr, "\n");
+}
+
 void say(const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
-	fprintf(stderr, "ringside-model: ");
-	vfprintf(stderr, format, ap);
-	fprintf(stderr, "\n");
+	vsay(format, ap);
 	va_end(ap);
 }
 
@@ -59,9 +64,7 @@ void die(const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	fprintf(stderr, "ringside-model: ");
-	vfprintf(stderr, format, ap);
-	fprintf(stderr, "\n");
+	vsay(format, ap);
 	va_end(ap);
 	exit(1);
 }

@@ -8,12 +8,7 @@ out=$build/emulated
 mkdir -p "$out/files"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-program() {
-	file=$(command -v "$1") || { echo "run: no $1" >&2; exit 1; }
-	echo "/usr/sbin/$1=$(realpath "$file")"
-	ldd "$file" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-linux/ { print $1 }' |
-		while read -r lib; do echo "$lib=$(realpath "$lib")"; done
-}
+. "$top/tools/run/program.sh"
 "$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux" && "$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" \
 	"$build/linux" "/test=$top/tests/system/emulated/guest.sh" || exit 1
 cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"

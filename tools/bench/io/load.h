@@ -3,11 +3,9 @@
 #ifndef LOAD_H
 #define LOAD_H
 
-#include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "../must.h"
 
 #define PORT_CONTROL \
 	7001 /* lines of text, each answered "ok": see load.c                             */
@@ -29,20 +27,6 @@ struct packet {
 	uint32_t reply;
 	char more[60];
 };
-
-static inline void fail(const char *what)
-{
-	printf("failed|%s|%s\n", what, strerror(errno));
-	exit(1);
-}
-
-#define MUST(call)                      \
-	({                              \
-		long r_ = (long)(call); \
-		if (r_ == -1)           \
-			fail(#call);    \
-		r_;                     \
-	})
 
 int agent(int domains, char **domid);
 

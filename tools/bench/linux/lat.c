@@ -27,26 +27,13 @@
 #include <unistd.h>
 
 #include "../counters.h"
+#include "../must.h"
 
 #define ROUNDS	 5
 #define PAGE	 4096ul
 #define PAGES	 512ul /* of a region that is faulted in */
 #define SLEEP_NS 100000
 #define TOUCHED	 (8ul << 20)
-
-static void fail(const char *what)
-{
-	printf("failed|%s|%s\n", what, strerror(errno));
-	exit(1);
-}
-
-#define MUST(call)                      \
-	({                              \
-		long r_ = (long)(call); \
-		if (r_ == -1)           \
-			fail(#call);    \
-		r_;                     \
-	})
 
 static uint64_t now(void)
 {
