@@ -13,7 +13,7 @@ LINUX_TESTS ?= short
 LINUX_TIME  ?= 600
 LINUX_ACCEL ?= tcg,thread=single
 .PHONY: test-system
-test-system: hv linux-tests $(if $(filter all login debian,$(LINUX_TESTS)),debian) ## boots of Linux, bare and as dom0: CPUs, disks, networks, power-off
+test-system: hv initramfs linux-tests $(if $(filter all login debian,$(LINUX_TESTS)),debian) ## boots of Linux, bare and as dom0: CPUs, disks, networks, power-off
 	@for mode in $(LINUX_MODES); do \
 		BUILD='$(BUILD)' LINUX_TIME=$(LINUX_TIME) LINUX_ACCEL=$(LINUX_ACCEL) sh tests/system/linux.sh $$mode $(LINUX_TESTS) || bad=1; \
 	done; [ -z "$$bad" ]
