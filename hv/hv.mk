@@ -6,7 +6,7 @@ HV_SRCS := $(filter-out %/asm-offsets.c,$(foreach d,$(HV_DIRS),$(sort $(wildcard
 	$(HV_EXTRA_SRCS)
 
 HV_CC     ?= gcc
-HV_CPPFLAGS := -Ihv -Iinclude
+HV_CPPFLAGS := -Ihv -Iinclude $(if $(RINGSIDE_VERSION),-DRINGSIDE_VERSION='"$(RINGSIDE_VERSION)"')
 HV_CFLAGS := -std=gnu17 -ffreestanding -nostdlib -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fcf-protection=none -fpie -fvisibility=hidden -mcmodel=small \
 	-fno-jump-tables -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \

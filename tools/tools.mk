@@ -3,7 +3,8 @@
 
 TOOLS_DIR    := $(BUILD)/tools
 TOOLS_CC     ?= gcc
-TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itools/lib -MMD -MP
+TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itools/lib -MMD -MP \
+	$(if $(RINGSIDE_VERSION),-DRS_VERSION='"$(RINGSIDE_VERSION)"')
 TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lpthread
 LIB_OBJS     := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/lib/*.c))
 RINGCTL_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringctl/*.c))
@@ -65,7 +66,7 @@ $(UNIT_DIR)/tools/ringctl_fake: tests/unit/tools/ringctl_fake.c $(TOOLS_TEST_SRC
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -Wl,--wrap=rs_open -o $@ \
 		$(filter %.c,$^) $(TOOLS_LIBS)
 
-TOOLS_TESTS += tests/unit/tools/man_check.sh tests/unit/tools/cli_check.sh tests/unit/tools/image_check.sh
+TOOLS_TESTS += tests/unit/tools/man_check.sh tests/unit/tools/cli_check.sh tests/unit/tools/image_check.sh tests/unit/tools/net_check.sh
 TOOLS_TEST_PROGRAMS := $(TOOLS_DIR)/ringctl $(UNIT_DIR)/tools/ringctl_fake
 test-tools: $(TOOLS_TESTS) | $(TOOLS_TEST_PROGRAMS) ## unit tests of the tools only
 	@sh tests/unit/run.sh $^

@@ -158,7 +158,9 @@ const char *elf_parse(const void *image, u64 size, struct elf *out);
 
 /* ---- the rest ---- */
 
+#ifndef RINGSIDE_VERSION /* of another build: make RINGSIDE_VERSION= */
 #define RINGSIDE_VERSION "0.1"
+#endif
 
 /* start.S calls them: on the first CPU, and on each of the others. */
 void boot_main(u32 magic, u32 info) __noreturn;

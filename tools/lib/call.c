@@ -157,7 +157,11 @@ int rs_fail_errno(struct rs *rs, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	return rs_fail(rs, err, "%.400s: %s", text, strerror(err));
+	return rs_fail(rs, err, "%.300s: %s", text,
+		       err == ENOSYS ? "the hypervisor is older than these tools (" RS_VERSION
+				       ") and does not have this call yet: restart, so that the "
+				       "newer one runs, or install the older ringside-tools"
+				     : strerror(err));
 }
 
 long rs_call(struct rs *rs, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,

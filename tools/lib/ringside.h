@@ -16,7 +16,9 @@
 #include <pv/io/control.h>
 #include <pv/linux.h>
 
-#define RS_VERSION  "0.1"
+#ifndef RS_VERSION /* of another build: make RINGSIDE_VERSION= */
+#define RS_VERSION "0.1"
+#endif
 #define RS_CONF_DIR "/etc/ringside"
 #define RS_RUN_DIR  "/run/ringside"
 #define RS_LOG_DIR  "/var/log/ringside"

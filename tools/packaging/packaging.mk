@@ -29,6 +29,15 @@ image: deb $(PACKAGES_BASE) ## a live disc (ISO) and a raw disk with Debian as d
 		$(patsubst %,$(DEB_DIR)/%_$(DEB_VERSION)_amd64.deb,ringside ringside-hypervisor ringside-linux ringside-tools) \
 		$(DEB_DIR)/ringside-doc_$(DEB_VERSION)_all.deb
 
+# A newer version, for upgrades: other tools and another hypervisor with the same kernel.
+DEB_NEXT ?= 0.2
+.PHONY: deb-next
+deb-next: deb
+	@mkdir -p $(BUILD)/next && ln -sfn ../linux ../docs ../mini ../newlib $(BUILD)/next/
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/next RINGSIDE_VERSION=$(DEB_NEXT) hv $(BUILD)/next/tools/shared/ringctl \
+		$(BUILD)/next/tools/shared/ringsided $(BUILD)/next/tools/shared/ringside-model
+	@DEB_LEVEL=1 tools/packaging/build.sh $(BUILD)/next $(BUILD)/packages/next $(DEB_NEXT)
+
 FIRMWARE ?= bios uefi
-test-packages: deb $(PACKAGES_BASE) ## the packages on a Debian machine in QEMU: GRUB's menu, a guest, upgrade, removal; FIRMWARE=bios
-	@BUILD='$(BUILD)' sh tests/system/packages.sh $(FIRMWARE)
+test-packages: deb deb-next $(PACKAGES_BASE) ## the packages on a Debian machine in QEMU: GRUB's menu, a guest, upgrade, removal; FIRMWARE=bios
+	@BUILD='$(BUILD)' DEB_VERSION=$(DEB_VERSION) DEB_NEXT=$(DEB_NEXT) sh tests/system/packages.sh $(FIRMWARE)

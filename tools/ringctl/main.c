@@ -555,6 +555,7 @@ int exit_code(int err)
 	case EPERM:
 	case EACCES:
 	case ENODEV:
+	case ENOSYS:
 		return EXIT_DENIED;
 	case EINVAL:
 	case ERANGE:

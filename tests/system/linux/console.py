@@ -5,7 +5,7 @@
 Runs COMMAND as someone at its terminal would. DIALOGUE: a file with lines "< REGEX" (wait for that; $NAME is from the
 environment), "> TEXT" (type it, and return), "= KEYS" (type them, with escapes as in Python, and nothing else) and
 "! COMMAND" (run it on the host). What COMMAND prints goes to LOG. Ends with COMMAND's status; 1 if something that is
-waited for does not come in SECONDS."""
+waited for does not come in SECONDS. With CONSOLE_TELL set, each typed line is told on standard error, and when."""
 import os
 import re
 import select
@@ -38,8 +38,11 @@ def main():
         return bool(part)
 
     status = None
+    began = time.monotonic()
     for line in open(dialogue):
         kind, rest = line[:2], line[2:].rstrip("\n")
+        if kind == "> " and "CONSOLE_TELL" in os.environ:
+            print(f"  {time.monotonic() - began:5.0f} s  {rest[:100]}", file=sys.stderr, flush=True)
         if kind == "> ":
             p.stdin.write(rest.encode() + b"\n")
             p.stdin.flush()

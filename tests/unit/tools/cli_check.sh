@@ -83,6 +83,10 @@ try 0 '' mem set web1 6
 try 8 'may have 16 MiB' mem set web1 32
 try 0 '' sysrq web1 h
 try 2 'one character' sysrq web1 help
+export FAKE_OLDER=1
+try 0 'web1' list
+try 7 'pause.*: the hypervisor is older than these tools .* install the older ringside-tools' pause web1
+unset FAKE_OLDER
 try 0 '' pause web1
 try 0 'paused' list web1
 try 0 '' wait web1 paused

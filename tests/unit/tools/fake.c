@@ -189,6 +189,8 @@ static long call(void *ctx, uint64_t nr, const uint64_t a[5])
 
 	if (++f->calls == f->fail_at)
 		return -f->fail_with;
+	if (f->lacks && nr == f->lacks)
+		return -ENOSYS;
 	switch (nr) {
 	case PV_NR_nop:
 		return 0;

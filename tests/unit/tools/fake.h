@@ -27,6 +27,7 @@ struct fake {
 	int fail_with;	     /* an errno                                                      */
 	uint64_t checkpoint; /* frames or bytes at a time, 0: all                          */
 	unsigned abi; /* 0: these tools'                                                       */
+	uint64_t lacks; /* a hypercall that this, older ring 0 does not have; 0: it has all    */
 	unsigned control_ops; /* what fake guests take, a bit each; they answer at once    */
 	uint8_t *area; /* FAKE_AREA bytes for each domain's memory, or NULL: it is malloc'ed */
 };

@@ -38,6 +38,7 @@ struct rs *__wrap_rs_open(char *error)
 		f->control_ops = 1u << PV_CONTROL_MEMORY | 1u << PV_CONTROL_SYSRQ;
 	}
 	f->abi = getenv("FAKE_ABI") ? (unsigned)atoi(getenv("FAKE_ABI")) : 0;
+	f->lacks = getenv("FAKE_OLDER") ? PV_NR_domain_pause : 0;
 	/* Guests "boot" at once: their control device is there. */
 	for (unsigned i = 1; i < FAKE_DOMAINS; i++)
 		for (unsigned n = 0; n < PV_DEVICE_SLOTS; n++)
