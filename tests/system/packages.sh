@@ -34,7 +34,7 @@ machine() { # FIRMWARE NAME DISK QEMU arguments...
 	echo "packages $firmware $name: $(sed -n '1s/^# //p' "$here/$name.dialogue")"
 	# shellcheck disable=SC2086
 	why=$(python3 "$top/tests/system/linux/console.py" "$log" "$limit" "$here/$name.dialogue" -- \
-		"$top/tools/qemu.sh" -d $options -m 1536 -c 2 -t "$limit" "$@" \
+		"$top/tools/qemu.sh" -d $options -m 1536 -c 2 -t "$limit" -- "$@" \
 		-drive "if=virtio,format=raw,cache=unsafe,file=$disk" -drive "if=virtio,format=raw,readonly=on,file=$dir/data.img" \
 		-netdev user,id=net -device virtio-net-pci,netdev=net) || why=${why:-"status $?"}
 	[ -n "$why" ] || why=$(grep -aoE "($bad).*" "$log" | head -1)
