@@ -19,17 +19,18 @@ MINI_BASE ?= 0xffffffff80100000
 MINI_OWN := control guest selftest
 MINI_PROGRAMS += $(MINI_OWN)
 
-NEWLIB_TARBALL := $(firstword $(wildcard /usr/src/newlib/newlib*.tar.* /usr/src/newlib*.tar.*))
+# Looked for when it is used: make deps may just have installed it, and the compiler.
+NEWLIB_TARBALL = $(firstword $(shell ls -d /usr/src/newlib/newlib*.tar.* /usr/src/newlib*.tar.* 2>/dev/null))
 NEWLIB_OUT     := $(BUILD)/newlib
 NEWLIB_STAMP   := $(NEWLIB_OUT)/.stamp
 NEWLIB_INC     := $(NEWLIB_OUT)/x86_64-elf/include
 NEWLIB_LIB     := $(NEWLIB_OUT)/x86_64-elf/lib
 NEWLIB_JOBS    ?= $(shell nproc)
 
-MINI_GCC_INC := $(shell $(MINI_CC) -print-file-name=include)
+MINI_GCC_INC = $(eval MINI_GCC_INC := $(shell $(MINI_CC) -print-file-name=include))$(MINI_GCC_INC)
 # What a mini domain's code may assume: linked in the top 2 GiB, no red zone (events push on
 # the interrupted stack), no thread pointer.
-MINI_TARGET := -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mcmodel=kernel \
+MINI_TARGET = -O2 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mcmodel=kernel \
 	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-ffunction-sections -fdata-sections -U__linux__ -Ulinux -U__gnu_linux__ \
 	-nostdinc -isystem $(MINI_GCC_INC)

@@ -27,7 +27,7 @@ pass() { passed=$((passed + 1)); echo "packages $1: passed"; }
 fail() { failed=$((failed + 1)); echo "packages $1: FAILED: $2"; return 1; }
 
 machine() { # FIRMWARE NAME DISK QEMU arguments...
-	firmware=$1 name=$2 disk=$3 log=$out/packages-$1-$2.log
+	firmware=$1 name=$2 image=$3 log=$out/packages-$1-$2.log
 	shift 3
 	options=
 	[ "$firmware" != uefi ] || options=-u
@@ -35,7 +35,7 @@ machine() { # FIRMWARE NAME DISK QEMU arguments...
 	# shellcheck disable=SC2086
 	why=$(python3 "$top/tests/system/linux/console.py" "$log" "$limit" "$here/$name.dialogue" -- \
 		"$top/tools/qemu.sh" -d $options -m 1536 -c 2 -t "$limit" -- "$@" \
-		-drive "if=virtio,format=raw,cache=unsafe,file=$disk" -drive "if=virtio,format=raw,readonly=on,file=$dir/data.img" \
+		-drive "if=virtio,format=raw,cache=unsafe,file=$image" -drive "if=virtio,format=raw,readonly=on,file=$dir/data.img" \
 		-netdev user,id=net -device virtio-net-pci,netdev=net) || why=${why:-"status $?"}
 	[ -n "$why" ] || why=$(grep -aoE "($bad).*" "$log" | head -1)
 	[ -n "$why" ] || { pass "$firmware $name"; return; }
