@@ -17,31 +17,18 @@ mkdir -p "$dir" "$out"
 work=$(mktemp -d "$dir/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
-bad='BUG: |Oops|kernel BUG|general protection fault|Kernel panic|ringside: panic|ringside: cannot start'
-export VERSION="$DEB_VERSION" NEXT="$DEB_NEXT" CONSOLE_TELL=1
+export VERSION="$DEB_VERSION" NEXT="$DEB_NEXT"
+. "$here/machine.sh"
 
 # The root and the EFI partition of disk.sh's disk, for debugfs and mtools.
 root_at=$((135168 * 512)) efi_at=$((4096 * 512))
 
-pass() { passed=$((passed + 1)); echo "packages $1: passed"; }
-fail() { failed=$((failed + 1)); echo "packages $1: FAILED: $2"; return 1; }
-
-machine() { # FIRMWARE NAME DISK QEMU arguments...
-	firmware=$1 name=$2 image=$3 log=$out/packages-$1-$2.log
+boot() { # FIRMWARE STEP DISK QEMU arguments...
+	firmware=$1 step=$2 image=$3
 	shift 3
-	options=
-	[ "$firmware" != uefi ] || options=-u
-	echo "packages $firmware $name: $(sed -n '1s/^# //p' "$here/$name.dialogue")"
-	# shellcheck disable=SC2086
-	why=$(python3 "$top/tests/system/linux/console.py" "$log" "$limit" "$here/$name.dialogue" -- \
-		"$top/tools/qemu.sh" -d $options -m 1536 -c 2 -t "$limit" -- "$@" \
+	machine "packages $firmware $step" "$firmware" 1536 "$here/$step.dialogue" "$@" \
 		-drive "if=virtio,format=raw,cache=unsafe,file=$image" -drive "if=virtio,format=raw,readonly=on,file=$dir/data.img" \
-		-netdev user,id=net -device virtio-net-pci,netdev=net) || why=${why:-"status $?"}
-	[ -n "$why" ] || why=$(grep -aoE "($bad).*" "$log" | head -1)
-	[ -n "$why" ] || { pass "$firmware $name"; return; }
-	fail "$firmware $name" "$why; see $log"
-	tail -15 "$log" | sed 's/^/    /'
-	return 1
+		-netdev user,id=net -device virtio-net-pci,netdev=net
 }
 
 # ---- what the machine gets: its own disk, and one with the packages of both versions ----
@@ -68,7 +55,7 @@ prepare() {
 	rm -rf "$work/data"
 	newer "$dir/grub.img" "$dir/base.img" && newer "$dir/grub.img" "$here/grub.dialogue" && return
 	cp --sparse=always "$dir/base.img" "$work/grub.img"
-	machine bios grub "$work/grub.img" -kernel "$dir/base.img.kernel" -initrd "$dir/base.img.initrd" \
+	boot bios grub "$work/grub.img" -kernel "$dir/base.img.kernel" -initrd "$dir/base.img.initrd" \
 		-append 'console=ttyS0 root=LABEL=debian-root ro' && mv "$work/grub.img" "$dir/grub.img"
 }
 
@@ -92,12 +79,12 @@ files() { # DISK: a line each
 
 compare() { # FIRMWARE DISK
 	echo "packages $1 compare: the disk with what it was before the packages came"
-	files "$dir/grub.img" >"$work/before" && files "$2" >"$work/after" || { fail "$1 compare" 'no files'; return 1; }
-	[ "$(wc -l <"$work/before")" -gt 10000 ] || { fail "$1 compare" 'no Debian'; return 1; }
+	files "$dir/grub.img" >"$work/before" && files "$2" >"$work/after" || { fail "packages $1 compare" 'no files'; return 1; }
+	[ "$(wc -l <"$work/before")" -gt 10000 ] || { fail "packages $1 compare" 'no Debian'; return 1; }
 	if diff "$work/before" "$work/after" >"$out/packages-$1-compare.log"; then
-		pass "$1 compare"
+		pass "packages $1 compare"
 	else
-		fail "$1 compare" "see $out/packages-$1-compare.log"
+		fail "packages $1 compare" "see $out/packages-$1-compare.log"
 		head -15 "$out/packages-$1-compare.log" | sed 's/^/    /'
 	fi
 }
@@ -109,9 +96,9 @@ try() { # FIRMWARE
 		[ "$step" != "$from" ] || begun=1
 		disk=$dir/$1-$step.img
 		if [ -n "$begun" ]; then
-			[ -e "$last" ] || { fail "$1 $step" "no $last"; return; }
+			[ -e "$last" ] || { fail "packages $1 $step" "no $last"; return; }
 			cp --sparse=always "$last" "$work/disk.img"
-			machine "$1" "$step" "$work/disk.img" || return
+			boot "$1" "$step" "$work/disk.img" || return
 			mv "$work/disk.img" "$disk"
 		fi
 		last=$disk

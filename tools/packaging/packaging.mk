@@ -21,6 +21,7 @@ $(PACKAGES_BASE): tools/packaging/disk.sh tools/packaging/first.sh
 	@mkdir -p $(@D)
 	@tools/packaging/disk.sh $@
 
+FIRMWARE ?= bios uefi
 .PHONY: image test-packages
 image: deb $(PACKAGES_BASE) ## a live disc (ISO) and a raw disk with Debian as dom0: build/image
 	@mkdir -p $(BUILD)/image
@@ -28,6 +29,10 @@ image: deb $(PACKAGES_BASE) ## a live disc (ISO) and a raw disk with Debian as d
 	@tools/packaging/raw.sh $(BUILD)/image/ringside.img $(PACKAGES_BASE) \
 		$(patsubst %,$(DEB_DIR)/%_$(DEB_VERSION)_amd64.deb,ringside ringside-hypervisor ringside-linux ringside-tools) \
 		$(DEB_DIR)/ringside-doc_$(DEB_VERSION)_all.deb
+
+.PHONY: test-images
+test-images: ## boots what make image has made, as discs, disks and USB sticks; FIRMWARE=bios
+	@BUILD='$(BUILD)' sh tests/system/images.sh $(FIRMWARE)
 
 # A newer version, for upgrades: other tools and another hypervisor with the same kernel.
 DEB_NEXT ?= 0.2
@@ -38,6 +43,5 @@ deb-next: deb
 		$(BUILD)/next/tools/shared/ringsided $(BUILD)/next/tools/shared/ringside-model
 	@DEB_LEVEL=1 tools/packaging/build.sh $(BUILD)/next $(BUILD)/packages/next $(DEB_NEXT)
 
-FIRMWARE ?= bios uefi
 test-packages: deb deb-next $(PACKAGES_BASE) ## the packages on a Debian machine in QEMU: GRUB's menu, a guest, upgrade, removal; FIRMWARE=bios
 	@BUILD='$(BUILD)' DEB_VERSION=$(DEB_VERSION) DEB_NEXT=$(DEB_NEXT) sh tests/system/packages.sh $(FIRMWARE)

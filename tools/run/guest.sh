@@ -15,7 +15,13 @@ done
 hostname "$name"
 say "up $(cut -d' ' -f1 /proc/uptime) s after its kernel began"
 mkdir -p /mnt
-mount -t ext4 /dev/rsda /mnt || { say 'failed: no disk'; exit 1; }
+# dom0 may still be busy with it.
+n=0
+until mount -t ext4 /dev/rsda /mnt 2>/tmp/mount.out; do
+	n=$((n + 1))
+	[ $n -lt 300 ] || { say "failed: no disk: $(cat /tmp/mount.out)"; dmesg | tail -5; exit 1; }
+	sleep 0.1
+done
 n=$(($(cat /mnt/starts 2>/dev/null || echo 0) + 1))
 echo $n >/mnt/starts
 say "disk: start number $n of this guest"

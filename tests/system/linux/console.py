@@ -6,6 +6,7 @@ Runs COMMAND as someone at its terminal would. DIALOGUE: a file with lines "< RE
 environment), "> TEXT" (type it, and return), "= KEYS" (type them, with escapes as in Python, and nothing else) and
 "! COMMAND" (run it on the host). What COMMAND prints goes to LOG. Ends with COMMAND's status; 1 if something that is
 waited for does not come in SECONDS. With CONSOLE_TELL set, each typed line is told on standard error, and when."""
+import atexit
 import os
 import re
 import select
@@ -22,6 +23,8 @@ def main():
     # A group of its own, so that QEMU below it ends with it.
     p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          start_new_session=True)
+    atexit.register(lambda: p.poll() is None and os.killpg(p.pid, signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     out = open(log, "wb")
     text = b""
 
@@ -71,8 +74,6 @@ def main():
     except subprocess.TimeoutExpired:
         print("console: it does not end")
         status = 1
-    if p.poll() is None:
-        os.killpg(p.pid, signal.SIGTERM)
     sys.exit(status)
 
 
