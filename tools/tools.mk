@@ -3,7 +3,7 @@
 
 TOOLS_DIR    := $(BUILD)/tools
 TOOLS_CC     ?= gcc
-TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itools/lib -MMD -MP \
+TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itools/lib -I$(TOOLS_DIR) -MMD -MP \
 	$(if $(RINGSIDE_VERSION),-DRS_VERSION='"$(RINGSIDE_VERSION)"')
 TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lpthread
 LIB_OBJS     := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/lib/*.c))
@@ -34,6 +34,13 @@ $(TOOLS_DIR)/shared/%:
 $(TOOLS_DIR)/ringside-model: $(MODEL_OBJS)
 	$(TOOLS_CC) -static -o $@ $^ -lpthread
 
+# Structures as the compiler lays them out, for ringctl hypercall.
+$(TOOLS_DIR)/layouts.h: docs/tools/layouts.py docs/tools/abi.py docs/reference/fields.txt $(wildcard include/pv/*.h include/pv/io/*.h)
+	@mkdir -p $(@D)
+	@echo "  GEN   $@"
+	@python3 docs/tools/layouts.py $@
+$(TOOLS_DIR)/tools/ringctl/explore.o: $(TOOLS_DIR)/layouts.h
+
 $(TOOLS_DIR)/%.o: %.c
 	@mkdir -p $(@D)
 	$(TOOLS_CC) $(TOOLS_CFLAGS) -c $< -o $@
@@ -61,9 +68,9 @@ $(UNIT_DIR)/tools/model_test: tests/unit/tools/model_test.c $(filter-out tools/m
 
 # ringctl itself on that fake.
 $(UNIT_DIR)/tools/ringctl_fake: tests/unit/tools/ringctl_fake.c $(TOOLS_TEST_SRCS) $(wildcard tools/ringctl/*.c) \
-		tests/unit/tools/fake.h tools/lib/ringside.h tools/ringctl/ringctl.h $(wildcard include/pv/*.h include/pv/io/*.h)
+		tests/unit/tools/fake.h tools/lib/ringside.h tools/ringctl/ringctl.h $(TOOLS_DIR)/layouts.h $(wildcard include/pv/*.h include/pv/io/*.h)
 	@mkdir -p $(@D)
-	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -Itests/unit/tools -Wl,--wrap=rs_open -o $@ \
+	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -Itools/lib -I$(TOOLS_DIR) -Itests/unit/tools -Wl,--wrap=rs_open -o $@ \
 		$(filter %.c,$^) $(TOOLS_LIBS)
 
 TOOLS_TESTS += tests/unit/tools/man_check.sh tests/unit/tools/cli_check.sh tests/unit/tools/image_check.sh tests/unit/tools/net_check.sh

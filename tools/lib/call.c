@@ -314,33 +314,17 @@ const char *rs_device_state_name(uint32_t state)
 	return NAME_OF(names, state);
 }
 
-static const struct {
-	const char *name;
-	int args;
-} calls[PV_HYPERCALL_MAX] = {
-#define PV_CALL0(nr, name, ...) [nr] = {#name, 0},
-#define PV_CALL1(nr, name, ...) [nr] = {#name, 1},
-#define PV_CALL2(nr, name, ...) [nr] = {#name, 2},
-#define PV_CALL3(nr, name, ...) [nr] = {#name, 3},
-#define PV_CALL4(nr, name, ...) [nr] = {#name, 4},
-#define PV_CALL5(nr, name, ...) [nr] = {#name, 5},
+static const char *const calls[PV_HYPERCALL_MAX] = {
+#define PV_CALL0(nr, name, ...) [nr] = #name,
+#define PV_CALL1 PV_CALL0
+#define PV_CALL2 PV_CALL0
+#define PV_CALL3 PV_CALL0
+#define PV_CALL4 PV_CALL0
+#define PV_CALL5 PV_CALL0
 #include <pv/hypercalls.def>
 };
 
 const char *rs_call_name(uint64_t nr)
 {
-	return nr < PV_HYPERCALL_MAX ? calls[nr].name : NULL;
-}
-
-int rs_call_args(uint64_t nr)
-{
-	return rs_call_name(nr) ? calls[nr].args : -1;
-}
-
-int rs_call_by_name(const char *name)
-{
-	for (int nr = 0; nr < PV_HYPERCALL_MAX; nr++)
-		if (calls[nr].name && strcmp(calls[nr].name, name) == 0)
-			return nr;
-	return -1;
+	return nr < PV_HYPERCALL_MAX ? calls[nr] : NULL;
 }

@@ -115,8 +115,6 @@ const char *rs_crash_name(uint32_t crash);	  /* enum pv_crash */
 const char *rs_class_name(uint32_t class);	  /* enum pv_device_class */
 const char *rs_device_state_name(uint32_t state); /* enum pv_device_state */
 const char *rs_call_name(uint64_t nr);		  /* NULL: none */
-int rs_call_args(uint64_t nr);			  /* how many; -1: no such call */
-int rs_call_by_name(const char *name);		  /* number, or -1 */
 
 /* --- domains ------------------------------------------------------------------------------ */
 

@@ -353,7 +353,7 @@ const struct verb verbs[] = {
 	  {"attacks", 'a', "DIR", "programs that attack (/usr/lib/ringside/attacks)"}}},
 	{"hypercall",
 	 "[NAME [ARGUMENT...]]",
-	 "make one hypercall with numbers as arguments; without NAME: list them",
+	 "make one hypercall and decode its answer; without NAME: list them",
 	 do_hypercall,
 	 0,
 	 6,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch: ring 0's log, trace and audit, and hypercalls by hand. */
+/* watch: ring 0's log, trace and audit. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,60 +155,4 @@ int do_trace(struct run *r)
 	while (!r->rs->cancel && now_ns() < deadline);
 	call_trace_mask(r->rs, (uint64_t)old);
 	return 0;
-}
-
-/* --- hypercall ------------------------------------------------------------------------------------ */
-
-static int list_calls(struct run *r)
-{
-	static const struct column columns[] = {{"number", "NR", AS_NUMBER},
-						{"name", "NAME", AS_TEXT},
-						{"arguments", "ARGS", AS_NUMBER},
-						{0}};
-	json_t *list = json_array();
-
-	for (unsigned nr = 0; nr < PV_HYPERCALL_MAX; nr++) {
-		json_t *o;
-
-		if (!rs_call_name(nr))
-			continue;
-		o = json_object();
-		set_int(o, "number", nr);
-		set_text(o, "name", rs_call_name(nr));
-		set_int(o, "arguments", (uint64_t)rs_call_args(nr));
-		json_array_append_new(list, o);
-	}
-	return print_list(r, list, columns);
-}
-
-/* Numbers only; `buf` is a zeroed page, of which what is not zero any more is printed. */
-int do_hypercall(struct run *r)
-{
-	static uint8_t buffer[PV_PAGE_SIZE];
-	uint64_t a[5] = {0};
-	long rc;
-	int nr;
-
-	if (!r->argc)
-		return list_calls(r);
-	nr = rs_call_by_name(r->argv[0]);
-	if (nr < 0)
-		nr = (int)number(r, r->argv[0], PV_HYPERCALL_MAX - 1);
-	if (!r->rs)
-		return EXIT_DENIED;
-	for (int i = 1; i < r->argc && i < 6; i++)
-		a[i - 1] = strcmp(r->argv[i], "buf") == 0 ? (uintptr_t)buffer
-							  : number(r, r->argv[i], UINT64_MAX);
-	rc = rs_call(r->rs, (uint64_t)nr, a[0], a[1], a[2], a[3], a[4]);
-	printf("%s = %ld%s%s\n",
-	       rs_call_name((uint64_t)nr) ? rs_call_name((uint64_t)nr) : r->argv[0], rc,
-	       rc < 0 ? ": " : "", rc < 0 ? strerror((int)-rc) : "");
-	for (unsigned i = 0; i < 256; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, buffer + i, 8);
-		if (word)
-			printf("  buf+%-4u 0x%016llx\n", i, (unsigned long long)word);
-	}
-	return rc < 0 ? EXIT_FAILED : 0;
 }

@@ -119,10 +119,24 @@ try 7 'this one' destroy 0
 try 0 '' destroy db
 try 0 'dom0 +running' top --count 1 --interval 0 --sort mem
 try 0 'nop = 0' hypercall nop
+try 0 'mem_copy +PV_CAP_MEMORY +struct pv_mem_copy \*op' hypercall
+try 0 'PV_DOMAIN_RUNNING \(1\)' hypercall domain_info 0 -
+try 0 'caps +0x' hypercall domain_info 0 -
+try 0 '"version": "fake"' hypercall --json host_info -
+try 1 'domain_info = -3: PV_ESRCH: no such domain' hypercall domain_info 77 -
+try 1 'PV_ENOSYS' hypercall yield
+try 2 'struct pv_mem_copy has no field "size"' hypercall mem_copy size=1
+try 2 'not a number up to 4294967295' hypercall mem_copy domid=0x100000000
+try 2 'FIELD=VALUE,... of struct pv_mem_copy' hypercall mem_copy 7
+try 2 'uint64_t domid, struct pv_domain_info.* takes 2 arguments, and got 1' hypercall domain_info 0
+try 2 'no hypercall is named or numbered "nope"' hypercall nope
+try 2 'not a number' hypercall event_send x
 try 0 'web1: defined' define "$dir/web1.conf"
 try 0 'web1: unchanged' define "$dir/web1.conf"
 try 0 'web1 .*off' list --all
 try 0 'domain 1' start web1
+try 0 'class +PV_DEVICE_CONSOLE \(1\)' hypercall device_get 1 0 -
+try 0 '^  back:' hypercall device_get 1 0 -
 try 3 'no guest "web7" is defined' start web7
 try 0 '' autostart web1
 try 0 'web1: runs from an older file' apply

@@ -50,5 +50,6 @@ is 'completion of verbs' complete_words 'ringctl cre' create
 is 'completion of second words' complete_words 'ringctl block at' attach
 is 'completion of options' complete_words 'ringctl create --dr' --dry-run
 is 'completion of options of two words' complete_words 'ringctl net attach --br' --bridge
+is 'completion of hypercalls' complete_words 'ringctl hypercall domain_in' domain_info
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
