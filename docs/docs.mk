@@ -62,6 +62,12 @@ docs: ## HTML, man pages and text of all documentation in build/docs; checks lin
 	@/usr/bin/python3 docs/tools/test_site.py -q
 	@/usr/bin/python3 docs/tools/site_pages.py $(DOCS_OUT)
 
+# PICTURES=FOLDER: also pictures of the main kinds of pages.
+.PHONY: test-pages
+test-pages: docs ## every page in headless Chromium, phone and desktop, light and dark
+	@sh docs/tools/deps.sh chromium
+	@/usr/bin/python3 docs/tools/test_pages.py $(DOCS_OUT)/html $(PICTURES)
+
 # ---- recorded traces ------------------------------------------------------------------------------------------------
 
 scenes_SRCS := docs/trace/scenes.c

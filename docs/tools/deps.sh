@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# deps.sh: what make docs needs, from Debian.
+# deps.sh [PACKAGE...]: what make docs needs, and these, from Debian.
 set -eu
 
 missing=
-for p in python3 python3-markdown graphviz; do
+for p in python3 python3-markdown graphviz "$@"; do
 	dpkg -s "$p" 2>/dev/null | grep -q '^Status: install ok' || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0

@@ -94,6 +94,30 @@ def check_quotes(path, text):
             at = found + len(want)
 
 
+def check_figures(chapters, readme):
+    """Each large number in a chapter is in the list of where figures come from, and each figure of that list in its chapter."""
+    rows = re.findall(r'^\| (\d+) \| ([^|]+) \|', readme, re.M)
+    for path, text in chapters.items():
+        number = int(os.path.basename(path)[:2])
+        told = [f.strip() for n, figures in rows if int(n) == number for f in figures.split(';')]
+        plain = ' '.join(re.sub(r'^```.*?^```', '', text, flags=re.S | re.M).split())
+        for f in told:
+            if not re.search(rf'(?<![\d,]){re.escape(f)}(?![\d,]*\d)', plain):
+                abi.fault(f'{path}: does not have the figure {f}, whose origin docs/book/README.md tells')
+        for f in set(re.findall(r'(?<![\d,])\d{1,3}(?:,\d{3})+', plain)) - set(told):
+            abi.fault(f'{path}: docs/book/README.md does not tell where {f} comes from')
+
+
+def check_chapters(chapters):
+    """A chapter begins with its question and has a drawing made from source."""
+    for path, text in chapters.items():
+        begin = re.sub(r'\A<!--.*?-->\n', '', text)
+        if not re.match(r'# \d+\. .+\n\n\*\*[^*]+\?\*\*\n', begin):
+            abi.fault(f'{path}: does not begin with a question')
+        if '\n```dot\n' not in text:
+            abi.fault(f'{path}: has no drawing')
+
+
 def render(path, output, calls, structs):
     text = re.sub(r'\A<!--.*?-->\n', '', abi.read(path))
     check_quotes(path, text)
@@ -429,6 +453,9 @@ def main(build):
         if extra.endswith('.html'):
             ANCHORS[f'trace/{os.path.basename(extra)}'] = set()
     reference(out, calls, families, structs, enums, errs, caps)
+    chapters = {p: abi.read(p) for p in sorted(glob.glob('docs/book/[0-9]*.md'))}
+    check_chapters(chapters)
+    check_figures(chapters, abi.read('docs/book/README.md'))
     for source, output in PAGES.items():
         if source == 'docs/reference/README.md':
             continue

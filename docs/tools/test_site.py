@@ -33,5 +33,26 @@ class Quotes(unittest.TestCase):
         self.assertEqual(len(self.faults('x\n', 'include/pv/gone.h')), 1)
 
 
+class Chapters(unittest.TestCase):
+    GOOD = '<!-- x -->\n# 5. A title\n\n**Who\nasks?**\n\nIt takes 6,500 instructions.\n\n```dot\ndigraph a { b }\n```\n'
+    README = '| 5 | 6,500; 60 calls | `make x` |\n'
+
+    def faults(self, text, readme=README):
+        abi.FAULTS.clear()
+        site.check_chapters({'docs/book/05-x.md': text})
+        site.check_figures({'docs/book/05-x.md': text}, readme)
+        out, abi.FAULTS[:] = list(abi.FAULTS), []
+        return out
+
+    def test_good(self):
+        self.assertEqual(self.faults(self.GOOD.replace('6,500 instr', '6,500, in 60 calls, instr')), [])
+
+    def test_faults(self):
+        good = self.GOOD.replace('6,500 instr', '6,500, in 60 calls, instr')
+        for broken, part in ((good.replace('?**', '.**'), 'question'), (good.replace('```dot', '```c'), 'no drawing'), (good.replace('6,500', '16,500'), '16,500'),
+                             (good.replace('6,500', '6,501'), 'figure 6,500'), (good.replace('60 calls', '7 calls'), 'figure 60 calls')):
+            self.assertTrue(any(part in f for f in self.faults(broken)), part)
+
+
 if __name__ == '__main__':
     unittest.main()

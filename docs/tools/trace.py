@@ -36,6 +36,7 @@ KINDS = {
     'domain_state': 'A domain\'s state changed.',
     'grant': 'A granted frame was mapped.',
     'irq': 'A physical interrupt came.',
+    'syscall': 'SYSCALL in user mode: ring 0 switches to the kernel view, writes a frame onto the kernel\'s stack and enters the kernel.',
     'ioreq': 'An access to an emulated device.',
 }
 
@@ -82,6 +83,8 @@ def describe(r, names):
         return f'vector {a:#x}', KINDS[kind] + (' 0xf3: ports of event channels.' if a == 0xf3 else ' 0xec: the timer.' if a == 0xec else '')
     if kind == 'block':
         return 'blocks', KINDS[kind]
+    if kind == 'syscall':
+        return f'system call {a}', KINDS[kind]
     return f'{kind.replace("_", " ")} {a:#x}', KINDS.get(kind, '')
 
 
@@ -133,33 +136,46 @@ def parse_ringctl(path):
     return [{'at': round(x['us'] * 1000), 'cpu': x['cpu'], 'kind': x['kind'], 'dom': x['domain'], 'vcpu': x['vcpu'], 'a': x['a'], 'b': x['b']} for x in lines]
 
 
+# Records after which the vCPU that was recorded is in kernel mode, if it was in user mode before.
+TO_KERNEL = {'hypercall', 'exception', 'page_fault', 'vector', 'syscall'}
+
+
 def build_ringctl(records, names):
-    """A lane for each vCPU on each CPU, from one switch to the next, and one for each CPU's ring 0. ns since the first record."""
+    """Two lanes for each vCPU on each CPU, user mode and kernel, by what its records say of its mode; one for each CPU's ring 0,
+    whose own time is not told apart. ns since the first record."""
     records = sorted(records, key=lambda r: r['at'])
     if not records:
         sys.exit('trace: no records')
     start, length = records[0]['at'], max(1, records[-1]['at'] - records[0]['at'])
-    spans, instants, runs = [], [], {}
+    spans, instants, runs, mode = [], [], {}, {}
 
     def end(cpu, at):
         if cpu in runs and at > runs[cpu][1]:
-            spans.append({'lane': runs[cpu][0], 'from': runs[cpu][1], 'to': at, 'text': 'runs'})
+            spans.append({'lane': runs[cpu][0], 'from': runs[cpu][1], 'to': at, 'text': runs[cpu][0].rsplit(' ', 1)[1]})
+        runs.pop(cpu, None)
 
     for r in records:
         at, cpu = r['at'] - start, r['cpu']
         text, why = describe(r, names)
-        who = '' if r['dom'] == 0x7fff else f' Domain {r["dom"]}, vCPU {r["vcpu"]}.'
+        nobody = r['dom'] == 0x7fff
+        who = '' if nobody else f' Domain {r["dom"]}, vCPU {r["vcpu"]}.'
         instants.append({'lane': f'CPU {cpu} ring 0', 'at': at, 'text': text, 'why': why + who})
-        lane = f'CPU {cpu} domain {r["dom"]} vCPU {r["vcpu"]}'
-        if r['kind'] == 'switch_to':
-            lane = f'CPU {cpu} domain {r["a"] >> 16} vCPU {r["a"] & 0xffff}'
-        elif r['dom'] == 0x7fff or cpu in runs:
-            continue
-        end(cpu, at)
-        runs[cpu] = (lane, at)
-    for cpu in runs:
+        vcpu = (r['a'] >> 16, r['a'] & 0xffff) if r['kind'] == 'switch_to' else (r['dom'], r['vcpu'])
+        if r['kind'] == 'return_user':
+            mode[vcpu] = 'user'
+        elif r['kind'] in TO_KERNEL:
+            mode[vcpu] = 'kernel'
+        if r['kind'] == 'block':
+            end(cpu, at)  # what runs next, if anything, begins with a switch
+        elif r['kind'] == 'switch_to' or not nobody:
+            lane = f'CPU {cpu} {"dom0" if vcpu[0] == 0 else f"domain {vcpu[0]}"} vCPU {vcpu[1]} {mode.get(vcpu, "kernel")}'
+            if cpu not in runs or runs[cpu][0] != lane:
+                end(cpu, at)
+                runs[cpu] = (lane, at)
+    for cpu in list(runs):
         end(cpu, length)
-    lanes = sorted({x['lane'] for x in spans + instants})
+    # User above kernel, ring 0 below all.
+    lanes = sorted({x['lane'] for x in spans + instants}, key=lambda x: (x.split()[1], x.endswith('ring 0'), x.rsplit(' ', 1)[0], x.endswith('kernel')))
     return {'lanes': lanes, 'spans': spans, 'instants': instants, 'length': length, 'time': length, 'fine': False}
 
 
@@ -218,7 +234,8 @@ items.push({t:s.from,head:s.lane+': '+s.text,why:(s.to-s.from)+' @UNIT@, from '+
 for(const i of T.instants){const d=el('button','dot',rows[i.lane]||lanes,'');d.style.left=pc(i.at);d.title=i.text;const r=el('tr','',list);
 el('td','',r,String(i.at));el('td','',r,i.lane);el('td','',r,i.text);items.push({t:i.at+.5,head:i.at+': '+i.text,why:i.why,shown:[d,r]})}
 items.sort((a,b)=>a.t-b.t);items.forEach((x,n)=>x.shown.forEach(e=>e.addEventListener('click',()=>choose(n))));
-function scale(f){zoom=Math.min(64,Math.max(1,zoom*f));lanes.style.width=100*zoom+'%'}
+function scale(f){const v=document.getElementById('view'),mid=(v.scrollLeft+v.clientWidth/2)/lanes.clientWidth;zoom=Math.min(8192,Math.max(1,zoom*f));
+lanes.style.width=100*zoom+'%';v.scrollLeft=mid*lanes.clientWidth-v.clientWidth/2}
 document.getElementById('in').onclick=()=>scale(2);document.getElementById('out').onclick=()=>scale(.5);
 document.getElementById('theme').onclick=()=>{const r=document.documentElement;r.dataset.theme=getComputedStyle(r).colorScheme==='dark'?'light':'dark';try{localStorage.theme=r.dataset.theme}catch(e){}};
 try{if(localStorage.theme)document.documentElement.dataset.theme=localStorage.theme}catch(e){}

@@ -102,6 +102,7 @@ struct cpu {
 	void *sched; /* struct runqueue                                           */
 	/* What a switch finds: somebody's selectors, LDT, breakpoints, port bitmap. */
 	bool selectors_loaded, ldt_loaded, debug_loaded, ports_loaded;
+	bool syscalls_traced; /* LSTAR is syscall_entry_traced                         */
 	u64 ports_version; /* whose port bitmap the TSS has: io_version of domain.h            */
 	bool dump;	   /* log the registers when the current vCPU is put away        */
 	/* The only part that other CPUs write, atomically. */

@@ -155,6 +155,12 @@ void syscall_init(struct cpu *c)
 		smap_patch();
 }
 
+void syscall_trace(struct cpu *c, bool on)
+{
+	c->syscalls_traced = on;
+	wrmsr(MSR_LSTAR, (u64)(on ? syscall_entry_traced : syscall_entry));
+}
+
 extern const struct smap_site {
 	s32 place;
 	u32 stac;

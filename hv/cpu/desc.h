@@ -22,5 +22,7 @@ bool desc_allowed(u64 d);
 /* Writable data of 16 bits. As a stack it is looked for in an LDT only (trap_exit). */
 bool desc_is_stack16(u64 d);
 void smap_patch(void);
+/* Record system calls on this CPU, which costs them the short way: while PV_TRACE_syscall is on. */
+void syscall_trace(struct cpu *c, bool on);
 
 #endif

@@ -135,10 +135,22 @@ syscall32_entry:
 	movq	$PV_USER32_CS, R_cs(%rsp)
 	movl	$6, R_error + 4(%rsp)
 	jmp	syscall_trap
+/* In place of syscall_entry while system calls are traced: they go by C. */
+	.globl syscall_entry_traced
+	.balign 16
+syscall_entry_traced:
+	swapgs
+	mov	%rsp, %gs:E_guest_sp
+	rdgsbase %rsp
+	swapgs
+	cmpl	$0, E_user(%rsp)
+	je	hypercall
+	jmp	syscall_to_c
 /* The frame of a SYSCALL event cannot be written: C finds that out again. */
 syscall_refused:
 	mov	E_tmp_ip(%rsp), %rcx
 	mov	E_tmp_sp(%rsp), %r11
+syscall_to_c:
 	movq	$USER_CS, R_cs(%rsp)
 	movl	$TRAP_SYSCALL, R_error + 4(%rsp)
 syscall_trap:

@@ -12,7 +12,7 @@
 #define TRAP_SYSCALL 256
 
 extern char entry_stubs[256][16]; /* one a vector */
-extern char syscall_entry[], syscall32_entry[], trap_iret[], trap_iret16[];
+extern char syscall_entry[], syscall_entry_traced[], syscall32_entry[], trap_iret[], trap_iret16[];
 
 u64 copy_guest(void *dst, const void *src, u64 n);
 void load_segments(u16 ds, u16 es, u16 fs, u16 gs);

@@ -138,6 +138,8 @@ void trap_user(struct entry *e)
 		software_event(e, EVENT(PV_EVENT_SWINT, 0x80, 2) | PV_SS_SWEVENT);
 		break;
 	case TRAP_SYSCALL:
+		trace(PV_TRACE_syscall, e->g.regs.ax, e->g.regs.ip);
+		e->g.count_syscalls++;
 		fred_deliver(e, EVENT(PV_EVENT_OTHER, 1, 2) | PV_SS_SWEVENT, 0, 0);
 		break;
 	case MC:

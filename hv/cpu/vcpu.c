@@ -293,6 +293,8 @@ bool vcpu_load(struct vcpu *v)
 			   ? ENTRY_SLOW_PENDING
 			   : 0) |
 		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
+	if (unlikely((trace_enabled >> PV_TRACE_syscall & 1) != c->syscalls_traced))
+		syscall_trace(c, !c->syscalls_traced);
 	e->area = v->area ? v->area : &area_none;
 	segments_load(c, v);
 	fpu_load(v->xsave);

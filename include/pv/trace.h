@@ -73,7 +73,8 @@ PV_ASSERT_SIZE(struct pv_trace_record, 32);
 	X(domain_state, "domain", "state")                    \
 	X(grant, "granting domain << 32 | ref", "gfn")        \
 	X(irq, "vector", "ip")                                \
-	X(ioreq, "address", "space << 24 | write << 16 | size << 8 | waits")
+	X(ioreq, "address", "space << 24 | write << 16 | size << 8 | waits") \
+	X(syscall, "number", "ip")
 enum pv_trace_kind {
 #define X(name, a, b) PV_TRACE_##name,
 	PV_TRACE_KINDS(X)

@@ -78,7 +78,8 @@ MINI_TEST(trace_records_hypercalls)
 	CHECK_EQ(pv_trace_read(~0ull, r, 1), -PV_ENOENT);
 }
 
-static bool traced(const struct pv_trace_record *r, unsigned n, uint16_t kind, uint64_t a, uint64_t b)
+static bool traced(const struct pv_trace_record *r, unsigned n, uint16_t kind, uint64_t a,
+		   uint64_t b)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (r[i].kind == kind && r[i].a == a && r[i].b == b)
@@ -123,6 +124,59 @@ MINI_TEST(trace_kinds)
 	CHECK(traced(r, n, PV_TRACE_block, PV_TIME_NEVER, 0));
 	CHECK(traced(r, n, PV_TRACE_port, c.port, 0));
 	child_end(&c);
+}
+
+/* System calls go another way while they are traced: the kernel must not see the difference. */
+extern const char code_syscall[], code_syscall_end[];
+__asm__(".section .rodata\ncode_syscall: movl $0x1234, %eax\n movl $0x77, %ebx\n syscall\n ud2\n"
+	"code_syscall_end: .byte 0\n\t.text\n");
+
+static unsigned system_call(struct pv_trace_record *r, unsigned most)
+{
+	uint64_t root = mini_user_space(code_syscall, (uint64_t)(code_syscall_end - code_syscall));
+	struct pv_host_info h = {0};
+	struct pv_perf before, after;
+	struct mini_user u;
+	unsigned n = 0;
+	long got;
+
+	CHECK(root);
+	CHECK_EQ(pt_load(root), 0);
+	CHECK_EQ(pv_host_info(&h), 0);
+	mini_sleep(2 * MINI_MS); /* a mask counts from a vCPU's next turn on */
+	CHECK_EQ(pv_perf_read(PV_DOM_SELF, ~0ull, &before), 0);
+	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0x55);
+	mini_user_run(&u);
+	CHECK_EQ(pv_perf_read(PV_DOM_SELF, ~0ull, &after), 0);
+	CHECK_EQ(after.counter[PV_COUNT_syscalls] - before.counter[PV_COUNT_syscalls], 1);
+	CHECK_EQ(u.event_type, PV_EVENT_OTHER);
+	CHECK_EQ(u.regs.frame.ip, MINI_USER_CODE + 12);
+	CHECK_EQ(u.regs.frame.ss, PV_SS_SYSCALL);
+	CHECK_EQ(u.regs.frame.cs, PV_USER_CS);
+	CHECK_EQ(u.regs.frame.sp, MINI_USER_STACK);
+	CHECK_EQ(u.regs.ax, 0x1234);
+	CHECK_EQ(u.regs.bx, 0x77);
+	CHECK_EQ(u.regs.di, 0x55);
+	for (uint64_t cpu = 0; cpu < h.cpus; cpu++)
+		while ((got = pv_trace_read(cpu, r + n, most - n)) > 0)
+			n += (unsigned)got;
+	mini_user_space_free(root);
+	return n;
+}
+
+MINI_TEST(trace_system_calls)
+{
+	static struct pv_trace_record r[256];
+	unsigned n;
+
+	while (pv_trace_read(0, r, 256) > 0)
+		;
+	CHECK(pv_trace_mask(1ull << PV_TRACE_syscall) >= 0);
+	n = system_call(r, 256);
+	CHECK_EQ(n, 1);
+	CHECK(traced(r, n, PV_TRACE_syscall, 0x1234, MINI_USER_CODE + 12));
+	CHECK_EQ(pv_trace_mask(0), 1ll << PV_TRACE_syscall);
+	CHECK_EQ(system_call(r, 256), 0);
 }
 
 MINI_TEST(trace_half_full_raises_the_virq)

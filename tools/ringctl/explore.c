@@ -340,11 +340,11 @@ static json_t *explain(const struct call *c, long rc)
 		set_text(o, "error", error_name(rc, &meaning));
 		set_text(o, "meaning", meaning);
 	}
-	if (rc == -PV_EPERM)
-		set_text(o, "needs",
-			 strcmp(c->cap, "PV_CAP_NONE")
-				 ? c->cap
-				 : "nothing; Linux keeps this call for itself");
+	if (rc == -PV_EPERM && strcmp(c->cap, "PV_CAP_NONE") == 0)
+		set_text(o, "meaning",
+			 "Linux keeps this call for itself, or it is about another domain");
+	else if (rc == -PV_EPERM)
+		set_text(o, "needs", c->cap);
 	return o;
 }
 

@@ -131,7 +131,8 @@ static void trace_once(struct run *r, const struct pv_host_info *h, int domid)
 
 int do_trace(struct run *r)
 {
-	uint64_t mask = opt(r, "kinds") ? parse_kinds(r, opt(r, "kinds")) : ~0ull;
+	uint64_t mask =
+		opt(r, "kinds") ? parse_kinds(r, opt(r, "kinds")) : (1ull << PV_TRACE_KIND_END) - 1;
 	uint64_t deadline = opt(r, "timeout")
 				    ? now_ns() + opt_number(r, "timeout", 0) * 1000000000ull
 				    : UINT64_MAX;

@@ -118,6 +118,8 @@ try 3 'no running guest' info web1
 try 7 'this one' destroy 0
 try 0 '' destroy db
 try 0 'dom0 +running' top --count 1 --interval 0 --sort mem
+try 0 '' trace --timeout 0
+try 2 'no kind of record' trace --kinds fills --timeout 0
 try 0 'nop = 0' hypercall nop
 try 0 'mem_copy +PV_CAP_MEMORY +struct pv_mem_copy \*op' hypercall
 try 0 'PV_DOMAIN_RUNNING \(1\)' hypercall domain_info 0 -

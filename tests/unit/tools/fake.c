@@ -200,7 +200,7 @@ static long call(void *ctx, uint64_t nr, const uint64_t a[5])
 		memset(P(void, 0), 0, sizeof(struct pv_audit));
 		return 0;
 	case PV_NR_trace_mask:
-		return 0;
+		return a[0] >> PV_TRACE_KIND_END ? -EINVAL : 0;
 	case PV_NR_trace_read:
 		return 0;
 	case PV_NR_console_log:
