@@ -203,7 +203,7 @@ def call_body(c, calls, structs, families):
     return f'''<p class="crumb"><a href="index.html">Reference</a> › {esc(c.family)}</p><h1>{c.name}</h1><p class="lead">{esc(c.meaning)}</p>
 <pre class="proto">long pv_{c.name}({proto})</pre>
 {paragraphs(c.text, calls, structs)}
-{f'<h2 id="arguments">Arguments</h2><div class="wide"><table><tr><th>in</th><th>name</th><th>type</th><th>what</th></tr>{rows}</table></div>' if rows else ''}
+{f'<h2 id="arguments">Arguments</h2><div class="wide"><table class="fields"><tr><th>in</th><th>name</th><th>type</th><th>what</th></tr>{rows}</table></div>' if rows else ''}
 <h2 id="errors">Errors</h2>{f'<div class="wide"><table>{errs}</table></div>' if errs else '<p>None.</p>'}
 <h2 id="facts">Facts</h2><div class="wide"><table>{''.join(f'<tr><th>{k}</th><td>{v}</td></tr>' for k, v in facts)}</table></div>
 <h2 id="example">Example</h2><p>Compiled, and run by <code>make test-docs</code>.</p><pre><code>{esc(c.example)}</code></pre>
@@ -267,7 +267,7 @@ def struct_body(s, calls, structs):
 <p class="lead">{inline(s.text, calls, structs)}</p><p>{s.size} bytes, from <code>&lt;{s.header}&gt;</code>.
 {'Used by ' + ', '.join(f'<a href="{c.name}.html">{c.name}</a>' for c in users) + '.' if users else ''}</p>
 <div class="wide"><table class="bytes">{grid}</table></div>
-<h2 id="fields">Fields</h2><div class="wide"><table><tr><th>at</th><th>bytes</th><th>type</th><th>name</th><th>what</th></tr>{fields}</table></div>'''
+<h2 id="fields">Fields</h2><div class="wide"><table class="fields"><tr><th>at</th><th>bytes</th><th>type</th><th>name</th><th>what</th></tr>{fields}</table></div>'''
 
 
 def states(enums):

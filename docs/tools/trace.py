@@ -208,7 +208,7 @@ PAGE = '''<!doctype html>
 :root[data-theme=dark]{--bg:#16191d;--fg:#d8dde3;--soft:#97a1ac;--line:#353b43;--box:#1f242a;--hot:#f0a46c;color-scheme:dark}
 *{box-sizing:border-box}body{margin:0 auto;max-width:76rem;padding:1rem;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,"DejaVu Sans",sans-serif}
 h1{font-size:1.5rem;margin:.2rem 0}p{margin:.4rem 0;color:var(--soft)}button,a{color:inherit;font:inherit}button{background:var(--box);border:1px solid var(--line);border-radius:6px;padding:.1rem .7rem}
-#view{overflow-x:auto;border:1px solid var(--line);border-radius:6px;margin:.8rem 0}#lanes{position:relative;min-width:100%}
+#view{overflow-x:auto;padding:0 .5rem;border:1px solid var(--line);border-radius:6px;margin:.8rem 0}#lanes{position:relative;min-width:100%}
 .lane{position:relative;height:4.2rem;border-bottom:1px solid var(--line)}.lane>b{position:sticky;left:.4rem;font-size:.75rem;color:var(--soft);font-weight:normal;display:inline-block}
 .span{position:absolute;top:1.4rem;height:1.3rem;border:0;border-radius:3px;padding:0 .2rem;overflow:hidden;white-space:nowrap;font-size:.72rem;text-align:left;color:#16191d;cursor:pointer;min-width:2px}
 .dot{position:absolute;top:2.95rem;width:.72rem;height:.72rem;margin-left:-.36rem;border-radius:50%;border:2px solid var(--bg);background:var(--hot);padding:0;cursor:pointer}
