@@ -329,6 +329,18 @@ static const char *error_name(long rc, const char **meaning)
 	return "an error of Linux's";
 }
 
+/* A result that the list says is of an enum. */
+static const char *result_name(const struct call *c, long rc)
+{
+	const char *of = strstr(c->meaning, "enum ");
+
+	for (unsigned i = 0; of && i < sizeof(results) / sizeof(results[0]); i++)
+		for (const struct enum_name *n = results[i].names; n->name; n++)
+			if (strcmp(results[i].enum_name, of + 5) == 0 && (long)n->value == rc)
+				return n->name;
+	return NULL;
+}
+
 static json_t *explain(const struct call *c, long rc)
 {
 	json_t *o = json_object();
@@ -336,6 +348,8 @@ static json_t *explain(const struct call *c, long rc)
 
 	set_text(o, "call", c->name);
 	json_object_set_new(o, "result", json_integer(rc));
+	if (result_name(c, rc))
+		set_text(o, "name", result_name(c, rc));
 	if (rc < 0) {
 		set_text(o, "error", error_name(rc, &meaning));
 		set_text(o, "meaning", meaning);
@@ -390,13 +404,15 @@ static int print_answer(const struct run *r, json_t *o, const struct call *c, lo
 {
 	if (!opt(r, "json")) {
 		printf("%s = %ld", c->name, rc);
+		if (json_object_get(o, "name"))
+			printf(": %s", json_string_value(json_object_get(o, "name")));
 		if (rc < 0)
 			printf(": %s: %s", json_string_value(json_object_get(o, "error")),
 			       json_string_value(json_object_get(o, "meaning")));
 		if (json_object_get(o, "needs"))
 			printf(" (needs %s)", json_string_value(json_object_get(o, "needs")));
 		putchar('\n');
-		for (const char *const *k = (const char *const[]){"call", "result", "error",
+		for (const char *const *k = (const char *const[]){"call", "result", "name", "error",
 								  "meaning", "needs", NULL};
 		     *k; k++)
 			json_object_del(o, *k);

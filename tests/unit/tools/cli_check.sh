@@ -137,6 +137,7 @@ try 0 'web1: defined' define "$dir/web1.conf"
 try 0 'web1: unchanged' define "$dir/web1.conf"
 try 0 'web1 .*off' list --all
 try 0 'domain 1' start web1
+try 0 'mem_query = 1: PV_MEM_RAM' hypercall mem_query 1 0
 try 0 'class +PV_DEVICE_CONSOLE \(1\)' hypercall device_get 1 0 -
 try 0 '^  back:' hypercall device_get 1 0 -
 try 3 'no guest "web7" is defined' start web7
