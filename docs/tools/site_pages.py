@@ -97,6 +97,10 @@ def check_quotes(path, text):
 def check_figures(chapters, readme):
     """Each large number in a chapter is in the list of where figures come from, and each figure of that list in its chapter."""
     rows = re.findall(r'^\| (\d+) \| ([^|]+) \|', readme, re.M)
+    for figure, name in re.findall(r'^\| \d+ \| ([\d,]+) \| `(docs/trace/\w+\.txt)`', readme, re.M):
+        recorded = int(re.search(r': (\d+) instructions', abi.read(name))[1])
+        if abs(recorded - int(figure.replace(',', ''))) * 50 > recorded:
+            abi.fault(f'docs/book/README.md: {figure} is {recorded} in {name}')
     for path, text in chapters.items():
         number = int(os.path.basename(path)[:2])
         told = [f.strip() for n, figures in rows if int(n) == number for f in figures.split(';')]

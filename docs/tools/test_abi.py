@@ -83,6 +83,19 @@ class Texts(unittest.TestCase):
         abi.check_against_code(calls)
         self.assertFault('root_drop: its handler')
 
+    def test_error_that_a_callee_returns(self):
+        calls = abi.calls()
+        abi.load_texts(calls, NAMES)
+        next(c for c in calls if c.name == 'grant_table').errors.clear()
+        abi.check_against_code(calls)
+        self.assertFault('grant_table: its handler in hv/ can return -PV_EEXIST')
+
+    def test_error_and_capability_without_meaning(self):
+        abi.errors(self.put('errno.h', 'PV_ERR(EPERM, 1, "")\n'))
+        abi.capabilities(self.put('caps.h', '#define PV_CAP_X 0x01u\n'))
+        self.assertFault('EPERM has no meaning')
+        self.assertFault('PV_CAP_X has no meaning')
+
     def test_field_without_text(self):
         abi.structures(self.dir, self.put('fields.txt', ''))
         self.assertFault('field pv_frame.ip has no text')
