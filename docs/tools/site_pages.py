@@ -358,12 +358,17 @@ def struct_text(s):
 
 
 def roff(text):
-    return re.sub(r'^([.\'])', r'\\&\1', plain(text).replace('\\', '\\e').replace('-', '\\-'), flags=re.M)
+    return roff_code(plain(text))
+
+
+def roff_code(text):
+    """As it stands: a * is C's here, and no emphasis."""
+    return re.sub(r'^([.\'])', r'\\&\1', text.replace('\\', '\\e').replace('-', '\\-'), flags=re.M)
 
 
 def man_page(c):
     out = [f'.TH PV_{c.name.upper()} 2 "" Ringside "Ringside hypercalls"', '.SH NAME', f'pv_{c.name} \\- {roff(c.meaning)}', '.SH SYNOPSIS', '.nf',
-           '#include <pv/hypercall.h>', '.sp', roff(c.prototype()) + ';', '.fi', '.SH DESCRIPTION']
+           '#include <pv/hypercall.h>', '.sp', roff_code(c.prototype()) + ';', '.fi', '.SH DESCRIPTION']
     for p in c.text.split('\n\n'):
         out += (['.nf', roff(p), '.fi'] if p.startswith('|') else [roff(' '.join(p.split()))]) + ['.PP']
     for i, (t, a) in enumerate(c.args):
@@ -376,7 +381,7 @@ def man_page(c):
     for k, n in (('lock', 'LOCKS'), ('restart', 'RESTARTS'), ('mem', 'MEMORY')):
         if c.keys.get(k):
             out += [f'.SH {n}', roff(c.keys[k])]
-    return '\n'.join(out + ['.SH EXAMPLE', '.nf', roff(c.example), '.fi']) + '\n'
+    return '\n'.join(out + ['.SH EXAMPLE', '.nf', roff_code(c.example), '.fi']) + '\n'
 
 
 def write(path, text):

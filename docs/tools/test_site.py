@@ -33,6 +33,16 @@ class Quotes(unittest.TestCase):
         self.assertEqual(len(self.faults('x\n', 'include/pv/gone.h')), 1)
 
 
+class Manual(unittest.TestCase):
+    def test_code_stays_as_it_is(self):
+        call = next(c for c in site.abi.calls() if c.name == 'grant_copy')
+        call.arg_text = {a: 'x' for _, a in call.args}
+        call.keys, call.example = {'ret': 'how many.'}, 'char *p = "\\\\n";\n.x = *p - 1;'
+        page = site.man_page(call)
+        self.assertIn('struct pv_grant_copy *ops, uint64_t count', page)
+        self.assertIn('char *p = "\\\\e\\\\en";\n\\&.x = *p \\- 1;'.replace('\\\\', '\\'), page)
+
+
 class Chapters(unittest.TestCase):
     GOOD = '<!-- x -->\n# 5. A title\n\n**Who\nasks?**\n\nIt takes 6,500 instructions.\n\n```dot\ndigraph a { b }\n```\n'
     README = '| 5 | 6,500; 60 calls | `make x` |\n'
