@@ -61,7 +61,8 @@ def page(out, output, title, body, source=''):
 
 
 def svg(dot):
-    """A drawing in the page's own colours."""
+    """A drawing in the page's own colours. dot leaves no room between an edge and its words."""
+    dot = re.sub(r'(->[^\n]*?\blabel=")([^"]*)"', lambda m: m[1] + r'\n'.join(f'  {x}  ' for x in m[2].split(r'\n')) + '"', dot)
     out = subprocess.run(['dot', '-Tsvg', '-Gbgcolor=transparent', '-Gfontname=sans-serif', '-Nfontname=sans-serif',
                           '-Efontname=sans-serif', '-Nfontsize=12', '-Efontsize=10', '-Gfontsize=12'],
                          input=dot, check=True, capture_output=True, text=True).stdout
@@ -70,8 +71,9 @@ def svg(dot):
     out = re.sub(r'stroke="(black|#000000)"', 'stroke="currentColor"', out)
     out = re.sub(r'fill="(black|#000000)"', 'fill="currentColor"', out)
     out = re.sub(r'(<text )', r'\1fill="currentColor" ', out)
-    width = re.search(r'<svg width="(\d+)pt"', out)[1]
-    return f'<figure class="drawing"><div style="max-width:{int(int(width) * 1.33)}px">' + re.sub(
+    width = int(int(re.search(r'<svg width="(\d+)pt"', out)[1]) * 1.33)
+    # On a phone it scrolls rather than shrink until nobody can read it.
+    return f'<figure class="drawing"><div style="max-width:{width}px;min-width:{width * 3 // 4}px">' + re.sub(
         r'<svg width="\d+pt" height="\d+pt"', '<svg width="100%" role="img"', out) + '</div></figure>'
 
 

@@ -68,7 +68,7 @@
 		for (const text of doc.querySelectorAll('figure.drawing svg')) {
 			if (text.getBoundingClientRect().width < 200) fault(name, 'a drawing is too small');
 			const label = text.querySelector('text');
-			if (label && label.getBoundingClientRect().height < 7) fault(name, 'a drawing cannot be read: letters of ' + label.getBoundingClientRect().height.toFixed(1));
+			if (label && label.getBoundingClientRect().height < 9) fault(name, 'a drawing cannot be read: letters of ' + label.getBoundingClientRect().height.toFixed(1));
 		}
 	}
 	/* Bars and dots of a trace explain themselves on a click. */

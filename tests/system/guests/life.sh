@@ -28,6 +28,16 @@ is 'and back' ringctl rename b a
 is 'core file' ringctl dump-core a /srv/a.core
 rm -f /srv/a.core
 is 'perf' ringctl perf a
+ringctl trace --json --timeout 1 >/tmp/records &
+(sleep 0.2; for i in 1 2 3; do ls /proc >/dev/null; done; tell a 'echo traced')
+wait
+for kind in syscall return_user hypercall switch_to; do
+	is "the trace has $kind" grep -q "\"kind\": \"$kind\"" /tmp/records
+done
+is 'and the guest' grep -q "\"domain\": $(ringctl list --json a | sed -n 's/.*"id": \([0-9]*\).*/\1/p'), " /tmp/records
+is 'a hypercall by hand' sh -c 'ringctl hypercall domain_info 0 - | grep -q "state *PV_DOMAIN_RUNNING"'
+is 'and one that fails' exits 1 ringctl hypercall domain_info 4242 -
+is 'and one that Linux keeps' sh -c 'ringctl hypercall eretu | grep -q "Linux keeps"'
 is 'sysrq' ringctl sysrq a h
 is 'audit' ringctl audit
 forget a
