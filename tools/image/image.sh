@@ -28,6 +28,7 @@ fail() { echo "image: $2" >&2; exit "$1"; }
 case $size in *[0-9] | *[kKMGT]) ;; *) fail 8 "--size $size: not a size" ;; esac
 case $size in *[0-9]) size=${size}M ;; esac
 
+PATH=$PATH:/sbin:/usr/sbin
 work=$(mktemp -d)
 done=
 trap '[ -n "$done" ] || rm -f "$out"; rm -rf "$work"' EXIT
