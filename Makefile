@@ -42,7 +42,7 @@ $(BUILD)/mini.iso: $(HV_ELF) $(BUILD)/mini/control.elf $(BUILD)/mini/guest.elf t
 run-mini: iso ## boot the mini control domain and its guest in QEMU, to completion
 	@$(QEMU) $(BUILD)/mini.iso
 
-test: test-unit test-boot test-domains test-docs test-system test-labs test-guests-short ## unit tests on the host, boots of all kinds, mini-domain tests, examples, labs, Linux, guests
+test: test-unit test-boot test-domains test-docs test-source test-system test-labs test-guests-short ## unit tests on the host, boots of all kinds, mini-domain tests, examples, labs, Linux, guests
 
 # What takes longer: the deep model, fuzzers, ten million random hypercalls.
 test-long: test ## all of test, and what takes hours

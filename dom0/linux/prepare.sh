@@ -61,11 +61,11 @@ apply() {
 	rm -rf "$stage"
 	cp -a "$orig" "$stage"
 	for p in $names; do
-		patch -s -p1 -d "$stage" --no-backup-if-mismatch -i "$patches/$p" >"$out/patch.log" 2>&1 || {
+		patch -p1 -d "$stage" --no-backup-if-mismatch -i "$patches/$p" >"$out/patch.log" 2>&1 || {
 			cat "$out/patch.log" >&2
 			die "$p does not apply to Linux $(sed -n 's/^SUBLEVEL = /6.12./p' "$src/Makefile")"
 		}
-		[ ! -s "$out/patch.log" ] || sed "s/^/linux: $p: /" "$out/patch.log"
+		sed -n "s/.*with fuzz.*/linux: $p: &/p" "$out/patch.log"
 	done
 }
 

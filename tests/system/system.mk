@@ -18,6 +18,11 @@ test-system: hv initramfs linux-tests $(if $(filter all login debian,$(LINUX_TES
 		BUILD='$(BUILD)' LINUX_TIME=$(LINUX_TIME) LINUX_ACCEL=$(LINUX_ACCEL) sh tests/system/linux.sh $$mode $(LINUX_TESTS) || bad=1; \
 	done; [ -z "$$bad" ]
 
+# Other releases' sources: seconds, and no machine.
+.PHONY: test-source
+test-source: linux ## sources of other releases of Linux: newer ones fit, other versions are refused
+	@sh tests/system/source.sh $(LINUX) guest-patches include/pv
+
 # The kernel's own tests; minutes a mode.
 .PHONY: test-selftests
 test-selftests: hv linux-tests ## the kernel's selftests: what passes on the bare machine passes as dom0
