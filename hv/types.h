@@ -36,12 +36,13 @@ typedef struct {
 #define RUN_FRAMES 512ul /* frames in a 2 MiB run */
 #define RUN_SIZE   (RUN_FRAMES * PAGE_SIZE)
 
-#define ARRAY_SIZE(a)		  (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)		  ((a) < (b) ? (a) : (b))
-#define MAX(a, b)		  ((a) > (b) ? (a) : (b))
-#define ROUND_UP(x, to)		  (((x) + (to)-1) / (to) * (to))
-#define likely(x)		  __builtin_expect(!!(x), 1)
-#define unlikely(x)		  __builtin_expect(!!(x), 0)
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)	((a) < (b) ? (a) : (b))
+#define MAX(a, b)	((a) > (b) ? (a) : (b))
+#define ROUND_UP(x, to) (((x) + (to)-1) / (to) * (to))
+/* Seldom enough that only the other way is kept short: GCC's own idea of it is one in ten. */
+#define likely(x)		  __builtin_expect_with_probability(!!(x), 1, 0.9999)
+#define unlikely(x)		  __builtin_expect_with_probability(!!(x), 0, 0.9999)
 #define container_of(p, T, field) ((T *)((char *)(p)-offsetof(T, field)))
 #define __noreturn		  __attribute__((noreturn))
 #define __printf_like(f, a)	  __attribute__((format(printf, f, a)))
@@ -71,14 +72,14 @@ typedef struct {
 	})
 
 /* Set or clear a bit in an array of words; the old value. */
-static inline bool bit_set(u64 *map, unsigned bit)
+static inline bool bit_set(u64 *map, u64 bit)
 {
 	u64 mask = 1ull << (bit % 64);
 
 	return atomic_or(&map[bit / 64], mask) & mask; /* in this form: LOCK BTS */
 }
 
-static inline bool bit_clear(u64 *map, unsigned bit)
+static inline bool bit_clear(u64 *map, u64 bit)
 {
 	u64 mask = 1ull << (bit % 64);
 
@@ -94,7 +95,7 @@ static inline unsigned bits_count(u64 m)
 	return n;
 }
 
-static inline bool bit_test(const u64 *map, unsigned bit)
+static inline bool bit_test(const u64 *map, u64 bit)
 {
 	return READ_ONCE(map[bit / 64]) >> (bit % 64) & 1;
 }

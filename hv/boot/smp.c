@@ -30,7 +30,9 @@ static struct cpu *cpu_prepare(unsigned id, u32 apic)
 	struct cpu *c = &cpu_store[id];
 
 	c->id = id;
+	c->bit = 1ull << id;
 	c->apic_id = apic;
+	c->walk_depth = -1;
 	c->entry = (struct entry *)(stack_top(id, STACK_ENTRY) + 16) - 1;
 	return c;
 }
@@ -40,7 +42,7 @@ static void cpu_enter(struct cpu *c)
 	cpus[c->id] = c;
 	cpu_count = c->id + 1;
 	c->up = true;
-	atomic_or(&cpus_up, 1ull << c->id);
+	atomic_or(&cpus_up, c->bit);
 }
 
 void cpu_boot_init(void)

@@ -14,8 +14,9 @@
 	X(rbp, bp) X(rbx, bx) X(rax, ax) X(rcx, cx) X(rdx, dx) X(rsi, si) X(rdi, di)
 #define FRAME(X) X(error) X(ip) X(cs) X(flags) X(sp) X(ss)
 #define ENTRY(X) X(slow) X(kcr3) X(ucr3) X(guest_sp) X(tmp_ip) X(tmp_sp) X(area) X(user_max) X(ss_syscall) \
-	X(main_sp) X(hv_cr3) X(iret_sp)
+	X(main_sp) X(hv_cr3) X(iret_sp) X(counts)
 #define GUEST(X) X(user) X(kgs) X(event_entry) X(stack_min) X(stack_level)
+#define COUNTS(X) X(syscalls) X(eretu_fast) X(eretu_slow) X(erets) X(entries)
 #define AREAS(X) X(vif) X(rsp) X(user_gs_base) X(pending_any)
 /* clang-format on */
 
@@ -24,7 +25,7 @@
 #define TOP		      ((s64)sizeof(struct regs))
 #define E(field)	      VALUE(E_##field, (s64)offsetof(struct entry, field) - TOP);
 #define G(field)	      VALUE(E_##field, (s64)offsetof(struct guest, field) - TOP);
-#define COUNT(name)	      G(count_##name)
+#define COUNT(name)	      VALUE(COUNT_##name, PV_COUNT_##name * sizeof(u64));
 #define GPR_REGS(name, field) VALUE(R_##name, (s64)offsetof(struct regs, field) - TOP);
 #define GPR_PV(name, field)   VALUE(P_##name, offsetof(struct pv_regs, field));
 #define FRAME_REGS(field)     VALUE(R_##field, (s64)offsetof(struct regs, field) - TOP);
@@ -50,6 +51,6 @@ void asm_offsets(void)
 	FRAME_END(reserved)
 	ENTRY(E)
 	GUEST(G)
-	GUEST_COUNTS(COUNT)
+	COUNTS(COUNT)
 	AREAS(AREA)
 }

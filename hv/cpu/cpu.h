@@ -21,9 +21,6 @@ struct regs {
 	u64 ip, cs, flags, sp, ss;
 };
 
-/* What entry code counts, by names of PV_COUNT_*. */
-#define GUEST_COUNTS(X) X(syscalls) X(eretu_fast) X(eretu_slow) X(erets) X(entries) X(page_faults)
-
 /* What a vCPU is beside memory: in the entry block while it runs, else in struct vcpu (D3). */
 struct guest {
 	struct regs regs;
@@ -34,9 +31,6 @@ struct guest {
 	u64 stklvls;	 /* FRED's IA32_FRED_STKLVLS                                   */
 	u64 stack_level; /* FRED's CSL; 0 in user mode                                 */
 	u64 prefill;	 /* address of the last #PF delivered                          */
-#define X(name) u64 count_##name;
-	GUEST_COUNTS(X)
-#undef X
 };
 
 /* Top of the entry stack, and all that entry code touches before it is in the kernel view. TSS.RSP0 and
@@ -53,12 +47,14 @@ struct entry {
 	u64 guest_sp;	/* rsp at SYSCALL                                             */
 	u64 tmp_ip, tmp_sp;
 	struct pv_vcpu_area *area; /* in the direct map; area_none if not registered   */
+	u64 *counts;		   /* perf.counter of the vCPU that runs: in the kernel view only  */
 	u64 user_max;		   /* highest legal user ip for SYSRET, exclusive                */
 	u64 ss_syscall;		   /* PV_SS_SYSCALL                                              */
 	u64 main_sp;		   /* top of the main stack; the word there is TOP                */
 	u64 hv_cr3;		   /* ring 0's own root                                          */
-	u64 eretu_mark; /* g.count_entries + 1 at the last ERETU by C: no trap from ring 3 came since */
+	u64 eretu_mark; /* entries counted, + 1, at the last ERETU by C: no trap from ring 3 came since */
 	u64 iret_sp;	 /* iret_stack_top()                                           */
+	u64 unused;	 /* RSP0 is aligned                                            */
 	u64 top;	 /* TOP: the word above the first push of each stack           */
 	struct cpu *cpu; /* the slot's last word                                      */
 };
@@ -85,23 +81,30 @@ struct walk_cache {
 } __attribute__((aligned(64)));
 #define WALK_CACHE 32
 
+/* What few vCPUs have, so that a switch looks at all of it at once. */
+#define RARE_SELECTORS 1u
+#define RARE_LDT       2u
+#define RARE_DEBUG     4u /* breakpoints that are on */
+#define RARE_PORTS     8u
+
 struct cpu {
 	unsigned id; /* index in cpus[]                                           */
 	unsigned apic_id;
+	u64 bit; /* 1 << id: its place in masks of CPUs                            */
 	struct entry *entry;
 	struct vcpu *cur; /* whom it runs; NULL: idle. Written here only               */
 	/* F-rules of mm/stlb.h: the root that CR3 holds, NULL for ring 0's own. Written with
 	 * interrupts off around the CR3 load; read by others to decide shootdowns. */
 	struct root *loaded;
 	u64 walk_epoch;	  /* odd while it reads P2M or shadow tables (S3)              */
-	unsigned walk_depth;
+	int walk_depth;	  /* of those that nest: -1 outside, so that entering and leaving are a sign each */
 	struct walk_cache walks[2][WALK_CACHE]; /* for leaf tables, for L2 tables      */
 	u32 rank_held[8]; /* debug: ranks of locks held, in order                      */
 	unsigned locks_held;
 	u64 idle_ns;
 	void *sched; /* struct runqueue                                           */
-	/* What a switch finds: somebody's selectors, LDT, breakpoints, port bitmap. */
-	bool selectors_loaded, ldt_loaded, debug_loaded, ports_loaded;
+	u32 rare; /* RARE_* that are loaded, whosoever */
+	u64 *tls; /* GDT slots 12 to 15 */
 	bool syscalls_traced; /* LSTAR is syscall_entry_traced                         */
 	u64 ports_version; /* whose port bitmap the TSS has: io_version of domain.h            */
 	bool dump;	   /* log the registers when the current vCPU is put away        */

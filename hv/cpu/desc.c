@@ -114,6 +114,7 @@ void desc_init(struct cpu *c)
 		idt_init();
 	entry_init(c);
 	memcpy(t->gdt, gdt_fixed, sizeof(t->gdt));
+	c->tls = &t->gdt[PV_GDT_TLS_MIN];
 	t->tss.rsp[0] = (u64)&c->entry->g.user;
 	for (unsigned i = STACK_NMI; i <= STACK_DB; i++)
 		t->tss.ist[i - 2] = stack_top(c->id, i);
@@ -180,11 +181,6 @@ void smap_patch(void)
 	write_cr0(cr0);
 }
 
-void desc_set_tls(struct cpu *c, const u64 tls[4])
-{
-	__builtin_memcpy(&tables_of(c)->gdt[PV_GDT_TLS_MIN], tls, 4 * sizeof(u64));
-}
-
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
 {
 	struct tables *t = tables_of(c);
@@ -194,14 +190,14 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
 		system_desc(&t->gdt[LDT_SEL / 8], (u64)t->ldt, entries * sizeof(u64) - 1, 0x82);
 	}
 	__asm__ volatile("lldt %w0" : : "r"(entries ? LDT_SEL : 0));
-	c->ldt_loaded = entries;
+	c->rare |= RARE_LDT;
 }
 
 void desc_set_ports(struct cpu *c, const u64 *io, u64 version)
 {
 	struct tables *t = tables_of(c);
 
-	c->ports_loaded = io;
+	c->rare |= RARE_PORTS;
 	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
 	if (!io || c->ports_version == version)
 		return;

@@ -12,8 +12,6 @@ struct pv_vcpu_area;
 /* What a vCPU without a registered area has: no event stack, nothing pending. Only read. */
 extern struct pv_vcpu_area area_none;
 
-/* GDT slots 12 to 15. */
-void desc_set_tls(struct cpu *c, const u64 tls[4]);
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
 /* What is loaded under that version stays. NULL: no ports at all. */
 void desc_set_ports(struct cpu *c, const u64 *io, u64 version);

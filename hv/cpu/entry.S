@@ -60,6 +60,12 @@
 	.endr
 .endm
 
+/* In the kernel view; rsp = TOP + at. */
+.macro COUNT what, reg, at=0
+	mov	E_counts - \at(%rsp), %\reg
+	incq	COUNT_\what(%\reg)
+.endm
+
 /* fn(struct entry *, rsi) on the main stack; rsp = TOP + at before, TOP after. */
 .macro CALL_C fn, at=0
 	lea	-REGS_SIZE - \at(%rsp), %rdi
@@ -116,7 +122,7 @@ syscall_entry:
 	mov	%rcx, AREA_user_gs_base(%r11)
 	mov	E_kgs(%rsp), %rcx
 	wrgsbase %rcx
-	incq	E_count_syscalls(%rsp)
+	COUNT	syscalls, rcx
 	movl	$0, E_user(%rsp)
 	mov	E_event_entry(%rsp), %rcx
 	mov	E_guest_sp(%rsp), %rsp
@@ -180,22 +186,32 @@ hypercall:
 	mov	(%rsp), %rsp
 	cmpl	$0, E_slow(%rsp)
 	jne	hypercall_slow
+hypercall_exit:
 	LOAD	rdi, rsi, rdx, r8, r9, r10
 	mov	R_ip(%rsp), %rcx
 	mov	R_flags(%rsp), %r11
 	mov	E_guest_sp(%rsp), %rsp
 	sysretq
 
+/* An event that is delivered here begins in kernel mode too, so SYSRET leads there. */
 hypercall_slow:
 	SAVE	rax
-	mov	R_ip(%rsp), %rcx
-	mov	R_flags(%rsp), %r11
-	SAVE	rcx, r11
 	mov	E_guest_sp(%rsp), %rcx
 	mov	%rcx, R_sp(%rsp)
+	testl	$SLOW_RESCHED, E_slow(%rsp)
+	jnz	1f
+	CALL_C	fred_deliver_pending
+	cmpl	$0, E_slow(%rsp)
+	jne	1f
+	mov	R_sp(%rsp), %rcx
+	mov	%rcx, E_guest_sp(%rsp)
+	LOAD	rax
+	jmp	hypercall_exit
+1:	movq	$0, R_rcx(%rsp)
+	movq	$0, R_r11(%rsp)
 	movq	$USER_CS, R_cs(%rsp)
 	movq	$USER_DS, R_ss(%rsp)
-	jmp	exit_slow
+	jmp	exit_switching
 
 /* The guest's registers from the struct pv_regs at rcx, but rcx, r11 and rsp. */
 .macro LOAD_PV
@@ -269,7 +285,7 @@ eretu:
 	LOAD_PV
 	CLAC
 	or	$FLAGS_KERNEL, %r11d
-	incq	E_count_eretu_fast(%rsp)
+	COUNT	eretu_fast, rcx
 	ENTER_USER_VIEW
 	mov	E_tmp_ip(%rsp), %rcx
 	mov	E_tmp_sp(%rsp), %rsp
@@ -287,7 +303,7 @@ eretu_iret:
 	LOAD_PV_IRET
 12:	CLAC
 	EXTABLE 11b, 12b, eretu_c
-	incq	E_count_eretu_slow(%rsp)
+	COUNT	eretu_slow, rcx
 	ENTER_USER_VIEW
 	LOAD	rcx
 	lea	R_ip(%rsp), %rsp
@@ -333,7 +349,7 @@ erets:
 	LOAD_PV_IRET
 22:	CLAC
 	EXTABLE 21b, 22b, erets_c
-	incq	E_count_erets(%rsp)
+	COUNT	erets, rcx
 	LOAD	rcx
 	lea	R_ip(%rsp), %rsp
 	iretq
@@ -381,7 +397,7 @@ entry_stubs:
 	je	1f
 	mov	E_kcr3 - R_error(%rsp), %rax
 	mov	%rax, %cr3
-1:	incq	E_count_entries - R_error(%rsp)
+1:	COUNT	entries, rax, R_error
 	CALL_C	\handler, R_error
 .endm
 
@@ -429,10 +445,11 @@ trap_iret16:
 /* C has something to do first. What it does may be the reason to do more. */
 exit_slow:
 	testl	$SLOW_RESCHED, E_slow(%rsp)
-	jnz	1f
+	jnz	exit_switching
 	CALL_C	fred_deliver_pending
 	jmp	trap_exit
-1:	SAVE	CALLEE_SAVED
+exit_switching:
+	SAVE	CALLEE_SAVED
 	CALL_C	exit_switch
 /* All registers are in the entry block. */
 exit_loaded:

@@ -90,43 +90,30 @@ fault:
 	return false;
 }
 
-INLINE bool try_deliver(struct entry *e, u64 event, u64 error, u64 edata)
+INLINE bool try_deliver(bool user, struct entry *e, u64 event, u64 error, u64 edata)
 {
-	return likely(e->g.user) ? deliver_from(true, e, event, error, edata)
-				 : deliver_from(false, e, event, error, edata);
+	return likely(user) ? deliver_from(true, e, event, error, edata)
+			    : deliver_from(false, e, event, error, edata);
 }
 
 static NOINLINE void undelivered(struct entry *e, u8 vector)
 {
 	if (e->g.stack_min == ~0ull || e->area == &area_none)
 		domain_crash(e->cpu->cur, PV_CRASH_NO_HANDLER, vector);
-	else if (vector == DF || !try_deliver(e, EVENT(PV_EVENT_HWEXC, DF, 0), 0, 0))
+	else if (vector == DF || !try_deliver(e->g.user, e, EVENT(PV_EVENT_HWEXC, DF, 0), 0, 0))
 		domain_crash(e->cpu->cur, PV_CRASH_DOUBLE_FAULT, vector);
 }
 
 /* Where the compiler knows the event, it knows the level too. */
 INLINE void deliver(struct entry *e, u64 event, u64 error, u64 edata)
 {
-	if (unlikely(!try_deliver(e, event, error, edata)))
+	if (unlikely(!try_deliver(e->g.user, e, event, error, edata)))
 		undelivered(e, PV_SS_GET_VECTOR(event));
 }
 
 void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata)
 {
 	deliver(e, event, error, edata);
-}
-
-/* The guest's root went away between two accesses: load it again. */
-void root_reload(struct cpu *c)
-{
-	struct root *r = stlb_load(c->cur->dom, c->cur->root_gpa);
-
-	if (!r) {
-		domain_crash(c->cur, PV_CRASH_BAD_ROOT, c->cur->root_gpa);
-		return;
-	}
-	c->entry->kcr3 = r->kcr3;
-	c->entry->ucr3 = r->ucr3;
 }
 
 static NOINLINE void page_fault_traced(struct entry *e, u64 va, u64 error)
@@ -144,7 +131,7 @@ static inline u32 access_of(const struct entry *e)
 static NOINLINE bool page_handled(struct entry *e, u64 va, u64 answer)
 {
 	if (answer == FILL_RETRY)
-		root_reload(e->cpu);
+		(void)vcpu_root_load(e->cpu, e->cpu->cur); /* it went away between two accesses */
 	else if (answer == FILL_DONE)
 		trace(PV_TRACE_fill, va, access_of(e));
 	else
@@ -161,7 +148,7 @@ void page_fault(struct entry *e)
 		return;
 	e->g.prefill = va;
 	e->slow |= ENTRY_SLOW_PREFILL;
-	e->g.count_page_faults++;
+	e->counts[PV_COUNT_page_faults]++;
 	if (unlikely(trace_enabled))
 		page_fault_traced(e, va, error);
 	else
@@ -177,10 +164,10 @@ void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)
 
 /* ---- virtual vectors and NMIs ---- */
 
-/* One that comes before the kernel has an entry point waits for it. */
-static bool take_nmi(struct vcpu *v, const struct guest *g)
+/* One that comes before the kernel has an entry point and an area waits for them. */
+static bool take_nmi(struct vcpu *v, const struct entry *e)
 {
-	if (likely(!READ_ONCE(v->nmi_pending)) || v->nmi_blocked || g->stack_min == ~0ull ||
+	if (v->nmi_blocked || e->g.stack_min == ~0ull || e->area == &area_none ||
 	    !atomic_xchg(&v->nmi_pending, 0))
 		return false;
 	v->nmi_blocked = true;
@@ -190,14 +177,13 @@ static bool take_nmi(struct vcpu *v, const struct guest *g)
 /* E6 from the other end: summary first, then the bits; highest vector first. -1: none. */
 INLINE int take_vector(struct pv_vcpu_area *a)
 {
-	volatile u64 *p = a->pending;
+	const u64 *p = a->pending;
 	u64 bits;
 	int w = 3, bit;
 
-	if (!READ_ONCE(a->pending_any))
+	if (unlikely(!atomic_xchg(&a->pending_any, 0)))
 		return -1;
-	(void)atomic_xchg(&a->pending_any, 0);
-	while (!(bits = p[w]))
+	while (!(bits = READ_ONCE(p[w])))
 		if (w-- == 0)
 			return -1;
 	bit = 63 - __builtin_clzll(bits);
@@ -207,27 +193,49 @@ INLINE int take_vector(struct pv_vcpu_area *a)
 	return w * 64 + bit;
 }
 
+static NOINLINE void vector_traced(struct entry *e, u8 vector)
+{
+	trace(PV_TRACE_vector, vector, e->g.regs.ip);
+	fred_deliver(e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
+}
+
+/* Kernel mode without an area has the virtual IF off in area_none. */
+INLINE void deliver_vector(struct entry *e, struct vcpu *v)
+{
+	struct pv_vcpu_area *a = e->area;
+	bool user = e->g.user;
+	int vector;
+
+	if (!user && !(READ_ONCE(a->vif) & PV_FLAG_IF))
+		return;
+	vector = take_vector(a);
+	if (unlikely(vector < 0))
+		return;
+	v->perf.counter[PV_COUNT_vectors]++;
+	if (unlikely(trace_enabled))
+		vector_traced(e, vector);
+	else if (unlikely(!try_deliver(user, e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0)))
+		undelivered(e, vector);
+}
+
+static NOINLINE void deliver_nmi_or_vector(struct entry *e, struct vcpu *v)
+{
+	if (take_nmi(v, e))
+		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
+	else
+		deliver_vector(e, v);
+}
+
 /* The highest pending vector or an NMI, if the guest takes it now. */
 void fred_deliver_pending(struct entry *e)
 {
 	struct vcpu *v = e->cpu->cur;
-	int vector;
 
 	e->slow &= ~ENTRY_SLOW_PENDING;
-	if (unlikely(e->area == &area_none))
-		return;
-	if (unlikely(take_nmi(v, &e->g))) {
-		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
-		return;
-	}
-	if (!e->g.user && !(READ_ONCE(e->area->vif) & PV_FLAG_IF))
-		return;
-	vector = take_vector(e->area);
-	if (vector < 0)
-		return;
-	v->perf.counter[PV_COUNT_vectors]++;
-	trace(PV_TRACE_vector, vector, e->g.regs.ip);
-	deliver(e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
+	if (unlikely(READ_ONCE(v->nmi_pending)))
+		deliver_nmi_or_vector(e, v);
+	else
+		deliver_vector(e, v);
 }
 
 /* ---- returns ---- */
@@ -279,8 +287,8 @@ static void to_user(struct entry *e, const struct pv_frame *f)
 	g->user = 1;
 	g->stack_level = 0;
 	trace(PV_TRACE_return_user, f->ip, f->sp);
-	g->count_eretu_slow++;
-	e->eretu_mark = g->count_entries + 1;
+	e->counts[PV_COUNT_eretu_slow]++;
+	e->eretu_mark = e->counts[PV_COUNT_entries] + 1;
 	/* The single step of a SYSCALL that was emulated ends at the return (FRED spec. 6.2.3). */
 	if (f->flags & FLAG_TF && f->ss & PV_SS_SWEVENT)
 		fred_exception(e, DB, 0, 1u << 14);
@@ -292,7 +300,7 @@ static void to_kernel(struct entry *e, const struct pv_frame *f)
 	e->g.stack_level = f->cs >> 16 & 3;
 	if (e->area != &area_none)
 		e->area->vif = f->flags & PV_FLAG_IF;
-	e->g.count_erets++;
+	e->counts[PV_COUNT_erets]++;
 }
 
 /* ERETU or ERETS with what the guest's rsp points at. */
@@ -340,7 +348,7 @@ void fred_iret_failed(struct entry *e)
 	u64 error = (u32)e->g.regs.error;
 	u8 vector = e->g.regs.error >> 32;
 
-	if (!e->g.user || e->eretu_mark != e->g.count_entries + 1) {
+	if (!e->g.user || e->eretu_mark != e->counts[PV_COUNT_entries] + 1) {
 		fred_exception(e, vector, error, 0);
 		return;
 	}

@@ -20,7 +20,5 @@
 void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata);
 /* A hardware exception (type HWEXC). */
 void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata);
-/* The current vCPU's root, loaded again: it went away between two accesses. */
-void root_reload(struct cpu *c);
 
 #endif

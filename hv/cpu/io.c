@@ -222,8 +222,6 @@ bool io_settle(struct entry *e)
 	struct vcpu *v = e->cpu->cur;
 	const void *data;
 
-	if (likely(!v->io.waits))
-		return true;
 	if (!ioreq_answered(v)) {
 		vcpu_block(PV_TIME_NEVER);
 		return false;

@@ -9,7 +9,7 @@
  * it may be for a device, and io_access sees to it with all registers stored, or raises the fault. */
 bool io_refused(struct entry *e, u64 va);
 void io_access(struct entry *e);
-/* What the vCPU that is to go on waited for is there, and its instruction over. False: it must wait. */
+/* For a vCPU that is to go on and waits: what it waited for is there, and its instruction over. False: it must wait. */
 bool io_settle(struct entry *e);
 
 #endif

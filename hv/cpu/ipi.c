@@ -54,7 +54,7 @@ void cpu_kick(unsigned cpu)
 void tlb_shootdown(u64 mask)
 {
 	struct cpu *me = this_cpu(), *c;
-	u64 others = mask & READ_ONCE(cpus_up) & ~(1ull << me->id);
+	u64 others = mask & READ_ONCE(cpus_up) & ~me->bit;
 	u32 wanted[MAX_CPUS];
 
 	for_each_cpu (c, others) {
@@ -72,7 +72,7 @@ void stop_other_cpus(void)
 {
 	struct cpu *c;
 
-	for_each_cpu (c, READ_ONCE(cpus_up) & ~(1ull << this_cpu()->id)) {
+	for_each_cpu (c, READ_ONCE(cpus_up) & ~this_cpu()->bit) {
 		atomic_store(&c->pub.stop, 1);
 		apic_send(c->apic_id, APIC_NMI);
 	}

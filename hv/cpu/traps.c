@@ -69,8 +69,7 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 
 		if (answer != FILL_RETRY)
 			return answer == FILL_DONE;
-		root_reload(c);
-		if (c->cur->dom->shutdown) /* its root is gone: nothing to wait for */
+		if (!vcpu_root_load(c, c->cur)) /* its root went away between two accesses */
 			return false;
 		cpu_relax_serving();
 	}
@@ -139,7 +138,7 @@ void trap_user(struct entry *e)
 		break;
 	case TRAP_SYSCALL:
 		trace(PV_TRACE_syscall, e->g.regs.ax, e->g.regs.ip);
-		e->g.count_syscalls++;
+		e->counts[PV_COUNT_syscalls]++;
 		fred_deliver(e, EVENT(PV_EVENT_OTHER, 1, 2) | PV_SS_SWEVENT, 0, 0);
 		break;
 	case MC:
@@ -235,12 +234,14 @@ static void dom0_ended(const struct domain *d)
 
 void exit_switch(struct entry *e)
 {
-	if (e->cpu->dump)
+	const struct domain *d = e->cpu->cur->dom;
+
+	if (unlikely(e->cpu->dump))
 		regs_print(&e->g.regs);
 	e->cpu->dump = false;
-	if (e->cpu->cur->dom->id == 0 && domains[0]->shutdown)
-		dom0_ended(domains[0]);
-	if (e->slow & ENTRY_SLOW_IO)
+	if (unlikely(d->shutdown && d->id == 0))
+		dom0_ended(d);
+	if (unlikely(e->slow & ENTRY_SLOW_IO))
 		io_access(e);
 	if (e->slow & ENTRY_SLOW_RESCHED)
 		schedule();

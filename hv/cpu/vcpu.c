@@ -63,7 +63,8 @@ int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value)
 	v->dr[reg] = reg == 7 ? value & DR7_KNOWN : value;
 	if (reg != 6)
 		debug_load(v->dr);
-	this_cpu()->debug_loaded = true;
+	v->rare = (v->rare & ~RARE_DEBUG) | (v->dr[7] & 0xff ? RARE_DEBUG : 0);
+	this_cpu()->rare |= RARE_DEBUG;
 	return 0;
 }
 
@@ -92,7 +93,7 @@ void vcpu_machine_free(struct vcpu *v)
 
 void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
 {
-	memset(&v->g, 0, offsetof(struct guest, count_syscalls));
+	memset(&v->g, 0, sizeof(v->g));
 	v->g.regs.ip = s->ip;
 	v->g.regs.sp = s->sp;
 	v->g.regs.di = s->arg;
@@ -103,6 +104,7 @@ void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
 	v->root_gpa = s->root & PAGE_MASK;
 	v->gs_base = s->gs_base;
 	v->slow = v->fs_base = v->selectors.all = 0;
+	v->rare = 0;
 	v->nmi_pending = v->nmi_blocked = 0;
 	v->ldt_entries = 0;
 	v->io.waits = false;
@@ -209,29 +211,20 @@ int vcpu_clock_set(struct vcpu *v, u64 gpa)
 
 /* ---- switching (D3) ---- */
 
-static void segments_save(struct cpu *c, struct vcpu *v)
-{
-	union selectors *s = &v->selectors;
-
-	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-			 : "=m"(s->ds), "=m"(s->es), "=m"(s->fs), "=m"(s->gs));
-	c->selectors_loaded = s->all;
-	v->fs_base = read_fsbase();
-	v->gs_base = read_gsbase();
-}
-
-static void segments_load(struct cpu *c, const struct vcpu *v)
+static NOINLINE void rare_load(struct cpu *c, const struct vcpu *v)
 {
 	const union selectors *s = &v->selectors;
+	u32 change = v->rare | c->rare;
 
-	desc_set_tls(c, v->tls);
-	if (v->ldt_entries || c->ldt_loaded)
+	if (change & RARE_LDT)
 		desc_set_ldt(c, v->ldt, v->ldt_entries);
-	/* Selectors first: they overwrite the bases. */
-	if (s->all || c->selectors_loaded)
+	if (s->all || change & RARE_SELECTORS)
 		load_segments(s->ds, s->es, s->fs, s->gs);
-	write_fsbase(v->fs_base);
-	write_gsbase(v->gs_base);
+	if (change & RARE_DEBUG)
+		debug_load(v->dr);
+	if (change & RARE_PORTS)
+		desc_set_ports(c, NULL, 0);
+	c->rare = v->rare | (s->all ? RARE_SELECTORS : 0);
 }
 
 bool vcpu_ports_open(const struct vcpu *v)
@@ -261,48 +254,66 @@ void vcpu_ports_check(struct cpu *c)
 		vcpu_ports_shut();
 }
 
-void vcpu_save(struct vcpu *v)
+void vcpu_save(struct cpu *c, struct vcpu *v)
 {
-	struct cpu *c = this_cpu();
+	union selectors *s = &v->selectors;
 
 	v->g = c->entry->g;
-	v->slow = c->entry->slow & ~ENTRY_SLOW_RESCHED;
-	segments_save(c, v);
+	v->slow = c->entry->slow & ~(ENTRY_SLOW_RESCHED | ENTRY_SLOW_TRACE | ENTRY_SLOW_PORTS);
+	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+			 : "=m"(s->ds), "=m"(s->es), "=m"(s->fs), "=m"(s->gs));
+	if (unlikely(s->all))
+		c->rare |= RARE_SELECTORS;
+	v->fs_base = read_fsbase();
+	v->gs_base = read_gsbase();
 	fpu_save(v->xsave);
 }
 
-bool vcpu_load(struct vcpu *v)
+bool vcpu_root_load(struct cpu *c, struct vcpu *v)
 {
-	struct cpu *c = this_cpu();
-	struct entry *e = c->entry;
 	struct root *r = stlb_load(v->dom, v->root_gpa);
 
-	if (!r) {
+	if (unlikely(!r)) {
 		domain_crash(v, PV_CRASH_BAD_ROOT, v->root_gpa);
 		return false;
 	}
+	c->entry->kcr3 = r->kcr3;
+	c->entry->ucr3 = r->ucr3;
+	return true;
+}
+
+static NOINLINE void load_traced(struct cpu *c, const struct vcpu *v)
+{
 	trace(PV_TRACE_switch_to, (u64)v->dom->id << 16 | v->id, 0);
-	e->kcr3 = r->kcr3;
-	e->ucr3 = r->ucr3;
+	if (trace_enabled >> PV_TRACE_return_user & 1)
+		c->entry->slow |= ENTRY_SLOW_TRACE;
+	if ((trace_enabled >> PV_TRACE_syscall & 1) != c->syscalls_traced)
+		syscall_trace(c, !c->syscalls_traced);
+}
+
+bool vcpu_load(struct cpu *c, struct vcpu *v)
+{
+	struct entry *e = c->entry;
+
+	if (unlikely(!vcpu_root_load(c, v)))
+		return false;
 	e->g = v->g;
 	e->eretu_mark = 0;
-	e->slow = (e->slow & ENTRY_SLOW_RESCHED) |
-		  (v->slow & ~(ENTRY_SLOW_TRACE | ENTRY_SLOW_PORTS)) |
-		  /* What comes after this look comes with a kick (C3). */
-		  (READ_ONCE(v->nmi_pending) || (v->area && READ_ONCE(v->area->pending_any))
-			   ? ENTRY_SLOW_PENDING
-			   : 0) |
-		  (trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0);
-	if (unlikely((trace_enabled >> PV_TRACE_syscall & 1) != c->syscalls_traced))
-		syscall_trace(c, !c->syscalls_traced);
+	e->counts = v->perf.counter;
 	e->area = v->area ? v->area : &area_none;
-	segments_load(c, v);
+	/* What comes after this look comes with a kick (C3). */
+	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | v->slow |
+		  (READ_ONCE(v->nmi_pending) | READ_ONCE(e->area->pending_any) ? ENTRY_SLOW_PENDING
+									       : 0);
+	if (unlikely(trace_enabled || c->syscalls_traced))
+		load_traced(c, v);
+	__builtin_memcpy(c->tls, v->tls, sizeof(v->tls));
+	/* Selectors first: they overwrite the bases. */
+	if (unlikely(v->rare | c->rare || v->selectors.all))
+		rare_load(c, v);
+	write_fsbase(v->fs_base);
+	write_gsbase(v->gs_base);
 	fpu_load(v->xsave);
-	if (v->dr[7] & 0xff || c->debug_loaded)
-		debug_load(v->dr);
-	c->debug_loaded = v->dr[7] & 0xff;
-	if (c->ports_loaded)
-		desc_set_ports(c, NULL, 0);
 	return true;
 }
 

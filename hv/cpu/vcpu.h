@@ -11,6 +11,8 @@ struct cpu;
 struct domain;
 struct vcpu;
 
+/* v's root, for the entry code too (E2). If it is gone v's domain is crashed: false. */
+bool vcpu_root_load(struct cpu *c, struct vcpu *v);
 /* -PV_EINVAL: alignment; else p2m_get's. The page registered before is let go. */
 int vcpu_area_set(struct vcpu *v, u64 gpa);
 int vcpu_clock_set(struct vcpu *v, u64 gpa); /* ~0: none                                */

@@ -64,6 +64,7 @@ struct vcpu {
 	} selectors;
 	u64 root_gpa; /* what it loaded last */
 	u64 tls[4];   /* GDT slots 12 to 15 */
+	u32 rare;     /* RARE_* but SELECTORS */
 	u64 *ldt;     /* a page of ring 0's, or NULL */
 	u32 ldt_entries;
 	u64 dr[8];
@@ -262,8 +263,8 @@ void domains_init(void);
 
 /* cpu/vcpu.c, the machine's part of a switch: entry block <-> struct vcpu (D3). vcpu_load loads the root;
  * if the root is gone it crashes the domain and returns false. */
-void vcpu_save(struct vcpu *v);
-bool vcpu_load(struct vcpu *v);
+void vcpu_save(struct cpu *c, struct vcpu *v);
+bool vcpu_load(struct cpu *c, struct vcpu *v);
 int vcpu_machine_init(struct vcpu *v); /* xsave area; -PV_ENOMEM */
 void vcpu_machine_free(struct vcpu *v);
 void vcpu_idle_state(void); /* ring 0's root, so that nobody's root is loaded */

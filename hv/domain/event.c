@@ -115,32 +115,38 @@ static void wake_pollers(struct domain *d, u32 port)
 }
 
 /* The port's pending bit is set: tell the vCPU, unless masked. */
-static inline void port_tell(struct cpu *c, struct domain *d, u32 port, u64 w)
+static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u64 w)
 {
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
 
-	if (!a || bit_test(d->ports.page->mask, port))
+	if (unlikely(!a || bit_test(d->ports.page->mask, port)))
 		return;
 	bit_set(&a->port_words, port / 64);
 	area_raise(c, v, a, PORT_VECTOR(w));
 }
 
-/* In a walk, or with a reference on d. A port that was made has its page. */
-static inline void port_raise(struct cpu *c, struct domain *d, u32 port, u64 w)
+static NOINLINE void port_tell_watched(struct cpu *c, struct domain *d, u64 port, u64 w)
 {
 	trace(PV_TRACE_port, port, d->id);
-	if (bit_set(d->ports.page->pending, port))
-		return;
+	wake_pollers(d, port);
 	port_tell(c, d, port, w);
-	if (unlikely(READ_ONCE(d->poll_mask)))
-		wake_pollers(d, port);
 }
 
-long event_send(struct domain *d, u64 port)
+/* In a walk, or with a reference on d. A port that was made has its page. */
+static ALWAYS_INLINE void port_raise(struct cpu *c, struct domain *d, u64 port, u64 w)
+{
+	if (unlikely(bit_set(d->ports.page->pending, port)))
+		return;
+	if (unlikely(READ_ONCE(d->poll_mask) || trace_enabled))
+		port_tell_watched(c, d, port, w);
+	else
+		port_tell(c, d, port, w);
+}
+
+long event_send(struct cpu *c, struct domain *d, u64 port)
 {
 	u64 w = port_word(d, port), rw;
-	struct cpu *c = this_cpu();
 	struct domain *r;
 
 	if (unlikely(PORT_KIND(w) != PV_PORT_CHANNEL))

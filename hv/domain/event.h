@@ -40,7 +40,7 @@ void event_raise_pirq(struct domain *d, u32 port, u32 irq);
 void event_raise_from(struct domain *d, u32 port, u16 from);
 /* Is the port one that waits for, or leads to, domain `from`? */
 bool event_is_for(const struct domain *d, u64 port, u16 from);
-long event_send(struct domain *d, u64 port);
+long event_send(struct cpu *c, struct domain *d, u64 port); /* c: this one */
 int event_close(struct domain *d, u64 port);
 int event_unmask(struct domain *d, u64 port);
 int event_set_vcpu(struct domain *d, u64 port, u64 vcpu);

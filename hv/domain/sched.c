@@ -109,7 +109,7 @@ static void timer_update(struct runqueue *q, struct vcpu *v)
 
 /* Make this CPU's timer fire no later than needed. Earlier is harmless, and saves programming it for each of a
  * guest's changes of mind. */
-static void program(struct runqueue *q, u64 now)
+static ALWAYS_INLINE void program(struct runqueue *q, u64 now)
 {
 	u64 want = q->timers.next->key;
 	struct vcpu *v = q->curr;
@@ -152,7 +152,7 @@ static void park(struct runqueue *q, struct vcpu *v)
 }
 
 /* Run-state times up to now, into v->run_time and the guest's area, which has the others already. */
-static void account(struct vcpu *v, enum pv_run_state next, u64 now)
+static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 now)
 {
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
 	enum pv_run_state was = v->run_state;
@@ -185,7 +185,7 @@ void vcpu_times(struct vcpu *v)
 }
 
 /* C1: what q's current vCPU has used since it was last charged. */
-static void charge(struct runqueue *q, u64 now)
+static ALWAYS_INLINE void charge(struct runqueue *q, u64 now)
 {
 	struct vcpu *v = q->curr;
 	u64 ns, least;
@@ -267,7 +267,7 @@ static void enqueue(struct runqueue *q, struct vcpu *v, u64 now)
 		v->run.key = floor;
 	rq_insert(q, v);
 	if (!q->curr) {
-		atomic_and(&idle_mask, ~(1ull << q->cpu->id));
+		atomic_and(&idle_mask, ~q->cpu->bit);
 		resched(q);
 	} else if (before(v->run.key + SCHED_GRANULARITY_NS, q->curr->run.key)) {
 		resched(q);
@@ -386,7 +386,7 @@ static struct vcpu *choose(struct cpu *c, struct runqueue *q)
 			(void)atomic_xchg(&next->on_cpu, true);
 		}
 		if (prev) {
-			vcpu_save(prev);
+			vcpu_save(c, prev);
 			c->cur = NULL;
 			let_go(q, prev, now);
 		}
@@ -401,7 +401,7 @@ static bool pull(struct runqueue *q)
 {
 	bool found = false;
 
-	for (u64 m = cpus_up & ~(1ull << q->cpu->id); m && !found; m &= m - 1) {
+	for (u64 m = cpus_up & ~q->cpu->bit; m && !found; m &= m - 1) {
 		struct runqueue *from = queue_of(__builtin_ctzll(m));
 		struct vcpu *v;
 
@@ -422,7 +422,7 @@ static bool pull(struct runqueue *q)
 /* Nothing to run: until an interrupt, or until a free frame is clean. */
 static void idle(struct runqueue *q)
 {
-	u64 since = now_ns(), me = 1ull << q->cpu->id;
+	u64 since = now_ns(), me = q->cpu->bit;
 
 	vcpu_idle_state();
 	/* In sight as idle before the last look, so that who enqueues later kicks us. */
@@ -436,6 +436,15 @@ static void idle(struct runqueue *q)
 	}
 	atomic_and(&idle_mask, ~me);
 	q->cpu->idle_ns += now_ns() - since;
+}
+
+/* v's domain was crashed when it was to be loaded. */
+static NOINLINE void unload(struct runqueue *q, struct vcpu *v)
+{
+	lock(&q->lock);
+	q->curr = NULL;
+	let_go(q, v, now_ns());
+	unlock(&q->lock);
 }
 
 void schedule(void)
@@ -452,23 +461,17 @@ void schedule(void)
 			idle(q);
 			continue;
 		}
-		if (next == c->cur) {
-			if (io_settle(c->entry))
-				return;
-			continue;
+		if (next != c->cur) {
+			next->perf.counter[PV_COUNT_switches]++;
+			if (unlikely(!vcpu_load(c, next))) {
+				unload(q, next);
+				continue;
+			}
+			/* D3: not before, its registers were not in the entry block */
+			c->cur = next;
 		}
-		next->perf.counter[PV_COUNT_switches]++;
-		if (vcpu_load(next)) {
-			c->cur =
-				next; /* D3: not before, its registers were not in the entry block */
-			if (io_settle(c->entry))
-				return;
-			continue;
-		}
-		lock(&q->lock); /* its domain was crashed */
-		q->curr = NULL;
-		let_go(q, next, now_ns());
-		unlock(&q->lock);
+		if (likely(!next->io.waits) || io_settle(c->entry))
+			return;
 	}
 }
 

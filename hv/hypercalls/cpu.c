@@ -39,8 +39,7 @@ long hc_desc_set(u64 slot, u64 desc)
 	if (slot < PV_GDT_TLS_MIN || slot > PV_GDT_CPUNODE || !desc_allowed(desc) ||
 	    desc_is_stack16(desc))
 		return -PV_EINVAL;
-	v->tls[slot - PV_GDT_TLS_MIN] = desc;
-	desc_set_tls(this_cpu(), v->tls);
+	v->tls[slot - PV_GDT_TLS_MIN] = this_cpu()->tls[slot - PV_GDT_TLS_MIN] = desc;
 	return 0;
 }
 
@@ -65,6 +64,7 @@ long hc_ldt_set(gva_t table, u64 entries)
 	hv_page_free(v->ldt, 0);
 	v->ldt = page;
 	v->ldt_entries = entries;
+	v->rare = (v->rare & ~RARE_LDT) | (entries ? RARE_LDT : 0);
 	return 0;
 }
 

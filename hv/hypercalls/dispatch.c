@@ -5,29 +5,26 @@
 #include "cpu/trace.h"
 #include "hypercalls/handlers.h"
 
-/* Every argument is one word, whatever type a handler takes it in. */
-typedef long (*handler)(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
+/* Every argument is one word, whatever type a handler takes it in. The number is for call_checked. */
+typedef long (*handler)(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr);
+
+#define HANDLER(name) (handler)(void (*)(void)) hc_##name
+#define PV_CALL1      PV_CALL0
+#define PV_CALL2      PV_CALL0
+#define PV_CALL3      PV_CALL0
+#define PV_CALL4      PV_CALL0
+#define PV_CALL5      PV_CALL0
 
 static const struct call {
 	handler fn; /* NULL: no such number */
 	u32 cap;
-	bool open; /* it exists and needs no capability */
 } calls[PV_HYPERCALL_MAX] = {
-/* entry.S takes them itself; only a batch could come here, and it refuses. */
-#define hc_eretu NULL
-#define hc_erets NULL
-#define PV_CALL0(nr, name, cap, ...) \
-	[nr] = {(handler)(void (*)(void))hc_##name, cap, cap == PV_CAP_NONE},
-#define PV_CALL1 PV_CALL0
-#define PV_CALL2 PV_CALL0
-#define PV_CALL3 PV_CALL0
-#define PV_CALL4 PV_CALL0
-#define PV_CALL5 PV_CALL0
+#define PV_CALL0(nr, name, cap, ...) [nr] = {HANDLER(name), cap},
 #include <pv/hypercalls.def>
+#undef PV_CALL0
 };
 
-/* Apart, so that the plain way needs no stack frame. */
-static __attribute__((noinline)) long call_checked(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
+static long call_checked(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 {
 	const struct call *c = &calls[nr];
 
@@ -36,8 +33,16 @@ static __attribute__((noinline)) long call_checked(u64 a1, u64 a2, u64 a3, u64 a
 	if (c->cap & ~READ_ONCE(current()->dom->caps))
 		return -PV_EPERM;
 	trace(PV_TRACE_hypercall, nr, a1);
-	return c->fn(a1, a2, a3, a4, a5);
+	return c->fn(a1, a2, a3, a4, a5, nr);
 }
+
+/* What dispatch calls while nothing is traced: handlers that need no capability themselves. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+static const handler plain[PV_HYPERCALL_MAX] = {
+	[0 ... PV_HYPERCALL_MAX - 1] = call_checked,
+#define PV_CALL0(nr, name, cap, ...) [nr] = cap == PV_CAP_NONE ? HANDLER(name) : call_checked,
+#include <pv/hypercalls.def>
+};
 
 long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 {
@@ -46,9 +51,9 @@ long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
 	/* So that no guess of the CPU's leads out of the table; the compiler would leave it out. */
 	__asm__("and %1, %0" : "+r"(nr) : "i"(PV_HYPERCALL_MAX - 1));
 	current()->perf.hypercall[nr]++;
-	if (unlikely(!calls[nr].open || trace_enabled))
+	if (unlikely(trace_enabled))
 		return call_checked(a1, a2, a3, a4, a5, nr);
-	return calls[nr].fn(a1, a2, a3, a4, a5);
+	return plain[nr](a1, a2, a3, a4, a5, nr);
 }
 
 long hypercall_again(u64 nr)
@@ -60,6 +65,9 @@ long hypercall_again(u64 nr)
 }
 
 OWN0(nop, 0)
+/* entry.S takes them itself; only a batch could come here, and it refuses. */
+OWN0(eretu, -PV_ENOSYS)
+OWN0(erets, -PV_ENOSYS)
 
 /* Calls that do not come back, or begin anew when they do. */
 #define ALONE                                                                                   \

@@ -7,13 +7,8 @@
 
 static void add(struct pv_perf *to, struct vcpu *v)
 {
-	const struct guest *g = guest_of(v);
-
 	for (unsigned i = 0; i < ARRAY_SIZE(to->counter); i++)
 		to->counter[i] += READ_ONCE(v->perf.counter[i]);
-#define X(name) to->counter[PV_COUNT_##name] += READ_ONCE(g->count_##name);
-	GUEST_COUNTS(X)
-#undef X
 	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++) {
 		u64 n = READ_ONCE(v->perf.hypercall[i]);
 

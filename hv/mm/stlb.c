@@ -125,10 +125,9 @@ static struct root *root_make(struct domain *d, gfn_t g)
 static void root_switch(struct cpu *c, struct root *r)
 {
 	struct root *old = c->loaded;
-	u64 bit = 1ull << c->id;
 
 	if (r && (!old || old->dom != r->dom))
-		atomic_or(&r->dom->stlb.running, bit);
+		atomic_or(&r->dom->stlb.running, c->bit);
 	if (r)
 		atomic_add(&r->loads, 1);
 	(void)atomic_xchg(&c->loaded, r);
@@ -137,7 +136,7 @@ static void root_switch(struct cpu *c, struct root *r)
 	if (!old)
 		return;
 	if (!r || old->dom != r->dom)
-		atomic_and(&old->dom->stlb.running, ~bit);
+		atomic_and(&old->dom->stlb.running, ~c->bit);
 	atomic_sub(&old->loads, 1);
 }
 

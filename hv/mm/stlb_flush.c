@@ -22,13 +22,13 @@ static u64 cpus_running(const struct domain *d, const struct root *r)
 	/* A CPU that names r only after this look loads CR3 after what went was out of sight. */
 	for_each_cpu (c, r ? mask : 0)
 		if (atomic_load(&c->loaded) != r)
-			mask &= ~(1ull << c->id);
+			mask &= ~c->bit;
 	return mask;
 }
 
 static NOINLINE void shoot(u64 mask)
 {
-	count(shootdowns, bits_count(mask & ~(1ull << this_cpu()->id)));
+	count(shootdowns, bits_count(mask & ~this_cpu()->bit));
 	if (mask)
 		tlb_shootdown(mask);
 }
@@ -71,7 +71,7 @@ static void tables_finish(struct removal *rm, struct stlb_state *st)
 /* End the reach of all that was noted so far. */
 static void removal_finish(struct removal *rm)
 {
-	u64 mask, self = 1ull << this_cpu()->id;
+	u64 mask, self = this_cpu()->bit;
 
 	if (rm->tables)
 		tables_finish(rm, state_of(rm->d));
@@ -275,36 +275,35 @@ static NOINLINE long flush_page_slow(struct cpu *c, u64 va, u64 e)
 	}
 	if (!e)
 		return flush_page_none(c, d);
-	shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~(1ull << c->id));
+	shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~c->bit);
 	entry_gone(c, va, e);
 	walk_leave(c);
 	return 0;
 }
 
-/* No CPU but this one, which has a root of d loaded. */
-static inline bool runs_alone(const struct domain *d)
+/* No CPU but c, which has a root of d loaded. */
+static inline bool runs_alone(const struct cpu *c, const struct domain *d)
 {
-	u64 running = READ_ONCE(d->stlb.running);
-
-	return !(running & (running - 1));
+	return READ_ONCE(d->stlb.running) == c->bit;
 }
 
 long stlb_flush_page(struct cpu *c, u64 va)
 {
 	const struct root *r = c->loaded;
-	struct domain *d = r->dom;
 	const struct walk_cache *w;
+	struct domain *d;
 	u64 e;
 
 	walk_enter(c);
 	w = walk_cached(c, r, va, 1);
+	d = r->dom;
 	/* S2: whoever begins to run d after this look reads the guest's entry as it is now. */
-	if (unlikely(!w || !runs_alone(d)))
+	if (unlikely(!w || !runs_alone(c, d)))
 		return flush_page_slow(c, va, 0);
 	e = atomic_xchg(&w->shadow->table[va_index(va, 1)], 0);
 	if (unlikely(!e))
 		return flush_page_none(c, d);
-	if (unlikely(!runs_alone(d)))
+	if (unlikely(!runs_alone(c, d)))
 		return flush_page_slow(c, va, e);
 	entry_gone(c, va, e);
 	walk_leave(c);

@@ -220,7 +220,7 @@ static inline void fill_sync(const struct cpu *c, const struct domain *d)
 	u64 others;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the guest's store, or ours, before the look */
-	others = READ_ONCE(d->stlb.running) & ~(1ull << c->id);
+	others = READ_ONCE(d->stlb.running) & ~c->bit;
 	if (unlikely(others))
 		walk_sync_cpus(others);
 }

@@ -13,7 +13,7 @@ void walk_sync_cpus(u64 mask)
 
 	HV_ASSERT(!(self->walk_epoch & 1));
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* what went out of sight did so before we look */
-	for_each_cpu (c, mask & ~(1ull << self->id)) {
+	for_each_cpu (c, mask & ~self->bit) {
 		u64 seen = atomic_load(&c->walk_epoch);
 
 		while (seen & 1 && atomic_load(&c->walk_epoch) == seen)

@@ -13,14 +13,16 @@ struct domain;
 static inline void walk_begin_on(struct cpu *c)
 {
 	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
-	if (likely(c->walk_depth++ == 0))
+	if (likely(++c->walk_depth == 0))
 		(void)atomic_add(&c->walk_epoch, 1);
 }
 
 static inline void walk_end_on(struct cpu *c)
 {
-	if (likely(--c->walk_depth == 0))
-		atomic_store(&c->walk_epoch, c->walk_epoch + 1);
+	barrier();
+	if (likely(--c->walk_depth < 0))
+		c->walk_epoch++; /* written here alone; x86 stores in order */
+	barrier();
 }
 
 static inline void walk_begin(void)

@@ -15,13 +15,15 @@ static mfn_t held[HOST_FRAMES];
 static u64 held_count;
 
 /* The machine's part. */
-void vcpu_save(struct vcpu *v)
+void vcpu_save(struct cpu *c, struct vcpu *v)
 {
+	(void)c;
 	(void)v;
 }
 
-bool vcpu_load(struct vcpu *v)
+bool vcpu_load(struct cpu *c, struct vcpu *v)
 {
+	(void)c;
 	(void)v;
 	return true;
 }

@@ -92,16 +92,16 @@ Test(event, send, .init = boot, .fini = finish)
 	long pa, pb;
 
 	channel(&pa, &pb);
-	cr_assert_eq(event_send(a, pa), 0);
+	cr_assert_eq(event_send(this_cpu(), a, pa), 0);
 	cr_assert(bit_test(page(b)->pending, pb));
 	cr_assert(told(b, 1, pb, PV_VECTOR_PORTS));
 	cr_assert(untold(b, 0));
 	cr_assert(untold(a, 0));
-	cr_assert_eq(event_send(b, pb), 0);
+	cr_assert_eq(event_send(this_cpu(), b, pb), 0);
 	cr_assert(told(a, 0, pa, PV_VECTOR_PORTS));
 	/* pending already: nobody is told twice */
 	area(a, 0)->pending_any = 0;
-	cr_assert_eq(event_send(b, pb), 0);
+	cr_assert_eq(event_send(this_cpu(), b, pb), 0);
 	cr_assert_eq(area(a, 0)->pending_any, 0);
 }
 
@@ -111,7 +111,7 @@ Test(event, mask_and_unmask, .init = boot, .fini = finish)
 
 	channel(&pa, &pb);
 	bit_set(page(b)->mask, pb);
-	cr_assert_eq(event_send(a, pa), 0);
+	cr_assert_eq(event_send(this_cpu(), a, pa), 0);
 	cr_assert(bit_test(page(b)->pending, pb));
 	cr_assert(untold(b, 1));
 	cr_assert_eq(event_unmask(b, pb), 0);
@@ -133,7 +133,7 @@ Test(event, other_vcpu_and_vector, .init = boot, .fini = finish)
 	cr_assert_eq(event_set_vcpu(b, pb, ~0ull), -PV_EINVAL);
 	cr_assert_eq(event_set_vector(b, pb, 0x77), 0);
 	cr_assert_eq(event_set_vcpu(b, pb, 0), 0);
-	cr_assert_eq(event_send(a, pa), 0);
+	cr_assert_eq(event_send(this_cpu(), a, pa), 0);
 	cr_assert(told(b, 0, pb, 0x77));
 	cr_assert(untold(b, 1));
 	/* what is pending goes along */
@@ -147,24 +147,24 @@ Test(event, close, .init = boot, .fini = finish)
 	long pa, pb;
 
 	channel(&pa, &pb);
-	cr_assert_eq(event_send(a, pa), 0);
+	cr_assert_eq(event_send(this_cpu(), a, pa), 0);
 	cr_assert_eq(event_close(b, pb), 0);
 	cr_assert_not(bit_test(page(b)->pending, pb));
 	cr_assert_eq(event_close(b, pb), -PV_EBADF);
-	cr_assert_eq(event_send(a, pa), -PV_EBADF); /* E5: unbound again */
+	cr_assert_eq(event_send(this_cpu(), a, pa), -PV_EBADF); /* E5: unbound again */
 	cr_assert_eq(event_status(a, pa, &s), 0);
 	cr_assert_eq(s.kind, PV_PORT_UNBOUND);
 	cr_assert_eq(s.remote_dom, b->id);
 	/* the number's next user gets nothing of it */
 	consume(b, 1);
 	cr_assert_eq(event_alloc(b, a->id, 1), pb);
-	cr_assert_eq(event_send(a, pa), -PV_EBADF);
+	cr_assert_eq(event_send(this_cpu(), a, pa), -PV_EBADF);
 	cr_assert(untold(b, 1));
 	cr_assert_eq(event_bind(b, a->id, pa, 0), pb + 1);
-	cr_assert_eq(event_send(a, pa), 0);
+	cr_assert_eq(event_send(this_cpu(), a, pa), 0);
 	cr_assert(told(b, 0, pb + 1, PV_VECTOR_PORTS));
 	cr_assert_eq(event_close(a, pa), 0);
-	cr_assert_eq(event_send(b, pb + 1), -PV_EBADF);
+	cr_assert_eq(event_send(this_cpu(), b, pb + 1), -PV_EBADF);
 }
 
 Test(event, bind_is_for_who_was_named, .init = boot, .fini = finish)
@@ -193,10 +193,10 @@ Test(event, loop, .init = boot, .fini = finish)
 	p = event_alloc(a, PV_DOM_SELF, 0);
 	q = event_bind(a, PV_DOM_SELF, p, 1);
 	cr_assert_gt(q, 0);
-	cr_assert_eq(event_send(a, p), 0);
+	cr_assert_eq(event_send(this_cpu(), a, p), 0);
 	cr_assert(told(a, 1, q, PV_VECTOR_PORTS));
 	cr_assert_eq(event_close(a, p), 0);
-	cr_assert_eq(event_send(a, q), -PV_EBADF);
+	cr_assert_eq(event_send(this_cpu(), a, q), -PV_EBADF);
 	dh_be(NULL, 0);
 }
 
@@ -217,7 +217,7 @@ Test(event, virqs, .init = boot, .fini = finish)
 	cr_assert_eq(event_status(a, p, &s), 0);
 	cr_assert_eq(s.kind, PV_PORT_VIRQ);
 	cr_assert_eq(s.irq, PV_VIRQ_DOMAIN);
-	cr_assert_eq(event_send(a, p), -PV_EBADF);
+	cr_assert_eq(event_send(this_cpu(), a, p), -PV_EBADF);
 	cr_assert_eq(event_close(a, p), 0);
 	virq_raise_all(PV_VIRQ_DOMAIN);
 	cr_assert_gt(event_bind_virq(a, PV_VIRQ_DOMAIN, 0), 0);
@@ -262,7 +262,7 @@ Test(event, port_limits, .init = boot, .fini = finish)
 			struct domain *d = k ? a : b;
 			u32 poll = n;
 
-			cr_assert_lt(event_send(d, n), 0);
+			cr_assert_lt(event_send(this_cpu(), d, n), 0);
 			cr_assert_lt(event_close(d, n), 0);
 			cr_assert_lt(event_unmask(d, n), 0);
 			cr_assert_lt(event_set_vcpu(d, n, 0), 0);
@@ -301,7 +301,7 @@ Test(event, death_of_an_end, .init = boot, .fini = finish)
 	unused = event_alloc(a, id, 0);
 	cr_assert_eq(dh_destroy(b), 0);
 	b = NULL;
-	cr_assert_eq(event_send(a, pa), -PV_EBADF);
+	cr_assert_eq(event_send(this_cpu(), a, pa), -PV_EBADF);
 	/* neither port lets the number's next owner in */
 	for (long p = pa; p; p = p == pa ? unused : 0) {
 		cr_assert_eq(event_status(a, p, &s), 0);
@@ -323,7 +323,7 @@ Test(event, poll, .init = boot, .fini = finish)
 	v->on_cpu = true;
 	bit_set(page(a)->mask, pa);
 	cr_assert_eq(event_poll(ports, 2, 0), -PV_ETIMEDOUT);
-	cr_assert_eq(event_send(b, pb), 0);
+	cr_assert_eq(event_send(this_cpu(), b, pb), 0);
 	cr_assert_eq(event_poll(ports, 2, PV_TIME_NEVER), 1); /* masked, but polled */
 	ports[0] = 0;
 	cr_assert_eq(event_poll(ports, 2, PV_TIME_NEVER), -PV_ERANGE);
@@ -369,7 +369,7 @@ static void *chaos(void *cpu)
 			(void)event_unmask(x, port);
 			break;
 		default:
-			(void)event_send(x, port);
+			(void)event_send(this_cpu(), x, port);
 		}
 		host_poll();
 	}

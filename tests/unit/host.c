@@ -220,7 +220,9 @@ void host_boot(unsigned count, u64 frames)
 	cpus_up = count == 64 ? ~0ull : (1ull << count) - 1;
 	for (unsigned i = 0; i < count; i++) {
 		cpus[i] = &cpu_structs[i];
+		cpus[i]->walk_depth = -1;
 		cpus[i]->id = i;
+		cpus[i]->bit = 1ull << i;
 		cpus[i]->cur = &nobody;
 		cpus[i]->up = true;
 	}
@@ -265,7 +267,7 @@ void host_domain_free(struct domain *d)
 	while (gfn < PV_MAX_GFN) {
 		gfn += p2m_remove_range(d, GFN(gfn), PV_MAX_GFN - gfn, out, 64, &used);
 		for (unsigned i = 0; i < used; i++) {
-			u64 m = (out[i] & P2M_ADDR) >> PAGE_SHIFT;
+			u64 m = p2m_first(out[i]).n;
 
 			for (unsigned j = 0; j < (out[i] & P2M_BIG ? 512 : 1); j++)
 				if (p2m_kind(out[i]) != PV_MEM_DEVICE)

@@ -181,8 +181,9 @@ void hv_page_free(void *p, unsigned order)
 	free(p);
 }
 
-void vcpu_save(struct vcpu *v)
+void vcpu_save(struct cpu *c, struct vcpu *v)
 {
+	(void)c;
 	(void)v;
 }
 void vcpu_idle_state(void)
@@ -215,8 +216,9 @@ void domain_put(struct domain *d)
 
 static struct vcpu *load_fails;
 
-bool vcpu_load(struct vcpu *v)
+bool vcpu_load(struct cpu *c, struct vcpu *v)
 {
+	(void)c;
 	if (v != load_fails)
 		return true;
 	v->dom->state = PV_DOMAIN_SHUT;
@@ -231,8 +233,10 @@ static void machine(unsigned n)
 	cpus_up = (1ull << n) - 1;
 	for (unsigned i = 0; i < n; i++) {
 		cpu_structs[i].id = i;
+		cpu_structs[i].bit = 1ull << i;
 		cpu_structs[i].entry = &entries[i];
 		cpus[i] = &cpu_structs[i];
+		cpus[i]->walk_depth = -1;
 		deadline[i] = PV_TIME_NEVER;
 		cr_assert_eq(sched_cpu_init(cpus[i]), 0);
 	}
@@ -738,7 +742,7 @@ static void guest(struct vcpu *v)
 	if (atomic_add(&passes, 1) >= PASSES)
 		return;
 	if (by_port)
-		cr_assert_eq(event_send(ring, VCPUS + 1 + v->id), 0);
+		cr_assert_eq(event_send(this_cpu(), ring, VCPUS + 1 + v->id), 0);
 	else
 		vector_raise(ring->vcpus[(v->id + 1) % VCPUS], 0x60);
 }
@@ -785,7 +789,7 @@ static void go_round(bool ports)
 	up(ring);
 	for (unsigned i = 0; i < TOKENS; i++) {
 		if (ports)
-			cr_assert_eq(event_send(ring, VCPUS + 1 + i), 0);
+			cr_assert_eq(event_send(this_cpu(), ring, VCPUS + 1 + i), 0);
 		else
 			vector_raise(ring->vcpus[i * 2], 0x60);
 	}
