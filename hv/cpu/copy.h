@@ -26,17 +26,19 @@ static inline bool guest_range(u64 a, u64 n)
 /* As copy_guest, in a few words: their number is known when this is compiled. */
 static ALWAYS_INLINE bool copy_words(void *dst, const void *src, u64 words)
 {
-	bool failed = true;
-
 	stac();
-	__asm__ volatile(
-		"1: .rept %c3; movsq; .endr; xorb %0, %0; 2: .pushsection .extable, \"a\"\n\t"
-		".long 1b - ., 2b - ., 2b - .\n\t.popsection"
-		: "+q"(failed), "+D"(dst), "+S"(src)
-		: "i"(words)
-		: "memory");
+	__asm__ volatile goto(
+		"1: .rept %c[words]; movsq; .endr; 2: .pushsection .extable, \"a\"\n\t"
+		".long 1b - ., 2b - ., %l[fault] - .\n\t.popsection"
+		: "+D"(dst), "+S"(src)
+		: [words] "i"(words)
+		: "memory"
+		: fault);
 	clac();
-	return !failed;
+	return true;
+fault:
+	clac();
+	return false;
 }
 
 static ALWAYS_INLINE int copy_checked(void *dst, const void *src, u64 guest, u64 n)

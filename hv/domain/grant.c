@@ -10,10 +10,11 @@
 #include "cpu/trace.h"
 
 /* Uses (mappings, copies) of a table entry, ring 0's own: the guest sees only bits. For reading in bits 0-14, for writing
- * in 15-29. USES_BUSY: a CPU changes them and the entry's bits; it waits for nobody, so that a copy can do it in a walk. */
-#define USE(write)     ((write) ? 1u << 15 : 1u)
-#define USES(n, write) ((write) ? (n) >> 15 : (n)&USES_MAX)
-#define USES_MAX       0x7fffu
+ * in 16-30; bits 15 and 31 show that there is no room for more. USES_BUSY: a CPU takes the entry's bits away; it waits for
+ * nobody, so that a copy can do it in a walk. */
+#define USE(write)     ((write) ? 1u << 16 : 1u)
+#define USES(n, write) ((write) ? (n) >> 16 : (n)&0x7fffu)
+#define USES_FULL      0x80008000u
 #define USES_BUSY      (1u << 31)
 
 /* flags and domid of a table entry as one word */
@@ -38,7 +39,7 @@ _Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(u32), "one for each e
 
 /* An entry and ring 0's count of its uses. */
 struct use {
-	struct pv_grant_entry *entry; /* NULL: beyond the table */
+	entry_word *word; /* NULL: no entry */
 	u32 *uses;
 	bool write;
 };
@@ -49,65 +50,109 @@ static ALWAYS_INLINE struct use use_of(struct grants *g, u64 ref, bool write)
 	struct use u = {.write = write};
 
 	if (likely(ref / PV_GRANTS_PER_PAGE < READ_ONCE(g->pages))) {
-		u.entry = &g->table[ref / PV_GRANTS_PER_PAGE][ref % PV_GRANTS_PER_PAGE];
+		struct pv_grant_entry *page = g->table[ref / PV_GRANTS_PER_PAGE];
+
+		u.word = (entry_word *)(void *)&page[ref % PV_GRANTS_PER_PAGE];
 		u.uses = &g->uses[ref];
 	}
 	return u;
 }
 
-static ALWAYS_INLINE u32 uses_lock(u32 *uses)
+static NOINLINE int count_another(u32 *uses, u32 use)
 {
 	u32 n;
 
-	while (n = READ_ONCE(*uses), unlikely(n & USES_BUSY || !atomic_cas(uses, n, n | USES_BUSY)))
-		cpu_relax_serving();
-	return n;
+	do {
+		while (n = READ_ONCE(*uses), (n + use) & USES_FULL) {
+			if (!(n & USES_BUSY))
+				return -PV_EBUSY;
+			cpu_relax_serving();
+		}
+	} while (!atomic_cas(uses, n, n + use));
+	return 0;
 }
 
-/* G1: set the use bits in the very word (flags and domid) that was checked. */
-static ALWAYS_INLINE int entry_claim(entry_word *word, u16 caller, bool write)
+static NOINLINE void settle_another(struct use u)
 {
-	for (unsigned i = 0; i < CLAIM_TRIES; i++) {
-		u32 w = READ_ONCE(*word);
+	u32 n, left;
+	bool last;
 
-		if (unlikely(!(w & PV_GRANT_VALID)))
-			return -PV_ENOENT;
-		if (unlikely(w >> 16 != caller || (write && w & PV_GRANT_RO)))
-			return -PV_EACCES;
-		if (likely(atomic_cas(word, w,
-				      w | PV_GRANT_READING | (write ? PV_GRANT_WRITING : 0))))
-			return 0;
-	}
-	return -PV_EAGAIN; /* its owner keeps writing to it */
-}
-
-/* Count a use of d's entry, and find the gfn that goes with it. */
-static ALWAYS_INLINE int claim(struct domain *d, u64 ref, u16 caller, struct use *u, u64 *gfn)
-{
-	int rc = -PV_EBUSY;
-	u32 n;
-
-	if (unlikely(!u->entry))
-		return -PV_ERANGE;
-	n = uses_lock(u->uses);
-	if (likely(USES(n, u->write) < USES_MAX))
-		rc = entry_claim((entry_word *)(void *)u->entry, caller, u->write);
-	*gfn = READ_ONCE(u->entry->gfn); /* once; whatever the guest writes there from now on */
-	atomic_store(u->uses, rc ? n : n + USE(u->write));
-	if (rc == 0)
-		trace(PV_TRACE_grant, (u64)d->id << 32 | ref, *gfn);
-	return rc;
+	do {
+		while (n = READ_ONCE(*u.uses), n & USES_BUSY)
+			cpu_relax_serving();
+		left = n - USE(u.write);
+		last = !left || (u.write && !USES(left, true));
+	} while (!atomic_cas(u.uses, n, last ? n | USES_BUSY : left));
+	if (!last)
+		return;
+	if (u.word)
+		atomic_and(u.word, ~(PV_GRANT_WRITING | (left ? 0 : PV_GRANT_READING)));
+	atomic_store(u.uses, left);
 }
 
 /* A use is over: so are its bits, if it was the last (G4). Nothing is written if the table is gone. */
-static ALWAYS_INLINE void settle(const struct use *u)
+static ALWAYS_INLINE void settle(struct use u)
 {
-	u32 n = uses_lock(u->uses) - USE(u->write);
+	if (likely(u.word && atomic_cas(u.uses, USE(u.write), USES_BUSY))) {
+		atomic_and(u.word, ~(PV_GRANT_WRITING | PV_GRANT_READING));
+		atomic_store(u.uses, 0);
+	} else {
+		settle_another(u);
+	}
+}
 
-	if (u->entry && !USES(n, true))
-		atomic_and((entry_word *)(void *)u->entry,
-			   ~(PV_GRANT_WRITING | (n ? 0 : PV_GRANT_READING)));
-	atomic_store(u->uses, n);
+static ALWAYS_INLINE int entry_check(u32 w, u16 caller, bool write)
+{
+	u32 wanted = PV_GRANT_VALID | (u32)caller << 16;
+
+	if (likely((w & (0xffff0000 | PV_GRANT_VALID | (write ? PV_GRANT_RO : 0))) == wanted))
+		return 0;
+	return w & PV_GRANT_VALID ? -PV_EACCES : -PV_ENOENT;
+}
+
+#define USE_BITS(write) (PV_GRANT_READING | ((write) ? PV_GRANT_WRITING : 0))
+
+/* Its owner changed the entry just now. */
+static NOINLINE int claim_again(struct use u, u16 caller)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < CLAIM_TRIES && rc == 0; i++) {
+		u32 w = READ_ONCE(*u.word);
+
+		rc = entry_check(w, caller, u.write);
+		if (rc == 0 && atomic_cas(u.word, w, w | USE_BITS(u.write)))
+			return 0;
+	}
+	settle_another(u);
+	return rc ? rc : -PV_EAGAIN; /* its owner keeps writing to it */
+}
+
+/* A use of d's entry, and the gfn that goes with it. Only who may use an entry is counted, so that nobody else can keep
+ * its bits; and before the bits are set, so that who settles meanwhile leaves them. */
+static ALWAYS_INLINE int claim(struct domain *d, u64 ref, u16 caller, struct use u, u64 *gfn)
+{
+	u32 w;
+	int rc;
+
+	if (unlikely(!u.word))
+		return -PV_ERANGE;
+	w = READ_ONCE(*u.word);
+	rc = entry_check(w, caller, u.write);
+	if (unlikely(rc))
+		return rc;
+	if (unlikely(!atomic_cas(u.uses, 0, USE(u.write))))
+		rc = count_another(u.uses, USE(u.write));
+	if (unlikely(rc))
+		return rc;
+	if (unlikely(!atomic_cas(u.word, w, w | USE_BITS(u.write)))) /* G1 */
+		rc = claim_again(u, caller);
+	if (unlikely(rc))
+		return rc;
+	/* Once; whatever the guest writes there from now on. */
+	*gfn = READ_ONCE(((struct pv_grant_entry *)(void *)u.word)->gfn);
+	trace(PV_TRACE_grant, (u64)d->id << 32 | ref, *gfn);
+	return 0;
 }
 
 static void unclaim(struct domain *d, u64 ref, bool write)
@@ -119,7 +164,7 @@ static void unclaim(struct domain *d, u64 ref, bool write)
 	walk_begin();
 	u = use_of(&d->grants, ref, write);
 	u.uses = &d->grants.uses[ref];
-	settle(&u);
+	settle(u);
 	walk_end();
 }
 
@@ -203,7 +248,7 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	u64 gfn = op->ref;
 	mfn_t m;
 	struct use u = use_of(&g->grants, ref, write);
-	int rc = foreign ? (ioreq_serves(d, g) ? 0 : -PV_EACCES) : claim(g, ref, d->id, &u, &gfn);
+	int rc = foreign ? (ioreq_serves(d, g) ? 0 : -PV_EACCES) : claim(g, ref, d->id, u, &gfn);
 
 	if (rc)
 		return rc;
@@ -331,7 +376,7 @@ static NOINLINE int ram_check(struct domain *d, u64 e, u64 gfn, bool write, bool
 
 /* One end of a copy. */
 struct end {
-	struct use use; /* entry is NULL: a frame of the caller's own */
+	struct use use; /* word is NULL: a frame of the caller's own */
 	u8 *at;
 };
 
@@ -339,31 +384,37 @@ struct end {
 static ALWAYS_INLINE int end_open(struct domain *d, const struct pv_grant_end *p, bool write,
 				  struct end *end)
 {
-	bool granted = p->domid != PV_DOM_SELF;
 	struct domain *g = d;
 	u64 gfn = p->frame, e;
-	int rc = 0;
+	int rc;
 
 	end->use = (struct use){0};
-	if (granted) {
+	if (p->domid != PV_DOM_SELF) {
 		g = domain_find(p->domid);
 		if (unlikely(!g || g == d))
 			return g ? -PV_EINVAL : -PV_ESRCH;
 		end->use = use_of(&g->grants, p->frame, write);
-		rc = claim(g, p->frame, d->id, &end->use, &gfn);
+		rc = claim(g, p->frame, d->id, end->use, &gfn);
 		if (unlikely(rc))
 			return rc;
 	}
 	e = p2m_find(&g->p2m, GFN(gfn));
-	if (unlikely(p2m_kind(e) != PV_MEM_RAM)) /* which is GUEST, and g's own */
-		rc = ram_check(g, e, gfn, write, granted);
-	if (unlikely(rc)) {
-		if (granted)
-			settle(&end->use);
-		return rc;
+	if (unlikely(p2m_kind(e) != PV_MEM_RAM)) { /* which is GUEST, and g's own */
+		rc = ram_check(g, e, gfn, write, end->use.word);
+		if (rc) {
+			if (end->use.word)
+				settle_another(end->use);
+			return rc;
+		}
 	}
 	end->at = (u8 *)mfn_to_virt(p2m_mfn(e, GFN(gfn))) + p->offset;
 	return 0;
+}
+
+static ALWAYS_INLINE void end_close(const struct end *end)
+{
+	if (end->use.word)
+		settle(end->use);
 }
 
 static ALWAYS_INLINE int copy(struct domain *d, const struct pv_grant_copy *op)
@@ -376,12 +427,13 @@ static ALWAYS_INLINE int copy(struct domain *d, const struct pv_grant_copy *op)
 	rc = end_open(d, &op->dst, true, &to);
 	if (likely(rc == 0)) {
 		/* They may be one frame, and guests write to them meanwhile: just bytes. */
-		__builtin_memmove(to.at, from.at, op->len);
-		if (to.use.entry)
-			settle(&to.use);
+		if (unlikely((u64)(to.at - from.at) < op->len))
+			memmove(to.at, from.at, op->len);
+		else
+			copy_bytes(to.at, from.at, op->len);
+		end_close(&to);
 	}
-	if (from.use.entry)
-		settle(&from.use);
+	end_close(&from);
 	return rc;
 }
 
@@ -393,12 +445,14 @@ static bool in_page(u64 offset, u64 len)
 /* -PV_EINVAL: length, offsets, the own domain by number; else as grant_map. */
 void grant_copy(struct domain *d, struct pv_grant_copy *op)
 {
+	struct cpu *c = this_cpu();
 	int rc = -PV_EINVAL;
 
-	if (op->len && in_page(op->src.offset, op->len) && in_page(op->dst.offset, op->len)) {
-		walk_begin();
+	if (likely(op->len && in_page(op->src.offset, op->len) &&
+		   in_page(op->dst.offset, op->len))) {
+		walk_begin_on(c);
 		rc = copy(d, op);
-		walk_end();
+		walk_end_on(c);
 	}
 	op->status = rc;
 }

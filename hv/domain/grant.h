@@ -6,8 +6,8 @@
  *     between check and use.
  *     A copy does all of it within one walk, in which no frame and no domain goes.
  * G2: each mapping (handle) holds one reference on the frame, one on the granting domain, and one
- *     count in ring 0's own per-entry record (never in guest memory); the guest-visible bits are
- *     cleared when that count falls to zero.
+ *     count in ring 0's own per-entry record (never in guest memory); it is counted before the guest-visible bits are
+ *     set, and they are cleared when that count falls to zero.
  * G3: a mapping is in the mapper's P2M as GRANT or GRANT_RO and leaves it by p2m_remove before its
  *     reference goes (P4).
  * G4: frames mapped read-only are never reached for writing by that mapping; unmapping one leaves

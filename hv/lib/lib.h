@@ -38,6 +38,16 @@ const char *symbol_find(u64 addr, u64 *offset);
  * the bytes written without the NUL: less than size, never more. */
 int vsnprint(char *buf, size_t size, const char *fmt, va_list args);
 
+/* memcpy in the midst of the caller: fast from a few words on. */
+static ALWAYS_INLINE void copy_bytes(void *to, const void *from, size_t n)
+{
+	size_t words = n / 8;
+
+	__asm__ volatile("rep movsq; mov %3, %2; rep movsb"
+			 : "+D"(to), "+S"(from), "+&c"(words)
+			 : "r"(n % 8)
+			 : "memory");
+}
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 void *memset(void *p, int value, size_t n);

@@ -5,13 +5,7 @@
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
-	void *d = to;
-	size_t words = n / 8;
-
-	__asm__ volatile("rep movsq; mov %3, %2; rep movsb"
-			 : "+D"(d), "+S"(from), "+&c"(words)
-			 : "r"(n % 8)
-			 : "memory");
+	copy_bytes(to, from, n);
 	return to;
 }
 

@@ -34,7 +34,13 @@ int p2m_init(struct domain *d)
 {
 	d->p2m = (struct p2m){.lock = SPINLOCK(P2M)};
 	d->p2m.top = table_alloc(&d->p2m);
-	return d->p2m.top ? 0 : -PV_ENOMEM;
+	d->p2m.low = d->p2m.top ? table_alloc(&d->p2m) : NULL;
+	if (!d->p2m.low) {
+		p2m_free(d);
+		return -PV_ENOMEM;
+	}
+	d->p2m.top[0] = table_entry(d->p2m.low);
+	return 0;
 }
 
 static void tree_free(struct p2m *p, u64 *t, unsigned level)
@@ -102,8 +108,7 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
 
 	HV_ASSERT(order == 0 || order == 9);
 	HV_ASSERT(kind != PV_MEM_NONE);
-	if (g.n >= PV_MAX_GFN || (order && (g.n | m.n) % RUN_FRAMES) ||
-	    m.n > P2M_ADDR >> PAGE_SHIFT)
+	if (g.n >= PV_MAX_GFN || (order && (g.n | m.n) % RUN_FRAMES) || m.n > P2M_MAX_MFN)
 		return -PV_ERANGE;
 	lock(&d->p2m.lock);
 	while (slot = slot_find(&d->p2m, g, lowest, &level), !*slot && level > lowest) {

@@ -24,15 +24,17 @@
 
 struct domain;
 
-/* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, mfn << 12; or P2M_TABLE and the next table's address. */
+/* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, mfn << 12, nothing above bit 51; or P2M_TABLE and the next
+ * table's address. */
 #define P2M_KIND     7ul
 #define P2M_BIG      8ul  /* 2 MiB leaf                                                 */
 #define P2M_TABLE    16ul /* next level                                                */
-#define P2M_ADDR     0x000ffffffffff000ul
+#define P2M_MAX_MFN  ((1ul << (52 - PAGE_SHIFT)) - 1)
 
 struct p2m {
 	struct spinlock lock;
 	u64 *top;       /* level-4 table                                               */
+	u64 *low;       /* level-3 table of the first 512 GiB, always there            */
 	u64 tables;     /* pages of the tree                                           */
 };
 
@@ -49,14 +51,15 @@ static inline u64 *p2m_table(u64 e)
 /* Leaf that covers gfn, 0 if none. Needs P3. */
 static inline u64 p2m_find(const struct p2m *p, gfn_t g)
 {
-	u64 e;
+	u64 *t = p->low, e;
 
-	if (unlikely(g.n >= PV_MAX_GFN))
-		return 0;
-	e = READ_ONCE(p->top[g.n >> 27]);
-	if (!e)
-		return 0;
-	e = READ_ONCE(p2m_table(e)[g.n >> 18 & 511]);
+	if (unlikely(g.n >> 27)) {
+		e = g.n < PV_MAX_GFN ? READ_ONCE(p->top[g.n >> 27]) : 0;
+		if (!e)
+			return 0;
+		t = p2m_table(e);
+	}
+	e = READ_ONCE(t[g.n >> 18 & 511]);
 	if (!e)
 		return 0;
 	e = READ_ONCE(p2m_table(e)[g.n >> 9 & 511]);
@@ -73,7 +76,7 @@ static inline u64 p2m_span(u64 e)
 }
 static inline mfn_t p2m_first(u64 e)
 {
-	return MFN((e & P2M_ADDR) >> PAGE_SHIFT);
+	return MFN(e >> PAGE_SHIFT);
 }
 /* mfn of g under leaf e. */
 static inline mfn_t p2m_mfn(u64 e, gfn_t g)

@@ -64,7 +64,7 @@ static void change_p2m(void)
 		for (unsigned i = 0; i < used; i++)
 			for (unsigned j = 0; j < (out[i] & P2M_BIG ? 512 : 1); j++)
 				if (p2m_kind(out[i]) != PV_MEM_DEVICE)
-					frame_put(MFN(((out[i] & P2M_ADDR) >> 12) + j));
+					frame_put(MFN(p2m_first(out[i]).n + j));
 	} else if (how == 3) {
 		(void)host_populate(d, RUN, 9, PV_MEM_RAM);
 	} else if (how == 4) {
