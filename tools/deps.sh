@@ -7,7 +7,8 @@ set -eu
 
 base='gcc make python3 libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
 	libcriterion-dev qemu-system-x86 ovmf grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools
-	zlib1g-dev libzstd-dev liblzma-dev liblz4-dev libelf-dev libext2fs-dev libconfuse-dev libjansson-dev'
+	zlib1g-dev libzstd-dev liblzma-dev liblz4-dev libelf-dev libext2fs-dev libconfuse-dev libjansson-dev
+	libseccomp-dev'
 linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod ccache busybox-static e2fsprogs
 	python3'
 run='nftables dnsmasq-base e2fsprogs busybox-static'

@@ -6,6 +6,7 @@ TOOLS_CC     ?= gcc
 TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itools/lib -I$(TOOLS_DIR) -MMD -MP \
 	$(if $(RINGSIDE_VERSION),-DRS_VERSION='"$(RINGSIDE_VERSION)"')
 TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lpthread
+MODEL_LIBS   := -lseccomp -lpthread
 LIB_OBJS     := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/lib/*.c))
 RINGCTL_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringctl/*.c))
 MODEL_OBJS   := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/model/*.c))
@@ -27,12 +28,13 @@ $(TOOLS_DIR)/ringsided: $(RINGSIDED_OBJS) $(TOOLS_DIR)/libringside.a
 $(TOOLS_DIR)/shared/ringctl: $(RINGCTL_OBJS) $(TOOLS_DIR)/libringside.a
 $(TOOLS_DIR)/shared/ringsided: $(RINGSIDED_OBJS) $(TOOLS_DIR)/libringside.a
 $(TOOLS_DIR)/shared/ringside-model: $(MODEL_OBJS)
+$(TOOLS_DIR)/shared/ringside-model: TOOLS_LIBS := $(MODEL_LIBS)
 $(TOOLS_DIR)/shared/%:
 	@mkdir -p $(@D)
 	$(TOOLS_CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -o $@ $^ $(TOOLS_LIBS)
 
 $(TOOLS_DIR)/ringside-model: $(MODEL_OBJS)
-	$(TOOLS_CC) -static -o $@ $^ -lpthread
+	$(TOOLS_CC) -static -o $@ $^ $(MODEL_LIBS)
 
 # Structures as the compiler lays them out, for ringctl hypercall.
 $(TOOLS_DIR)/layouts.h: docs/tools/layouts.py docs/tools/abi.py docs/reference/fields.txt $(wildcard include/pv/*.h include/pv/io/*.h)
@@ -62,9 +64,14 @@ $(UNIT_DIR)/tools/daemon_test: $(filter-out tools/ringsided/main.c,$(wildcard to
 $(UNIT_DIR)/tools/daemon_test: TOOLS_LEAVE_OUT = tools/lib/events.c
 
 # The model's devices, on a memory and a table of ranges of the test's own.
-$(UNIT_DIR)/tools/model_test: tests/unit/tools/model_test.c $(filter-out tools/model/main.c,$(wildcard tools/model/*.c)) tools/model/model.h
+$(UNIT_DIR)/tools/model_test: tests/unit/tools/model_test.c $(filter-out %/main.c %/rights.c,$(wildcard tools/model/*.c)) tools/model/model.h
 	@mkdir -p $(@D)
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -o $@ $(filter %.c,$^) -lcriterion -lpthread
+
+# Without sanitizers, which make system calls of their own.
+$(UNIT_DIR)/tools/rights_test: tests/unit/tools/rights_test.c tools/model/rights.c tools/model/model.h
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $(filter %.c,$^) -lcriterion $(MODEL_LIBS)
 
 # ringctl itself on that fake.
 $(UNIT_DIR)/tools/ringctl_fake: tests/unit/tools/ringctl_fake.c $(TOOLS_TEST_SRCS) $(wildcard tools/ringctl/*.c) \

@@ -7,6 +7,7 @@
 #ifndef MODEL_H
 #define MODEL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,8 @@ bool model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint
 void model_lock(void);
 /* Lets go, and raises what irq_raise collected. */
 void model_unlock(void);
+/* With the lock, which it lets go while it waits to be signalled. */
+void model_wait(pthread_cond_t *c);
 /* An edge; with the lock. It goes out with the next answer, or by model_unlock. */
 void irq_raise(unsigned gsi);
 
@@ -50,6 +53,12 @@ void *mem_at(uint64_t gpa, size_t len);
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 void thread_start(void *(*fn)(void *), void *arg);
+
+/* --- rights (rights.c) --- */
+
+/* From now on the process may use what it has open, and ask ring 0 by `node`; it is nobody, and any other system call is
+ * its end. Ends it if that cannot be had. */
+void rights_drop(int node);
 
 /* --- devices --- */
 

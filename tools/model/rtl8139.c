@@ -2,12 +2,15 @@
 /* rtl8139: a Realtek RTL8139C on a tap interface.
  * Read first: RTL8139C(L) data sheet, 5 (registers) and 6 (EEPROM).
  *
- * A packet to send goes from the guest's memory to the interface in one writev; one that comes goes from a buffer to the
- * guest's ring. Packets that wait are taken in a row, and the guest hears of them once. */
+ * A packet to send goes from the guest's memory to the interface in one write; one that comes goes from a buffer to the
+ * guest's ring. Packets that wait are taken in a row, and the guest hears of them once. While its ring is full they
+ * stay in the interface's queue: to lose them would make TCP wait for its timers. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "model.h"
@@ -15,6 +18,8 @@
 #define FRAME_MAX 1792u
 #define FRAME_MIN 60u
 #define BATCH	  64
+#define TX_UNSEEN 3u	  /* of four descriptors: the guest's queue never stops */
+#define WIRE_NS	  120000l /* a full packet at 100 Mbit/s */
 
 enum {
 	IDR = 0x00,
@@ -29,7 +34,6 @@ enum {
 	ISR = 0x3e,
 	TCR = 0x40,
 	RCR = 0x44,
-	MPC = 0x4c,
 	EECR = 0x50,
 	CONFIG1 = 0x52,
 	MSR = 0x58,
@@ -40,7 +44,7 @@ enum {
 	REGS = 256,
 };
 enum { CR_EMPTY = 1, CR_TX = 4, CR_RX = 8, CR_RESET = 0x10 };
-enum { INT_RX = 1, INT_TX = 4, INT_OVERFLOW = 0x10 };
+enum { INT_RX = 1, INT_TX = 4 };
 enum { TSD_OWN = 1 << 13, TSD_OK = 1 << 15 };
 enum { RCR_ALL = 1, RCR_MINE = 2, RCR_MULTICAST = 4, RCR_BROADCAST = 8, RCR_WRAP = 0x80 };
 
@@ -51,8 +55,13 @@ struct rtl {
 	uint8_t mac[6];
 	uint8_t reg[REGS];
 	uint16_t isr, imr;
+	int wire; /* a timer: when what was sent would have left a real card */
+	bool wire_busy;
+	unsigned tx_unseen; /* packets sent since the guest acknowledged INT_TX */
 	uint32_t tx_status[4], cbr,
-		capr; /* where the next packet goes; how far the guest has read */
+		capr;	      /* where the next packet goes; how far the guest has read */
+	bool full;	      /* packets wait for room: whoever makes it takes them */
+	pthread_cond_t taken; /* not full any more */
 	/* The EEPROM's wires: bits that came in since it was selected, and what goes out. */
 	uint16_t eeprom[256];
 	uint32_t ee_in, ee_bits, ee_out;
@@ -76,12 +85,33 @@ static void put16(struct rtl *r, unsigned at, uint16_t v)
 	r->reg[at + 1] = (uint8_t)(v >> 8);
 }
 
-/* Bits of isr came, or may be shown from now on. An edge for each: what the guest acknowledges meanwhile it has
- * seen, and looks again. */
-static void interrupt(struct rtl *r, uint16_t bits)
+static uint32_t ring_size(const struct rtl *r)
 {
-	r->isr |= bits;
-	if (r->isr & r->imr)
+	return 8192u << (get32(r, RCR) >> 11 & 3);
+}
+
+static uint32_t ring_used(const struct rtl *r)
+{
+	return (r->cbr - (r->capr + 16)) & (ring_size(r) - 1);
+}
+
+/* What ISR shows. That packets were received is true as long as the guest has not read them all: a driver that
+ * acknowledges while it reads, and stops half way (8139too, when its budget is used up), would else not come back before
+ * the next packet, and for that there may be no room. */
+static uint16_t isr_shown(const struct rtl *r)
+{
+	return r->isr | (ring_used(r) ? INT_RX : 0);
+}
+
+/* Something of `what` came, or may be shown from now on. An edge for each: what the guest acknowledges meanwhile it has
+ * seen, and looks again. That packets are sent waits for some more of them, or for the wire's time. */
+static void interrupt(struct rtl *r, uint16_t what)
+{
+	uint16_t shown = isr_shown(r) & r->imr & what;
+
+	if (r->tx_unseen < TX_UNSEEN)
+		shown &= ~INT_TX;
+	if (shown)
 		irq_raise(r->gsi);
 }
 
@@ -92,6 +122,7 @@ static void reset(struct rtl *r)
 	for (unsigned i = 0; i < 4; i++)
 		r->tx_status[i] = TSD_OWN;
 	r->isr = r->imr = 0;
+	r->tx_unseen = 0;
 	r->cbr = 0;
 	r->capr = 0xfff0;
 	r->reg[TCR + 3] = 0x74; /* an RTL8139C */
@@ -143,15 +174,16 @@ static void transmit(struct rtl *r, unsigned d)
 		while (write(r->tap, at, size) < 0 && errno == EINTR)
 			;
 	r->tx_status[d] |= TSD_OWN | TSD_OK;
+	r->isr |= INT_TX;
+	if (!r->tx_unseen++ && !r->wire_busy) {
+		timerfd_settime(r->wire, 0, &(struct itimerspec){.it_value.tv_nsec = WIRE_NS},
+				NULL);
+		r->wire_busy = true;
+	}
 	interrupt(r, INT_TX);
 }
 
 /* ---- receiving ---- */
-
-static uint32_t ring_size(const struct rtl *r)
-{
-	return 8192u << (get32(r, RCR) >> 11 & 3);
-}
 
 static uint32_t crc32(const uint8_t *p, unsigned len)
 {
@@ -206,7 +238,7 @@ static void ring_put(struct rtl *r, const void *from, unsigned len)
 /* frame has room for a header before it and a checksum behind. */
 static void receive(struct rtl *r, uint8_t *frame, unsigned len)
 {
-	uint32_t size = ring_size(r), used, total;
+	uint32_t total;
 	uint16_t status = accept(r, frame), header[2];
 
 	if (!status || !(r->reg[CR] & CR_RX))
@@ -216,46 +248,76 @@ static void receive(struct rtl *r, uint8_t *frame, unsigned len)
 		len = FRAME_MIN;
 	}
 	total = (len + 8 + 3) & ~3u;
-	used = (r->cbr - (r->capr + 16)) & (size - 1);
-	if (total >= size - used) {
-		put16(r, MPC, get16(r, MPC) + 1);
-		interrupt(r, INT_OVERFLOW);
-		return;
-	}
 	memset(frame + len, 0, 4);
 	header[0] = status;
 	header[1] = (uint16_t)(len + 4);
 	memcpy(frame - 4, header, 4);
 	ring_put(r, frame - 4, len + 8);
-	r->cbr = (r->cbr + total) & (size - 1);
-	r->isr |= INT_RX;
+	r->cbr = (r->cbr + total) & (ring_size(r) - 1);
 }
 
-static void *take_packets(void *arg)
+/* With the lock. What waits goes to the guest, as far as there is room for a packet of any length; a receiver that is
+ * off loses it. */
+static void take_packets(struct rtl *r)
 {
-	static __thread uint8_t packet[BATCH][4 + FRAME_MAX + 4];
+	static uint8_t packet[4 + FRAME_MAX + 4];
+
+	r->full = false;
+	for (unsigned n = 0; n < BATCH && !r->full; n++) {
+		ssize_t len = 0;
+
+		if (r->reg[CR] & CR_RX && ring_size(r) - ring_used(r) <= FRAME_MAX + 12)
+			r->full = true;
+		else
+			len = read(r->tap, packet + 4, FRAME_MAX);
+		if (len < 14)
+			break;
+		receive(r, packet + 4, (unsigned)len);
+	}
+	interrupt(r, INT_RX);
+	if (!r->full)
+		pthread_cond_signal(&r->taken);
+}
+
+static void wire_free(struct rtl *r)
+{
+	uint64_t times;
+
+	if (read(r->wire, &times, sizeof(times)) != sizeof(times))
+		return;
+	r->wire_busy = false;
+	if (r->tx_unseen) {
+		r->tx_unseen = TX_UNSEEN;
+		interrupt(r, INT_TX);
+	}
+}
+
+static void *watch(void *arg)
+{
 	struct rtl *r = arg;
-	struct pollfd p = {.fd = r->tap, .events = POLLIN};
-	ssize_t len[BATCH];
+	struct pollfd p[2] = {{.fd = r->tap, .events = POLLIN}, {.fd = r->wire, .events = POLLIN}};
 
 	for (;;) {
-		unsigned n = 0;
-
-		poll(&p, 1, -1);
-		while (n < BATCH && (len[n] = read(r->tap, packet[n] + 4, FRAME_MAX)) >= 14)
-			n++;
-		if (!n) {
-			if (p.revents & (POLLERR | POLLHUP))
-				usleep(100000); /* the interface is down */
-			continue;
-		}
+		poll(p, 2, -1);
+		if (p[0].revents & (POLLERR | POLLHUP))
+			usleep(100000); /* the interface is down */
 		model_lock();
-		for (unsigned i = 0; i < n; i++)
-			receive(r, packet[i] + 4, (unsigned)len[i]);
-		interrupt(r, 0);
+		if (p[1].revents)
+			wire_free(r);
+		while (r->full)
+			model_wait(&r->taken);
+		if (p[0].revents)
+			take_packets(r);
 		model_unlock();
 	}
 	return NULL;
+}
+
+/* The guest has read. What waited comes when half the ring is free, so that it comes in a row. */
+static void room_made(struct rtl *r)
+{
+	if (r->full && (!(r->reg[CR] & CR_RX) || ring_used(r) <= ring_size(r) / 2))
+		take_packets(r);
 }
 
 /* ---- registers ---- */
@@ -266,8 +328,7 @@ static uint8_t read8(struct rtl *r, unsigned at)
 	case TSD ... TSD + 15:
 		return (uint8_t)(r->tx_status[(at - TSD) / 4] >> 8 * (at % 4));
 	case CR:
-		return (r->reg[CR] & ~CR_EMPTY) |
-		       (((r->capr + 16 - r->cbr) & (ring_size(r) - 1)) ? 0 : CR_EMPTY);
+		return (r->reg[CR] & ~CR_EMPTY) | (ring_used(r) ? 0 : CR_EMPTY);
 	case CAPR ... CAPR + 1:
 		return (uint8_t)(r->capr >> 8 * (at % 2));
 	case CBR ... CBR + 1:
@@ -275,7 +336,7 @@ static uint8_t read8(struct rtl *r, unsigned at)
 	case IMR ... IMR + 1:
 		return (uint8_t)(r->imr >> 8 * (at % 2));
 	case ISR ... ISR + 1:
-		return (uint8_t)(r->isr >> 8 * (at % 2));
+		return (uint8_t)(isr_shown(r) >> 8 * (at % 2));
 	case EECR:
 		return r->reg[EECR] | r->ee_data;
 	default:
@@ -287,6 +348,7 @@ static void write_command(struct rtl *r, uint8_t v)
 {
 	if (v & CR_RESET) {
 		reset(r);
+		room_made(r);
 		return;
 	}
 	if (v & CR_RX && !(r->reg[CR] & CR_RX)) {
@@ -297,6 +359,7 @@ static void write_command(struct rtl *r, uint8_t v)
 		for (unsigned i = 0; i < 4; i++)
 			r->tx_status[i] = TSD_OWN;
 	r->reg[CR] = v & (CR_TX | CR_RX);
+	room_made(r);
 }
 
 /* Bytes and words of what is wider are put together by reading the rest. */
@@ -319,13 +382,16 @@ static void write16(struct rtl *r, unsigned at, uint16_t v)
 	switch (at) {
 	case CAPR:
 		r->capr = v;
+		room_made(r);
 		break;
 	case IMR:
 		r->imr = v;
-		interrupt(r, 0);
+		interrupt(r, ~0);
 		break;
 	case ISR:
 		r->isr &= ~v;
+		if (v & INT_TX)
+			r->tx_unseen = 0;
 		break;
 	case BMSR:
 	case ANLPAR:
@@ -347,6 +413,7 @@ static void write8(struct rtl *r, unsigned at, uint8_t v)
 		break;
 	case CAPR ... CAPR + 1:
 		r->capr = (r->capr & (at % 2 ? 0x00ff : 0xff00)) | (uint32_t)v << 8 * (at % 2);
+		room_made(r);
 		break;
 	case TSD ... TSD + 15:
 	case IMR ... ISR + 1:
@@ -427,6 +494,9 @@ void rtl8139_add(unsigned n, int tap, const uint8_t mac[6])
 		die("no memory");
 	r->n = n;
 	r->tap = tap;
+	r->wire = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r->wire < 0)
+		die("no timer: %s", strerror(errno));
 	r->gsi = gsis[n % 2];
 	memcpy(r->mac, mac, 6);
 	r->eeprom[0] = 0x8129;
@@ -444,5 +514,6 @@ void rtl8139_add(unsigned n, int tap, const uint8_t mac[6])
 	pci_bar(&r->pci, 0, REGS, false);
 	pci_bar(&r->pci, 1, REGS, true);
 	pci_add(&r->pci, 3 + n, 0);
-	thread_start(take_packets, r);
+	pthread_cond_init(&r->taken, NULL);
+	thread_start(watch, r);
 }

@@ -11,6 +11,7 @@
 #define PORT 0x3f8
 #define GSI  4
 #define FIFO 16u
+#define LOG_MAX (4u << 20) /* bytes; a log that is longer begins anew */
 
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
 enum { LCR_DLAB = 0x80 };
@@ -25,6 +26,7 @@ static struct {
 	uint8_t rx[FIFO];
 	unsigned rx_count;
 	unsigned out_count;
+	uint64_t logged;
 	char out_buffer[4096];
 } u = {.divisor = 12};
 
@@ -61,8 +63,11 @@ void uart_flush(void)
 {
 	unsigned done = 0;
 
+	if (u.logged > LOG_MAX && ftruncate(u.log, 0) == 0)
+		u.logged = 0;
 	if (u.log >= 0 && u.out_count && write(u.log, u.out_buffer, u.out_count) < 0)
 		u.log = -1;
+	u.logged += u.out_count;
 	while (u.out >= 0 && done < u.out_count) {
 		ssize_t n = write(u.out, u.out_buffer + done, u.out_count - done);
 

@@ -14,7 +14,7 @@ here=$(dirname "$0")
 PATH=$PATH:/sbin:/usr/sbin
 packages="systemd-sysv udev dbus kmod login passwd util-linux procps iproute2 iputils-ping nftables dnsmasq-base
 	e2fsprogs less nano-tiny ca-certificates initramfs-tools zstd linux-image-amd64 grub2-common grub-pc-bin grub-efi-amd64-bin
-	libconfuse2 libelf1 libext2fs2 libjansson4 man-db bash-completion"
+	libconfuse2 libelf1 libext2fs2 libjansson4 libseccomp2 man-db bash-completion"
 [ "$(id -u)" = 0 ] || { echo 'disk.sh: only root can' >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

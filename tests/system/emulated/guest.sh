@@ -5,6 +5,32 @@ say() { echo "GUEST $*"; }
 fail() { say "failed: $*"; }
 bytes=4194304
 
+# As the guest "evil": its kernel does to the devices what it can; then Linux finds them again.
+evil() {
+	bytes=$(wc -c </dev/sda)
+	echo 0000:00:01.1 >/sys/bus/pci/drivers/ata_piix/unbind
+	echo 0000:00:03.0 >/sys/bus/pci/drivers/8139too/unbind
+	insmod /hostile.ko || fail 'hostile.ko'
+	dmesg | sed -n 's/.*GUEST /GUEST /p'
+	echo 0000:00:01.1 >/sys/bus/pci/drivers/ata_piix/bind
+	for n in $(seq 100); do [ -e /dev/sda ] && break; sleep 0.2; done
+	echo 3 >/proc/sys/vm/drop_caches
+	[ "$(wc -c </dev/sda)" = "$bytes" ] && say 'hostile: the disk is found again' || fail 'the disk is lost'
+	say done
+}
+# As "calm": with split devices, it goes on and on.
+calm() {
+	for n in $(seq 100000); do
+		dd if=/dev/rsda of=/dev/null bs=1M count=4 iflag=direct 2>/dev/null || fail 'reading'
+		say "calm $n"
+		sleep 1
+	done
+}
+case $(cat /proc/cmdline) in
+*as=evil*) evil; exec sleep 100000 ;;
+*as=calm*) calm ;;
+esac
+
 say "up $(cut -d' ' -f1 /proc/uptime) s after its kernel began"
 [ -e /dev/rsda ] && fail 'there is a split disk'
 dmesg | grep -E 'ata_piix|ata[12].*:|8139too|ttyS0|rtc_cmos' | sed 's/^/GUEST kernel: /'
