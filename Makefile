@@ -30,6 +30,8 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo 'Variables: ACCEL=tcg|kvm CPUS=2 MEM=512 (MiB) TIME=120 (s) UEFI=1 DEBUG=1 OPTIONS="ring 0 options"'
+	@echo 'Of bench, bench-io: ROWS=all SCALE=1 ROUNDS=3 QUEUES=1 RING=64 SEGMENTS=256 COPY_SEGMENTS=256 SPARE=256 TX_BATCH=64'
+	@echo '  BACK_PARAMS= GUEST_PARAMS= WALL=1 EMULATED=FILE: docs/benchmarks.md, and as a lab docs/labs/io.md'
 
 deps: ## install what building and running need (Debian, apt)
 	@tools/deps.sh
@@ -50,6 +52,8 @@ test-long: test ## all of test, and what takes hours
 	@$(MAKE) --no-print-directory test-pages
 	@$(MAKE) --no-print-directory test-selftests
 	@$(MAKE) --no-print-directory test-emulated
+	@$(MAKE) --no-print-directory test-bench
+	@$(MAKE) --no-print-directory bench-lab
 	@$(MAKE) --no-print-directory test-model
 	@$(MAKE) --no-print-directory fuzz SECONDS=300
 	@$(MAKE) --no-print-directory test-domains DOMAINS_PROGRAMS=random RANDOM_COUNT=10000000 RANDOM_TIME=7200 RANDOM_SEED=

@@ -97,6 +97,7 @@ bench-create: hv initramfs tools $(BENCH)/stamp ## instructions from ringctl cre
 WALL ?=
 EMULATED ?= $(if $(wildcard tools/model),$(IO_DIR)/emulated.conf)
 FULL := $(BENCH)/bench
+TEST_ROWS ?= randread,read1m,tcp_rr,tcp_recv
 FULL_ARGS = $(IO_ARGS) $(EMULATED:%=-c %)
 bench-deps:
 	@tools/deps.sh bench
@@ -104,12 +105,23 @@ bench: run-deps bench-deps $(BENCH)/load $(BENCH)/count.so ## split drivers, emu
 	@BUILD='$(BUILD)' $(IO_DIR)/run.sh $(FULL_ARGS) $(FULL)
 	@BUILD='$(BUILD)' $(IO_DIR)/run.sh $(FULL_ARGS) $(FULL).again
 	@[ -z '$(WALL)' ] || BUILD='$(BUILD)' $(IO_DIR)/run.sh -w -a $(ACCEL) $(FULL_ARGS) $(FULL).wall
+	@python3 $(IO_DIR)/table.py $(FULL).again $(BUILD) >/dev/null
 	@python3 $(IO_DIR)/table.py $(FULL) $(BUILD)
 	@python3 $(IO_DIR)/report.py $(FULL) $(BUILD) --again $(FULL).again $(if $(WALL),--wall $(FULL).wall)
 
+# Of what `make bench` has measured: is a second run the same, and do split drivers win everywhere?
+.PHONY: bench bench-deps bench-check test-bench
+bench-check: ## the figures of make bench: both runs agree to 1 %, split drivers win in every row
+	@python3 $(IO_DIR)/check.py $(FULL).json $(FULL).again.json
+
+# Each variable of the lab, one after another.
+.PHONY: bench-lab
+bench-lab: run-deps ## each variable of bench-io: it works, and moves what it should
+	@BUILD='$(BUILD)' sh tests/system/bench_lab.sh
+
 # The benchmark with few operations; its page, rendered, must show what the figures say.
-.PHONY: bench bench-deps test-bench
-test-bench: bench-deps ## a short benchmark, and its page in headless Chromium
+test-bench: bench-deps ## a short benchmark: it repeats, split drivers win, and its page in headless Chromium shows the figures
 	@tools/deps.sh bench-test
-	@$(MAKE) --no-print-directory bench ROWS=randread,read1m,tcp_rr ROUNDS=1 FULL=$(BENCH)/test
+	@$(MAKE) --no-print-directory bench ROWS=$(TEST_ROWS) ROUNDS=1 FULL=$(BENCH)/test
+	@$(MAKE) --no-print-directory bench-check FULL=$(BENCH)/test
 	@/usr/bin/python3 tests/system/bench_page.py $(BENCH)/test

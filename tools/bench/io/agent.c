@@ -17,7 +17,7 @@
 #include "load.h"
 
 #define DOMAINS	 2
-#define PATIENCE 900 /* seconds */
+#define PATIENCE 300 /* seconds */
 
 struct reading {
 	struct pv_perf perf;

@@ -37,7 +37,7 @@ for conf in /bench/*.conf; do
 	id=$(ringctl create --json "$conf" | sed -n 's/.*"\(id\|domid\)": *\([0-9]*\).*/\2/p')
 	[ -n "$id" ] || { echo "failed|$name|no guest"; bad=1; continue; }
 	side "$name" 0 "$id"
-	wait $agent || { echo "failed|$name|the guest"; tail -20 $log/bench.log; bad=1; }
+	wait $agent || { echo "failed|$name|the guest"; tail -20 $log/bench.log /var/log/ringside/bench-model.log; bad=1; }
 	ringctl destroy bench
 	ringctl wait bench gone --timeout 10
 	rm -f $log/bench.log

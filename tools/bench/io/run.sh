@@ -12,7 +12,8 @@
 #   -g PARAMETERS  for the guest's kernel command line
 #   -q QUEUES      of the split disk and card; as many vCPUs in dom0 and guest, on one CPU (1)
 #   -c CONF        what is added to the guest's file for one more side, which has CONF's name; in it, lines "# disk DEVICE",
-#                  "# console DEVICE" say what the guest's drivers call them, "# part N" that an Nth of the operations do
+#                  "# console DEVICE" say what the guest's drivers call them, "# part N" that an Nth of the operations do,
+#                  "# words WORDS" what more the guest's kernel is told
 # BUILD: what make has built.
 set -eu
 
@@ -30,7 +31,7 @@ while getopts wR:a:r:n:p:g:q:c: opt; do
 	g) guest_params=$OPTARG ;;
 	q) queues=$OPTARG ;;
 	c) confs="$confs $OPTARG" ;;
-	*) sed -n '3,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+	*) sed -n '3,18s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
@@ -39,19 +40,19 @@ mem=1024
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# NAME DISK CONSOLE SCALE: the guest's file but for its devices.
+# NAME DISK CONSOLE SCALE WORDS: the guest's file but for its devices.
 conf() {
 	cat <<-END
 		name = "bench"
 		kernel = "/boot/guest-kernel"
 		ramdisk = "/boot/guest-initrd"
-		cmdline = "console=hvc0 quiet bench.disk=/dev/$2 bench.console=/dev/$3 bench.rows=$rows bench.scale=$4 bench.rounds=$rounds $guest_params"
+		cmdline = "console=hvc0 quiet bench.disk=/dev/$2 bench.console=/dev/$3 bench.rows=$rows bench.scale=$4 bench.rounds=$rounds $5"
 		memory = 128
 		vcpus = $queues
 	END
 }
 {
-	conf split rsda hvc0 "$scale"
+	conf split rsda hvc0 "$scale" "$guest_params"
 	printf 'disk "data" {\n\tpath = "/dev/ram0"\n\tqueues = %s\n}\nnet "lan" {\n\tbridge = "rsbr0"\n\tqueues = %s\n}\n' \
 		"$queues" "$queues"
 } >"$work/1-split.conf"
@@ -63,7 +64,7 @@ for c in $confs; do
 	n=$((n + 1))
 	name=$n-$(basename "$c")
 	{
-		conf "$name" "$(says disk "$c")" "$(says console "$c")" "$scale/$(says part "$c")"
+		conf "$name" "$(says disk "$c")" "$(says console "$c")" "$scale/$(says part "$c")" "$(says words "$c")"
 		cat "$c"
 	} >"$work/$name"
 	files="$files -f /bench/$name=$work/$name"
@@ -79,7 +80,7 @@ for p in ringctl ringsided ringside-model; do
 	files="$files -f /bin/$p=$work/$p"
 done
 
-machine="-a $accel -c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-900} -l $out.log"
+machine="-a $accel -c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-1800} -l $out.log"
 plugin=
 if [ -z "$wall" ]; then
 	machine="-i $machine"
