@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <pv/linux.h>
@@ -95,6 +96,7 @@ void rights_drop(int node)
 	struct sigaction refusal = {.sa_sigaction = on_refusal, .sa_flags = SA_SIGINFO};
 	int rc;
 
+	tzset(); /* gmtime would read its file later */
 	if (sigaction(SIGSYS, &refusal, NULL) < 0 || setgroups(0, NULL) < 0 ||
 	    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

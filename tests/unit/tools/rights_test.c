@@ -52,6 +52,8 @@ static int work(void)
 	struct pv_linux_ioreq_range range = {0};
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), ends[2];
 	pthread_t t[2];
+	struct tm tm;
+	time_t now;
 
 	if (pipe(ends))
 		return 3;
@@ -67,7 +69,9 @@ static int work(void)
 	ioctl(node, PV_LINUX_IOREQ_SERVE, &serve);
 	ioctl(node, PV_LINUX_IOREQ_RANGE, &range);
 	free(malloc(1 << 22));
-	fprintf(stderr, "time %ld\n", (long)time(NULL));
+	now = time(NULL);
+	gmtime_r(&now, &tm);
+	fprintf(stderr, "time %ld\n", (long)timegm(&tm));
 	if (write(ends[1], "xx", 2) != 2)
 		return 6;
 	pthread_join(t[0], NULL);
