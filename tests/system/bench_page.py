@@ -53,6 +53,12 @@ def main():
         for key, r in rows.items():
             checks.append((f"{side} {key}: its time is in the text", f"{r['ns']:,.0f}" in text))
     checks.append(("the path of a request is there", "switch to domain" in text and "hypercall event_send" in text))
+    if "emulated" in sides:
+        traced = [r["title"] for key, r in sides["split"].items() if r["trace"] and sides["emulated"].get(key, {}).get("trace")]
+        checks.append(("it is there by both designs", traced and all(f"<h3>{t}: {s}</h3>" in text for t in traced
+                                                                     for s in ("split drivers", "emulated devices"))))
+        behind = sum(key in sides["emulated"] for key in sides["split"])
+        checks.append(("each row says by how much and where emulation is behind", text.count("accesses for which the guest waits, each") == behind))
     with tempfile.TemporaryDirectory() as d:
         chromium(out + ".html", f"--screenshot={d}/page.png", f"--window-size=1200,{HEIGHT[0] + HEIGHT[1] * len(sides['split'])}", "--hide-scrollbars")
         seen = bars(Image.open(f"{d}/page.png").convert("RGB"))

@@ -97,7 +97,7 @@ bench-create: hv initramfs tools $(BENCH)/stamp ## instructions from ringctl cre
 WALL ?=
 EMULATED ?= $(if $(wildcard tools/model),$(IO_DIR)/emulated.conf)
 FULL := $(BENCH)/bench
-TEST_ROWS ?= randread,read1m,tcp_rr,tcp_recv
+TEST_ROWS ?= randread,read1m,tcp_rr
 FULL_ARGS = $(IO_ARGS) $(EMULATED:%=-c %)
 bench-deps:
 	@tools/deps.sh bench

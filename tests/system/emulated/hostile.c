@@ -7,7 +7,7 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 
-#define TASK 0x1f0
+#define TASK	0x1f0
 #define CONTROL 0x3f6
 
 static u64 seed = 88172645463325252ull;
@@ -121,7 +121,7 @@ static void devices_home(void)
 	config_set(3, 0, 4, 7);
 }
 
-static const u16 device_ports[][2] = {{0x1f0, 8}, {0x3f6, 1},  {0x70, 2},     {0x3f8, 8},
+static const u16 device_ports[][2] = {{0x1f0, 8}, {0x3f6, 1},	{0x70, 2},    {0x3f8, 8},
 				      {0xcf8, 8}, {0xc000, 16}, {0xc100, 256}};
 
 static void every_port(void *page)
@@ -146,7 +146,7 @@ static int every_register(void)
 	if (!at)
 		return -ENOMEM;
 	for (unsigned int n = 0; n < rounds * 256; n++)
-		memory_access(at + draw() % 264, draw());
+		memory_access(at + draw() % 249, draw()); /* beyond is a fault */
 	for (unsigned int n = 0; n < rounds * 16; n++)
 		port_access(0xc100 + draw() % 256, draw());
 	iounmap(at);
@@ -209,7 +209,8 @@ static int hostile_tables(__le32 *page)
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad) * 2; i++) {
 		page[0] = cpu_to_le32(bad[i / 2][0]);
 		page[1] = cpu_to_le32(bad[i / 2][1]);
-		stuck += !disk_dma(here, 8, false); /* never write: it is a disk that is looked at below */
+		stuck += !disk_dma(here, 8,
+				   false); /* never write: it is a disk that is looked at below */
 		stuck += !disk_dma(bad[i / 2][0], 8, false);
 	}
 	/* Descriptors without an end, which lie in their own way: what is read overwrites them. */
