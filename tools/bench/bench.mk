@@ -10,6 +10,9 @@ $(BENCH)/hv.iso: $(BUILD)/ringside.elf $(MINI_OUT)/bench.elf tools/iso.sh
 	@mkdir -p $(@D)
 	@tools/iso.sh -o "panic=poweroff dom0_vcpus=2" $@ $(BUILD)/ringside.elf "$(MINI_OUT)/bench.elf hv"
 
+$(BENCH)/hv.json: $(BENCH)/hv.iso
+	@$(MAKE) --no-print-directory bench-hv >/dev/null
+
 # With one CPU the program prints the table, with two only what crosses between them.
 .PHONY: bench-hv
 bench-hv: $(BENCH)/hv.iso ## instructions of ring 0's paths, twice, as a table and build/bench/hv.json
@@ -33,10 +36,10 @@ bench-linux-bare: initramfs $(BENCH)/lat
 	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(BENCH)/lat.sh -f /lat=$(BENCH)/lat \
 		-q '$(LAT_QEMU) -m 1024 -l $(BENCH)/linux-bare.log' bare
 
-bench-linux: hv bench-linux-bare ## classic latencies of Linux, bare and as dom0, beside their goals
+bench-linux: hv bench-linux-bare $(BENCH)/hv.json ## classic latencies of Linux, bare and as dom0, beside their goals
 	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(BENCH)/lat.sh -f /lat=$(BENCH)/lat \
 		-o dom0_mem=1024M -q '$(LAT_QEMU) -m 1536 -l $(BENCH)/linux-dom0.log' dom0
-	@python3 tools/bench/linux/table.py $(BENCH)/linux $(BENCH)/linux-bare.log $(BENCH)/linux-dom0.log
+	@python3 tools/bench/linux/table.py $(BENCH)/linux $(BENCH)/linux-bare.log $(BENCH)/linux-dom0.log $(BENCH)/hv.json
 
 # Disks, networks and consoles of guests: by split drivers, beside dom0's own path on the same devices.
 #   make bench-io ROWS=randread,read1m SCALE=4    some rows only, so many times the operations
