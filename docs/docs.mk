@@ -82,4 +82,4 @@ traces: $(BUILD)/ringside.elf $(MINI_OUT)/scenes.elf ## record the scenes of doc
 		"$(MINI_OUT)/scenes.elf scenes" $(MINI_OUT)/scenes.elf
 	@tools/qemu.sh -i -c 1 -m 256 -t 300 -l $(DOCS_OUT)/scenes.log $(DOCS_OUT)/scenes.iso
 	@grep -aq '^SCENES done' $(DOCS_OUT)/scenes.log
-	@python3 docs/tools/trace.py $(DOCS_OUT)/scenes.log $(TRACES)
+	@python3 docs/tools/trace.py --scenes $(DOCS_OUT)/scenes.log $(TRACES)

@@ -118,9 +118,18 @@ test-guests-short: run-deps $(ATTACKS) $(BUILD)/tests/verify ## the demo, and ea
 	@BUILD='$(BUILD)' GUESTS_ACCEL=tcg,thread=single sh tests/system/guests.sh life
 .PHONY: test-guests test-guests-short
 
-.PHONY: install-tools
+# ringside-trace, whose table of hypercalls stands in for include/pv. Needs nothing built.
+.PHONY: install-tools install-trace
+install-trace:
+	install -D -m 755 tools/trace/ringside-trace $(DESTDIR)/usr/bin/ringside-trace
+	install -D -m 644 docs/tools/trace.py $(DESTDIR)/usr/share/ringside/trace.py
+	python3 docs/tools/trace.py --calls $(DESTDIR)/usr/share/ringside/hypercalls.json
+	chmod 644 $(DESTDIR)/usr/share/ringside/hypercalls.json
+	install -D -m 644 tools/completion/ringside-trace $(DESTDIR)/usr/share/bash-completion/completions/ringside-trace
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 tools/man/ringside-trace.1
+
 TOOLS_BIN ?= $(TOOLS_DIR)
-install-tools: $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(TOOLS_BIN)/ringside-model $(ATTACKS) ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
+install-tools: install-trace $(TOOLS_BIN)/ringctl $(TOOLS_BIN)/ringsided $(TOOLS_BIN)/ringside-model $(ATTACKS) ## ringctl, ringsided, manual pages, completion and services, under DESTDIR
 	install -D -m 755 -s $(TOOLS_BIN)/ringctl $(DESTDIR)/usr/sbin/ringctl
 	install -D -m 755 -s $(TOOLS_BIN)/ringsided $(DESTDIR)/usr/sbin/ringsided
 	install -D -m 755 -s $(TOOLS_BIN)/ringside-model $(DESTDIR)/usr/sbin/ringside-model

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trace.py LOG FOLDER: of what docs/trace/scenes.c printed, for each scene NAME.json (for Perfetto or chrome://tracing),
+"""trace.py --scenes LOG FOLDER: of what docs/trace/scenes.c printed, for each scene NAME.json (for Perfetto or chrome://tracing),
 NAME.txt, and NAME.html, which needs nothing else.
 
-trace.py --ringctl FILE OUT: the same of what `ringctl trace --json` printed, as OUT.json, OUT.txt and OUT.html."""
+trace.py --calls OUT: the table of hypercalls that the installed program has beside it in place of include/pv.
 
+Everything else is ringside-trace(1): the same of what `ringctl trace --json` printed."""
+
+import argparse
 import html
 import json
 import os
 import sys
-
-import abi
 
 TITLES = {
     'syscall': 'One system call',
@@ -56,6 +57,19 @@ STAMPS = {
 }
 
 
+CALLS = 'hypercalls.json'
+
+
+def calls():
+    """number -> (name, meaning): by the table beside this file where it is installed, else by include/pv."""
+    table = os.path.join(os.path.dirname(os.path.realpath(__file__)), CALLS)
+    if os.path.exists(table):
+        with open(table, encoding='utf-8') as f:
+            return {int(nr): tuple(c) for nr, c in json.load(f).items()}
+    import abi  # in the source tree only
+    return {c.nr: (c.name, c.meaning) for c in abi.calls()}
+
+
 def parse(log):
     scenes = {}
     with open(log, encoding='utf-8', errors='replace') as f:
@@ -73,8 +87,8 @@ def describe(r, names):
     """(label, explanation) of a record."""
     kind, a, b = r['kind'], r['a'], r['b']
     if kind == 'hypercall':
-        c = names.get(a)
-        return (f'hypercall {c.name}' if c else f'hypercall {a}', KINDS[kind] + (f' {c.name}: {c.meaning}.' if c else ''))
+        name, meaning = names.get(a, (str(a), ''))
+        return f'hypercall {name}', KINDS[kind] + (f' {name}: {meaning}.' if meaning else '')
     if kind in ('switch_to', 'wake'):
         return f'{kind.replace("_", " ")} domain {a >> 16} vCPU {a & 0xffff}', KINDS[kind]
     if kind in ('page_fault', 'fill', 'flush'):
@@ -130,10 +144,21 @@ def build(events, names):
     return {'lanes': lanes, 'spans': spans, 'instants': instants, 'length': end - start + tail, 'time': end - start}
 
 
-def parse_ringctl(path):
-    with open(path, encoding='utf-8') as f:
-        lines = [json.loads(line) for line in f if line.startswith('{')]
-    return [{'at': round(x['us'] * 1000), 'cpu': x['cpu'], 'kind': x['kind'], 'dom': x['domain'], 'vcpu': x['vcpu'], 'a': x['a'], 'b': x['b']} for x in lines]
+def parse_ringctl(lines, where):
+    out = []
+    for n, line in enumerate(lines, 1):
+        if not line.startswith('{'):
+            continue
+        try:
+            x = json.loads(line)
+            r = {'at': round(x['us'] * 1000), 'cpu': int(x['cpu']), 'kind': str(x['kind']), 'dom': int(x['domain']), 'vcpu': int(x['vcpu']), 'a': int(x['a']),
+                 'b': int(x['b'])}
+        except (ValueError, KeyError, TypeError, OverflowError):
+            raise SystemExit(f'ringside-trace: {where}: line {n} is no record of `ringctl trace --json`') from None
+        out.append(r)
+    if not out:
+        raise SystemExit(f'ringside-trace: {where} has no records of `ringctl trace --json`')
+    return out
 
 
 # Records after which the vCPU that was recorded is in kernel mode, if it was in user mode before.
@@ -144,8 +169,6 @@ def build_ringctl(records, names):
     """Two lanes for each vCPU on each CPU, user mode and kernel, by what its records say of its mode; one for each CPU's ring 0,
     whose own time is not told apart. ns since the first record."""
     records = sorted(records, key=lambda r: r['at'])
-    if not records:
-        sys.exit('trace: no records')
     start, length = records[0]['at'], max(1, records[-1]['at'] - records[0]['at'])
     spans, instants, runs, mode = [], [], {}, {}
 
@@ -181,7 +204,7 @@ def build_ringctl(records, names):
 
 def chrome(name, t):
     tid = {lane: i + 1 for i, lane in enumerate(t['lanes'])}
-    out = [{'name': 'process_name', 'ph': 'M', 'pid': 1, 'args': {'name': TITLES.get(name, name)}}]
+    out = [{'name': 'process_name', 'ph': 'M', 'pid': 1, 'tid': 0, 'args': {'name': TITLES.get(name, name)}}]
     out += [{'name': 'thread_name', 'ph': 'M', 'pid': 1, 'tid': n, 'args': {'name': lane}} for lane, n in tid.items()]
     # One instruction is shown as 1 ns; the format's unit is the us.
     out += [{'name': s['text'], 'ph': 'X', 'pid': 1, 'tid': tid[s['lane']], 'ts': s['from'] / 1000, 'dur': (s['to'] - s['from']) / 1000} for s in t['spans']]
@@ -216,7 +239,7 @@ h1{font-size:1.5rem;margin:.2rem 0}p{margin:.4rem 0;color:var(--soft)}button,a{c
 #told b{display:block}table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{padding:.15rem .5rem;text-align:left;border-bottom:1px solid var(--line)}td:first-child{text-align:right;width:5rem;font-variant-numeric:tabular-nums}
 tbody tr{cursor:pointer}tbody tr.on{outline-offset:-3px}
 </style></head><body><h1>@TITLE@</h1><p>Time runs to the right, in @UNIT@. Click a bar, a dot or a line to have it explained; ← and → go on.</p>
-<p><button id="out">−</button> <button id="in">+</button> <button id="theme">◐</button> <a href="@NAME@.txt">text</a> · <a href="@NAME@.json">for Perfetto</a> · <a href="index.html">all traces</a></p>
+<p><button id="out">−</button> <button id="in">+</button> <button id="theme">◐</button>@LINKS@</p>
 <div id="view"><div id="lanes"></div></div><div id="told">Nothing chosen yet.</div>
 <table><thead><tr><th>at</th><th>lane</th><th>what</th></tr></thead><tbody id="list"></tbody></table>
 <script>
@@ -245,29 +268,77 @@ if(location.hash)choose(Math.min(items.length-1,+location.hash.slice(1)||0));
 '''
 
 
-def write_all(prefix, name, t, unit='instructions'):
-    page = PAGE.replace('@TITLE@', html.escape(TITLES.get(name, name))).replace('@NAME@', name).replace('@UNIT@', unit)
-    if name not in TITLES:
-        page = page.replace(' · <a href="index.html">all traces</a>', '')
-    for suffix, text in (('json', chrome(name, t)), ('txt', as_text(name, t, unit)),
-                         ('html', page.replace('@DATA@', json.dumps(t).replace('</', '<\\/')))):
-        with open(f'{prefix}.{suffix}', 'w', encoding='utf-8') as f:
-            f.write(text)
+LINKS = ' <a href="@NAME@.txt">text</a> · <a href="@NAME@.json">for Perfetto</a> · <a href="index.html">all traces</a>'
+
+
+def page(name, t, unit='instructions'):
+    links = LINKS.replace('@NAME@', name) if name in TITLES else ''
+    return (PAGE.replace('@TITLE@', html.escape(TITLES.get(name, name))).replace('@LINKS@', links).replace('@UNIT@', unit)
+            .replace('@DATA@', json.dumps(t).replace('</', '<\\/')))
+
+
+def put(path, text):
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+
+
+def scenes(log, folder, names):
+    found = parse(log)
+    os.makedirs(folder, exist_ok=True)
+    for name in TITLES:
+        if name not in found:
+            sys.exit(f'trace: {log} has no scene {name}')
+        t = build(found[name], names)
+        for suffix, make in (('json', chrome), ('txt', as_text), ('html', page)):
+            put(f'{folder}/{name}.{suffix}', make(name, t))
+
+
+TITLE = 'Trace of ring 0'
+FORMATS = {'chrome': lambda t: chrome(TITLE, t), 'html': lambda t: page(TITLE, t, 'ns'), 'text': lambda t: as_text(TITLE, t, 'ns')}
+ENDINGS = {'.json': 'chrome', '.html': 'html', '.htm': 'html'}
+
+
+def command(args, names):
+    """ringside-trace(1)."""
+    p = argparse.ArgumentParser(prog='ringside-trace', description='Show what `ringctl trace --json` recorded.')
+    kind = p.add_mutually_exclusive_group()
+    kind.add_argument('--html', dest='format', action='store_const', const='html', help='a page for a browser, which needs nothing else')
+    kind.add_argument('--chrome', dest='format', action='store_const', const='chrome', help='JSON for Perfetto or chrome://tracing')
+    kind.add_argument('--text', dest='format', action='store_const', const='text', help='lines of text; the default, unless OUT ends in .html or .json')
+    p.add_argument('-o', '--output', metavar='OUT', default='-', help='the file to write; standard output by default')
+    p.add_argument('file', nargs='?', default='-', metavar='FILE', help='the records; standard input by default')
+    o = p.parse_args(args)
+    if o.file == '-':
+        records = parse_ringctl(sys.stdin, 'standard input')
+    else:
+        with open(o.file, encoding='utf-8', errors='replace') as f:
+            records = parse_ringctl(f, o.file)
+    text = FORMATS[o.format or ENDINGS.get(os.path.splitext(o.output)[1], 'text')](build_ringctl(records, names))
+    if o.output == '-':
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        put(o.output, text)
 
 
 def main(args):
-    names = {c.nr: c for c in abi.calls()}
-    if args[0] == '--ringctl':
-        write_all(args[2], os.path.basename(args[2]), build_ringctl(parse_ringctl(args[1]), names), 'ns')
-        return
-    log, folder = args
-    scenes = parse(log)
-    os.makedirs(folder, exist_ok=True)
-    for name in TITLES:
-        if name not in scenes:
-            sys.exit(f'trace: {log} has no scene {name}')
-        write_all(f'{folder}/{name}', name, build(scenes[name], names))
+    if args[:1] == ['--calls']:
+        put(args[1], json.dumps(calls(), indent=0) + '\n')
+    elif args[:1] == ['--scenes']:
+        scenes(args[1], args[2], calls())
+    else:
+        command(args, calls())
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(encoding='utf-8', errors='replace')
+    try:
+        main(sys.argv[1:])
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has what it wanted
+        sys.exit(1)
+    except OSError as e:
+        sys.exit(f'ringside-trace: {e.filename}: {e.strerror}')
+    except KeyboardInterrupt:
+        sys.exit(130)
