@@ -43,6 +43,26 @@ class Ringctl(unittest.TestCase):
                           ('dom0 vCPU 0 kernel', 5000, 6000), ('domain 2 vCPU 0 user', 6000, 8000)])
         self.assertEqual(t['instants'][2]['text'], 'system call 39')
 
+    def off_cpu(self, *lines):
+        return [(s['lane'], s['from'], s['to'], s['text']) for s in self.build(*lines)['spans'] if s['lane'].startswith('off CPU')]
+
+    def test_a_sleep_and_the_wait_after_it_have_both_ends(self):
+        lane, other = 'off CPU: domain 2 vCPU 0', {'domain': 1, 'cpu': 1}
+        block, wake, run = record(1, 'block', domain=2), record(4, 'wake', 2 << 16, **other), record(9, 'switch_to', 2 << 16, domain=0x7fff)
+        self.assertEqual(self.off_cpu(block, wake, run), [(lane, 0, 3000, 'sleeps'), (lane, 3000, 8000, 'woken, waits to run')])
+        self.assertEqual(self.off_cpu(wake, run), [(lane, 0, 5000, 'woken, waits to run')])
+
+    def test_what_lacks_an_end_is_not_told(self):
+        other = {'domain': 1, 'cpu': 1}
+        block, wake, run = record(1, 'block', domain=2), record(4, 'wake', 2 << 16, **other), record(9, 'switch_to', 2 << 16, domain=0x7fff)
+        self.assertEqual(self.off_cpu(block, run), [])
+        self.assertEqual(self.off_cpu(block), [])
+        self.assertEqual(self.off_cpu(run), [])
+        # It ran in between: the wake is of another sleep, or the vCPU never left its CPU.
+        self.assertEqual(self.off_cpu(block, record(2, 'hypercall', 1, domain=2), wake, record(5, 'fill', 0, domain=2), run), [])
+        # The same vCPU's number in another domain is another vCPU.
+        self.assertEqual(self.off_cpu(block, record(4, 'wake', 3 << 16, **other)), [])
+
     def test_chrome_events_are_complete(self):
         t = self.build(record(1, 'hypercall', 28), record(2, 'wake', 1 << 16))
         events = json.loads(trace.chrome('x', t))['traceEvents']

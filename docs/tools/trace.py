@@ -165,9 +165,36 @@ def parse_ringctl(lines, where):
 TO_KERNEL = {'hypercall', 'exception', 'page_fault', 'vector', 'syscall'}
 
 
+def vcpu_name(vcpu):
+    return f'{"dom0" if vcpu[0] == 0 else f"domain {vcpu[0]}"} vCPU {vcpu[1]}'
+
+
+def off_cpu(records, start):
+    """Spans whose both ends were recorded: from a vCPU's block to its wake, and from there to the switch to it. A record of that
+    vCPU itself in between says that one was missed (or that it never left its CPU): then nothing is told."""
+    spans, since = [], {}  # vCPU: (when, what)
+
+    def end(vcpu, what, at):
+        began, is_what = since.pop(vcpu, (at, None))
+        if is_what == what and at > began:
+            spans.append({'lane': f'off CPU: {vcpu_name(vcpu)}', 'from': began, 'to': at, 'text': what})
+
+    for r in records:
+        at, own, other = r['at'] - start, (r['dom'], r['vcpu']), (r['a'] >> 16, r['a'] & 0xffff)
+        since.pop(own, None)
+        if r['kind'] == 'block':
+            since[own] = (at, 'sleeps')
+        elif r['kind'] == 'wake' and other != own:
+            end(other, 'sleeps', at)
+            since[other] = (at, 'woken, waits to run')
+        elif r['kind'] == 'switch_to':
+            end(other, 'woken, waits to run', at)
+    return spans
+
+
 def build_ringctl(records, names):
     """Two lanes for each vCPU on each CPU, user mode and kernel, by what its records say of its mode; one for each CPU's ring 0,
-    whose own time is not told apart. ns since the first record."""
+    whose own time is not told apart; one for each vCPU's sleeps. ns since the first record."""
     records = sorted(records, key=lambda r: r['at'])
     start, length = records[0]['at'], max(1, records[-1]['at'] - records[0]['at'])
     spans, instants, runs, mode = [], [], {}, {}
@@ -191,7 +218,7 @@ def build_ringctl(records, names):
         if r['kind'] == 'block':
             end(cpu, at)  # what runs next, if anything, begins with a switch
         elif r['kind'] == 'switch_to' or not nobody:
-            lane = f'CPU {cpu} {"dom0" if vcpu[0] == 0 else f"domain {vcpu[0]}"} vCPU {vcpu[1]} {mode.get(vcpu, "kernel")}'
+            lane = f'CPU {cpu} {vcpu_name(vcpu)} {mode.get(vcpu, "kernel")}'
             if cpu not in runs or runs[cpu][0] != lane:
                 end(cpu, at)
                 runs[cpu] = (lane, at)
@@ -199,6 +226,9 @@ def build_ringctl(records, names):
         end(cpu, length)
     # User above kernel, ring 0 below all.
     lanes = sorted({x['lane'] for x in spans + instants}, key=lambda x: (x.split()[1], x.endswith('ring 0'), x.rsplit(' ', 1)[0], x.endswith('kernel')))
+    apart = off_cpu(records, start)
+    spans += apart
+    lanes += sorted({x['lane'] for x in apart})
     return {'lanes': lanes, 'spans': spans, 'instants': instants, 'length': length, 'time': length, 'fine': False}
 
 
