@@ -212,7 +212,8 @@ void frame_free(mfn_t m, unsigned order)
 
 bool frames_clean(void)
 {
-	static u32 at, busy; /* at: where the last one ended; under FRAMES */
+	/* at: where the last one ended, under FRAMES. Downwards, as memory is handed out at first. */
+	static u32 at, busy;
 	bool cleaned = false;
 
 	/* One CPU at a time: more would only wait for the lock, and others with them. */
@@ -228,7 +229,7 @@ bool frames_clean(void)
 			dirty_count--;
 			cleaned = true;
 		}
-		at = at + 1 < frame_table_end ? at + 1 : 0;
+		at = (at ? at : frame_table_end) - 1;
 	}
 	unlock(&frames_lock);
 	atomic_store(&busy, 0);

@@ -186,13 +186,20 @@ int rs_rename(struct rs *rs, struct rs_record *r, const char *name)
 	return rc ? rc : rs_record_save(rs, r);
 }
 
-void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1])
+static bool any_renamed(struct rs *rs)
 {
-	struct rs_record r = {0};
 	char path[512];
 
 	renamed_path(rs, path, sizeof(path));
-	if (access(path, F_OK) == 0 && rs_record_load(rs, info, &r) == 0 && r.name[0])
+	return access(path, F_OK) == 0;
+}
+
+static void name_of(struct rs *rs, const struct pv_domain_info *info, bool renamed,
+		    char name[RS_NAME_MAX + 1])
+{
+	struct rs_record r = {0};
+
+	if (renamed && rs_record_load(rs, info, &r) == 0 && r.name[0])
 		memcpy(name, r.name, RS_NAME_MAX + 1);
 	else if (info->name[0])
 		snprintf(name, RS_NAME_MAX + 1, "%.*s", RS_NAME_MAX, info->name);
@@ -201,6 +208,11 @@ void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[
 	else
 		snprintf(name, RS_NAME_MAX + 1, "domain-%u", info->domid);
 	rs_record_free(&r);
+}
+
+void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1])
+{
+	name_of(rs, info, any_renamed(rs), name);
 }
 
 int rs_domains(struct rs *rs, struct pv_domain_info **list, unsigned *count)
@@ -228,6 +240,7 @@ int rs_find(struct rs *rs, const char *name, struct pv_domain_info *info)
 	struct pv_domain_info *list;
 	unsigned count, at;
 	char known[RS_NAME_MAX + 1];
+	bool renamed;
 	int rc;
 
 	if (*name && strspn(name, "0123456789") == strlen(name)) {
@@ -241,9 +254,10 @@ int rs_find(struct rs *rs, const char *name, struct pv_domain_info *info)
 	rc = rs_domains(rs, &list, &count);
 	if (rc)
 		return rc;
+	renamed = any_renamed(rs);
 	at = count;
 	for (unsigned i = 0; i < count; i++) {
-		rs_domain_name(rs, &list[i], known);
+		name_of(rs, &list[i], renamed, known);
 		/* One that is dying counts only while no other has its name. */
 		if (strcmp(known, name) == 0 && (at == count || list[at].state == PV_DOMAIN_DYING))
 			at = i;

@@ -10,9 +10,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ringsided.h"
+
+/* ms. What changes within the first is looked at once: a guest that is created changes often. The second finds what a
+ * lost record or slot hid. */
+#define SCAN_PAUSE  50
+#define SCAN_PERIOD 5000
 
 static volatile sig_atomic_t stopping;
 
@@ -27,6 +33,14 @@ static void on_child(int sig)
 	(void)sig; /* poll ends with EINTR; policy_reap does the rest */
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 void say(const char *fmt, ...)
 {
 	va_list args;
@@ -38,12 +52,26 @@ void say(const char *fmt, ...)
 	va_end(args);
 }
 
+/* ms until the next scan is due */
+static int scan_wait(const struct daemon *d)
+{
+	uint64_t pause = d->changed ? SCAN_PAUSE : SCAN_PERIOD, passed = now_ms() - d->scanned;
+
+	return passed < pause ? (int)(pause - passed) : 0;
+}
+
+static void scan_now(struct daemon *d)
+{
+	d->changed = false;
+	scan(d);
+	d->scanned = now_ms();
+}
+
 /* Ports that were raised: bytes to move, or something to look at. */
 static void take_events(struct daemon *d)
 {
 	uint32_t ports[64];
 	ssize_t n = read(d->events, ports, sizeof(ports));
-	bool changed = false;
 
 	if (n <= 0)
 		return;
@@ -52,20 +80,18 @@ static void take_events(struct daemon *d)
 		say("cannot unmask ports: %s", strerror(errno));
 	for (size_t i = 0; i < (size_t)n / sizeof(ports[0]); i++) {
 		if (ports[i] == d->virq_domain || ports[i] == d->virq_device) {
-			changed = true;
+			d->changed = true;
 			continue;
 		}
 		for (struct guest *g = d->guests; g; g = g->next)
 			if (g->connected && g->port == ports[i])
 				console_serve(d, g);
 	}
-	if (changed)
-		scan(d);
 }
 
 static int poll_all(struct daemon *d, struct pollfd *p, struct client **who)
 {
-	int n = 2, wait = 5000; /* a scan now and then finds what a lost record or slot hid */
+	int n = 2, wait = scan_wait(d);
 
 	p[0] = (struct pollfd){.fd = d->events, .events = POLLIN};
 	p[1] = (struct pollfd){.fd = d->listener, .events = POLLIN};
@@ -80,8 +106,7 @@ static int poll_all(struct daemon *d, struct pollfd *p, struct client **who)
 	for (struct guest *g = d->guests; g; g = g->next)
 		if (g->more)
 			wait = 0;
-	if (poll(p, (nfds_t)n, wait) == 0 && wait)
-		scan(d);
+	poll(p, (nfds_t)n, wait);
 	return n;
 }
 
@@ -93,6 +118,8 @@ static void turn(struct daemon *d)
 
 	if (p[0].revents)
 		take_events(d);
+	if (scan_wait(d) == 0)
+		scan_now(d);
 	if (p[1].revents)
 		clients_accept(d);
 	for (int i = 2; i < n; i++)
@@ -192,7 +219,7 @@ int main(int argc, char **argv)
 	set_signals();
 	if (background && daemon(0, 1) < 0)
 		say("cannot go to the background: %s", strerror(errno));
-	scan(&d);
+	scan_now(&d);
 	while (!stopping)
 		turn(&d);
 	snprintf(path, sizeof(path), "%s/ringsided.sock", d.rs->run_dir);

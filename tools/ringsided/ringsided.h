@@ -58,6 +58,8 @@ struct daemon {
 	uint32_t self;
 	int events, listener;
 	uint32_t virq_domain, virq_device;
+	bool changed;	  /* since the last scan, which ended at */
+	uint64_t scanned; /* ms */
 	struct guest *guests;
 	struct client client[CLIENTS_MAX];
 };
