@@ -49,10 +49,12 @@ struct pv_start_info {
 		uint8_t red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
 		uint32_t reserved;
 	} screen;
-	uint64_t reserved1[68];
+	uint8_t seed[32]; /* with PV_START_SEED: random bytes that nobody else has      */
+	uint64_t reserved1[64];
 };
 #define PV_START_MAGIC 0x52494e47u
 #define PV_START_EMULATED 0x1u /* it has emulated devices: see ioreq.h                     */
+#define PV_START_SEED	  0x2u
 PV_ASSERT_SIZE(struct pv_start_info, 3728);
 
 /* shutdown takes POWEROFF to PANIC, domain_shutdown all but NONE. The first reason stays. When dom0

@@ -5,6 +5,7 @@
  * page-aligned, the start information, the command line and the ramdisk. */
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "ringside.h"
 
@@ -64,6 +65,8 @@ static int put_start(struct rs *rs, uint32_t domid, const struct rs_build *b,
 	};
 	int rc = (int)call_host_info(rs, &host);
 
+	if (getrandom(si.seed, sizeof(si.seed), 0) == sizeof(si.seed))
+		si.flags |= PV_START_SEED;
 	si.tsc_khz = host.tsc_khz;
 	if (rc == 0)
 		rc = rs_write(rs, domid, l->start, &si, sizeof(si));

@@ -39,7 +39,7 @@ start_all() {
 conf() {
 	name=$1
 	shift
-	printf 'name = "%s"\nkernel = "/boot/guest-kernel"\nramdisk = "/boot/guest-initrd"\nmemory = 64\ncmdline = "console=hvc0 quiet"\n' \
+	printf 'name = "%s"\nkernel = "/boot/guest-kernel"\nramdisk = "/boot/guest-initrd"\nmemory = 64\ncmdline = "console=hvc0 quiet random.trust_cpu=off"\n' \
 		"$name" >"/tmp/$name.conf"
 	for line in "$@"; do echo "$line" >>"/tmp/$name.conf"; done
 }

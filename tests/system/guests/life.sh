@@ -11,6 +11,8 @@ is 'a second of that name is refused' exits 4 ringctl create /tmp/a.conf
 is 'list' sh -c 'ringctl list | grep -E "^a .* running"'
 is 'info' sh -c 'ringctl info a | grep -q "front *running"'
 is 'stats' sh -c 'ringctl stats --json a | grep -q by_hypercall'
+tell a 'dmesg | grep -q "^\[    0.000000\] random: crng init done" && echo random-$((1 + 1))'
+is 'it has random numbers from its first moment' await a random-2 10
 tell a 'echo typed-$((6 * 7))'
 is 'and what it answers' await a 'typed-42' 10
 is 'pause' ringctl pause a

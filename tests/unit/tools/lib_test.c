@@ -201,6 +201,7 @@ static void make_build(struct rs_build *b, struct rs_kernel *k)
 
 static void check_memory(const struct fake_domain *d)
 {
+	static uint8_t last_seed[32];
 	struct pv_start_info si;
 
 	cr_assert_eq(d->populated, (8 << 20) / PV_PAGE_SIZE);
@@ -221,6 +222,9 @@ static void check_memory(const struct fake_domain *d)
 	cr_assert_str_eq((char *)d->memory + si.cmdline, "console=hvc0 quiet");
 	cr_assert_eq(si.initrd_len, 8);
 	cr_assert_arr_eq(d->memory + si.initrd, "ramdisk!", 8);
+	cr_assert(si.flags & PV_START_SEED);
+	cr_assert_arr_neq(si.seed, last_seed, sizeof(si.seed));
+	memcpy(last_seed, si.seed, sizeof(si.seed));
 }
 
 Test(lib, build)
