@@ -263,6 +263,40 @@ int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *dis
 	return rc;
 }
 
+int rs_disk_replace(struct rs *rs, struct rs_record *r, unsigned n, const struct rs_disk *disk)
+{
+	struct rs_device *d = &r->device[n], old = *d;
+	struct pv_linux_detach end = {
+		.domid = r->domid, .slot = d->slot, .flags = PV_LINUX_DETACH_FORCE};
+	char loop[32], *real = realpath(disk->path, NULL);
+	const char *path = real ? real : disk->path;
+	int lock = rs_lock_name(rs, ".disks"), fd = -1, rc = lock;
+
+	d->path[0] = '\0'; /* what it has itself is in nobody's way */
+	if (lock >= 0)
+		rc = check_users(rs, r, disk, path);
+	if (rc == 0)
+		rc = fd = disk_open(rs, disk, loop);
+	if (rc >= 0)
+		rc = rs->transport.backend(rs->transport.ctx, PV_LINUX_DETACH, &end);
+	if (rc == -ENOENT || rc == 0) { /* it may have none, if the last try failed here */
+		rc = block_backend(rs, r->domid, d->slot, fd, disk);
+		if (rc == 0) {
+			snprintf(old.path, sizeof(old.path), "%s", path);
+			snprintf(old.loop, sizeof(old.loop), "%s", loop);
+		}
+	}
+	*d = old;
+	if (rc == 0)
+		rc = rs_record_save(rs, r);
+	if (fd >= 0)
+		close(fd);
+	if (lock >= 0)
+		close(lock);
+	free(real);
+	return rc;
+}
+
 /* --- network cards ------------------------------------------------------------------------------ */
 
 int rs_interface_up(struct rs *rs, const char *ifname, const char *bridge, unsigned mtu)
@@ -444,6 +478,53 @@ int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net)
 		 net->mac[2], net->mac[3], net->mac[4], net->mac[5]);
 	d->rate = net->rate;
 	dhcp_tell(rs, r, d);
+	return rs_record_save(rs, r);
+}
+
+/* What the guest's file says of the card, or what is usual. */
+static struct rs_net net_as_told(struct rs *rs, const struct rs_record *r,
+				 const struct rs_device *d)
+{
+	struct rs_net net = {.check_mac = true};
+	struct rs_config *c = NULL;
+
+	if (r->config && rs_config_parse(rs, "", r->config, &c) == 0)
+		for (unsigned i = 0; i < c->nets; i++)
+			if (strcmp(c->net[i].name, d->name) == 0)
+				net = (struct rs_net){.check_mac = c->net[i].check_mac,
+						      .mtu = c->net[i].mtu,
+						      .queues = c->net[i].queues};
+	if (c)
+		rs_config_free(c);
+	return net;
+}
+
+int rs_net_replace(struct rs *rs, struct rs_record *r, unsigned n, const char *bridge)
+{
+	struct rs_device *d = &r->device[n];
+	struct pv_linux_detach end = {
+		.domid = r->domid, .slot = d->slot, .flags = PV_LINUX_DETACH_FORCE};
+	struct rs_net net = net_as_told(rs, r, d);
+	char plugged[sizeof(d->bridge)], ifname[16] = "";
+	int rc = rs->transport.backend(rs->transport.ctx, PV_LINUX_DETACH, &end);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rs_fail_errno(rs, -rc, "%s: its back end does not end", d->name);
+	snprintf(plugged, sizeof(plugged), "%s", bridge ? bridge : d->bridge);
+	net.name = d->name;
+	net.ip = d->ip[0] ? d->ip : NULL;
+	net.rate = d->rate;
+	if (net.ip || net.rate)
+		filter_remove(d->ifname);
+	rc = net_backend(rs, r->domid, d->slot, &net, ifname);
+	if (rc == 0)
+		rc = filter_make(rs, ifname, &net);
+	if (rc == 0)
+		rc = rs_interface_up(rs, ifname, plugged[0] ? plugged : NULL, net.mtu);
+	if (rc)
+		return rc;
+	memcpy(d->ifname, ifname, sizeof(ifname));
+	memcpy(d->bridge, plugged, sizeof(plugged));
 	return rs_record_save(rs, r);
 }
 

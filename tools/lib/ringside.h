@@ -296,6 +296,10 @@ int rs_slot_make(struct rs *rs, uint32_t domid, uint32_t class, uint64_t param, 
 
 /* Each adds to r, which the caller saves. */
 int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *disk);
+/* Another back end, for disk->path, to the n-th device of the record: what its old one did not answer goes to it. */
+int rs_disk_replace(struct rs *rs, struct rs_record *r, unsigned n, const struct rs_disk *disk);
+/* The same for a card; bridge: NULL: the one that it was plugged into. */
+int rs_net_replace(struct rs *rs, struct rs_record *r, unsigned n, const char *bridge);
 int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net);
 /* Does a guest want any emulated device? */
 bool rs_emulated(const struct rs_config *c);

@@ -111,6 +111,26 @@ int do_block_detach(struct run *r)
 	return detach(r, PV_DEVICE_BLOCK);
 }
 
+int do_block_replace(struct run *r)
+{
+	struct pv_domain_info info;
+	struct rs_record record;
+	struct rs_disk disk = {
+		.path = r->argv[2], .name = r->argv[1], .discard = true, .direct = true};
+	int lock = open_guest(r, r->argv[0], &info, &record), rc;
+
+	if (lock < 0)
+		return lock;
+	rc = find_device(r, &record, PV_DEVICE_BLOCK, r->argv[1]);
+	if (rc >= 0) {
+		disk.read_only = record.device[rc].read_only;
+		rc = rs_disk_replace(r->rs, &record, (unsigned)rc, &disk);
+	}
+	rs_record_free(&record);
+	close(lock);
+	return rc;
+}
+
 static int grow(struct run *r, const struct rs_device *d, const char *size)
 {
 	uint64_t bytes;
@@ -297,6 +317,22 @@ int do_net_attach(struct run *r)
 		printf("%s: card \"%s\", interface %s\n", record.name, net.name,
 		       record.device[record.devices - 1].ifname);
 	free(net.name);
+	rs_record_free(&record);
+	close(lock);
+	return rc;
+}
+
+int do_net_replace(struct run *r)
+{
+	struct pv_domain_info info;
+	struct rs_record record;
+	int lock = open_guest(r, r->argv[0], &info, &record), rc;
+
+	if (lock < 0)
+		return lock;
+	rc = find_device(r, &record, PV_DEVICE_NET, r->argv[1]);
+	if (rc >= 0)
+		rc = rs_net_replace(r->rs, &record, (unsigned)rc, r->argc > 2 ? r->argv[2] : NULL);
 	rs_record_free(&record);
 	close(lock);
 	return rc;

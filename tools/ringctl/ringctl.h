@@ -104,7 +104,8 @@ int do_perf(struct run *r), do_trace(struct run *r), do_audit(struct run *r),
 int do_vcpu_list(struct run *r), do_vcpu_pin(struct run *r), do_vcpu_set(struct run *r);
 int do_sched(struct run *r), do_mem_set(struct run *r);
 int do_block_attach(struct run *r), do_block_detach(struct run *r), do_block_list(struct run *r);
-int do_block_resize(struct run *r), do_net_attach(struct run *r), do_net_detach(struct run *r);
+int do_block_replace(struct run *r), do_block_resize(struct run *r), do_net_attach(struct run *r),
+	do_net_replace(struct run *r), do_net_detach(struct run *r);
 int do_net_list(struct run *r), do_addr(struct run *r);
 int do_console(struct run *r), do_dump_core(struct run *r), do_sysrq(struct run *r);
 int do_define(struct run *r), do_edit(struct run *r), do_undefine(struct run *r),

@@ -19,6 +19,16 @@ for i in 1 2 3 4 5; do
 	is "card $i" ringctl net attach d hot
 	is "no card $i" ringctl net detach d hot
 done
+for i in 1 2 3 4 5; do
+	is "another back end for the disk in use ($i)" ringctl block replace d root /srv/web1.img
+	is "another back end for the card ($i)" ringctl net replace d n
+	sleep 0.3
+done
+tell d 'sleep 1; dd if=/dev/urandom of=/m/after bs=64k count=16 2>/dev/null && sync && md5sum </m/after >/m/sum && echo written-$((1 + 1))'
+is 'what the guest writes goes on' await d written-2 60
+tell d 'echo 3 >/proc/sys/vm/drop_caches; md5sum </m/after | cmp - /m/sum && echo same-$((1 + 1))'
+is 'and is there' await d same-2 30
+is 'it has seen no error' sh -c "! grep -E 'I/O error|EXT4-fs (error|warning)' $logs/d.log"
 is 'one disk for two' exits 4 ringctl block attach d /srv/web1.img
 is 'read-only' ringctl block attach --read-only d /srv/y.img ro
 tell d 'sleep 1; dd if=/dev/zero of=/dev/rsdb bs=4k count=1 2>/dev/null || echo refused-$((1 + 1))'

@@ -33,6 +33,9 @@ while [ "$(cut -d. -f1 /proc/uptime)" -lt $end ]; do
 	ringctl net attach l hot >/tmp/hot 2>&1 || { failures=$((failures + 1)); cat /tmp/hot; }
 	force=
 	[ $((i % 2)) = 0 ] || force=--force
+	ringctl stats l --json >>/tmp/stats # each back end counts for itself
+	ringctl block replace l data /srv/data.img >/tmp/hot 2>&1 || { failures=$((failures + 1)); cat /tmp/hot; }
+	[ $((i % 3)) != 0 ] || ringctl net replace l n >/tmp/hot 2>&1 || { failures=$((failures + 1)); cat /tmp/hot; }
 	echoed >/tmp/hot 2>&1 || { failures=$((failures + 1)); echo "echo $i"; cat /tmp/hot; }
 	ringctl block detach $force l hot >/tmp/hot 2>&1 || { failures=$((failures + 1)); cat /tmp/hot; }
 	ringctl net detach l hot >/tmp/hot 2>&1 || { failures=$((failures + 1)); cat /tmp/hot; }
@@ -41,7 +44,7 @@ echo "$i disks and cards came and went"
 is 'each of them' [ $failures = 0 ]
 is 'what the guest reads is what it wrote' await l 'VERIFY [0-9]+ operations' $((seconds + 60))
 grep -ao 'VERIFY.*' "$logs/l.log"
-ringctl stats l --json >/tmp/stats
+ringctl stats l --json >>/tmp/stats
 for op in read_ops write_ops flush_ops discard_ops; do
 	is "there were $op" grep -qE "\"$op\": [1-9]" /tmp/stats
 done
