@@ -279,18 +279,22 @@ void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
 	domain_shutdown(d, PV_SHUTDOWN_CRASH, why);
 }
 
+u64 vcpu_ran(const struct vcpu *v, u64 now)
+{
+	u64 since = READ_ONCE(v->run_since), ran = READ_ONCE(v->run_time[PV_RUN_RUNNING]);
+
+	return READ_ONCE(v->run_state) == PV_RUN_RUNNING && now > since ? ran + now - since : ran;
+}
+
 static void info_vcpus(struct domain *d, struct pv_domain_info *out)
 {
 	u64 now = now_ns();
 
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		const struct vcpu *v = d->vcpus[i];
-		u64 since = READ_ONCE(v->run_since);
 
 		out->vcpus_up += READ_ONCE(v->state) != VCPU_DOWN;
-		out->cpu_time += READ_ONCE(v->run_time[PV_RUN_RUNNING]);
-		if (READ_ONCE(v->run_state) == PV_RUN_RUNNING && now > since)
-			out->cpu_time += now - since;
+		out->cpu_time += vcpu_ran(v, now);
 	}
 }
 

@@ -239,6 +239,7 @@ void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg);
 /* The current vCPU broke its contract: logs registers at info level, then domain_shutdown(CRASH). */
 void domain_crash(struct vcpu *v, enum pv_crash why, u64 data);
 void domain_info(struct domain *d, struct pv_domain_info *out);
+u64 vcpu_ran(const struct vcpu *v, u64 now); /* ns, up to now */
 /* p2m_get for what d registers or grants: RAM of its own. -PV_EACCES for what it has by another's grant, where
  * ring 0 or a third domain would go on reaching it when that grant is over. */
 int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) __must_use;

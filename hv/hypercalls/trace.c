@@ -16,6 +16,7 @@ static void add(struct pv_perf *to, struct vcpu *v)
 		to->counter[PV_COUNT_hypercalls] += n;
 	}
 	to->counter[PV_COUNT_sends] = to->hypercall[PV_NR_event_send];
+	to->counter[PV_COUNT_run_ns] += vcpu_ran(v, now_ns());
 }
 
 long hc_perf_read(u64 domid, u64 vcpu, gva_t out)

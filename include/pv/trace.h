@@ -30,7 +30,8 @@
 	X(interrupts, "physical interrupts while it ran")       \
 	X(entries, "entries into ring 0 other than SYSCALL and hypercall") \
 	X(ioreqs, "accesses to emulated devices that waited for an answer") \
-	X(ioreqs_buffered, "writes to emulated devices that did not")
+	X(ioreqs_buffered, "writes to emulated devices that did not") \
+	X(run_ns, "nanoseconds that it ran")
 
 enum pv_counter {
 #define X(name, doc) PV_COUNT_##name,

@@ -430,6 +430,37 @@ static const struct pv_domain_info *same_domain(const struct pv_domain_info *lis
 	return NULL;
 }
 
+#define LIMIT_WARN 80 /* % */
+
+static void say_limit(struct run *r, const struct pv_domain_info *d, const char *what, uint64_t was,
+		      uint64_t is)
+{
+	char text[64];
+
+	if (is < LIMIT_WARN || was >= LIMIT_WARN)
+		return;
+	snprintf(text, sizeof(text), "limit: %s at %llu %%", what, (unsigned long long)is);
+	say_change(r, d, text);
+}
+
+static uint64_t percent(uint64_t used, uint64_t max)
+{
+	return max ? used * 100 / max : 0;
+}
+
+/* What came near its limit since the last look. A guest has all its memory from the start, mostly. */
+static void say_limits(struct run *r, const struct pv_domain_info *was,
+		       const struct pv_domain_info *is)
+{
+	if (was->state != PV_DOMAIN_BUILDING)
+		say_limit(r, is, "memory", percent(was->frames, was->frames_max),
+			  percent(is->frames, is->frames_max));
+	say_limit(r, is, "shadow pages", percent(was->shadow, was->shadow_max),
+		  percent(is->shadow, is->shadow_max));
+	say_limit(r, is, "event ports", percent(was->ports, PV_MAX_PORTS),
+		  percent(is->ports, PV_MAX_PORTS));
+}
+
 static void say_changes(struct run *r, const struct pv_domain_info *was, unsigned n_was,
 			const struct pv_domain_info *is, unsigned n_is)
 {
@@ -438,6 +469,8 @@ static void say_changes(struct run *r, const struct pv_domain_info *was, unsigne
 
 		if (!old || old->state != is[i].state)
 			say_change(r, &is[i], rs_state_name(is[i].state));
+		if (old)
+			say_limits(r, old, &is[i]);
 	}
 	for (unsigned i = 0; i < n_was; i++)
 		if (!same_domain(is, n_is, &was[i]))

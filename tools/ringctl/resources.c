@@ -45,6 +45,7 @@ static int add_vcpus(struct run *r, const struct pv_domain_info *d, json_t *list
 		set_text(o, "name", name);
 		set_int(o, "id", d->domid);
 		set_int(o, "vcpu", v);
+		set_int(o, "cpu_time_ns", p.counter[PV_COUNT_run_ns]);
 		set_int(o, "cpus", known ? record.affinity[v] : 0);
 		set_int(o, "switches", p.counter[PV_COUNT_switches]);
 		set_int(o, "hypercalls", p.counter[PV_COUNT_hypercalls]);
@@ -58,10 +59,15 @@ static int add_vcpus(struct run *r, const struct pv_domain_info *d, json_t *list
 int do_vcpu_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"name", "NAME", AS_TEXT},	     {"id", "ID", AS_NUMBER},
-		{"vcpu", "VCPU", AS_NUMBER},	     {"switches", "SWITCHES", AS_NUMBER},
-		{"hypercalls", "HCALLS", AS_NUMBER}, {"vectors", "VECTORS", AS_NUMBER},
-		{"cpus", "CPUS", AS_CPUS},	     {0},
+		{"name", "NAME", AS_TEXT},
+		{"id", "ID", AS_NUMBER},
+		{"vcpu", "VCPU", AS_NUMBER},
+		{"cpu_time_ns", "TIME(s)", AS_SECONDS},
+		{"switches", "SWITCHES", AS_NUMBER},
+		{"hypercalls", "HCALLS", AS_NUMBER},
+		{"vectors", "VECTORS", AS_NUMBER},
+		{"cpus", "CPUS", AS_CPUS},
+		{0},
 	};
 	json_t *list = json_array();
 	int rc = for_domains(r, list, add_vcpus);
@@ -212,7 +218,7 @@ int do_mem_set(struct run *r)
 			       "`ringctl limits --memory`",
 			       r->argv[0], (unsigned long long)(info.frames_max >> 8));
 	if (has_model(r->rs, &info))
-		return rs_fail(r->rs, EOPNOTSUPP, "%s has emulated devices: its memory stays as it is",
-			       r->argv[0]);
+		return rs_fail(r->rs, EOPNOTSUPP,
+			       "%s has emulated devices: its memory stays as it is", r->argv[0]);
 	return rs_control(r->rs, info.domid, PV_CONTROL_MEMORY, frames, 60000);
 }

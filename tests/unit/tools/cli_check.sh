@@ -67,7 +67,7 @@ try 0 'front +running' info web1
 try 0 '"fills": 43' stats --json web1
 try 0 'flush +7' perf web1
 try 0 '"fills": 44' perf --json web2
-try 0 'web2 +2 +1 ' vcpu list web2
+try 0 'web2 +2 +1 +2.5 ' vcpu list web2
 try 0 '' vcpu pin web2 1 0-1
 try 0 '0-1$' vcpu list web2
 try 3 'has no vCPU 5' vcpu pin web2 5 0
@@ -79,6 +79,18 @@ try 0 'web1 +1 +512' sched web1
 try 0 'memory .frames. +2048 +2048' limits web1
 try 0 '' limits --memory 16M web1
 try 0 'memory .frames. +2048 +4096' limits web1
+"$ringctl" events --timeout 3 >"$dir/events" &
+sleep 1
+try 0 '' limits --memory 9M web1
+wait
+if grep -q 'web1 *limit: memory at 88 %' "$dir/events"; then
+	passed=$((passed + 1))
+else
+	failed=$((failed + 1))
+	echo 'cli_check: no event of a limit:'
+	cat "$dir/events"
+fi
+try 0 '' limits --memory 16M web1
 try 0 '' mem set web1 6
 try 8 'may have 16 MiB' mem set web1 32
 try 0 '' sysrq web1 h
@@ -99,6 +111,8 @@ try 8 'digits alone' rename db 12
 try 0 '^db' list db
 try 0 'GUEST' block list
 try 3 'has no disk "0"' block detach web1 0
+try 3 'has no disk "0"' block replace web1 0 "$dir/none.img"
+try 3 'has no network card' net replace web1 0
 try 3 'cannot open' block attach web1 "$dir/none.img"
 try 3 'has no network card' net detach web1 0
 try 0 'web1.*running' events --timeout 0

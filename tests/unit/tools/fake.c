@@ -168,6 +168,7 @@ static long on_domain(struct fake *f, struct fake_domain *d, uint64_t nr, const 
 	case PV_NR_perf_read:
 		memset(P(struct pv_perf, 2), 0, sizeof(struct pv_perf));
 		P(struct pv_perf, 2)->counter[PV_COUNT_fills] = 42 + d->info.domid;
+		P(struct pv_perf, 2)->counter[PV_COUNT_run_ns] = 2500000000;
 		P(struct pv_perf, 2)->hypercall[PV_NR_flush] = 7;
 		return 0;
 	case PV_NR_device_set:
