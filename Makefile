@@ -54,6 +54,8 @@ test-long: test ## all of test, and what takes hours
 	@$(MAKE) --no-print-directory test-emulated
 	@$(MAKE) --no-print-directory test-bench
 	@$(MAKE) --no-print-directory bench-lab
+	@$(MAKE) --no-print-directory test-guests
+	@$(MAKE) --no-print-directory test-debian-guest
 	@$(MAKE) --no-print-directory test-model
 	@$(MAKE) --no-print-directory fuzz SECONDS=300
 	@$(MAKE) --no-print-directory test-domains DOMAINS_PROGRAMS=random RANDOM_COUNT=10000000 RANDOM_TIME=7200 RANDOM_SEED=

@@ -106,12 +106,28 @@ $(BUILD)/tests/verify: tests/system/guests/verify.c
 	@mkdir -p $(@D)
 	gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
+# A module of the kernel that dom0 and guests run.
+HOSTILE := $(BUILD)/tests/hostile
+$(HOSTILE)/hostile.ko: tests/system/guests/hostile/hostile.c tests/system/guests/hostile/Kbuild $(BUILD)/linux/modules
+	@mkdir -p $(HOSTILE)
+	@cp tests/system/guests/hostile/hostile.c tests/system/guests/hostile/Kbuild $(HOSTILE)
+	@$(LINUX_MAKE) M=$(abspath $(HOSTILE)) modules >$(HOSTILE)/log 2>&1 || { tail -20 $(HOSTILE)/log; exit 1; }
+.PHONY: test-hostile
+test-hostile: run-deps
+	@$(MAKE) --no-print-directory $(HOSTILE)/hostile.ko
+
 #   make test-guests GUESTS='life kill'    some only
 GUESTS ?=
-test-guests: run-deps $(ATTACKS) $(BUILD)/tests/verify ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices under load, attacks
+test-guests: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices under load, attacks
 	@BUILD='$(BUILD)' sh tests/system/guests.sh $(GUESTS)
+# A Debian guest with systemd, data bases and PostgreSQL's own regression test: an hour or two without KVM.
+test-debian-guest: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify ## a Debian guest: nginx, Redis, PostgreSQL and its regression test
+	@tools/deps.sh debian
+	@sh tests/system/guests/debian-image.sh $(BUILD)/debian-guest $(LINUX)
+	@BUILD='$(BUILD)' GUESTS_TIME=10800 GUESTS_ACCEL=$(or $(GUESTS_ACCEL),tcg$(comma)thread=single) sh tests/system/guests.sh debian
+.PHONY: test-debian-guest
 # What make test has of them. One thread: QEMU's TCG before 8.1 runs stale code at times when CPUs patch text.
-test-guests-short: run-deps $(ATTACKS) $(BUILD)/tests/verify ## the demo, and each verb of a guest's life
+test-guests-short: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify ## the demo, and each verb of a guest's life
 	@mkdir -p $(BUILD)/tests
 	@if $(MAKE) --no-print-directory demo ACCEL=tcg,thread=single >$(BUILD)/tests/demo.log 2>&1; then echo 'demo: passed'; \
 		else tail -20 $(BUILD)/tests/demo.log; echo 'demo: FAILED: see $(BUILD)/tests/demo.log'; exit 1; fi

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# guests.sh [TEST...]: dom0 starts guests, by the scripts of tests/system/guests; without arguments all. A line a test,
-# last "N passed, N failed". Serial lines: $BUILD/tests/guests-NAME.log. GUESTS_TIME: seconds for each; GUESTS_ACCEL:
-# QEMU's accelerator; GUESTS_WORDS: for dom0's command line (test.rounds=N test.guests=N test.seconds=N).
+# guests.sh [TEST...]: dom0 starts guests, by the scripts of tests/system/guests; without arguments all but `debian`,
+# which needs debian-image.sh's disks. A line a test, last "N passed, N failed". Serial lines:
+# $BUILD/tests/guests-NAME.log. GUESTS_TIME: seconds for each; GUESTS_ACCEL: QEMU's accelerator; GUESTS_WORDS: for dom0's
+# command line (test.rounds=N test.guests=N test.seconds=N test.regress=TESTS).
 set -u
 
 here=$(dirname "$0")
@@ -15,17 +16,25 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 bad='BUG: |Oops|kernel BUG|general protection fault|Call Trace|INFO: task|soft lockup|rcu: INFO|Kernel panic|ringside: panic'
 
-for name in ${*:-life resources rounds many kill devices load}; do
+for name in ${*:-life resources rounds many kill devices load hostile smp}; do
 	log=$BUILD/tests/guests-$name.log
 	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
-	mem=1024
+	mem=1024 drives=
 	[ "$name" != many ] || mem=4608
+	if [ "$name" = debian ]; then
+		mem=1792
+		for d in guest regress; do
+			drives="$drives -drive if=virtio,format=raw,snapshot=on,file=$BUILD/debian-guest/$d.img"
+		done
+	fi
+	# shellcheck disable=SC2086
 	: >"$log"
 	rm -f "$BUILD/run/disk.img"
 	"$top/tools/run/run.sh" -l "$log" -S "$work/test.sh" -g "$here/guests/guest.sh" -k "${GUESTS_WORDS:-}" \
-		-G "/bin/verify=$BUILD/tests/verify" -f "/usr/lib/ringside/attacks/abuse_cpu.elf=$BUILD/mini/abuse_cpu.elf" \
+		-G "/bin/verify=$BUILD/tests/verify" -G "/bin/hostile=$here/guests/hostile/in-guest.sh" \
+		-G "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/usr/lib/ringside/attacks/abuse_cpu.elf=$BUILD/mini/abuse_cpu.elf" \
 		-f "/usr/lib/ringside/attacks/abuse_mem.elf=$BUILD/mini/abuse_mem.elf" \
-		-q "-a ${GUESTS_ACCEL:-tcg} -c 2 -m $mem -t ${GUESTS_TIME:-600}" >"$log.qemu" 2>&1
+		-q "-a ${GUESTS_ACCEL:-tcg} -c 2 -m $mem -t ${GUESTS_TIME:-600}" $drives >"$log.qemu" 2>&1
 	status=$?
 	tr -d '\r' <"$log" >"$log.text"
 	mv "$log.text" "$log"

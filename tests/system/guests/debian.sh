@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# A Debian guest with systemd, from its own disk and kernel: nginx, Redis, PostgreSQL, and PostgreSQL's own regression test
+# (test.regress=TESTS: some of them only).
+start_all
+cat >/tmp/deb.conf <<'END'
+name = "deb"
+boot = "disk"
+memory = 768
+vcpus = 2
+cmdline = "console=hvc0 root=/dev/rsda rw quiet systemd.show_status=false"
+disk "root" { path = "/dev/vdb" }
+disk "regress" { path = "/dev/vdc" }
+net "lan" {
+	bridge = "rsbr0"
+	ip = "10.82.0.70"
+}
+END
+is 'a Debian guest' ringctl create /tmp/deb.conf || finish
+is 'it comes to its login' await deb 'login: ' 900 || finish
+tell deb root
+sleep 5
+tell deb 'echo shell-$((1 + 1))'
+is 'root is let in' await deb shell-2 60 || finish
+tell deb 'systemctl is-system-running --wait; systemctl --failed --no-pager; echo state-$((1 + 1))'
+is 'systemd has started all' await deb state-2 600
+is 'and nothing failed' sh -c "grep -q '^running' $logs/deb.log || { tail -20 $logs/deb.log; false; }"
+for unit in nginx redis-server postgresql@15-main; do
+	tell deb "systemctl is-active $unit && echo active-\$((1 + 1))-$unit"
+	is "$unit runs" await deb "active-2-$unit" 60
+done
+is 'dom0 fetches a page from nginx' sh -c 'wget -q -O - http://10.82.0.70/ | grep -q nginx'
+tell deb 'redis-benchmark -q -n 2000 -t set,get,lpush,lpop && redis-cli ping && echo redis-$((1 + 1))'
+is 'Redis serves' await deb redis-2 300
+grep -a 'requests per second' "$logs/deb.log" | tr '\r' '\n' | tail -4
+tests=$(word regress | tr , ' ')
+tell deb 'mount -o ro /dev/rsdb /mnt; install -d -o postgres /var/tmp/r; cd /var/tmp/r; echo ready-$((1 + 1))'
+is 'the regression test is there' await deb ready-2 60
+tell deb "time su postgres -s /bin/sh -c '/mnt/pg_regress --inputdir=/mnt --outputdir=/var/tmp/r --dlpath=/mnt --bindir=/usr/lib/postgresql/15/bin --encoding=UTF8 --no-locale --host=/var/run/postgresql --user=postgres --max-concurrent-tests=20 ${tests:---schedule=/mnt/parallel_schedule}'; echo regress-\$((1 + 1))"
+is 'it ends' await deb regress-2 5400
+tr -d '\r' <"$logs/deb.log" | grep -aE '^(test | *[a-z_0-9]+ +\.\.\. )|tests (passed|failed)|^real|diff' | tail -300
+is 'all of its tests passed' sh -c "grep -aqE 'All [0-9]+ tests passed' $logs/deb.log"
+is 'the guest shuts down' ringctl shutdown --wait --timeout 300 deb
+is 'audit' ringctl audit
+finish
