@@ -80,7 +80,7 @@ for p in ringctl ringsided ringside-model; do
 	files="$files -f /bin/$p=$work/$p"
 done
 
-machine="-a $accel -c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-1800} -l $out.log"
+machine="-a $accel -c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-1200} -l $out.log"
 plugin=
 if [ -z "$wall" ]; then
 	machine="-i $machine"
