@@ -34,7 +34,7 @@ for name in ${*:-life resources rounds many kill devices load hostile smp}; do
 		-G "/bin/verify=$BUILD/tests/verify" -G "/bin/hostile=$here/guests/hostile/in-guest.sh" \
 		-G "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/usr/lib/ringside/attacks/abuse_cpu.elf=$BUILD/mini/abuse_cpu.elf" \
 		-f "/usr/lib/ringside/attacks/abuse_mem.elf=$BUILD/mini/abuse_mem.elf" \
-		-q "-a ${GUESTS_ACCEL:-tcg} -c 2 -m $mem -t ${GUESTS_TIME:-600}" $drives >"$log.qemu" 2>&1
+		-q "-a ${GUESTS_ACCEL:-tcg} -c 2 -m $mem -t ${GUESTS_TIME:-600}" -- $drives >"$log.qemu" 2>&1
 	status=$?
 	tr -d '\r' <"$log" >"$log.text"
 	mv "$log.text" "$log"
