@@ -95,7 +95,7 @@ long child_call(struct child *c, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t
 		uint64_t a5)
 {
 	const uint64_t a[5] = {a1, a2, a3, a4, a5};
-	uint64_t request = ask(c, nr, a), end = mini_now() + 10 * MINI_S;
+	uint64_t request = ask(c, nr, a), end = mini_now() + 30 * MINI_S;
 
 	while (BOX(c, done) != request && mini_now() < end)
 		mini_port_wait(c->port, &c->seen, mini_now() + 100 * MINI_MS);
