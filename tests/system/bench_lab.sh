@@ -10,7 +10,7 @@ rows=randread,randread32,read64k,read1m,udp_send,tcp_send
 run() { # NAME VARIABLE=VALUE...
 	name=$1
 	shift
-	make --no-print-directory bench-io BUILD="$build" ROWS=$rows ROUNDS=1 IO_OUT="$build/bench/lab-$name" "$@" >"$build/bench/lab-$name.said" 2>&1 || {
+	BENCH_IO_TIME=${BENCH_IO_TIME:-300} make --no-print-directory bench-io BUILD="$build" ROWS=$rows ROUNDS=1 IO_OUT="$build/bench/lab-$name" "$@" >"$build/bench/lab-$name.said" 2>&1 || {
 		echo "FAIL $name: it does not run: see $build/bench/lab-$name.said"
 		failed=$((failed + 1))
 		return 1
