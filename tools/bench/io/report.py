@@ -14,7 +14,6 @@ import tempfile
 import figures
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../../docs/tools"))
-import abi  # noqa: E402
 import trace as traces  # noqa: E402
 
 NAMES = {"dom0": "dom0 alone", "split": "split drivers", "emulated": "emulated devices"}
@@ -326,7 +325,7 @@ def path_table(t):
 
 
 def paths(key, sides):
-    calls = {c.nr: c for c in abi.calls()}
+    calls = traces.calls()
     out = []
     for side, rows in sides.items():
         t = path_of(rows[key], calls) if side != "dom0" and key in rows and rows[key]["trace"] else None
@@ -440,8 +439,9 @@ def main():
     sides = figures.load(a.out, a.build)
     again = figures.load(a.again, a.build) if a.again else None
     wall = figures.load(a.wall, a.build) if a.wall else None
+    text = page(sides, again, wall)
     with open(a.out + ".html", "w", encoding="utf-8") as f:
-        f.write(page(sides, again, wall))
+        f.write(text)
     print(f"report: {a.out}.html")
 
 
