@@ -234,11 +234,13 @@ static void dom0_ended(const struct domain *d)
 
 void exit_switch(struct entry *e)
 {
-	const struct domain *d = e->cpu->cur->dom;
+	const struct domain *d;
 
-	if (unlikely(e->cpu->dump))
+	if (unlikely(e->cpu->dump)) {
 		regs_print(&e->g.regs);
-	e->cpu->dump = false;
+		e->cpu->dump = false;
+	}
+	d = e->cpu->cur->dom;
 	if (unlikely(d->shutdown && d->id == 0))
 		dom0_ended(d);
 	if (unlikely(e->slow & ENTRY_SLOW_IO))

@@ -295,7 +295,7 @@ bool vcpu_load(struct cpu *c, struct vcpu *v)
 {
 	struct entry *e = c->entry;
 
-	if (unlikely(!vcpu_root_load(c, v)))
+	if (unlikely(!stlb_is_loaded(c, v->dom, v->root_gpa)) && !vcpu_root_load(c, v))
 		return false;
 	e->g = v->g;
 	e->eretu_mark = 0;

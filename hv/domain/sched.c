@@ -307,29 +307,31 @@ static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay)
 
 /* ---- schedule ---- */
 
+enum verdict { GOES_ON, GIVES_WAY, MAY_NOT };
+
 /* May the current vCPU, charged up to now, run on? Within its slice it gives way only to who is far behind; then to
  * whoever has had less. */
-static bool keep(struct runqueue *q, struct vcpu *v, u64 now)
+static enum verdict judge(struct runqueue *q, struct vcpu *v, u64 now)
 {
 	bool over = now >= v->slice_end;
 	s64 lead;
 
 	if (!vcpu_may_run(v) || !allowed_on(v, q->cpu->id))
-		return false;
+		return MAY_NOT;
 	if (capped(v->dom, now)) {
 		park(q, v);
-		return false;
+		return MAY_NOT;
 	}
 	if (q->nr) {
 		lead = q->run.next->key - v->run.key;
 		if (v->slice_end == YIELDED && lead > 0)
 			v->run.key += lead;
 		if (over ? lead <= 0 || v->slice_end == YIELDED : lead < -(s64)SCHED_GRANULARITY_NS)
-			return false;
+			return GIVES_WAY;
 	}
 	if (over)
 		v->slice_end = now + SCHED_SLICE_NS;
-	return true;
+	return GOES_ON;
 }
 
 /* The first of the list that may run, taken off it; what is passed over waits for vcpu_resume or its cap. */
@@ -349,18 +351,18 @@ static struct vcpu *take_first(struct runqueue *q, u64 now)
 }
 
 /* v, which is saved, leaves q's CPU: any may have it. At the end of its slice it goes where there is the least to do. */
-static void let_go(struct runqueue *q, struct vcpu *v, u64 now)
+static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, enum verdict why)
 {
 	static const u8 waiting[] = {
 		[VCPU_DOWN] = PV_RUN_OFFLINE,
 		[VCPU_RUNNABLE] = PV_RUN_RUNNABLE,
 		[VCPU_BLOCKED] = PV_RUN_BLOCKED,
 	};
-	bool stay = v->slice_end == YIELDED || now < v->slice_end;
+	bool stay = now <= v->slice_end - 1; /* or YIELDED */
 
 	account(v, waiting[v->state], now);
 	atomic_store(&v->on_cpu, false);
-	if (stay && homeless(v) && allowed_on(v, q->cpu->id) && !READ_ONCE(idle_mask))
+	if (stay && why == GIVES_WAY && !READ_ONCE(idle_mask))
 		rq_insert(q, v); /* as place would, in short */
 	else
 		place(q, v, now, stay);
@@ -370,12 +372,14 @@ static void let_go(struct runqueue *q, struct vcpu *v, u64 now)
 static struct vcpu *choose(struct cpu *c, struct runqueue *q)
 {
 	struct vcpu *prev = c->cur, *next = prev;
+	enum verdict fate;
 	u64 now;
 
 	lock(&q->lock);
 	now = now_ns();
 	charge(q, now);
-	if (!prev || !keep(q, prev, now)) {
+	fate = prev ? judge(q, prev, now) : MAY_NOT;
+	if (fate != GOES_ON) {
 		next = take_first(q, now);
 		WRITE_ONCE(q->curr, next);
 		if (next) {
@@ -388,7 +392,7 @@ static struct vcpu *choose(struct cpu *c, struct runqueue *q)
 		if (prev) {
 			vcpu_save(c, prev);
 			c->cur = NULL;
-			let_go(q, prev, now);
+			let_go(q, prev, now, fate);
 		}
 	}
 	program(q, now);
@@ -443,7 +447,7 @@ static NOINLINE void unload(struct runqueue *q, struct vcpu *v)
 {
 	lock(&q->lock);
 	q->curr = NULL;
-	let_go(q, v, now_ns());
+	let_go(q, v, now_ns(), MAY_NOT);
 	unlock(&q->lock);
 }
 

@@ -132,12 +132,15 @@ bool stlb_free(struct domain *d);
  * already, nothing happens. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the
  * guest. NULL: gpa is not RAM of the domain, or the pool cannot hold one more root (nothing changed). */
 struct root *stlb_load_other(struct domain *d, u64 gpa);
+static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u64 gpa)
+{
+	const struct root *r = c->loaded;
+
+	return likely(r && r->dom == d && r->gfn.n == gpa >> PAGE_SHIFT);
+}
 static inline struct root *stlb_load(struct domain *d, u64 gpa)
 {
-	struct root *r = this_cpu()->loaded;
-
-	return likely(r && r->dom == d && r->gfn.n == gpa >> PAGE_SHIFT) ? r
-									 : stlb_load_other(d, gpa);
+	return stlb_is_loaded(this_cpu(), d, gpa) ? this_cpu()->loaded : stlb_load_other(d, gpa);
 }
 /* This CPU went to ring 0's own root (the caller has loaded CR3 before). */
 void stlb_unload(void);
