@@ -350,7 +350,8 @@ static struct vcpu *take_first(struct runqueue *q, u64 now)
 	return NULL;
 }
 
-/* v, which is saved, leaves q's CPU: any may have it. At the end of its slice it goes where there is the least to do. */
+/* v, which is saved, leaves q's CPU: any may have it. At the end of its slice it goes where there is the least to do.
+ * Whoever has stopped it since it was judged waits for the lock, and takes it off the list. */
 static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, enum verdict why)
 {
 	static const u8 waiting[] = {
