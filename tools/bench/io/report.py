@@ -45,6 +45,8 @@ WHAT = {
 }
 # Kinds of work by names of functions, the first that fits.
 WORK = [
+    ("accesses to devices", r"ioreq|io_access|io_settle|io_refused|insn_decode|delay_tsc|const_udelay|^finish$|model_ioctl|ata_|rtl8139"
+                            r"|serial8250|^io(read|write)"),
     ("copying", r"memmove|memcpy|memset|rep_movs|rep_stos|copy_guest|_copy_(to|from)_iter|skb_datagram_iter|copy_page|clear_page"
                 r"|skb_copy"),
     ("grants", r"grant|end_open|^claim$|^settle$|^batch$|ringside_copy|copy_segments_of|add_(in|out)_copy|walk_begin|walk_end"
@@ -416,7 +418,7 @@ def page(sides, again, wall):
     for key, r in sides["split"].items():
         groups = [(name_of(s), rows[key]["parts"]) for s, rows in sides.items() if key in rows]
         works = {w: (w, c) for (w, _), c in zip(WORK + [("program", ""), ("other", "")], (
-            "#d95f0e", "#fdae6b", "#756bb1", "#9e9ac8", "#3182bd", "#9ecae1", "#31a354", "#a1d99b", "#d9a441", "#969696", "#cccccc"))}
+            "#8c564b", "#d95f0e", "#fdae6b", "#756bb1", "#9e9ac8", "#3182bd", "#9ecae1", "#31a354", "#a1d99b", "#d9a441", "#969696", "#cccccc"))}
         body += [f'<h3 id="{key}">{esc(r["title"])}</h3><p>{esc(WHAT.get(key, ""))} {esc(compare(key, sides))} '
                  f'{esc(work_sentence(r, sides["dom0"].get(key)))}</p>',
                  stacked(f"who executes: instructions of one {r['unit']}", groups, PART_NAMES, 130 + 40 * len(groups)),
