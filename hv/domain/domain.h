@@ -99,6 +99,8 @@ struct vcpu {
 	u32 poll_ports[PV_POLL_MAX];
 	u64 run_since, run_time[4];
 	enum pv_run_state run_state;
+	u64 hung_signs; /* signs of life at the last look for a hung dom0             */
+	u32 hung_looks; /* looks since then that saw no other                         */
 
 	struct pv_perf perf;
 };

@@ -14,6 +14,9 @@
 #include "domain/event.h"
 #include "domain/ioreq.h"
 
+#define PV_NO_STUBS
+#include <pv/hypercall.h>
+
 struct runqueue {
 	struct spinlock lock;
 	u32 nr; /* vCPUs in `run` */
@@ -23,10 +26,13 @@ struct runqueue {
 	struct node timers; /* by deadline; the head's key is PV_TIME_NEVER */
 	u64 min_vruntime;   /* never falls */
 	u64 programmed;	    /* when this CPU's timer fires */
+	u64 hung_look;	    /* when dom0's vCPU here is looked at again */
 };
 
 #define EXPIRE_BATCH 16
 #define YIELDED	     0ull /* slice_end of a vCPU that gives way to whoever waits */
+#define HUNG_LOOK_NS (4ull * 1000 * 1000 * 1000)
+#define HUNG_LOOKS   5 /* so many in a row that find dom0's vCPU stuck end it            */
 
 static u64 idle_mask; /* CPUs that found nothing to run; hints only */
 
@@ -118,6 +124,8 @@ static ALWAYS_INLINE void program(struct runqueue *q, u64 now)
 		want = MIN(want, v->slice_end);
 	if (v && v->dom->cap_percent)
 		want = MIN(want, now + (u64)MAX(atomic_load(&v->dom->cap_left_ns), 0));
+	if (v && !v->dom->id)
+		want = MIN(want, q->hung_look);
 	if (want < q->programmed) {
 		q->programmed = want;
 		timer_program(want);
@@ -592,11 +600,36 @@ static bool expire(struct runqueue *q, u64 now)
 	return true;
 }
 
+/* dom0's kernel, when it is hung, has nobody else to say so. One look tells nothing: the machine may have been
+ * stopped under us. */
+static void look_for_hung(struct runqueue *q, struct vcpu *v, u64 now)
+{
+	u64 signs;
+
+	if (now < q->hung_look)
+		return;
+	q->hung_look = now + HUNG_LOOK_NS;
+	if (!v || v->dom->id)
+		return;
+	signs = v->perf.counter[PV_COUNT_vectors] + v->perf.counter[PV_COUNT_switches];
+	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
+		signs += v->perf.hypercall[i];
+	if (v->area && READ_ONCE(v->area->pending_any) && !READ_ONCE(v->area->vif) &&
+	    signs == v->hung_signs) {
+		if (++v->hung_looks == HUNG_LOOKS)
+			domain_crash(v, PV_CRASH_HUNG, 0);
+		return;
+	}
+	v->hung_signs = signs;
+	v->hung_looks = 0;
+}
+
 void sched_timer(void)
 {
 	struct runqueue *q = this_cpu()->sched;
 	u64 now = now_ns();
 
+	look_for_hung(q, this_cpu()->cur, now);
 	walk_begin();
 	for (unsigned n = 0; n < EXPIRE_BATCH && expire(q, now); n++)
 		;

@@ -80,6 +80,7 @@ enum pv_crash {
 	PV_CRASH_NO_SHADOW,     /* not even the smallest working set fits (a bug of ours)   */
 	PV_CRASH_BUILDER,       /* destroyed by who built it                               */
 	PV_CRASH_TRIPLE,        /* CPU exception class that has no event                   */
+	PV_CRASH_HUNG,          /* dom0: a vCPU ran on with interrupts off, some pending, and no hypercall */
 };
 
 struct pv_domain_create {

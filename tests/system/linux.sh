@@ -158,6 +158,16 @@ test_crash() {
 	dies PANIC panic=1 'Kernel panic - not syncing: dumptest' 'RIP: ' 'RAX: ' 'Call Trace:'
 	dies EXCEPTION 'panic=1 oops=panic' 'BUG: kernel NULL pointer dereference' 'RIP: 0010:lkdtm_EXCEPTION' 'RAX: ' 'Call Trace:'
 	dies SOFTLOCKUP 'panic=1 watchdog_thresh=2 softlockup_panic=1' 'BUG: soft lockup' 'RIP: 0010:lkdtm_SOFTLOCKUP' 'RAX: '
+	[ "$mode" = bare ] || test_hangs
+}
+# With all its CPUs, so that nobody but ring 0 can tell.
+test_hangs() {
+	machine hangs crash "-c 1" "-k test.crash=HARDLOCKUP -o dom0_crash=poweroff"
+	case $why in 'QEMU ended with 3') why= ;; esac
+	for text in 'domain 0 vcpu 0 crashed: reason 8' 'r8 [0-9a-f]* r9 ' 'dom0 ended: reason 5, argument 8'; do
+		grep -aq "$text" "$log" || why="no '$text'"
+	done
+	result "hangs with all its CPUs" "$why"
 }
 
 test_stress() {

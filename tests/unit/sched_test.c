@@ -214,6 +214,17 @@ void domain_put(struct domain *d)
 	(void)d;
 }
 
+static struct vcpu *crashed;
+static unsigned crashes;
+
+void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
+{
+	cr_assert_eq(why, PV_CRASH_HUNG);
+	(void)data;
+	crashed = v;
+	crashes++;
+}
+
 static struct vcpu *load_fails;
 
 bool vcpu_load(struct cpu *c, struct vcpu *v)
@@ -575,6 +586,33 @@ Test(sched, timers)
 	run(20 * MS, 100000);
 	cr_assert(bit_test(d->vcpus[7]->area->pending, PV_VECTOR_TIMER));
 	cr_assert_not(bit_test(d->vcpus[8]->area->pending, PV_VECTOR_TIMER));
+}
+
+/* dom0's vCPU alone is looked at, and is hung only if look after look shows no sign of life. */
+Test(sched, hung_dom0)
+{
+	struct domain *d[2];
+	struct vcpu *v;
+
+	machine(2);
+	for (unsigned i = 0; i < 2; i++) {
+		d[i] = domain(1, 256);
+		up(d[i]);
+		settle();
+		d[i]->vcpus[0]->area->pending_any = 1;
+	}
+	v = d[0]->vcpus[0];
+	run(15000 * MS, 10 * MS);
+	cr_assert_eq(crashes, 0);
+	v->perf.counter[PV_COUNT_vectors]++;
+	run(15000 * MS, 10 * MS);
+	v->area->vif = PV_FLAG_IF;
+	run(30000 * MS, 10 * MS);
+	cr_assert_eq(crashes, 0);
+	v->area->vif = 0;
+	run(60000 * MS, 10 * MS);
+	cr_assert_eq(crashes, 1);
+	cr_assert_eq(crashed, v);
 }
 
 Test(sched, pause_and_resume)
