@@ -147,6 +147,8 @@ static long sweep(uint64_t nr)
 
 	if (!c)
 		return -1;
+	/* What earlier calls left there must not be orders to multi: one that moves this vCPU's area makes it deaf. */
+	memset((void *)box->data, 0xff, sizeof(box->data));
 	for (unsigned arg = 0; arg < c->args; arg++)
 		for (unsigned w = 0; w < SCALARS && !bad; w++) {
 			for (unsigned i = 0; i < 5; i++)
