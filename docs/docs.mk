@@ -57,7 +57,7 @@ test-docs: $(BUILD)/ringside.elf $(MINI_OUT)/docexamples.elf ## every example of
 
 # Debian's Python, whose packages deps.sh installs: another one may come first in PATH.
 docs: ## HTML, man pages and text of all documentation in build/docs; checks links and quoted code
-	@sh docs/tools/deps.sh
+	@tools/deps.sh docs
 	@mkdir -p $(DOCS_OUT)
 	@/usr/bin/python3 docs/tools/test_site.py -q
 	@/usr/bin/python3 docs/tools/site_pages.py $(DOCS_OUT)
@@ -65,7 +65,7 @@ docs: ## HTML, man pages and text of all documentation in build/docs; checks lin
 # PICTURES=FOLDER: also pictures of the main kinds of pages.
 .PHONY: test-pages
 test-pages: docs ## every page in headless Chromium, phone and desktop, light and dark
-	@sh docs/tools/deps.sh chromium
+	@tools/deps.sh docs browser
 	@/usr/bin/python3 docs/tools/test_pages.py $(DOCS_OUT)/html $(PICTURES)
 
 # ---- recorded traces ------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # deps.sh [LIST...]: packages from Debian. Lists: base (default; building, running and testing ring 0, the mini
-# domains and the tools), linux (the kernel, its discs and tests), run (make run), debian (a Debian root for dom0), tests (what long
-# tests run in it), check (make check-patches), packages (make deb).
+# domains and the tools), linux (the kernel, its discs and tests), run (make run), debian (a Debian root for dom0),
+# tests (what long tests run in it), check (make check-patches), packages (make deb), docs (make docs), bench (make
+# bench), browser (pages looked at in one).
 set -eu
 
 base='gcc make python3 libc6-dev binutils clang clang-format libclang-rt-14-dev newlib-source xz-utils
@@ -16,7 +17,8 @@ debian='mmdebstrap e2fsprogs'
 tests='stress-ng'
 check='sparse'
 bench='gnuplot-nox python3'
-bench_test='chromium python3-pil'
+docs='python3 python3-markdown graphviz'
+browser='chromium python3-pil'
 packaging='debhelper dpkg-dev lintian mmdebstrap fdisk dosfstools cpio e2fsprogs'
 
 packages=
@@ -29,9 +31,10 @@ for list in "${@:-base}"; do
 	tests) packages="$packages $tests" ;;
 	check) packages="$packages $check" ;;
 	bench) packages="$packages $bench" ;;
-	bench-test) packages="$packages $bench_test" ;;
+	docs) packages="$packages $docs" ;;
+	browser) packages="$packages $browser" ;;
 	packages) packages="$packages $packaging" ;;
-	*) sed -n '3,5s/^# //p' "$0" >&2; exit 2 ;;
+	*) sed -n '3,6s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 done
 missing=

@@ -124,7 +124,7 @@ bench-lab: run-deps ## each variable of bench-io: it works, and moves what it sh
 
 # The benchmark with few operations; its page, rendered, must show what the figures say.
 test-bench: bench-deps ## a short benchmark: it repeats, split drivers win, and its page in headless Chromium shows the figures
-	@tools/deps.sh bench-test
+	@tools/deps.sh browser
 	@$(MAKE) --no-print-directory bench ROWS=$(TEST_ROWS) ROUNDS=1 FULL=$(BENCH)/test
 	@$(MAKE) --no-print-directory bench-check FULL=$(BENCH)/test
 	@/usr/bin/python3 tests/system/bench_page.py $(BENCH)/test

@@ -1,11 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # cli_check.sh: the verbs as a person types them, on a fake ring 0: what they print, and their exit codes.
+. tests/unit/tools/check.sh
 ringctl=${RINGCTL_FAKE:-build/unit/tools/ringctl_fake}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 export FAKE_RING0=$dir/ring0 RINGSIDE_RUN_DIR=$dir/run RINGSIDE_CONF_DIR=$dir/etc RINGSIDE_LOG_DIR=$dir/log
-passed=0 failed=0
 
 # try STATUS PATTERN ARGUMENT...: that exit status, and output (both streams) that has the pattern.
 try() {
@@ -251,5 +249,4 @@ for want in 'ringside: panic: why' ''; do
 	rm -f "$dir"/log/crash/*
 done
 
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

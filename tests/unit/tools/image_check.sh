@@ -1,14 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # image_check.sh: tools/image/image.sh: blank images, copies of templates, and what they hold.
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-is() { # WHAT COMMAND...
-	what=$1
-	shift
-	if "$@" >/dev/null 2>&1; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "image_check: $what"; fi
-}
+. tests/unit/tools/check.sh
 image() { sh tools/image/image.sh "$@"; }
 status() { want=$1; shift; image "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 says() { [ "$(debugfs -R "cat $2" "$1" 2>/dev/null)" = "$3" ]; }
@@ -31,5 +24,4 @@ is 'no size' status 8 --size big "$dir/c.img"
 is 'too small' status 5 --size 20k --kernel "$dir/kernel" "$dir/c.img"
 is 'nothing is left of what failed' [ ! -e "$dir/c.img" ]
 is 'usage' status 2 --bogus x "$dir/c.img"
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

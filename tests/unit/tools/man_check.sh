@@ -2,18 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # man_check.sh: ringctl(1) has every verb and option that the program has, ringside-guest(5) every key of the
 # example, and completion offers what it should. RINGCTL: the program.
+. tests/unit/tools/check.sh
 ringctl=${RINGCTL:-build/tools/ringctl}
-passed=0 failed=0
-is() { # WHAT COMMAND...
-	what=$1
-	shift
-	if "$@" >/dev/null 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "man_check: $what"
-	fi
-}
 page=$(sed 's/\\-/-/g; s/\\f[BRIP]//g' tools/man/ringctl.1)
 keys=$(sed 's/\\f[BRIP]/ /g; s/, / /g' tools/man/ringside-guest.5)
 has() { printf '%s\n' "$page" | grep -qE "$1"; }
@@ -51,5 +41,4 @@ is 'completion of second words' complete_words 'ringctl block at' attach
 is 'completion of options' complete_words 'ringctl create --dr' --dry-run
 is 'completion of options of two words' complete_words 'ringctl net attach --br' --bridge
 is 'completion of hypercalls' complete_words 'ringctl hypercall domain_in' domain_info
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

@@ -1,14 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # net_check.sh: what tools/net/ringctl-net does to /etc/hosts: names of guests come, go, and leave nothing.
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-is() { # WHAT COMMAND...
-	what=$1
-	shift
-	if "$@" >/dev/null 2>&1; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "net_check: $what"; fi
-}
+. tests/unit/tools/check.sh
 net() {
 	RINGSIDE_HOSTS=$dir/etc/hosts RINGSIDE_RUN_DIR=$dir/run RINGSIDE_CONF_DIR=$dir/conf sh tools/net/ringctl-net "$@"
 }
@@ -53,5 +46,4 @@ is 'and stays while it is of use' grep -q web2 "$hosts"
 net del 02:00:00:00:00:02 10.82.0.11 web2
 is 'and then goes' [ ! -e "$hosts" ]
 is 'nothing else is left' [ -z "$(ls -A "$dir/etc")" ]
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish
