@@ -21,6 +21,7 @@ for name in ${*:-life resources rounds many kill devices load hostile smp}; do
 	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
 	mem=1024 drives=
 	[ "$name" != many ] || mem=4608
+	[ "$name" != smp ] || mem=2048
 	if [ "$name" = debian ]; then
 		mem=1792
 		for d in guest regress; do

@@ -122,7 +122,8 @@ int do_vcpu_set(struct run *r)
 		return rs_fail(r->rs, ERANGE,
 			       "%s has 1 to %u vCPUs: `vcpus` in its file sets the most",
 			       r->argv[0], info.vcpus);
-	return rs_control(r->rs, info.domid, PV_CONTROL_VCPUS, n, 10000);
+	/* Each that goes stops all others for a moment: with more vCPUs than CPUs that takes. */
+	return rs_control(r->rs, info.domid, PV_CONTROL_VCPUS, n, 10000 + 2000 * info.vcpus);
 }
 
 /* --- sched --------------------------------------------------------------------------------------- */

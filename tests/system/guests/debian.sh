@@ -21,9 +21,9 @@ tell deb root
 sleep 5
 tell deb 'echo shell-$((1 + 1))'
 is 'root is let in' await deb shell-2 60 || finish
-tell deb 'systemctl is-system-running --wait; systemctl --failed --no-pager; echo state-$((1 + 1))'
+tell deb 'systemctl is-system-running --wait; for u in $(systemctl --failed --plain --no-legend | cut -d" " -f1); do echo "== $u"; journalctl -q -b -u $u -n 3 --no-pager -o cat; done; echo state-$((1 + 1))'
 is 'systemd has started all' await deb state-2 600
-is 'and nothing failed' sh -c "grep -q '^running' $logs/deb.log || { tail -20 $logs/deb.log; false; }"
+is 'and nothing failed' sh -c "grep -q '^running' $logs/deb.log || { tr -d '\r' <$logs/deb.log | sed -n '/^degraded/,\$p'; false; }"
 for unit in nginx redis-server postgresql@15-main; do
 	tell deb "systemctl is-active $unit && echo active-\$((1 + 1))-$unit"
 	is "$unit runs" await deb "active-2-$unit" 60
@@ -35,7 +35,7 @@ grep -a 'requests per second' "$logs/deb.log" | tr '\r' '\n' | tail -4
 tests=$(word regress | tr , ' ')
 tell deb 'mount -o ro /dev/rsdb /mnt; install -d -o postgres /var/tmp/r; cd /var/tmp/r; echo ready-$((1 + 1))'
 is 'the regression test is there' await deb ready-2 60
-tell deb "time su postgres -s /bin/sh -c '/mnt/pg_regress --inputdir=/mnt --outputdir=/var/tmp/r --dlpath=/mnt --bindir=/usr/lib/postgresql/15/bin --encoding=UTF8 --no-locale --host=/var/run/postgresql --user=postgres --max-concurrent-tests=20 ${tests:---schedule=/mnt/parallel_schedule}'; echo regress-\$((1 + 1))"
+tell deb "time su postgres -s /bin/sh -c '/usr/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress --inputdir=/mnt --outputdir=/var/tmp/r --dlpath=/mnt --bindir=/usr/lib/postgresql/15/bin --encoding=UTF8 --no-locale --host=/var/run/postgresql --user=postgres --max-concurrent-tests=20 ${tests:---schedule=/mnt/parallel_schedule}'; echo regress-\$((1 + 1))"
 is 'it ends' await deb regress-2 5400
 tr -d '\r' <"$logs/deb.log" | grep -aE '^(test | *[a-z_0-9]+ +\.\.\. )|tests (passed|failed)|^real|diff' | tail -300
 is 'all of its tests passed' sh -c "grep -aqE 'All [0-9]+ tests passed' $logs/deb.log"

@@ -11,7 +11,7 @@ is() {
 	else
 		bad=$((bad + 1))
 		echo "FAILED: $what (status $?)"
-		tail -5 /tmp/is.out | sed 's/^/    /'
+		tail -12 /tmp/is.out | sed 's/^/    /'
 	fi
 }
 exits() { # STATUS COMMAND...
