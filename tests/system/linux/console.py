@@ -3,9 +3,10 @@
 """console.py LOG SECONDS DIALOGUE -- COMMAND...
 
 Runs COMMAND as someone at its terminal would. DIALOGUE: a file with lines "< REGEX" (wait for that; $NAME is from the
-environment), "> TEXT" (type it, and return), "= KEYS" (type them, with escapes as in Python, and nothing else) and
-"! COMMAND" (run it on the host). What COMMAND prints goes to LOG. Ends with COMMAND's status; 1 if something that is
-waited for does not come in SECONDS. With CONSOLE_TELL set, each typed line is told on standard error, and when."""
+environment; for NAME=0, a command's status, no longer than until another one comes), "> TEXT" (type it, and return),
+"= KEYS" (type them, with escapes as in Python, and nothing else) and "! COMMAND" (run it on the host). What COMMAND
+prints goes to LOG. Ends with COMMAND's status; 1 if something that is waited for does not come in SECONDS. With
+CONSOLE_TELL set, each typed line is told on standard error, and when."""
 import atexit
 import os
 import re
@@ -59,9 +60,10 @@ def main():
             p.stdin.flush()
         elif kind == "< ":
             wanted = os.path.expandvars(rest)
+            other = re.fullmatch(r"\w+=0", wanted) and re.compile(rb"^%b[1-9]\d*$" % wanted[:-1].encode(), re.M)
             while not (m := re.search(wanted.encode(), text)):
-                if not read(1.0):
-                    print(f"console: '{wanted}' did not come")
+                if (came := other and other.search(text)) or not read(1.0):
+                    print(f"console: '{wanted}' did not come" + (f" but {came[0].decode()}" if came else ""))
                     status = 1
                     break
             if status:

@@ -3,6 +3,7 @@
 escape=$(printf '\033')
 name=$1 log=/var/log/ringside/console/$1.log
 said() { tail -c "$1" "$log" 2>/dev/null | tr -d '\r' | sed "s/$escape\[[?0-9;]*[a-zA-Z]//g"; }
+say() { echo "$1" | timeout 3 ringctl console "$name" >/dev/null; true; }
 await() { # TEXT SECONDS
 	n=0
 	until said 4000 | grep -qE "$1"; do
@@ -11,11 +12,18 @@ await() { # TEXT SECONDS
 		sleep 1
 	done
 }
-say() { echo "$1" | timeout 3 ringctl console "$name" >/dev/null; true; }
-if ! said 100 | tail -1 | grep -q 'root@.*# $'; then
-	await 'login: $' 300
-	say root
-fi
-await '[#] $' 60
+# What the kernel says may stand behind a prompt: an empty line brings another one.
+prompt() { said 200 | tail -1 | grep -qE "$1 \$"; }
+n=0
+until prompt 'root@.*#'; do
+	n=$((n + 1))
+	[ $n -lt 300 ] || { echo "guest.sh: $name has no prompt"; tail -c 2000 "$log"; exit 1; }
+	if prompt 'login:'; then
+		say root
+	elif [ $((n % 10)) = 0 ]; then
+		say ''
+	fi
+	sleep 1
+done
 say "$2"
 await "^$3" 60
