@@ -84,7 +84,7 @@ machine="-a $accel -c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-120
 plugin=
 if [ -z "$wall" ]; then
 	machine="-i $machine"
-	plugin="-seed 1 -plugin $build/bench/count.so,out=$out.blocks,mem=$mem"
+	plugin="-plugin $build/bench/count.so,out=$out.blocks,mem=$mem"
 fi
 # shellcheck disable=SC2086
 "$top/dom0/linux/boot.sh" -w "$work/boot" -i "$work/dom0.cpio.gz" -s "$top/tools/bench/io/dom0.sh" \
