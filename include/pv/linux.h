@@ -103,8 +103,9 @@ struct pv_linux_ioreq_range {
 PV_ASSERT_SIZE(struct pv_linux_ioreq_range, 32);
 #define PV_LINUX_IOREQ_RANGE PV_LINUX_IOC(0x41, struct pv_linux_ioreq_range)
 
-/* As ioreq_done, if there is a bit in vcpus or gsis; then, with PV_LINUX_IOREQ_WAIT, sleep until ring 0 raises the
- * model's port: ETIMEDOUT, EINTR. Other threads may serve meanwhile, without waiting. */
+/* As ioreq_done, if there is a bit in vcpus or gsis; then, with PV_LINUX_IOREQ_WAIT, set `awake` to 0 and, if nothing is
+ * in the ring or a slot, sleep until ring 0 raises the model's port: ETIMEDOUT, EINTR. Other threads may serve
+ * meanwhile, without waiting. */
 struct pv_linux_ioreq_serve {
 	uint64_t vcpus;      /* answered                                                    */
 	uint32_t gsis;       /* to raise                                                    */

@@ -303,12 +303,6 @@ void model_wait(pthread_cond_t *c)
 	serve_ring(__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE));
 }
 
-static bool something_new(void)
-{
-	return __atomic_load_n(&ring->posted, __ATOMIC_SEQ_CST) ||
-	       __atomic_load_n(&ring->head, __ATOMIC_SEQ_CST) != ring->tail;
-}
-
 static void run(void)
 {
 	while (!__atomic_load_n(&ring->ended, __ATOMIC_ACQUIRE)) {
@@ -319,11 +313,10 @@ static void run(void)
 		__atomic_store_n(&ring->awake, 1, __ATOMIC_SEQ_CST);
 		answered = serve();
 		gsis = take_raised();
-		/* From here on ring 0 tells us; what came before we see. */
-		__atomic_store_n(&ring->awake, 0, __ATOMIC_SEQ_CST);
 		uart_flush();
 		pthread_mutex_unlock(&lock);
-		out(answered, gsis, something_new() ? 0 : PV_LINUX_IOREQ_WAIT);
+		/* `awake` ends in there, when the answers are out. */
+		out(answered, gsis, PV_LINUX_IOREQ_WAIT);
 	}
 }
 
