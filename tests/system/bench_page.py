@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""bench_page.py OUT: renders OUT.html in headless Chromium, and compares what is seen with OUT.json: each row's figures in the
-text, and in the picture, by its colours, how the bars are divided. Last line: "N passed, N failed"."""
+"""bench_page.py OUT: renders OUT.html in headless Chromium, section by section, and compares what is seen with OUT.json: each row's
+figures in the text; in the pictures, by colour and length, each part of each bar, the bars of the overview, and who runs in
+the path of a request. Last line: "N passed, N failed"."""
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -11,63 +13,153 @@ import tempfile
 
 from PIL import Image
 
-BLUE, ORANGE, GREEN = (0x31, 0x82, 0xbd), (0xd9, 0x5f, 0x0e), (0x31, 0xa3, 0x54)  # guest's kernel, ring 0, dom0's kernel
-HEIGHT = 2500, 1500  # pixels, and for each row; the browser draws no more than 16,000
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+sys.path.insert(0, os.path.join(TOP, "tools/bench/io"))
+import figures  # noqa: E402
+import report  # noqa: E402
+
+WIDTH, HEIGHT = 1200, 1800  # of a section; the whole page is longer than what the browser draws at once
+LANE = 740 / 900 * 1024  # pixels of a path's whole length
+PART_COLOURS = {p: colour for p, (_, colour) in report.PART_NAMES.items()}
+GUEST, RING0, DOM0 = "#3182bd", "#d95f0e", "#31a354"
+EMULATED = "#756bb1"
 
 
 def chromium(page, *more):
     with tempfile.TemporaryDirectory() as home:
         return subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={home}", *more,
-                               "file://" + os.path.abspath(page)], capture_output=True, text=True, timeout=120, check=True).stdout
+                               "file://" + os.path.abspath(page)], capture_output=True, text=True, timeout=300, check=True).stdout
 
 
-def near(a, b):
-    return all(abs(x - y) < 12 for x, y in zip(a, b))
+def picture_of(text, section, work):
+    """Pixels of one section of the page, by lines."""
+    alone = f"<style>body>*{{display:none}}section[id='{section}']{{display:block!important}}</style></head>"
+    page = os.path.join(work, "section.html")
+    with open(page, "w", encoding="utf-8") as f:
+        f.write(text.replace("</head>", alone, 1))
+    chromium(page, f"--screenshot={work}/section.png", f"--window-size={WIDTH},{HEIGHT}", "--hide-scrollbars")
+    data = Image.open(f"{work}/section.png").convert("RGB").tobytes()
+    step = 3 * WIDTH
+    return [data[y:y + step] for y in range(0, len(data), step)]
 
 
-def runs(picture, y):
-    """Of a line of pixels: (colour, how many), but for what is too thin to be a bar's part."""
-    line = [picture.getpixel((x, y)) for x in range(picture.width)]
-    return [(c, n) for c, n in ((c, len(list(g))) for c, g in itertools.groupby(line)) if n > 4]
+def rgb(colour):
+    return bytes.fromhex(colour[1:])
 
 
-def bars(picture):
-    """Widths of blue, orange and green where they follow each other, once for each bar, from the top."""
-    found, inside = [], False
-    for y in range(0, picture.height, 2):
-        r = runs(picture, y)
-        hit = [(a[1], b[1], c[1]) for a, b, c in zip(r, r[1:], r[2:]) if near(a[0], BLUE) and near(b[0], ORANGE) and near(c[0], GREEN)]
-        if hit and not inside:
-            found.append(hit[0])
-        inside = bool(hit)
+def runs(line):
+    """(colour, first pixel, pixels) along a line, but for what is too thin to be told."""
+    found, x = [], 0
+    for colour, g in itertools.groupby(line[i:i + 3] for i in range(0, len(line), 3)):
+        n = len(list(g))
+        if n > 2:
+            found.append((colour, x, n))
+        x += n
     return found
+
+
+def bars(lines, palette):
+    """[(colour, first pixel, pixels)] of each lying bar, from the top: lines that are alike. A legend's squares are not as high."""
+    known = {rgb(c): c for c in palette}
+    alike = itertools.groupby([(known[c], x, n) for c, x, n in runs(line) if c in known] for line in lines)
+    return [bar for bar, height in ((b, len(list(g))) for b, g in alike) if bar and height > 15]
+
+
+def length(bar):
+    return bar[-1][1] + bar[-1][2] - bar[0][1]
+
+
+def same_bar(seen, want):
+    """Are the parts in the same order, and as long as their values? Where two meet, some pixels have a colour between."""
+    whole = sum(v for _, v in want)
+    thick = [(c, v / whole * length(seen)) for c, v in want if v / whole * length(seen) > 8]
+    shown = [(c, n) for c, _, n in seen if c in dict(thick)]
+    return [c for c, _ in shown] == [c for c, _ in thick] and all(abs(n - w) < 5 for (_, n), (_, w) in zip(shown, thick))
+
+
+def check_charts(lines, key, sides, checks):
+    """A row's two charts: who executes, and for what, a bar for each side."""
+    have = [s for s in sides if key in sides[s]]
+    who = [(s, "who executes", [(PART_COLOURS[p], sides[s][key]["parts"][p]) for p in figures.PARTS]) for s in have]
+    what = []
+    for s in have:
+        what.append((s, "for what", [(colour, sides[s][key]["work"].get(w, 0)) for w, colour in report.work_colours().items()]))
+    want = who + what
+    seen = bars(lines, {c for _, _, parts in want for c, _ in parts})
+    checks.append((f"{key}: {len(want)} bars are seen, not {len(seen)}", len(seen) == len(want)))
+    for chart in (who, what):
+        of_chart, seen = seen[:len(chart)], seen[len(chart):]
+        pixels = [length(bar) for bar in of_chart]
+        values = [sum(v for _, v in parts) for _, _, parts in chart]
+        for bar, long, value, (side, name, parts) in zip(of_chart, pixels, values, chart):
+            checks.append((f"{side} {key}, {name}: its bar is divided as its instructions are", same_bar(bar, parts)))
+            checks.append((f"{side} {key}, {name}: its bar is as long as they are many", abs(long - value * max(pixels) / max(values)) < 10))
+
+
+def columns(lines, colour):
+    """Heights of standing bars of a colour, from the left; a legend's square is not as high."""
+    want, found, inside = rgb(colour), [], 0
+    for x in range(0, 3 * WIDTH, 3):
+        height = max((len(list(g)) for hit, g in itertools.groupby(line[x:x + 3] == want for line in lines) if hit), default=0)
+        height = height if height > 12 else 0
+        if height and not inside:
+            found.append(height)
+        elif height:
+            found[-1] = max(found[-1], height)
+        inside = height
+    return found
+
+
+def check_overview(lines, sides, checks):
+    """One bar for each row and side; heights are logarithms."""
+    guests = [s for s in sides if s != "dom0"]
+    keys = [k for k in sides["dom0"] if all(k in sides[s] for s in guests)]
+    for side, colour in zip(guests, (GUEST, EMULATED)):
+        values = [math.log2(2 * sides[side][k]["ns"] / sides["dom0"][k]["ns"]) for k in keys]
+        seen = columns(lines, colour)
+        checks.append((f"the overview has {len(keys)} bars of {side}, not {len(seen)}", len(seen) == len(keys)))
+        scale = max(seen, default=0) / max(values)
+        for key, value, height in zip(keys, values, seen):
+            checks.append((f"{side} {key}: as high in the overview as its ratio", abs(height - value * scale) < 4))
+
+
+def check_path(lines, t, name, checks):
+    """Of the path of a request: the domains' lanes, each coloured for as long as it ran. A step of ring 0 hides a pixel or two."""
+    for lane in t["lanes"]:
+        spans = [s for s in t["spans"] if s["lane"] == lane]
+        want = sum(s["to"] - s["from"] for s in spans) / t["length"] * LANE
+        colour = rgb(DOM0 if lane == "domain 0" else RING0 if lane == "ring 0" else GUEST)
+        seen = max(sum(line[x:x + 3] == colour for x in range(0, len(line), 3)) for line in lines)
+        least = 0.9 * want - 2 * len(t["instants"]) if lane != "ring 0" else 0
+        checks.append((f"{name}: in its path, {report.lane_name(lane)}: {seen} pixels for {want:.0f}", least <= seen <= want + 2 * len(spans)))
+
+
+def check_text(text, sides, checks):
+    for side, rows in sides.items():
+        for key, r in rows.items():
+            checks.append((f"{side} {key}: its time is in the text", f"{r['ns']:,.0f}" in text))
+    checks.append(("the path of a request is there", "switch to domain" in text and "hypercall event_send" in text))
+    if "emulated" in sides:
+        behind = sum(key in sides["emulated"] for key in sides["split"])
+        checks.append(("each row says by how much and where emulation is behind", text.count("accesses for which the guest waits, each") == behind))
 
 
 def main():
     out = sys.argv[1]
     with open(out + ".json", encoding="utf-8") as f:
         sides = json.load(f)["sides"]
+    with open(out + ".html", encoding="utf-8") as f:
+        page = f.read()
     checks = []
-    text = chromium(out + ".html", "--dump-dom")
-    for side, rows in sides.items():
-        for key, r in rows.items():
-            checks.append((f"{side} {key}: its time is in the text", f"{r['ns']:,.0f}" in text))
-    checks.append(("the path of a request is there", "switch to domain" in text and "hypercall event_send" in text))
-    if "emulated" in sides:
-        traced = [r["title"] for key, r in sides["split"].items() if r["trace"] and sides["emulated"].get(key, {}).get("trace")]
-        checks.append(("it is there by both designs", traced and all(f"<h3>{t}: {s}</h3>" in text for t in traced
-                                                                     for s in ("split drivers", "emulated devices"))))
-        behind = sum(key in sides["emulated"] for key in sides["split"])
-        checks.append(("each row says by how much and where emulation is behind", text.count("accesses for which the guest waits, each") == behind))
-    with tempfile.TemporaryDirectory() as d:
-        chromium(out + ".html", f"--screenshot={d}/page.png", f"--window-size=1200,{HEIGHT[0] + HEIGHT[1] * len(sides['split'])}", "--hide-scrollbars")
-        seen = bars(Image.open(f"{d}/page.png").convert("RGB"))
-    want = [(key, side, rows[key]["parts"]) for key in sides["split"] for side, rows in sides.items() if side != "dom0" and key in rows]
-    checks.append((f"{len(want)} divided bars are seen, not {len(seen)}", len(seen) == len(want)))
-    for (key, side, p), widths in zip(want, seen):
-        parts = [p["guest_kernel"], p["ring0"], p["dom0_kernel"]]
-        right = all(abs(w / sum(widths) - n / sum(parts)) < 0.02 for w, n in zip(widths, parts))
-        checks.append((f"{side} {key}: its bar is divided as its instructions are", right))
+    check_text(chromium(out + ".html", "--dump-dom"), sides, checks)
+    with tempfile.TemporaryDirectory() as work:
+        check_overview(picture_of(page, "all", work), sides, checks)
+        for key in sides["split"]:
+            check_charts(picture_of(page, key, work), key, sides, checks)
+            for side, rows in sides.items():
+                if side != "dom0" and key in rows and rows[key]["trace"]:
+                    t = report.path_of(rows[key], report.traces.calls())
+                    check_path(picture_of(page, f"path-{key}-{side}", work), t, f"{side} {key}", checks)
     for what, good in checks:
         if not good:
             print(f"FAILED: {what}")

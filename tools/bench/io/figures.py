@@ -13,6 +13,9 @@ PARTS = ("guest_load", "guest_kernel", "ring0", "dom0_kernel", "dom0_load", "dom
 # Entries into ring 0, by its own counters; every hypercall but eretu and erets is in the first.
 TRANSITIONS = ("hypercalls", "syscalls", "eretu_fast", "eretu_slow", "erets", "entries")
 
+# MiB that one operation moves, by its unit.
+MIB = {"4 KiB": 1 / 256, "64 KiB": 1 / 16, "MiB": 1}
+
 # What guest, ring 0 and dom0 together may take: half of what Xen's PV split drivers took on this same emulated machine.
 GOALS = {
     "read4k": 25000, "write4k": 25000, "randread": 25000, "randwrite": 25000, "read64k": 60000, "read1m": 600000,
@@ -22,6 +25,27 @@ XEN = {
     "read4k": 50214, "write4k": 50534, "randread": 50312, "read64k": 113986, "read1m": 1174221, "write1m": 1187257,
     "tcp_rr": 86349, "tcp_send": 2762489, "tcp_recv": 2044657,
 }
+# Kinds of work by names of functions, the first that fits.
+WORK = [
+    ("accesses to devices", r"ioreq|io_access|io_settle|io_refused|insn_decode|delay_tsc|const_udelay|^finish$|model_ioctl|ata_|rtl8139"
+                            r"|serial8250|^io(read|write)"),
+    ("copying", r"memmove|memcpy|memset|rep_movs|rep_stos|copy_guest|_copy_(to|from)_iter|skb_datagram_iter|copy_page|clear_page"
+                r"|skb_copy"),
+    ("grants", r"grant|end_open|^claim$|^settle$|^batch$|ringside_copy|copy_segments_of|add_(in|out)_copy|walk_begin|walk_end"
+               r"|^copy_(in|out)$|frame_|p2m"),
+    ("split drivers", r"blkfront|blkback|netfront|netback|take_requests|take_chain|take_answers|on_event|queue_thread|start_data"
+                      r"|submit_segments|end_grants|fill_segments|tx_add|tx_reclaim|tx_slots|tx_packet|rx_post|rx_packet|rx_add"
+                      r"|make_skb|send_packet|build_copies|^deliver$|^receive$|^respond$|bio_done|ringside_net|hvc|put_some|con_"),
+    ("events and entries", r"event|vector|fred|irq|softirq|eretu|erets|syscall|hypercall|dispatch|entry|ringside_notify|mtree_load"
+                           r"|port|text_end|asm_|trap|__x64_sys"),
+    ("scheduling and time", r"sched|psi_|update_load|update_curr|enqueue|dequeue|pick_|put_prev|set_next|wake|__switch|vcpu_|stlb"
+                            r"|^account$|root_|ttwu|select_task|idle|tick|timer|clock|rcu|vruntime|place_entity|cgroup|cpuacct"
+                            r"|entity|nohz|^choose$|^block$|let_go|program|avg|ktime|tsc|preempt|resched|prepare_to|finish_|cpu_util"),
+    ("memory", r"alloc|free|page|rmqueue|slab|kmem|kmalloc|folio|gup|lru|pcp|zone|memcg|pfn|unpin|pin_|vma"),
+    ("network stack", r"tcp|ip_|skb|net|napi|sock|udp|inet|eth|br_|icmp|dev_|fib|nf_|csum|gro|neigh|qdisc|fq_|raw_|rt_|send|recv"),
+    ("block layer", r"blk|bio|sbitmap|^dd_|elv|disk|bvec|xas|aio|iomap|dio|iov_iter|iocb|rq_|io_|\(module\)|read_iter|write_iter"),
+    ("files and terminals", r"vfs|tty|file|poll|fd|ksys|fsnotify|rw_verify|security|seq|shmem|generic_perform|pwrite|pread"),
+]
 
 
 class Symbols:
@@ -42,6 +66,13 @@ def symbols(build):
     ring0 = subprocess.run(["nm", f"{build}/ringside.full.elf"], capture_output=True, text=True, check=True).stdout
     with open(f"{build}/linux/src/out/System.map", encoding="ascii") as f:
         return Symbols(ring0.splitlines()), Symbols(f)
+
+
+def work_of(function):
+    for work, pattern in WORK:
+        if re.search(pattern, function):
+            return work
+    return "program" if function == "(program)" else "other"
 
 
 def part_of(address, physical, ram):
@@ -118,6 +149,9 @@ def split(row, blocks, ram, names):
         functions[part, function] = functions.get((part, function), 0) + done
     row["parts"] = parts
     row["instructions"] = sum(parts.values())
+    row["work"] = {}
+    for (_, function), n in functions.items():
+        row["work"][work_of(function)] = row["work"].get(work_of(function), 0) + n
     row["functions"] = sorted(([part, f, n] for (part, f), n in functions.items()), key=lambda x: -x[2])
 
 
@@ -127,6 +161,8 @@ def add_sums(row):
     row["events"] = sum(c.get("sends", 0) for c in domains)
     row["hypercalls"] = sum(c.get("hypercalls", 0) for c in domains)
     row["switches"] = sum(c.get("switches", 0) for c in domains)
+    if row["unit"] in MIB and "instructions" in row:
+        row["per_mib"] = row["instructions"] / MIB[row["unit"]]
 
 
 def median_round(rounds):

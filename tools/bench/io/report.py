@@ -6,7 +6,6 @@ import argparse
 import html
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -43,27 +42,13 @@ WHAT = {
     "ping": "The smallest round trip: answered in the peer's kernel, no program on the other side.",
     "console": "Lines of 64 bytes on the console, as far as dom0's daemon and its log. A 16550 is given each byte by itself.",
 }
-# Kinds of work by names of functions, the first that fits.
-WORK = [
-    ("accesses to devices", r"ioreq|io_access|io_settle|io_refused|insn_decode|delay_tsc|const_udelay|^finish$|model_ioctl|ata_|rtl8139"
-                            r"|serial8250|^io(read|write)"),
-    ("copying", r"memmove|memcpy|memset|rep_movs|rep_stos|copy_guest|_copy_(to|from)_iter|skb_datagram_iter|copy_page|clear_page"
-                r"|skb_copy"),
-    ("grants", r"grant|end_open|^claim$|^settle$|^batch$|ringside_copy|copy_segments_of|add_(in|out)_copy|walk_begin|walk_end"
-               r"|^copy_(in|out)$|frame_|p2m"),
-    ("split drivers", r"blkfront|blkback|netfront|netback|take_requests|take_chain|take_answers|on_event|queue_thread|start_data"
-                      r"|submit_segments|end_grants|fill_segments|tx_add|tx_reclaim|tx_slots|tx_packet|rx_post|rx_packet|rx_add"
-                      r"|make_skb|send_packet|build_copies|^deliver$|^receive$|^respond$|bio_done|ringside_net|hvc|put_some|con_"),
-    ("events and entries", r"event|vector|fred|irq|softirq|eretu|erets|syscall|hypercall|dispatch|entry|ringside_notify|mtree_load"
-                           r"|port|text_end|asm_|trap|__x64_sys"),
-    ("scheduling and time", r"sched|psi_|update_load|update_curr|enqueue|dequeue|pick_|put_prev|set_next|wake|__switch|vcpu_|stlb"
-                            r"|^account$|root_|ttwu|select_task|idle|tick|timer|clock|rcu|vruntime|place_entity|cgroup|cpuacct"
-                            r"|entity|nohz|^choose$|^block$|let_go|program|avg|ktime|tsc|preempt|resched|prepare_to|finish_|cpu_util"),
-    ("memory", r"alloc|free|page|rmqueue|slab|kmem|kmalloc|folio|gup|lru|pcp|zone|memcg|pfn|unpin|pin_|vma"),
-    ("network stack", r"tcp|ip_|skb|net|napi|sock|udp|inet|eth|br_|icmp|dev_|fib|nf_|csum|gro|neigh|qdisc|fq_|raw_|rt_|send|recv"),
-    ("block layer", r"blk|bio|sbitmap|^dd_|elv|disk|bvec|xas|aio|iomap|dio|iov_iter|iocb|rq_|io_|\(module\)|read_iter|write_iter"),
-    ("files and terminals", r"vfs|tty|file|poll|fd|ksys|fsnotify|rw_verify|security|seq|shmem|generic_perform|pwrite|pread"),
-]
+WORK_COLOURS = ("#8c564b", "#d95f0e", "#fdae6b", "#756bb1", "#9e9ac8", "#3182bd", "#9ecae1", "#31a354", "#a1d99b", "#d9a441", "#969696",
+                "#cccccc")
+
+
+def work_colours():
+    """{kind of work: its colour}, in the order of the charts."""
+    return dict(zip([w for w, _ in figures.WORK] + ["program", "other"], WORK_COLOURS))
 
 
 def esc(text):
@@ -76,21 +61,6 @@ def number(x):
 
 def name_of(side):
     return NAMES.get(side, side)
-
-
-def work_of(function):
-    for work, pattern in WORK:
-        if re.search(pattern, function):
-            return work
-    return "program" if function == "(program)" else "other"
-
-
-def by_work(row):
-    sums = {}
-    for _, function, n in row["functions"]:
-        work = work_of(function)
-        sums[work] = sums.get(work, 0) + n
-    return sums
 
 
 # ---- charts ----
@@ -124,7 +94,7 @@ set xrange [0:*]
 set yrange [{-len(groups) + 0.4}:0.6]
 set ytics ({ticks}) nomirror
 set xtics nomirror
-set format x "%'.0f"
+set format x "%.1s%c"
 set grid x
 set border 3
 set key outside bottom center horizontal
@@ -216,7 +186,7 @@ def compare_emulated(emulated, split):
 
 
 def work_sentence(split, floor):
-    now, before = by_work(split), by_work(floor) if floor else {}
+    now, before = split["work"], floor["work"] if floor else {}
     more = sorted(((n - before.get(w, 0), w) for w, n in now.items()), reverse=True)[:4]
     return "What the split driver takes more than dom0 alone is mostly " + ", ".join(f"{w} ({number(n)})" for n, w in more if n > 0) + "."
 
@@ -245,6 +215,28 @@ def summary_table(sides):
     return f"<table>{cells(head, 'th')}{''.join(rows)}</table>"
 
 
+def mib_table(sides):
+    """CPU for each MiB, and whose, of the rows that move data."""
+    have = [s for s in sides if sides[s]]
+    rows = []
+    for key, r in sides["split"].items():
+        if "per_mib" not in r:
+            continue
+        line = [f'<a href="#{key}">{esc(r["title"])}</a>']
+        for side in have:
+            of = sides[side].get(key)
+            scale = of["per_mib"] / of["instructions"] / 1000 if of else 0
+            guest, ring0, dom0 = ((sum(of["parts"][p] for p in figures.PARTS if p.startswith(who)) for who in ("guest", "ring0", "dom0"))
+                                  if of else (0, 0, 0))
+            line += [number(of["per_mib"] / 1000), f"{number(guest * scale)} + {number(ring0 * scale)} + {number(dom0 * scale)}"] if of else ["", ""]
+        rows.append(cells(line))
+    if not rows:
+        return ""
+    head = [""] + [h for s in have for h in (esc(name_of(s)), "guest + ring 0 + dom0")]
+    return f"""<h2 id="mib">CPU for each MiB</h2><p>What all programs and kernels of the machine and ring 0 execute to move one MiB, in
+thousands of instructions. dom0 is both ends where it is alone.</p><table>{cells(head, 'th')}{''.join(rows)}</table>"""
+
+
 def row_table(key, sides):
     parts = [p for p in figures.PARTS if any(rows[key]["parts"][p] for rows in sides.values() if key in rows)]
     head = ["", "time"] + [PART_NAMES[p][0] for p in parts] + ["waiting"] + ["entries", "events", "hypercalls", "switches"]
@@ -259,7 +251,7 @@ def row_table(key, sides):
 
 def work_table(key, sides):
     have = [s for s in sides if key in sides[s]]
-    sums = {s: by_work(sides[s][key]) for s in have}
+    sums = {s: sides[s][key]["work"] for s in have}
     works = sorted({w for s in have for w in sums[s]}, key=lambda w: -max(sums[s].get(w, 0) for s in have))
     rows = [cells([w] + [number(sums[s].get(w, 0)) for s in have]) for w in works]
     return f"<table>{cells([''] + [esc(name_of(s)) for s in have], 'th')}{''.join(rows)}</table>"
@@ -334,9 +326,9 @@ def paths(key, sides):
         if not t:
             continue
         entries = sum(1 for i in t["instants"] if i["lane"] == "ring 0")
-        out.append(f"<h3>{esc(rows[key]['title'])}: {esc(name_of(side))}</h3><p>{number(t['time'])} instructions with the trace on, "
+        out.append(f"<section id='path-{key}-{esc(side)}'><h3>{esc(rows[key]['title'])}: {esc(name_of(side))}</h3><p>{number(t['time'])} instructions with the trace on, "
                    f"{entries} recorded steps of ring 0. A coloured bar is who ran, a grey line a step of ring 0's.</p>"
-                   f"{path_svg(t)}<details><summary>step by step</summary>{path_table(t)}</details>")
+                   f"{path_svg(t)}<details><summary>step by step</summary>{path_table(t)}</details></section>")
     return "".join(out)
 
 
@@ -408,24 +400,24 @@ def page(sides, again, wall):
     else:
         both = [sides["emulated"][k]["ns"] / r["ns"] for k, r in sides["split"].items() if k in sides["emulated"]]
         body.append(f"<p><b>Emulated devices take {min(both):.1f} to {max(both):.1f} times as long as split drivers.</b></p>")
-    body += [overview(sides), summary_table(sides),
+    body += ["<section id='all'>", overview(sides), "</section>", summary_table(sides),
              "<p>Instructions of one operation. A goal in red is missed; goals are about half of what Xen's PV split drivers take on "
              "this machine.</p>"]
+    body.append(mib_table(sides))
     body.append("<h2>The path of one request</h2><p>Recorded by ring 0's trace (<code>ringctl trace</code> shows the same on any running "
                 "system); each record costs some instructions of its own.</p>")
     body += [paths(key, sides) for key in sides["split"]]
     body.append("<h2>Row by row</h2>")
     for key, r in sides["split"].items():
         groups = [(name_of(s), rows[key]["parts"]) for s, rows in sides.items() if key in rows]
-        works = {w: (w, c) for (w, _), c in zip(WORK + [("program", ""), ("other", "")], (
-            "#8c564b", "#d95f0e", "#fdae6b", "#756bb1", "#9e9ac8", "#3182bd", "#9ecae1", "#31a354", "#a1d99b", "#d9a441", "#969696", "#cccccc"))}
-        body += [f'<h3 id="{key}">{esc(r["title"])}</h3><p>{esc(WHAT.get(key, ""))} {esc(compare(key, sides))} '
+        body += [f'<section id="{key}"><h3>{esc(r["title"])}</h3><p>{esc(WHAT.get(key, ""))} {esc(compare(key, sides))} '
                  f'{esc(work_sentence(r, sides["dom0"].get(key)))}</p>',
                  stacked(f"who executes: instructions of one {r['unit']}", groups, PART_NAMES, 130 + 40 * len(groups)),
                  row_table(key, sides),
-                 stacked("for what", [(name_of(s), by_work(rows[key])) for s, rows in sides.items() if key in rows], works,
+                 stacked("for what", [(name_of(s), rows[key]["work"]) for s, rows in sides.items() if key in rows],
+                         {w: (w, c) for w, c in work_colours().items()},
                          150 + 40 * len(groups)),
-                 f"<details><summary>for what, in figures</summary>{work_table(key, sides)}</details>", function_table(r)]
+                 f"<details><summary>for what, in figures</summary>{work_table(key, sides)}</details>", function_table(r), "</section>"]
     body.append(wall_section(wall))
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Ringside: I/O of guests</title><style>{STYLE}</style>'
             f"</head><body>{''.join(body)}</body></html>\n")

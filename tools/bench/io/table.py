@@ -8,7 +8,7 @@ import sys
 
 import figures
 
-COLUMNS = ("side", "key", "title", "unit", "ns", "instructions", *figures.PARTS, "transitions", "events", "hypercalls",
+COLUMNS = ("side", "key", "title", "unit", "ns", "instructions", "per_mib", *figures.PARTS, "transitions", "events", "hypercalls",
            "switches", "goal")
 SHOWN = 30  # functions of a row
 
@@ -47,6 +47,18 @@ def ratios(sides):
     return lines + [""]
 
 
+def per_mib(sides):
+    """Of rows that move data, the CPU that a MiB takes."""
+    keys = [k for k, r in sides["split"].items() if "per_mib" in r]
+    head = "thousand instructions for a MiB"
+    width = max([len(head)] + [len(sides["split"][k]["title"]) for k in keys])
+    lines = [f"{head:{width}}  " + " ".join(f"{s:>10}" for s in sides if sides[s])]
+    for k in keys:
+        lines.append(f"{sides['split'][k]['title']:{width}}  " +
+                     " ".join(f"{number(rows[k]['per_mib'] / 1000) if k in rows else '':>10}" for rows in sides.values() if rows).rstrip())
+    return lines + [""] if keys else []
+
+
 def table(sides):
     floor = sides["dom0"]
     lines = []
@@ -55,6 +67,7 @@ def table(sides):
             lines += side_table(name, rows, floor) + [""]
     if len(sides) > 2:
         lines += ratios(sides)
+    lines += per_mib(sides)
     lines += [
         "Of one operation, on one CPU under -icount shift=0: nanoseconds of the clock, which are instructions and what",
         "little waiting there was; instructions that the guest, ring 0 and dom0 executed, counted outside the machine;",
@@ -70,7 +83,7 @@ def write_csv(out, sides):
         w.writerow(COLUMNS)
         for side, rows in sides.items():
             for key, r in rows.items():
-                all_of = {**r, **r["parts"], "side": side, "goal": figures.GOALS.get(key, "")}
+                all_of = {"per_mib": "", **r, **r["parts"], "side": side, "goal": figures.GOALS.get(key, "")}
                 w.writerow(round(all_of[c], 3) if isinstance(all_of[c], float) else all_of[c] for c in COLUMNS)
 
 
