@@ -36,6 +36,7 @@ struct disk {
 struct channel {
 	unsigned nr, gsi;
 	struct disk disk[2];
+	struct disk *busy; /* whose command it is: another one may be selected since */
 	/* Task file: what was written last, and before that (the upper bytes of 48-bit addresses). */
 	uint8_t feature, error, count[2], low[2], mid[2], high[2], device, status, control;
 	/* A PIO transfer: the block that the guest moves, and what is left after it. */
@@ -157,7 +158,7 @@ static uint64_t count_of(const struct channel *c, bool ext)
 /* False: the command has ended with an error. */
 static bool range_set(struct channel *c, bool ext, bool write)
 {
-	const struct disk *d = selected(c);
+	const struct disk *d = c->busy;
 
 	c->lba = address_of(c, ext);
 	c->left = count_of(c, ext);
@@ -181,8 +182,8 @@ static void pio_block(struct channel *c)
 
 	c->at = 0;
 	c->end = (unsigned)n * SECTOR;
-	if (!c->writing && pread(selected(c)->fd, c->buffer, c->end, (off_t)(c->lba * SECTOR)) !=
-				   (ssize_t)c->end) {
+	if (!c->writing &&
+	    pread(c->busy->fd, c->buffer, c->end, (off_t)(c->lba * SECTOR)) != (ssize_t)c->end) {
 		end_error(c, UNC);
 		return;
 	}
@@ -209,8 +210,8 @@ static void pio_moved(struct channel *c)
 {
 	unsigned n = c->end / SECTOR;
 
-	if (c->writing && pwrite(selected(c)->fd, c->buffer, c->end, (off_t)(c->lba * SECTOR)) !=
-				  (ssize_t)c->end) {
+	if (c->writing &&
+	    pwrite(c->busy->fd, c->buffer, c->end, (off_t)(c->lba * SECTOR)) != (ssize_t)c->end) {
 		end_error(c, UNC);
 		return;
 	}
@@ -274,7 +275,7 @@ static void pio_write(struct channel *c, const void *from, unsigned len)
 /* Move what iov says; false: not all of it. */
 static bool move(struct channel *c, struct iovec *iov, unsigned n, uint64_t bytes, uint64_t at)
 {
-	int fd = selected(c)->fd;
+	int fd = c->busy->fd;
 	ssize_t done = c->dma_write ? pwritev(fd, iov, (int)n, (off_t)at)
 				    : preadv(fd, iov, (int)n, (off_t)at);
 
@@ -358,7 +359,7 @@ static void signature(struct channel *c)
 
 static void flush(struct channel *c)
 {
-	if (fdatasync(selected(c)->fd))
+	if (fdatasync(c->busy->fd))
 		end_error(c, ABRT);
 	else
 		end_ok(c);
@@ -383,7 +384,7 @@ static void set_features(struct channel *c)
 
 static void native_max(struct channel *c, bool ext)
 {
-	uint64_t last = selected(c)->sectors - 1;
+	uint64_t last = c->busy->sectors - 1;
 
 	if (!ext && last > 0x0fffffff)
 		last = 0x0fffffff;
@@ -405,6 +406,7 @@ static void command(struct channel *c, uint8_t op)
 
 	if (!d->present)
 		return;
+	c->busy = d;
 	c->error = 0;
 	c->status = DRDY | DSC;
 	c->at = c->end = 0;

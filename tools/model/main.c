@@ -7,7 +7,6 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,16 +21,14 @@
 
 #include "model.h"
 
-#define NODE   "/dev/ringside/ioreq"
-#define IO_MAX 32
+#define NODE	"/dev/ringside/ioreq"
+#define IO_MAX	32
 #define SAY_MAX 100
-#define SPACES 2
+#define SPACES	2
 
 static int node;
 static unsigned vcpus = 1;
 static struct pv_ioreq_ring *ring;
-static uint8_t *memory;
-static uint64_t memory_size;
 static uint32_t raised; /* GSIs that are still to go out */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -80,46 +77,6 @@ void thread_start(void *(*fn)(void *), void *arg)
 
 	if (pthread_create(&t, NULL, fn, arg))
 		die("cannot start a thread");
-}
-
-/* ---- the guest's memory ---- */
-
-static __thread sigjmp_buf hole;
-static __thread bool guarded;
-
-/* What the guest does not have is SIGBUS. */
-static void on_bus_error(int sig)
-{
-	if (guarded)
-		siglongjmp(hole, 1);
-	signal(sig, SIG_DFL);
-}
-
-void *mem_at(uint64_t gpa, size_t len)
-{
-	return gpa < memory_size && len <= memory_size - gpa ? memory + gpa : NULL;
-}
-
-static bool copy(void *to, const void *from, size_t len)
-{
-	if (!to || !from || sigsetjmp(hole, 0)) {
-		guarded = false;
-		return false;
-	}
-	guarded = true;
-	memcpy(to, from, len);
-	guarded = false;
-	return true;
-}
-
-bool mem_read(uint64_t gpa, void *to, size_t len)
-{
-	return copy(to, mem_at(gpa, len), len);
-}
-
-bool mem_write(uint64_t gpa, const void *from, size_t len)
-{
-	return copy(mem_at(gpa, len), from, len);
 }
 
 /* ---- ranges ---- */
@@ -369,8 +326,9 @@ static void serial_option(const char *link, const char *log)
 	uart_add(fd, fd, logged);
 }
 
-static void attach(uint32_t domid)
+static void attach(uint32_t domid, uint64_t memory_size)
 {
+	void *memory;
 	struct pv_linux_ioreq_start start = {.domid = domid, .vcpus = vcpus};
 
 	node = open(NODE, O_RDWR | O_CLOEXEC);
@@ -383,7 +341,7 @@ static void attach(uint32_t domid)
 		      (off_t)PV_LINUX_IOREQ_MEMORY);
 	if (ring == MAP_FAILED || memory == MAP_FAILED)
 		die(NODE ": mmap: %s", strerror(errno));
-	signal(SIGBUS, on_bus_error);
+	mem_init(memory, memory_size);
 	model_range(PV_IOREQ_PORT, 0, 0x10000, PV_IOREQ_FLOAT);
 }
 
@@ -408,6 +366,7 @@ int main(int argc, char **argv)
 	const char *disk[IDE_DISKS], *net[2], *serial = NULL, *log = NULL;
 	bool read_only[IDE_DISKS];
 	unsigned disks = 0, nets = 0;
+	uint64_t memory_size = 0;
 	uint32_t domid = 0;
 	int opt, said;
 
@@ -449,7 +408,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	attach(domid);
+	attach(domid, memory_size);
 	pci_init();
 	rtc_init();
 	for (unsigned i = 0; i < disks; i++)

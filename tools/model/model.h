@@ -44,6 +44,8 @@ void irq_raise(unsigned gsi);
 
 /* --- the guest's memory --- */
 
+/* It is mapped at `at`, `size` bytes. Before any of the others. */
+void mem_init(void *at, uint64_t size);
 /* False: some of it is no RAM of the guest's. */
 bool mem_read(uint64_t gpa, void *to, size_t len);
 bool mem_write(uint64_t gpa, const void *from, size_t len);

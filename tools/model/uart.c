@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "model.h"
 
-#define PORT 0x3f8
-#define GSI  4
-#define FIFO 16u
+#define PORT	0x3f8
+#define GSI	4
+#define FIFO	16u
 #define LOG_MAX (4u << 20) /* bytes; a log that is longer begins anew */
 
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
@@ -208,9 +209,12 @@ static const struct io_ops ops = {
 
 void uart_add(int in, int out, int log)
 {
+	struct stat st;
+
 	u.in = in;
 	u.out = out;
 	u.log = log;
+	u.logged = log >= 0 && fstat(log, &st) == 0 ? (uint64_t)st.st_size : 0;
 	io_add(PV_IOREQ_PORT, PORT, 8, &ops, NULL);
 	model_range(PV_IOREQ_PORT, PORT, 8, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER);
 	if (in >= 0)

@@ -8,15 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../../tools/model/model.h"
 
 #define MEMORY	(1u << 20)
+#define HOLE	4096u /* behind it, mapped, of which the guest has nothing */
 #define SECTORS 256u
 
-static uint8_t memory[MEMORY];
+static uint8_t *memory;
 static volatile uint32_t raised;
 static struct region {
 	uint64_t first, count;
@@ -71,25 +73,6 @@ void model_wait(pthread_cond_t *c)
 void irq_raise(unsigned gsi)
 {
 	raised |= 1u << gsi;
-}
-
-void *mem_at(uint64_t gpa, size_t len)
-{
-	return gpa < MEMORY && len <= MEMORY - gpa ? memory + gpa : NULL;
-}
-
-bool mem_read(uint64_t gpa, void *to, size_t len)
-{
-	if (mem_at(gpa, len))
-		memcpy(to, memory + gpa, len);
-	return mem_at(gpa, len);
-}
-
-bool mem_write(uint64_t gpa, const void *from, size_t len)
-{
-	if (mem_at(gpa, len))
-		memcpy(memory + gpa, from, len);
-	return mem_at(gpa, len);
 }
 
 void say(const char *format, ...)
@@ -174,6 +157,17 @@ static void config_set(unsigned device, unsigned function, unsigned reg, uint32_
 
 static int file, wire;
 
+/* A file that ends before its mapping does: what lies behind its end is SIGBUS, as holes of a guest's memory are. */
+static void memory_make(void)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+
+	cr_assert_eq(ftruncate(fd, MEMORY), 0);
+	memory = mmap(NULL, MEMORY + HOLE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	cr_assert_neq(memory, MAP_FAILED);
+	mem_init(memory, MEMORY + HOLE);
+}
+
 static void make(void)
 {
 	static const uint8_t mac[6] = {2, 0x52, 0, 0, 0, 1};
@@ -181,6 +175,7 @@ static void make(void)
 	uint8_t sector[512];
 	int ends[2];
 
+	memory_make();
 	file = mkstemp(path);
 	for (unsigned i = 0; i < SECTORS; i++) {
 		memset(sector, (int)(i + 1), sizeof(sector));
@@ -301,6 +296,25 @@ Test(model, ide_pio)
 	cr_assert_eq(in(0x1f7, 1), 0x50);
 }
 
+/* The command goes on with the disk that it was given to, whichever is selected meanwhile. */
+Test(model, ide_selects_another_disk)
+{
+	char path[] = "/tmp/model_test.XXXXXX";
+	int small = mkstemp(path);
+	uint8_t b[512];
+
+	cr_assert_eq(ftruncate(small, 8 * 512), 0);
+	ide_disk(1, path, false);
+	unlink(path);
+	memset(b, 0xbb, sizeof(b));
+	task(1, 100, 0x30);
+	out(0x1f6, 1, 0xf0);
+	outs(0x1f0, 256, b);
+	cr_assert_eq(lseek(small, 0, SEEK_END), 8 * 512);
+	cr_assert_eq(pread(file, b, 512, 100 * 512), 512);
+	cr_assert_eq(b[0], 0xbb);
+}
+
 static uint32_t bm(void)
 {
 	return config(1, 1, 0x20) & ~3u;
@@ -405,6 +419,23 @@ static unsigned eeprom(unsigned word)
 		out(ee, 1, 0x88);
 	}
 	return v;
+}
+
+/* A table of descriptors in a hole of the guest's memory is an error of that command, and of the next. */
+Test(model, memory_holes)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		out(bm(), 1, 0);
+		task48(2, 20, 0x25);
+		out(bm() + 4, 4, MEMORY);
+		out(bm() + 2, 1, 6);
+		out(bm(), 1, 9);
+		cr_assert_eq(in(bm() + 2, 1) & 3, 2);
+		cr_assert_eq(in(0x1f7, 1) & 1, 1);
+	}
+	cr_assert_not(mem_write(MEMORY - 4, "eight by", 8));
+	cr_assert_not(mem_write(MEMORY + HOLE - 4, "eight by", 8));
+	cr_assert(mem_write(MEMORY - 8, "eight by", 8));
 }
 
 Test(model, rtl_eeprom)
@@ -548,6 +579,23 @@ Test(model, rtc)
 	out(0x70, 1, 0x40);
 	out(0x71, 1, 0x12);
 	cr_assert_eq(in(0x71, 1), 0x12);
+}
+
+/* A log that was there counts: it begins anew when it is too long, however often the guest was started. */
+Test(model, uart_log_ends)
+{
+	char path[] = "/tmp/model_test.XXXXXX";
+	int log = mkstemp(path);
+
+	unlink(path);
+	cr_assert_eq(ftruncate(log, (4 << 20) + 1), 0);
+	cr_assert_eq(fcntl(log, F_SETFL, O_APPEND), 0);
+	uart_add(-1, -1, log);
+	out(0x3f8, 1, 'x');
+	model_lock();
+	uart_flush();
+	model_unlock();
+	cr_assert_lt(lseek(log, 0, SEEK_END), 4 << 20);
 }
 
 /* ---- any register, any value ---- */
