@@ -233,7 +233,7 @@ int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *dis
 	const char *path = real ? real : disk->path;
 	uint64_t bytes = 0;
 	uint32_t slot;
-	int lock = rs_lock_name(rs, ".disks"), fd = -1;
+	int lock = rs_lock_name(rs, ".disks", RS_LOCK_WAIT), fd = -1;
 	int rc = lock < 0 ? lock : check_users(rs, r, disk, path);
 
 	if (rc == 0)
@@ -270,7 +270,7 @@ int rs_disk_replace(struct rs *rs, struct rs_record *r, unsigned n, const struct
 		.domid = r->domid, .slot = d->slot, .flags = PV_LINUX_DETACH_FORCE};
 	char loop[32], *real = realpath(disk->path, NULL);
 	const char *path = real ? real : disk->path;
-	int lock = rs_lock_name(rs, ".disks"), fd = -1, rc = lock;
+	int lock = rs_lock_name(rs, ".disks", RS_LOCK_WAIT), fd = -1, rc = lock;
 
 	d->path[0] = '\0'; /* what it has itself is in nobody's way */
 	if (lock >= 0)

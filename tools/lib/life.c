@@ -12,6 +12,7 @@
 #define MIB (1ull << 20)
 #define SETTLE_NS \
 	2000000000ull /* a back end that maps a dead domain for longer is not waited for */
+#define BRIEF_NS 10000000000ull
 
 static uint64_t now_ns(void)
 {
@@ -170,8 +171,9 @@ static int furnish(struct rs *rs, const struct rs_config *c, struct rs_record *r
 	return rc;
 }
 
+/* before: of the guest that it is made for anew, or NULL. */
 static int record_new(struct rs *rs, const struct rs_config *c, const char *config_path,
-		      uint32_t domid, unsigned restarts, struct rs_record *r)
+		      uint32_t domid, const struct rs_record *before, struct rs_record *r)
 {
 	struct pv_domain_info info;
 	long rc = call_domain_info(rs, domid, &info);
@@ -181,7 +183,10 @@ static int record_new(struct rs *rs, const struct rs_config *c, const char *conf
 		return rs_fail_errno(rs, (int)-rc, "%s: gone while it was made", c->name);
 	r->domid = domid;
 	r->created = info.created;
-	r->restarts = restarts;
+	if (before) {
+		r->restarts = before->restarts + 1;
+		r->restarts_soon = before->restarts_soon;
+	}
 	r->actions[0] = c->on_poweroff;
 	r->actions[1] = c->on_reboot;
 	r->actions[2] = c->on_crash;
@@ -210,14 +215,18 @@ static int furnish_and_start(struct rs *rs, const struct rs_config *c, struct rs
 }
 
 static int create_locked(struct rs *rs, const struct rs_config *c, const char *config_path,
-			 bool paused, unsigned restarts, struct rs_times *times)
+			 bool paused, const struct rs_record *before, struct rs_times *times)
 {
 	uint64_t t0 = now_ns(), t1, t2;
 	struct rs_build b;
 	struct rs_record r;
 	struct parts p;
-	int rc = check_name(rs, c, true), domid;
+	int rc = check_room(rs, c), domid;
 
+	if (rc == 0)
+		rc = check_disks(rs, c);
+	if (rc == 0)
+		rc = check_name(rs, c, true);
 	if (rc == 0)
 		rc = parts_load(rs, c, &p);
 	if (rc)
@@ -231,7 +240,7 @@ static int create_locked(struct rs *rs, const struct rs_config *c, const char *c
 	parts_free(&p);
 	if (domid < 0)
 		return domid;
-	rc = record_new(rs, c, config_path, (uint32_t)domid, restarts, &r);
+	rc = record_new(rs, c, config_path, (uint32_t)domid, before, &r);
 	if (rc == 0)
 		rc = furnish_and_start(rs, c, &r, paused);
 	times->read_ns = t1 - t0;
@@ -246,20 +255,21 @@ static int create_locked(struct rs *rs, const struct rs_config *c, const char *c
 }
 
 int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path, bool paused,
-	      unsigned restarts, struct rs_times *times)
+	      struct rs_times *times)
 {
 	struct rs_times unused;
-	int lock = rs_lock_name(rs, c->name), rc;
+	int lock = rs_lock_name(rs, c->name, 0), rc;
 
 	if (lock < 0)
 		return lock;
-	rc = check_room(rs, c);
-	if (rc == 0)
-		rc = check_disks(rs, c);
-	if (rc == 0)
-		rc = create_locked(rs, c, config_path, paused, restarts, times ? times : &unused);
+	rc = create_locked(rs, c, config_path, paused, NULL, times ? times : &unused);
 	close(lock);
 	return rc;
+}
+
+static bool is_still(struct rs *rs, const struct pv_domain_info *info, struct pv_domain_info *now)
+{
+	return call_domain_info(rs, info->domid, now) == 0 && now->created == info->created;
 }
 
 /* What back ends of this domain still map keeps a dead domain for some milliseconds. */
@@ -268,16 +278,18 @@ static void await_gone(struct rs *rs, const struct pv_domain_info *was)
 	uint64_t deadline = now_ns() + SETTLE_NS;
 	struct pv_domain_info now;
 
-	while (call_domain_info(rs, was->domid, &now) == 0 && now.created == was->created &&
-	       now_ns() < deadline && !rs->cancel)
+	while (is_still(rs, was, &now) && now_ns() < deadline && !rs->cancel)
 		usleep(1000);
 }
 
 int rs_remove(struct rs *rs, const struct pv_domain_info *info)
 {
+	struct pv_domain_info now;
 	struct rs_record r;
 	int known = rs_record_load(rs, info, &r);
-	int rc = rs_destroy(rs, info->domid);
+	/* Its number may be another domain's by now. */
+	bool gone = call_domain_info(rs, info->domid, &now) == 0 && now.created != info->created;
+	int rc = gone ? -ESRCH : rs_destroy(rs, info->domid);
 
 	if (rc < 0 && rc != -ESRCH) {
 		rs_record_free(&r);
@@ -288,4 +300,56 @@ int rs_remove(struct rs *rs, const struct pv_domain_info *info)
 	rs_record_free(&r);
 	await_gone(rs, info);
 	return 0;
+}
+
+/* --- restart -------------------------------------------------------------------------------------- */
+
+bool rs_ran_briefly(struct rs *rs, const struct pv_domain_info *info)
+{
+	return (uint64_t)call_time(rs) - info->created < BRIEF_NS;
+}
+
+/* With the name's lock. What can be said against it is found while the old one is still there. */
+static int restart_locked(struct rs *rs, const struct pv_domain_info *ended, struct rs_record *r,
+			  const struct rs_config *c)
+{
+	struct rs_times unused;
+	struct pv_domain_info now;
+	int rc;
+
+	if (!is_still(rs, ended, &now))
+		return rs_fail(rs, ENOENT, "domain %u is gone", ended->domid);
+	if (now.state != PV_DOMAIN_SHUT)
+		return rs_fail(rs, EBUSY, "domain %u is %s: `ringctl reboot` asks its kernel to",
+			       now.domid, rs_state_name(now.state));
+	r->restarts_soon = rs_ran_briefly(rs, &now) ? r->restarts_soon + 1 : 0;
+	rc = check_disks(rs, c);
+	if (rc == 0)
+		rc = rs_remove(rs, &now);
+	return rc ? rc : create_locked(rs, c, r->config_path, false, r, &unused);
+}
+
+int rs_restart(struct rs *rs, const struct pv_domain_info *ended)
+{
+	struct rs_config *c = NULL;
+	struct rs_record r;
+	int lock, rc;
+
+	if (rs_record_load(rs, ended, &r) < 0)
+		return rs_fail(rs, ENOENT,
+			       "domain %u was not made by ringctl: nothing is known of it",
+			       ended->domid);
+	lock = rs_lock_name(rs, r.name, RS_LOCK_WAIT);
+	rc = lock < 0 ? lock : rs_config_parse(rs, r.config_path, r.config, &c);
+	if (rc == 0) {
+		free(c->name);
+		c->name = strdup(r.name); /* it may have been renamed */
+		rc = restart_locked(rs, ended, &r, c);
+	}
+	if (c)
+		rs_config_free(c);
+	rs_record_free(&r);
+	if (lock >= 0)
+		close(lock);
+	return rc;
 }

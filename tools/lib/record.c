@@ -47,10 +47,11 @@ static json_t *record_json(const struct rs_record *r)
 		json_array_append_new(devices, device_json(&r->device[i]));
 	for (unsigned i = 0; i < PV_MAX_VCPUS; i++)
 		json_array_append_new(affinity, json_integer((json_int_t)r->affinity[i]));
-	return json_pack("{si sI ss ss si si si si sI so so ss}", "domid", (int)r->domid, "created",
-			 (json_int_t)r->created, "name", r->name, "config_path", r->config_path,
-			 "on_poweroff", (int)r->actions[0], "on_reboot", (int)r->actions[1],
-			 "on_crash", (int)r->actions[2], "restarts", (int)r->restarts, "ready",
+	return json_pack("{si sI ss ss si si si si si sI so so ss}", "domid", (int)r->domid,
+			 "created", (json_int_t)r->created, "name", r->name, "config_path",
+			 r->config_path, "on_poweroff", (int)r->actions[0], "on_reboot",
+			 (int)r->actions[1], "on_crash", (int)r->actions[2], "restarts",
+			 (int)r->restarts, "restarts_soon", (int)r->restarts_soon, "ready",
 			 (json_int_t)r->ready, "devices", devices, "affinity", affinity, "config",
 			 r->config ? r->config : "");
 }
@@ -119,6 +120,7 @@ static void get_record(json_t *j, struct rs_record *r)
 	r->actions[1] = get_number(j, "on_reboot");
 	r->actions[2] = get_number(j, "on_crash");
 	r->restarts = get_number(j, "restarts");
+	r->restarts_soon = get_number(j, "restarts_soon");
 	r->ready = get_number(j, "ready");
 	json_array_foreach(devices, i, v)
 	{
@@ -285,7 +287,21 @@ enum rs_action rs_action_at_end(const struct rs_record *r, uint32_t reason)
 	}
 }
 
-int rs_lock_name(struct rs *rs, const char *name)
+/* True: it is ours. */
+static bool lock_wait(struct rs *rs, int fd, unsigned wait)
+{
+	const unsigned tick = 20;
+
+	for (unsigned waited = 0;; waited += tick) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		if (waited >= wait || rs->cancel)
+			return false;
+		usleep(tick * 1000);
+	}
+}
+
+int rs_lock_name(struct rs *rs, const char *name, unsigned wait)
 {
 	char path[512], owner[32] = "";
 	int rc = make_dirs(rs, "lock", path, sizeof(path)), fd;
@@ -297,7 +313,7 @@ int rs_lock_name(struct rs *rs, const char *name)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return rs_fail_errno(rs, errno, "cannot open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+	if (lock_wait(rs, fd, wait)) {
 		if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d", (int)getpid()) < 0)
 			return fd; /* only who has it is unknown then */
 		return fd;

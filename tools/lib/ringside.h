@@ -137,7 +137,7 @@ struct rs_disk {
 	char *name; /* the section's title */
 	char *path; /* block device or file */
 	bool read_only, shared, discard, direct;
-	bool emulated; /* an IDE disk, served by ringside-model */
+	bool emulated;	 /* an IDE disk, served by ringside-model */
 	unsigned queues; /* 0: as many as dom0 has CPUs */
 };
 
@@ -265,7 +265,8 @@ struct rs_record {
 	uint64_t affinity[PV_MAX_VCPUS]; /* as pinned last; 0: any */
 	uint32_t actions[3];		 /* poweroff, reboot, crash: enum rs_action */
 	uint32_t restarts;		 /* by policy, since somebody started it */
-	uint64_t ready;			 /* 1: create is done with it */
+	uint32_t restarts_soon; /* of these, the last ones that came soon after its start */
+	uint64_t ready;		/* 1: create is done with it */
 	unsigned devices;
 	struct rs_device device[PV_DEVICE_SLOTS];
 	char *config; /* text of the guest's file, as started */
@@ -283,8 +284,11 @@ int rs_rename(struct rs *rs, struct rs_record *r, const char *name);
 /* The name that users know a domain by. */
 void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1]);
 
-/* One tool at a time works on a name. A file descriptor to close; -EBUSY with who has it in rs->error. */
-int rs_lock_name(struct rs *rs, const char *name);
+/* One tool at a time works on a name. A file descriptor to close; -EBUSY with who has it in rs->error, if it does not
+ * come free within `wait` ms. */
+int rs_lock_name(struct rs *rs, const char *name, unsigned wait);
+#define RS_LOCK_WAIT \
+	60000u /* ms: for what is held for as long as a guest takes to be made, at the most */
 
 /* --- devices ------------------------------------------------------------------------------ */
 
@@ -324,7 +328,12 @@ struct rs_times {
 
 /* Make, furnish and start a guest; returns its number. paused: leave it paused. times may be NULL. */
 int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path, bool paused,
-	      unsigned restarts, struct rs_times *times);
+	      struct rs_times *times);
+/* Make a guest that has ended anew, from the text that it was made from; returns its number. -EBUSY: another tool works
+ * on it, or it runs: nothing is changed. */
+int rs_restart(struct rs *rs, const struct pv_domain_info *ended);
+/* Has it run for so short a time that it did not really start? */
+bool rs_ran_briefly(struct rs *rs, const struct pv_domain_info *info);
 /* Everything that create would check, without making anything. */
 int rs_create_check(struct rs *rs, const struct rs_config *c, struct rs_build *b,
 		    struct rs_layout *l);

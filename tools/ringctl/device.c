@@ -11,15 +11,14 @@
 
 #include "ringctl.h"
 
-/* With the guest's lock: two tools may not pick the same slot. */
-static int open_guest(struct run *r, const char *name, struct pv_domain_info *info,
-		      struct rs_record *record)
+int open_guest(struct run *r, const char *name, struct pv_domain_info *info,
+	       struct rs_record *record)
 {
 	int lock = -1, rc = find_record(r, name, info, record);
 
 	if (rc)
 		return rc;
-	lock = rs_lock_name(r->rs, record->name);
+	lock = rs_lock_name(r->rs, record->name, 0);
 	rs_record_free(record);
 	if (lock < 0)
 		return lock;

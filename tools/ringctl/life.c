@@ -160,7 +160,7 @@ static int create_from(struct run *r, const char *path, const char *extra)
 		rc = dry_run(r, c);
 	} else {
 		real = realpath(path, NULL);
-		rc = rs_create(r->rs, c, real ? real : path, opt(r, "paused") != NULL, 0, &t);
+		rc = rs_create(r->rs, c, real ? real : path, opt(r, "paused") != NULL, &t);
 		free(real);
 		if (rc > 0)
 			rc = created(r, c, rc, &t);
@@ -505,46 +505,34 @@ int do_rename(struct run *r)
 {
 	struct pv_domain_info info, other;
 	struct rs_record record = {0};
-	int lock, rc;
+	int lock, own = -1, rc;
 
 	if (!rs_name_ok(r->argv[1]))
 		return rs_fail(
 			r->rs, EINVAL,
 			"\"%s\": up to %d letters, digits, '.', '_' and '-', not digits alone",
 			r->argv[1], RS_NAME_MAX);
-	lock = rs_lock_name(r->rs, r->argv[1]);
+	lock = rs_lock_name(r->rs, r->argv[1], 0);
 	if (lock < 0)
 		return lock;
-	rc = find_record(r, r->argv[0], &info, &record);
-	if (rc == 0 && rs_find(r->rs, r->argv[1], &other) == 0)
-		rc = rs_fail(r->rs, EEXIST, "there is a guest \"%s\" already", r->argv[1]);
-	if (rc == 0)
+	rc = rs_find(r->rs, r->argv[1], &other) == 0
+		     ? rs_fail(r->rs, EEXIST, "there is a guest \"%s\" already", r->argv[1])
+		     : (own = open_guest(r, r->argv[0], &info, &record));
+	if (rc >= 0)
 		rc = rs_rename(r->rs, &record, r->argv[1]);
 	rs_record_free(&record);
+	if (own >= 0)
+		close(own);
 	close(lock);
 	return rc;
 }
 
-/* Destroy what has ended and start it from the text that it was started from. */
 int do_restart(struct run *r)
 {
 	struct pv_domain_info info;
-	struct rs_record record;
-	struct rs_config *c = NULL;
-	int rc = find_record(r, r->argv[0], &info, &record);
+	int rc = find_guest(r, r->argv[0], &info);
 
-	if (rc)
-		return rc;
-	rc = rs_config_parse(r->rs, record.config_path, record.config, &c);
-	if (rc == 0) {
-		free(c->name);
-		c->name = strdup(record.name); /* it may have been renamed */
-		rc = rs_remove(r->rs, &info);
-	}
 	if (rc == 0)
-		rc = rs_create(r->rs, c, record.config_path, false, record.restarts + 1, NULL);
-	if (c)
-		rs_config_free(c);
-	rs_record_free(&record);
+		rc = rs_restart(r->rs, &info);
 	return rc < 0 ? rc : 0;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ringctl.h"
 
@@ -86,27 +87,33 @@ int do_vcpu_pin(struct run *r)
 	uint64_t vcpu = all ? ~0ull : number(r, r->argv[1], PV_MAX_VCPUS - 1);
 	struct pv_domain_info info;
 	struct rs_record record;
+	int lock;
 	long rc;
 
 	if (rs_parse_cpus(r->argv[2], &p.affinity))
 		usage(r, "\"%s\" is no list of CPUs", r->argv[2]);
-	rc = find(r, r->argv[0], &info);
+	lock = open_guest(r, r->argv[0], &info, &record);
+	if (lock < 0 && lock != -ENOENT)
+		return lock;
+	/* Of domain 0, for one, there is no record: ring 0 alone remembers. */
+	rc = lock < 0 ? find(r, r->argv[0], &info) : 0;
 	if (rc)
 		return (int)rc;
 	rc = call_domain_sched(r->rs, info.domid, vcpu, &p, 0);
 	if (rc == -ENOENT)
-		return rs_fail(r->rs, ENOENT, "%s has no vCPU %s: it has %u", r->argv[0],
-			       r->argv[1], info.vcpus);
-	if (rc < 0)
-		return rs_fail_errno(r->rs, (int)-rc,
-				     "ring 0 refuses: is one of these CPUs there?");
-	if (rs_record_load(r->rs, &info, &record) < 0)
-		return 0; /* nobody remembers, ring 0 does */
+		rc = rs_fail(r->rs, ENOENT, "%s has no vCPU %s: it has %u", r->argv[0], r->argv[1],
+			     info.vcpus);
+	else if (rc < 0)
+		rc = rs_fail_errno(r->rs, (int)-rc, "ring 0 refuses: is one of these CPUs there?");
+	if (lock < 0)
+		return (int)rc;
 	for (unsigned i = 0; i < PV_MAX_VCPUS; i++)
 		if (all || i == vcpu)
 			record.affinity[i] = p.affinity;
-	rc = rs_record_save(r->rs, &record);
+	if (rc == 0)
+		rc = rs_record_save(r->rs, &record);
 	rs_record_free(&record);
+	close(lock);
 	return (int)rc;
 }
 

@@ -67,6 +67,9 @@ void complain(const struct rs *rs);
 /* The domain that an argument names. */
 int find(struct run *r, const char *name, struct pv_domain_info *info);
 /* Also its record; without one -ENOENT: not made by ringctl. */
+/* The same with the guest's lock, whose file descriptor it returns: two tools may not change a record at a time. */
+int open_guest(struct run *r, const char *name, struct pv_domain_info *info,
+	       struct rs_record *record);
 int find_record(struct run *r, const char *name, struct pv_domain_info *info,
 		struct rs_record *record);
 

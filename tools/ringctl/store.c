@@ -203,7 +203,7 @@ static int for_files(struct rs *rs, const char *dir, int (*act)(struct run *r, c
 
 static int start_file(struct run *r, const char *path, const struct rs_config *c)
 {
-	int rc = rs_create(r->rs, c, path, false, 0, NULL);
+	int rc = rs_create(r->rs, c, path, false, NULL);
 
 	if (rc > 0)
 		printf("%s: started, domain %d\n", c->name, rc);

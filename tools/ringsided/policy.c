@@ -12,8 +12,8 @@
 
 #include "ringsided.h"
 
-#define QUICK_NS     (10ull * 1000000000) /* one that ends this soon did not really run */
-#define RESTARTS_MAX 5			  /* of such */
+#define RESTARTS_MAX 5 /* in a row, each of a guest that ended soon after its start */
+#define BUSY	     4 /* ringctl's status: somebody else works on the guest */
 
 static void spawn(struct daemon *d, struct guest *g, enum rs_action a)
 {
@@ -53,10 +53,10 @@ void policy_ended(struct daemon *d, struct guest *g, const struct pv_domain_info
 	if (info->shutdown == PV_SHUTDOWN_CRASH)
 		say("%s: domain %u crashed: %s at 0x%llx", g->name, g->domid,
 		    rs_crash_name(info->shutdown_arg), (unsigned long long)info->crash_ip);
-	if ((a == RS_RESTART || a == RS_DUMP_RESTART) && r.restarts >= RESTARTS_MAX &&
-	    info->cpu_time < QUICK_NS) {
+	if ((a == RS_RESTART || a == RS_DUMP_RESTART) && r.restarts_soon >= RESTARTS_MAX &&
+	    rs_ran_briefly(d->rs, info)) {
 		say("%s: restarted %u times and ended again soon: left as it is", g->name,
-		    r.restarts);
+		    r.restarts_soon);
 		a = RS_PRESERVE;
 	}
 	say("%s: domain %u: %s: %s", g->name, g->domid, rs_shutdown_name(info->shutdown),
@@ -76,6 +76,8 @@ void policy_reap(struct daemon *d)
 		for (struct guest *g = d->guests; g; g = g->next)
 			if (g->worker == pid) {
 				g->worker = 0;
+				if (WIFEXITED(status) && WEXITSTATUS(status) == BUSY)
+					g->settled = false; /* the next scan tries again */
 				if (status)
 					say("%s: what was to be done at its end failed (ringctl's "
 					    "status %d)",

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -292,7 +293,7 @@ Test(lib, create)
 	struct rs_config *c = make_config("");
 	struct pv_domain_info info;
 	struct rs_record r;
-	int domid = rs_create(rs, c, "/etc/x.conf", false, 3, NULL);
+	int domid = rs_create(rs, c, "/etc/x.conf", false, NULL);
 
 	cr_assert_gt(domid, 0, "%s", rs->error);
 	cr_assert_eq(fake.domain[domid].info.state, PV_DOMAIN_RUNNING);
@@ -301,11 +302,11 @@ Test(lib, create)
 	cr_assert_eq(rs_find(rs, "web1", &info), 0);
 	cr_assert_eq(rs_record_load(rs, &info, &r), 0);
 	cr_assert_str_eq(r.config_path, "/etc/x.conf");
-	cr_assert_eq(r.restarts, 3);
+	cr_assert_eq(r.restarts, 0);
 	cr_assert_eq(r.ready, 1);
 	cr_assert_eq(r.affinity[0], 3);
 	cr_assert_str_eq(r.config, c->text);
-	cr_assert_eq(rs_create(rs, c, NULL, false, 0, NULL), -EEXIST);
+	cr_assert_eq(rs_create(rs, c, NULL, false, NULL), -EEXIST);
 	cr_assert_eq(rs_rename(rs, &r, "renamed"), 0);
 	rs_record_free(&r);
 	cr_assert_eq(rs_find(rs, "web1", &info), -ENOENT);
@@ -324,7 +325,7 @@ Test(lib, create_fails_anywhere)
 {
 	struct rs_config *c = make_config("");
 	unsigned total;
-	int domid = rs_create(rs, c, NULL, false, 0, NULL);
+	int domid = rs_create(rs, c, NULL, false, NULL);
 	struct pv_domain_info info;
 	char path[128];
 
@@ -337,7 +338,7 @@ Test(lib, create_fails_anywhere)
 		fake.fail_at = n;
 		fake.fail_with = ENOMEM;
 		rs->error[0] = '\0';
-		domid = rs_create(rs, c, NULL, false, 0, NULL);
+		domid = rs_create(rs, c, NULL, false, NULL);
 		if (domid >= 0) { /* one whose result is only told in a sentence */
 			cr_assert_eq(rs_destroy(rs, (uint32_t)domid), 0);
 			continue;
@@ -358,7 +359,7 @@ Test(lib, create_after_killed_tool)
 	int domid;
 
 	cr_assert_eq(call_domain_create(rs, &args), 1); /* left BUILDING by nobody */
-	domid = rs_create(rs, c, NULL, false, 0, NULL);
+	domid = rs_create(rs, c, NULL, false, NULL);
 	cr_assert_gt(domid, 0, "%s", rs->error);
 	cr_assert_eq(fake_count(&fake), 1);
 	rs_config_free(c);
@@ -367,13 +368,73 @@ Test(lib, create_after_killed_tool)
 Test(lib, names_are_locked)
 {
 	struct rs_config *c = make_config("");
-	int fd = rs_lock_name(rs, "web1");
+	int fd = rs_lock_name(rs, "web1", 0);
 
 	cr_assert_geq(fd, 0, "%s", rs->error);
-	cr_assert_eq(rs_create(rs, c, NULL, false, 0, NULL), -EBUSY);
+	cr_assert_eq(rs_create(rs, c, NULL, false, NULL), -EBUSY);
 	cr_assert(strstr(rs->error, "another ringctl"), "%s", rs->error);
 	close(fd);
-	cr_assert_gt(rs_create(rs, c, NULL, false, 0, NULL), 0, "%s", rs->error);
+	cr_assert_gt(rs_create(rs, c, NULL, false, NULL), 0, "%s", rs->error);
+	rs_config_free(c);
+}
+
+Test(lib, a_name_comes_free)
+{
+	int fd = rs_lock_name(rs, "web1", 0);
+	pid_t pid = fork();
+
+	if (pid == 0) { /* its copy of the lock goes last */
+		usleep(100 * 1000);
+		_exit(0);
+	}
+	close(fd);
+	cr_assert_eq(rs_lock_name(rs, "web1", 20), -EBUSY);
+	fd = rs_lock_name(rs, "web1", 20000);
+	cr_assert_geq(fd, 0, "%s", rs->error);
+	close(fd);
+	waitpid(pid, NULL, 0);
+}
+
+Test(lib, restart)
+{
+	struct rs_config *c = make_config("");
+	int domid = rs_create(rs, c, "/etc/x.conf", false, NULL);
+	struct pv_domain_info info;
+	struct rs_record r;
+
+	cr_assert_gt(domid, 0, "%s", rs->error);
+	cr_assert_eq(call_domain_info(rs, (uint64_t)domid, &info), 0);
+	cr_assert_eq(rs_restart(rs, &info), -EBUSY); /* it runs */
+	cr_assert_eq(fake.domain[domid].info.state, PV_DOMAIN_RUNNING);
+	for (unsigned i = 1; i <= 2; i++) {
+		fake.domain[domid].info.state = PV_DOMAIN_SHUT;
+		domid = rs_restart(rs, &info);
+		cr_assert_gt(domid, 0, "%s", rs->error);
+		cr_assert_eq(fake_count(&fake), 1);
+		cr_assert_eq(rs_find(rs, "web1", &info), 0);
+		cr_assert_eq(rs_record_load(rs, &info, &r), 0);
+		cr_assert_eq(r.restarts, i);
+		cr_assert_eq(r.restarts_soon, i);
+		cr_assert_str_eq(r.config_path, "/etc/x.conf");
+		rs_record_free(&r);
+	}
+	cr_assert(rs_ran_briefly(rs, &info));
+	info.created -= 20000000000ull;
+	cr_assert_not(rs_ran_briefly(rs, &info));
+	rs_config_free(c);
+}
+
+/* The number that a guest had is another one's by now. */
+Test(lib, remove_only_what_is_meant)
+{
+	struct rs_config *c = make_config("");
+	int domid = rs_create(rs, c, NULL, false, NULL);
+	struct pv_domain_info info;
+
+	cr_assert_eq(call_domain_info(rs, (uint64_t)domid, &info), 0);
+	info.created++;
+	cr_assert_eq(rs_remove(rs, &info), 0);
+	cr_assert_eq(fake_count(&fake), 1);
 	rs_config_free(c);
 }
 
@@ -382,7 +443,7 @@ Test(lib, create_cancelled)
 	struct rs_config *c = make_config("");
 
 	rs->cancel = 1;
-	cr_assert_lt(rs_create(rs, c, NULL, false, 0, NULL), 0);
+	cr_assert_lt(rs_create(rs, c, NULL, false, NULL), 0);
 	cr_assert_eq(fake_count(&fake), 0);
 	rs_config_free(c);
 }
@@ -390,7 +451,7 @@ Test(lib, create_cancelled)
 Test(lib, control)
 {
 	struct rs_config *c = make_config("");
-	int domid = rs_create(rs, c, NULL, false, 0, NULL);
+	int domid = rs_create(rs, c, NULL, false, NULL);
 	struct pv_device_slot *s;
 
 	cr_assert_gt(domid, 0, "%s", rs->error);
@@ -417,7 +478,7 @@ Test(lib, control)
 Test(lib, slots)
 {
 	struct rs_config *c = make_config("");
-	int domid = rs_create(rs, c, NULL, false, 0, NULL);
+	int domid = rs_create(rs, c, NULL, false, NULL);
 	struct pv_device_slot s;
 	unsigned index;
 	uint32_t slot;
