@@ -91,22 +91,28 @@ def check_charts(lines, key, sides, checks):
         of_chart, seen = seen[:len(chart)], seen[len(chart):]
         pixels = [length(bar) for bar in of_chart]
         values = [sum(v for _, v in parts) for _, _, parts in chart]
+        scale = max(pixels, default=0) / max(values)
         for bar, long, value, (side, name, parts) in zip(of_chart, pixels, values, chart):
+            thin = sum(v * scale for _, v in parts if v * scale < 6)
             checks.append((f"{side} {key}, {name}: its bar is divided as its instructions are", same_bar(bar, parts)))
-            checks.append((f"{side} {key}, {name}: its bar is as long as they are many", abs(long - value * max(pixels) / max(values)) < 10))
+            checks.append((f"{side} {key}, {name}: its bar is as long as they are many", abs(long - value * scale) < 6 + thin))
 
 
 def columns(lines, colour):
-    """Heights of standing bars of a colour, from the left; a legend's square is not as high."""
-    want, found, inside = rgb(colour), [], 0
-    for x in range(0, 3 * WIDTH, 3):
-        height = max((len(list(g)) for hit, g in itertools.groupby(line[x:x + 3] == want for line in lines) if hit), default=0)
-        height = height if height > 12 else 0
-        if height and not inside:
-            found.append(height)
-        elif height:
+    """Heights of standing bars of a colour, from the left: what stands on the axis, though a tick or the line at 1 may cut it."""
+    want = rgb(colour)
+    at = [[y for y, line in enumerate(lines) if line[x:x + 3] == want] for x in range(0, 3 * WIDTH, 3)]
+    axis = max((ys[-1] for ys in at if ys), default=0)
+    found, last = [], -9
+    for x, ys in enumerate(at):
+        if not ys or ys[-1] < axis - 15:
+            continue
+        height = axis - ys[0] + 1
+        if x - last < 4:
             found[-1] = max(found[-1], height)
-        inside = height
+        else:
+            found.append(height)
+        last = x
     return found
 
 

@@ -126,7 +126,7 @@ static const u16 device_ports[][2] = {{0x1f0, 8}, {0x3f6, 1},	{0x70, 2},    {0x3
 
 static void every_port(void *page)
 {
-	for (unsigned int port = 0; port < 65536; port += 1 + draw() % 8)
+	for (unsigned int port = 0; port < 65536; port++)
 		port_access(port, draw());
 	for (unsigned int n = 0; n < rounds; n++) {
 		for (unsigned int d = 0; d < ARRAY_SIZE(device_ports); d++)

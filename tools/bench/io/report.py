@@ -30,8 +30,8 @@ WHAT = {
                   "takes one command at a time: the others wait in the guest, which gains nothing by it and has a queue to keep.",
     "randwrite32": "32 writes are always under way; on the IDE disk, one.",
     "read64k": "16 pages a request: what a page costs begins to show beside what a request costs.",
-    "read1m": "256 pages a request, described in one indirect page: what a page costs is nearly all. An IDE command has as many, "
-              "so that its registers hardly count, and the data goes straight between file and guest.",
+    "read1m": "256 pages a request, described in one indirect page: what a page costs is nearly all. Two IDE commands carry as many, "
+              "so that their registers hardly count, and the data goes straight between file and guest.",
     "write1m": "256 pages a request, the other way.",
     "tcp_rr": "A byte goes to the other side's program and comes back: two packets, and nothing to batch.",
     "tcp_send": "The program writes as fast as TCP takes it; large packets go through whole and are never cut up. An RTL8139 takes "
@@ -124,7 +124,7 @@ set yrange [0.5:*]
 set xtics rotate by -35 nomirror
 set grid y
 set border 3
-set key top right
+set key outside right top vertical
 plot {plots}, 1 with lines lc rgb "#555555" dt 2 title "dom0 alone"
 """)
 
@@ -383,7 +383,7 @@ svg{max-width:100%;height:auto;background:#fff}.path{border:1px solid #d9d5cc}.p
 """
 
 HOW = """<p>One guest with one vCPU on one CPU, under QEMU's <code>-icount shift=0</code>, where the clock counts instructions: these
-figures hardly change from run to run, and not at all with the speed of the machine. Times are the program's own; who executed the
+figures are the same in each run, on any machine. Times are the program's own; who executed the
 instructions a plugin of QEMU counted from outside, so that being measured costs nothing. Entries, events, hypercalls and switches
 are ring 0's own counters. Disk: a RAM disk in dom0, past the page cache (but for the
 device model, which reads and writes it as any program does a file). Network: a bridge in dom0, whose own program is the other
@@ -405,7 +405,7 @@ def page(sides, again, wall):
              "this machine.</p>"]
     body.append(mib_table(sides))
     body.append("<h2>The path of one request</h2><p>Recorded by ring 0's trace (<code>ringctl trace</code> shows the same on any running "
-                "system); each record costs some instructions of its own.</p>")
+                "system); each record costs some instructions of its own. Each picture has its own scale.</p>")
     body += [paths(key, sides) for key in sides["split"]]
     body.append("<h2>Row by row</h2>")
     for key, r in sides["split"].items():
