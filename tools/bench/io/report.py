@@ -51,6 +51,26 @@ def work_colours():
     return dict(zip([w for w, _ in figures.WORK] + ["program", "other"], WORK_COLOURS))
 
 
+# Registers of the emulated devices, where tools/model and Linux leave them: first port, their names from there on.
+REGISTERS = [
+    (0x1f0, ["data", "feature", "count", "address, low", "address, middle", "address, high", "device", "status and command"], "IDE"),
+    (0x3f6, ["control, and status that ends no interrupt"], "IDE"),
+    (0xc000, ["command", "", "status", "", "table"], "IDE's bus master"),
+    (0xc110, ["send status 0", *[""] * 3, "send status 1", *[""] * 3, "send status 2", *[""] * 3, "send status 3", *[""] * 3,
+              "send address 0", *[""] * 3, "send address 1", *[""] * 3, "send address 2", *[""] * 3, "send address 3"], "RTL8139"),
+    (0xc137, ["command, and whether the ring is empty", "how far the ring is read"], "RTL8139"),
+    (0xc13c, ["which interrupts", "", "why it interrupts"], "RTL8139"),
+    (0x3f8, ["data", "interrupts", "which interrupt", "line", "modem", "status"], "16550"),
+]
+
+
+def register(port):
+    for first, names, device in REGISTERS:
+        if first <= port < first + len(names):
+            return f"{device}: {names[port - first] or 'part of a register'}."
+    return "An access to an emulated device."
+
+
 def esc(text):
     return html.escape(str(text))
 
@@ -282,7 +302,11 @@ def path_of(row, calls):
     lane = f"domain {guest}"
     marks = [{"at": records[0]["at"], "lane": lane, "leaves": False, "text": "the program goes on, and asks for the next"},
              {"at": records[-1]["at"] + 1, "lane": lane, "leaves": False, "text": "the program has it"}]
-    return traces.build(marks + [dict(r) for r in records[1:]], calls)
+    t = traces.build(marks + [dict(r) for r in records[1:]], calls)
+    for i in t["instants"]:
+        if i["text"].startswith("ioreq 0x"):
+            i["why"] = i["why"].replace("An access to an emulated device.", register(int(i["text"][6:], 16)))
+    return t
 
 
 def lane_name(lane):
@@ -377,7 +401,7 @@ STYLE = """
 body{margin:0 auto;max-width:66rem;padding:1rem;font:16px/1.5 system-ui,"DejaVu Sans",sans-serif;color:#22262b;background:#fdfcf9}
 h1{font-size:1.6rem}h2{font-size:1.3rem;margin-top:2.2rem;border-bottom:1px solid #d9d5cc}h3{font-size:1.05rem}
 table{border-collapse:collapse;font-size:.88rem;margin:.6rem 0}td,th{padding:.15rem .55rem;border-bottom:1px solid #d9d5cc;text-align:right}
-td:first-child,th:first-child,.steps td,.steps th{text-align:left}.steps td:nth-child(-n+2){text-align:right;font-variant-numeric:tabular-nums}
+td:first-child,th:first-child,.steps td,.steps th{text-align:left}.steps td:nth-child(3){white-space:nowrap}.steps td:nth-child(-n+2){text-align:right;font-variant-numeric:tabular-nums}
 svg{max-width:100%;height:auto;background:#fff}.path{border:1px solid #d9d5cc}.path text{font-size:13px}.tick{stroke:#444;stroke-width:.7;opacity:.55}
 .met{color:#1a7f37}.missed{color:#b3261e;font-weight:bold}details{margin:.5rem 0}summary{cursor:pointer}code{font-size:.85rem}
 """
