@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clients: who looks at consoles. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,17 +29,36 @@ int clients_listen(struct rs *rs)
 	return fd;
 }
 
+/* Whoever typed more than the guest reads is not listened to until it does, so that nobody sees such a client go. It
+ * keeps its place, for the sake of what it typed, until another one wants it. */
+static struct client *place(struct daemon *d)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (d->client[i].fd < 0)
+			return &d->client[i];
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct pollfd p = {.fd = d->client[i].fd};
+
+		if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR)) {
+			client_drop(&d->client[i]);
+			return &d->client[i];
+		}
+	}
+	return NULL;
+}
+
 void clients_accept(struct daemon *d)
 {
 	int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c;
 
 	if (fd < 0)
 		return;
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		if (d->client[i].fd < 0) {
-			d->client[i] = (struct client){.fd = fd};
-			return;
-		}
+	c = place(d);
+	if (c) {
+		*c = (struct client){.fd = fd};
+		return;
+	}
 	if (write(fd, "too many clients\n", 17) < 0)
 		say("a client too many");
 	close(fd);
@@ -143,6 +163,8 @@ void client_ready(struct daemon *d, struct client *c)
 		read_line(d, c);
 		return;
 	}
+	if (g->typed_len == sizeof(g->typed))
+		return; /* another client filled it */
 	n = read(c->fd, g->typed + g->typed_len, sizeof(g->typed) - g->typed_len);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

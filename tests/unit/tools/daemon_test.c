@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../../tools/ringsided/ringsided.h"
@@ -233,6 +234,56 @@ Test(daemon, refuses)
 	}
 	cr_assert_eq(c->fd, -1);
 	close(fd);
+}
+
+/* In one turn the first fills the room, so the second has to wait; it is not dropped. */
+Test(daemon, no_room_is_no_end)
+{
+	char text[1024];
+	struct client *a, *b;
+	int x, y;
+
+	front_open(PV_DEV_READY);
+	scan(&d);
+	x = client_open(hello, &a);
+	y = client_open(hello, &b);
+	memset(text, 'a', sizeof(text));
+	for (int i = 0; i < 2; i++) { /* the page, and what waits for room in it */
+		cr_assert_eq(write(x, text, sizeof(text)), (ssize_t)sizeof(text));
+		client_ready(&d, a);
+	}
+	cr_assert_eq(d.guests->typed_len, sizeof(text));
+	cr_assert_eq(write(y, "b", 1), 1);
+	client_ready(&d, b);
+	cr_assert_geq(b->fd, 0);
+	close(x);
+	close(y);
+}
+
+/* Clients that went while the guest did not read leave their places to others. */
+Test(daemon, clients_that_went_make_room)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct client *c;
+	int fd;
+
+	scan(&d); /* no front end: what is typed waits */
+	d.listener = clients_listen(d.rs);
+	cr_assert_geq(d.listener, 0);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		close(client_open(hello, &c));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/ringsided.sock", dir);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	clients_accept(&d);
+	for (c = d.client; c < d.client + CLIENTS_MAX && c->guest; c++)
+		;
+	cr_assert_lt(c - d.client, CLIENTS_MAX);
+	cr_assert_eq(write(fd, hello, strlen(hello)), (ssize_t)strlen(hello));
+	client_ready(&d, c);
+	client_reads(fd, "ok\n");
+	close(fd);
+	close(d.listener);
 }
 
 Test(daemon, slow_guest_gets_all_input)
