@@ -352,19 +352,22 @@ static void filter_name(const char *ifname, char *name, size_t size)
 			*p = '_';
 }
 
-/* What may come from the guest: its own IPv4 address only, and no more than its rate. */
+/* What may come from the guest: its own IPv4 address only, and no more than its rate. In a VLAN's tag an address would go
+ * unseen. */
 static int filter_make(struct rs *rs, const char *ifname, const struct rs_net *net)
 {
-	char table[40], rules[1024], addr[128] = "", rate[96] = "";
+	char table[40], rules[1024], addr[192] = "", rate[96] = "";
 	int status;
 
 	if (!net->ip && !net->rate)
 		return 0;
 	filter_name(ifname, table, sizeof(table));
 	if (net->ip)
-		snprintf(addr, sizeof(addr),
-			 "ip saddr != { %s, 0.0.0.0 } drop; arp saddr ip != { %s, 0.0.0.0 } drop;",
-			 net->ip, net->ip);
+		snprintf(
+			addr, sizeof(addr),
+			"meta protocol != { ip, ip6, arp } drop; ip saddr != { %s, 0.0.0.0 } drop; "
+			"arp saddr ip != { %s, 0.0.0.0 } drop;",
+			net->ip, net->ip);
 	if (net->rate)
 		snprintf(rate, sizeof(rate),
 			 "limit rate over %u kbytes/second burst %u kbytes drop;", net->rate * 125,

@@ -25,6 +25,20 @@ net del 02:00:00:00:00:02 10.82.0.12 web2
 net del 02:00:00:00:00:03 10.82.0.13
 is 'the file is as before' cmp "$hosts" "$dir/before"
 
+mkdir "$dir/run/dhcp"
+echo '02:00:00:00:00:01,web1' >"$dir/run/dhcp/02-00-00-00-00-01"
+net add 02:00:00:00:00:01 10.82.0.10 web9
+is "a guest has the name that ringctl gave it" grep -qx '10.82.0.10 web1 web1.guests' "$hosts"
+net add 02:00:00:00:00:07 10.82.0.17 web1
+is "a stranger does not get a guest's name" [ "$(grep -c web1 "$hosts")" = 1 ]
+net old 02:00:00:00:00:07 10.82.0.17 localhost
+is "nor one of this machine's" [ "$(grep -c localhost "$hosts")" = 1 ]
+net old 02:00:00:00:00:07 10.82.0.17 other
+is 'but another one' grep -qx '10.82.0.17 other other.guests' "$hosts"
+net del 02:00:00:00:00:01 10.82.0.10
+net del 02:00:00:00:00:07 10.82.0.17
+rm -r "$dir/run/dhcp"
+
 net add 02:00:00:00:00:01 10.82.0.10 web1
 mv "$hosts" "$dir/other/hosts"
 ln -s ../other/hosts "$hosts"
