@@ -220,20 +220,25 @@ hypercall_slow:
 	.endr
 .endm
 
-/* The IRET frame for rip rdi, flags r11; then all registers, of which rcx waits in the entry block. */
-.macro LOAD_PV_IRET
+/* The IRET frame for rip rdi, flags r11; then all registers, of which rcx waits in the entry block. A miss on the
+ * guest's memory pushes its own frame where rsp is: on the main stack, not over the one that is being made. */
+.macro LOAD_PV_IRET unreadable
 	and	$FLAGS_GUEST, %r11d
 	or	$FLAGS_KERNEL, %r11d
-	mov	%rdi, R_ip(%rsp)
-	movq	$USER_CS, R_cs(%rsp)
-	mov	%r11, R_flags(%rsp)
-	mov	P_sp(%rcx), %rax
-	mov	%rax, R_sp(%rsp)
-	movq	$USER_DS, R_ss(%rsp)
+	mov	%rsp, %rdx
+	mov	E_main_sp(%rsp), %rsp
+	mov	%rdi, R_ip(%rdx)
+	movq	$USER_CS, R_cs(%rdx)
+	mov	%r11, R_flags(%rdx)
+9991:	mov	P_sp(%rcx), %rax
+	mov	%rax, R_sp(%rdx)
+	movq	$USER_DS, R_ss(%rdx)
 	mov	P_rcx(%rcx), %rax
-	mov	%rax, R_rcx(%rsp)
+	mov	%rax, R_rcx(%rdx)
 	mov	P_r11(%rcx), %r11
 	LOAD_PV
+9992:	mov	(%rsp), %rsp
+	EXTABLE 9991b, 9992b, \unreadable
 .endm
 
 /* From here on the user's GS base is loaded. Faults if it is not canonical, and has changed nothing then. */
@@ -300,8 +305,8 @@ eretu_iret:
 	test	$FLAG_TF, %r11d
 	jnz	eretu_c
 	USER_GS
-	LOAD_PV_IRET
-12:	CLAC
+12:	LOAD_PV_IRET eretu_unreadable
+	CLAC
 	EXTABLE 11b, 12b, eretu_c
 	COUNT	eretu_slow, rcx
 	ENTER_USER_VIEW
@@ -310,6 +315,8 @@ eretu_iret:
 	iretq
 
 /* By C. A #PF that the guest waits for is filled first; after that the plain way may be open. */
+eretu_unreadable:
+	mov	(%rsp), %rsp
 eretu_c:
 	CLAC
 	xor	%esi, %esi
@@ -346,13 +353,15 @@ erets:
 	cmpq	$0, AREA_pending_any(%rdx)
 	jne	erets_c
 1:	mov	%rax, AREA_vif(%rdx)
-	LOAD_PV_IRET
-22:	CLAC
+22:	LOAD_PV_IRET erets_unreadable
+	CLAC
 	EXTABLE 21b, 22b, erets_c
 	COUNT	erets, rcx
 	LOAD	rcx
 	lea	R_ip(%rsp), %rsp
 	iretq
+erets_unreadable:
+	mov	(%rsp), %rsp
 erets_c:
 	CLAC
 	mov	$1, %esi

@@ -314,7 +314,11 @@ void fred_eret(struct entry *e, bool kernel)
 	if (copy_in(&p, GVA(e->guest_sp), sizeof(p)) ||
 	    (kernel ? !canonical(p.frame.ip) || (p.frame.cs >> 16 & 3) > e->g.stack_level
 		    : e->g.stack_min == ~0ull || e->area == &area_none)) {
+		/* Another vCPU may have ended the domain already, so that this one goes on until it is kicked: as the
+		 * guest, not as what ring 0's own miss has left here. */
+		kernel_mode(&e->g);
 		r->ip = r->sp = 0;
+		r->flags = FLAGS_ALWAYS;
 		domain_crash(v, PV_CRASH_BAD_RETURN, e->guest_sp);
 		return;
 	}
