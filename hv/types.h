@@ -39,6 +39,7 @@ typedef struct {
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 #define MAX(a, b)	((a) > (b) ? (a) : (b))
+#define HIGH_WATER(mark, now)	((void)((now) > READ_ONCE(mark) && (WRITE_ONCE(mark, now), 0)))
 #define ROUND_UP(x, to) (((x) + (to)-1) / (to) * (to))
 /* Seldom enough that only the other way is kept short: GCC's own idea of it is one in ten. */
 #define likely(x)		  __builtin_expect_with_probability(!!(x), 1, 0.9999)

@@ -313,11 +313,17 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 	out->frames_max = d->frames_max;
 	unlock(&d->lock);
 	out->ports = READ_ONCE(d->ports.used);
+	out->ports_max = d->ports.max;
+	out->ports_high = READ_ONCE(d->ports.high);
 	out->grant_maps = READ_ONCE(d->grants.used);
+	out->grant_maps_max = d->grants.max;
+	out->grant_maps_high = READ_ONCE(d->grants.high);
 	out->grants_mapped = atomic_load(&d->grants.mapped_from);
 	out->frames = atomic_load(&d->frames);
+	out->frames_high = MAX(out->frames_high, out->frames); /* dom0's first ones were not populated */
 	out->shadow = READ_ONCE(d->stlb.pages);
 	out->shadow_max = READ_ONCE(d->stlb.pages_max);
+	out->shadow_high = READ_ONCE(d->stlb.pages_high);
 	info_vcpus(d, out);
 }
 
@@ -359,15 +365,18 @@ int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m)
 
 static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_kind kind)
 {
+	u64 frames = atomic_add(&d->frames, 1ull << order);
 	mfn_t m = MFN_NONE;
 	int rc = -PV_ENOMEM;
 
-	if (atomic_add(&d->frames, 1ull << order) <= READ_ONCE(d->frames_max))
+	if (frames <= READ_ONCE(d->frames_max))
 		m = frame_alloc(order, FRAME_GUEST, d->id);
 	if (!mfn_eq(m, MFN_NONE) && (rc = p2m_add(d, g, m, order, kind)))
 		frame_free(m, order);
 	if (rc)
 		atomic_sub(&d->frames, 1ull << order);
+	else
+		HIGH_WATER(d->told.frames_high, frames);
 	return rc;
 }
 

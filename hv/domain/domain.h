@@ -107,7 +107,7 @@ struct vcpu {
 
 /* event.c: changed under lock PORT, read by senders in walks. */
 struct ports {
-	u32 max, used;
+	u32 max, used, high;
 	u32 hint;		    /* no free port below it, but port 0 */
 	bool dead;		    /* nothing is bound any more */
 	u16 virq[PV_VIRQ_COUNT];    /* its port; 0: none */
@@ -125,7 +125,7 @@ struct grants {
 	struct pv_grant_entry *table[PV_GRANT_TABLE_PAGES]; /* direct map; references held (F2) */
 	u32 *uses;					    /* of each entry; made with the table */
 	u32 mapped_from;				    /* mappings by others; atomic */
-	u32 max, made, used, free;    /* handles; those from `made` on were never used */
+	u32 max, made, used, high, free; /* handles; high: of used, the most; those from `made` on were never used */
 	struct grant_handle *handles; /* from the first mapping on */
 };
 

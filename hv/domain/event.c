@@ -64,6 +64,7 @@ static long port_make(struct domain *d, enum pv_port_kind kind, u64 vcpu, u64 to
 	bit_clear(t->page->pending, port);
 	atomic_store(&t->word[port], PORT_LEADS(kind, to) | vcpu << 3 | PV_VECTOR_PORTS << 9);
 	t->used++;
+	HIGH_WATER(t->high, t->used);
 	return port;
 }
 

@@ -238,6 +238,7 @@ static void handle_take(struct grants *g, u32 n, struct grant_handle h)
 		g->free = g->handles[n].gfn;
 	g->handles[n] = h;
 	g->used++;
+	HIGH_WATER(g->high, g->used);
 }
 
 static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)

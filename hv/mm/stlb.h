@@ -112,7 +112,7 @@ struct stlb {
 	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
 	 * tables, and the guest's to fill them. Atomic. */
 	u64 running;
-	u64 pages, pages_max; /* in use and in all; ROOTS                                 */
+	u64 pages, pages_max, pages_high; /* in use, in all, in use at most so far; ROOTS         */
 	void *priv;           /* struct stlb_state: stlb_impl.h                           */
 };
 

@@ -40,6 +40,7 @@ bool pool_take(struct domain *d, unsigned n, struct shadow **out)
 	if (d->stlb.pages_max - d->stlb.pages < n)
 		return false;
 	d->stlb.pages += n;
+	HIGH_WATER(d->stlb.pages_high, d->stlb.pages);
 	for (unsigned i = 0; i < n; i++) {
 		out[i] = st->free;
 		st->free = out[i]->next;

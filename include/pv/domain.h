@@ -118,7 +118,10 @@ struct pv_domain_info {
 	uint64_t created;        /* system time, ns                                       */
 	char name[32];
 	uint64_t crash_ip, crash_sp, crash_data; /* of the vCPU that crashed              */
-	uint64_t reserved[5];
+	uint32_t ports_max, grant_maps_max;
+	uint32_t ports_high, grant_maps_high; /* the most that were in use at a time       */
+	uint64_t frames_high, shadow_high;
+	uint64_t reserved[1];
 };
 PV_ASSERT_SIZE(struct pv_domain_info, 192);
 

@@ -10,8 +10,10 @@ static struct pv_domain_info info_of(uint64_t domid)
 
 	memset(&i, 0xff, sizeof(i));
 	CHECK_EQ(pv_domain_info(domid, &i), 0);
-	for (unsigned n = 0; n < 5; n++)
-		CHECK_EQ(i.reserved[n], 0);
+	CHECK_EQ(i.reserved[0], 0);
+	CHECK(i.frames <= i.frames_high && i.shadow <= i.shadow_high);
+	CHECK(i.ports <= i.ports_high && i.ports_high <= i.ports_max);
+	CHECK(i.grant_maps <= i.grant_maps_high && i.grant_maps_high <= i.grant_maps_max);
 	return i;
 }
 

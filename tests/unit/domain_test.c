@@ -192,6 +192,36 @@ Test(domain, release, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
+/* What was in use at most is remembered, also when it is no longer. */
+Test(domain, high_water, .init = boot, .fini = finish)
+{
+	struct domain *d = dh_domain_ram(0, 1, 1100);
+	struct pv_domain_info info;
+	long port;
+
+	cr_assert_eq(domain_release(d, 600, 400), 400);
+	domain_info(d, &info);
+	cr_assert_eq(info.frames, 700);
+	cr_assert_eq(info.frames_high, 1100);
+	cr_assert_eq(domain_populate(d, 600, 10, 0), 10);
+	d->frames_max = 710;
+	cr_assert_eq(domain_populate(d, 700, 100, 0), -PV_ENOMEM);
+	domain_info(d, &info);
+	cr_assert_eq(info.frames, 710);
+	cr_assert_eq(info.frames_high, 1100);
+	cr_assert_eq(domain_populate(d, 5000, 1, 0), -PV_ENOMEM);
+	cr_assert_eq(event_pages(d, 0), 0);
+	port = event_alloc(d, d->id, 0);
+	cr_assert_gt(port, 0);
+	cr_assert_eq(event_close(d, (u64)port), 0);
+	domain_info(d, &info);
+	cr_assert_eq(info.ports, 0);
+	cr_assert_eq(info.ports_high, 1);
+	cr_assert_eq(info.ports_max, d->ports.max);
+	cr_assert_eq(dh_destroy(d), 0);
+	cr_assert_eq(frames_free(), at_boot);
+}
+
 /* frame_changes_owner   Rules F2, D4
  * Try:  release frames that are registered.  Want: out of the guest's reach, and not free until unregistered. */
 Test(domain, registered_frames_outlive_release, .init = boot, .fini = finish)

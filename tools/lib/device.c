@@ -601,6 +601,9 @@ int rs_control(struct rs *rs, uint32_t domid, unsigned op, uint64_t arg, unsigne
 			       "domain %u: its kernel listens to no requests (still booting, or no "
 			       "driver)",
 			       domid);
+	if (s.front.grant == 1u << PV_CONTROL_WAKE && op != PV_CONTROL_WAKE)
+		return rs_fail(rs, EOPNOTSUPP, "domain %u is suspended: `ringctl wakeup` it first",
+			       domid);
 	if (!(s.front.grant >> op & 1))
 		return rs_fail(rs, EOPNOTSUPP, "domain %u: its kernel does not take this request",
 			       domid);

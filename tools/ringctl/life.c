@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ringctl.h"
@@ -332,6 +333,60 @@ int do_reboot(struct run *r)
 	return each(r, reboot_one);
 }
 
+/* The requests that its kernel takes now: none while it stops its programs, WAKE alone while it is suspended. */
+static uint32_t requests(struct rs *rs, uint32_t domid)
+{
+	struct pv_device_slot s;
+
+	return rs_slot_find(rs, domid, PV_DEVICE_CONTROL, 0, &s) < 0 ? 0 : s.front.grant;
+}
+
+static int suspend_one(struct run *r, const struct pv_domain_info *info)
+{
+	int rc = rs_control(r->rs, info->domid, PV_CONTROL_SUSPEND, 0, 5000);
+
+	for (unsigned i = 0; i < 600 && rc == 0 && !requests(r->rs, info->domid); i++)
+		sleep_ms(100);
+	if (rc == 0 && requests(r->rs, info->domid) != 1u << PV_CONTROL_WAKE)
+		return rs_fail(r->rs, EBUSY, "domain %u cannot stop all its programs", info->domid);
+	return rc;
+}
+
+int do_suspend(struct run *r)
+{
+	return each(r, suspend_one);
+}
+
+static int wakeup_one(struct run *r, const struct pv_domain_info *info)
+{
+	const uint32_t asleep = 1u << PV_CONTROL_WAKE;
+	int rc;
+
+	if (requests(r->rs, info->domid) != asleep)
+		return rs_fail(r->rs, EINVAL, "domain %u is not suspended", info->domid);
+	rc = rs_control(r->rs, info->domid, PV_CONTROL_WAKE, 0, 5000);
+	for (unsigned i = 0; i < 100 && rc == 0 && requests(r->rs, info->domid) == asleep; i++)
+		sleep_ms(100);
+	if (rc == 0 && requests(r->rs, info->domid) == asleep)
+		return rs_fail(r->rs, ETIMEDOUT, "domain %u does not wake up", info->domid);
+	return rc;
+}
+
+int do_wakeup(struct run *r)
+{
+	return each(r, wakeup_one);
+}
+
+static int time_one(struct run *r, const struct pv_domain_info *info)
+{
+	return rs_control(r->rs, info->domid, PV_CONTROL_TIME, (uint64_t)time(NULL), 5000);
+}
+
+int do_time(struct run *r)
+{
+	return each(r, time_one);
+}
+
 /* --- pause, wait, events, rename ----------------------------------------------------------------- */
 
 static int pause_one(struct run *r, const struct pv_domain_info *info)
@@ -457,8 +512,10 @@ static void say_limits(struct run *r, const struct pv_domain_info *was,
 			  percent(is->frames, is->frames_max));
 	say_limit(r, is, "shadow pages", percent(was->shadow, was->shadow_max),
 		  percent(is->shadow, is->shadow_max));
-	say_limit(r, is, "event ports", percent(was->ports, PV_MAX_PORTS),
-		  percent(is->ports, PV_MAX_PORTS));
+	say_limit(r, is, "event ports", percent(was->ports, was->ports_max),
+		  percent(is->ports, is->ports_max));
+	say_limit(r, is, "grants mapped", percent(was->grant_maps, was->grant_maps_max),
+		  percent(is->grant_maps, is->grant_maps_max));
 }
 
 static void say_changes(struct run *r, const struct pv_domain_info *was, unsigned n_was,

@@ -95,7 +95,8 @@ void wait_change(struct rs *rs, int fd, unsigned ms);
 int watch_domains(struct rs *rs);
 
 int do_create(struct run *r), do_start(struct run *r), do_shutdown(struct run *r),
-	do_reboot(struct run *r);
+	do_reboot(struct run *r), do_suspend(struct run *r), do_wakeup(struct run *r),
+	do_time(struct run *r);
 int do_destroy(struct run *r), do_pause(struct run *r), do_unpause(struct run *r),
 	do_wait(struct run *r);
 int do_events(struct run *r), do_rename(struct run *r);

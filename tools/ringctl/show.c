@@ -37,14 +37,20 @@ json_t *domain_json(struct rs *rs, const struct pv_domain_info *d)
 	set_int(o, "vcpus_up", d->vcpus_up);
 	set_int(o, "memory", d->frames << PV_PAGE_SHIFT);
 	set_int(o, "memory_max", d->frames_max << PV_PAGE_SHIFT);
+	set_int(o, "memory_high", d->frames_high << PV_PAGE_SHIFT);
 	set_int(o, "cpu_time_ns", d->cpu_time);
 	set_int(o, "weight", d->weight);
 	set_int(o, "cap", d->cap_percent);
 	set_int(o, "created_ns", d->created);
 	set_int(o, "shadow_pages", d->shadow);
 	set_int(o, "shadow_pages_max", d->shadow_max);
+	set_int(o, "shadow_pages_high", d->shadow_high);
 	set_int(o, "ports", d->ports);
+	set_int(o, "ports_max", d->ports_max);
+	set_int(o, "ports_high", d->ports_high);
 	set_int(o, "grant_maps", d->grant_maps);
+	set_int(o, "grant_maps_max", d->grant_maps_max);
+	set_int(o, "grant_maps_high", d->grant_maps_high);
 	set_int(o, "frames_mapped_by_others", d->grants_mapped);
 	json_object_set_new(o, "capabilities", caps_json(d->caps));
 	set_text(o, "shutdown", rs_shutdown_name(d->shutdown));
@@ -298,13 +304,15 @@ int do_stats(struct run *r)
 
 /* --- limits -------------------------------------------------------------------------------------- */
 
-static json_t *limit(const char *guest, const char *what, uint64_t used, uint64_t max)
+static json_t *limit(const char *guest, const char *what, uint64_t used, uint64_t high,
+		     uint64_t max)
 {
 	json_t *o = json_object();
 
 	set_text(o, "name", guest);
 	set_text(o, "resource", what);
 	set_int(o, "used", used);
+	set_int(o, "high", high);
 	set_int(o, "limit", max);
 	if (max)
 		json_object_set_new(o, "percent", json_real((double)used * 100 / (double)max));
@@ -335,9 +343,13 @@ static int set_limits(struct run *r)
 int do_limits(struct run *r)
 {
 	static const struct column columns[] = {
-		{"name", "NAME", AS_TEXT},    {"resource", "RESOURCE", AS_TEXT},
-		{"used", "USED", AS_NUMBER},  {"limit", "LIMIT", AS_NUMBER},
-		{"percent", "%", AS_PERCENT}, {0},
+		{"name", "NAME", AS_TEXT},
+		{"resource", "RESOURCE", AS_TEXT},
+		{"used", "USED", AS_NUMBER},
+		{"high", "HIGH", AS_NUMBER},
+		{"limit", "LIMIT", AS_NUMBER},
+		{"percent", "%", AS_PERCENT},
+		{0},
 	};
 	json_t *list, *out, *o;
 	size_t i;
@@ -355,12 +367,16 @@ int do_limits(struct run *r)
 #define VALUE(key) (uint64_t) json_integer_value(json_object_get(o, key))
 		json_array_append_new(out, limit(name, "memory (frames)",
 						 VALUE("memory") >> PV_PAGE_SHIFT,
+						 VALUE("memory_high") >> PV_PAGE_SHIFT,
 						 VALUE("memory_max") >> PV_PAGE_SHIFT));
-		json_array_append_new(out, limit(name, "shadow pages", VALUE("shadow_pages"),
-						 VALUE("shadow_pages_max")));
 		json_array_append_new(out,
-				      limit(name, "event ports", VALUE("ports"), PV_MAX_PORTS));
-		json_array_append_new(out, limit(name, "grants mapped", VALUE("grant_maps"), 0));
+				      limit(name, "shadow pages", VALUE("shadow_pages"),
+					    VALUE("shadow_pages_high"), VALUE("shadow_pages_max")));
+		json_array_append_new(out, limit(name, "event ports", VALUE("ports"),
+						 VALUE("ports_high"), VALUE("ports_max")));
+		json_array_append_new(out,
+				      limit(name, "grants mapped", VALUE("grant_maps"),
+					    VALUE("grant_maps_high"), VALUE("grant_maps_max")));
 #undef VALUE
 	}
 	json_decref(list);
@@ -482,6 +498,29 @@ static void top_rates(struct top_line *now, unsigned n, const struct top_line *w
 			}
 }
 
+/* A picture a line. */
+static void top_json(const struct top_line *lines, unsigned n)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n; i++) {
+		json_t *o = json_object();
+
+		set_text(o, "name", lines[i].name);
+		set_int(o, "id", lines[i].info.domid);
+		set_text(o, "state", rs_state_name(lines[i].info.state));
+		json_object_set_new(o, "cpu_percent", json_real(lines[i].cpu));
+		set_int(o, "memory", lines[i].info.frames << PV_PAGE_SHIFT);
+		set_int(o, "vcpus_up", lines[i].info.vcpus_up);
+		json_object_set_new(o, "hypercalls_per_s", json_real(lines[i].calls));
+		json_array_append_new(list, o);
+	}
+	json_dumpf(list, stdout, JSON_COMPACT);
+	putchar('\n');
+	fflush(stdout);
+	json_decref(list);
+}
+
 static void top_print(struct run *r, const struct top_line *lines, unsigned n, bool screen)
 {
 	struct pv_host_info h = {0};
@@ -490,6 +529,10 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 				? w.ws_row - 3u
 				: n;
 
+	if (opt(r, "json")) {
+		top_json(lines, n);
+		return;
+	}
 	if (screen)
 		fputs("\033[H\033[J", stdout);
 	host(r, &h);
@@ -547,7 +590,8 @@ static void top_loop(struct run *r, bool screen, bool keys)
 int do_top(struct run *r)
 {
 	struct termios old, raw;
-	bool screen = isatty(STDOUT_FILENO), keys = screen && tcgetattr(STDIN_FILENO, &old) == 0;
+	bool screen = isatty(STDOUT_FILENO) && !opt(r, "json");
+	bool keys = screen && tcgetattr(STDIN_FILENO, &old) == 0;
 
 	sort_key = opt(r, "sort") ? opt(r, "sort") : "cpu";
 	if (keys) {

@@ -5,8 +5,9 @@
  * `features` = a request word; a new sequence number makes it a new request. The front end's half:
  * state RUNNING, `features` = the word that it took last, `port` = its result (0 or an errno), `grant` =
  * the operations that it takes, a bit (1 << op) each. It takes a request once; the answer means
- * that it was started (POWEROFF, REBOOT), or done. A request with sequence number 0 is none. Any process with
- * the right to device_update can be the back end, for as long as it takes to ask. */
+ * that it was started (POWEROFF, REBOOT, SUSPEND), or done. One that is suspended takes WAKE alone. A
+ * request with sequence number 0 is none. Any process with the right to device_update can be the back
+ * end, for as long as it takes to ask. */
 #ifndef PV_IO_CONTROL_H
 #define PV_IO_CONTROL_H
 
@@ -16,11 +17,12 @@ enum pv_control_op {
 	PV_CONTROL_NONE,
 	PV_CONTROL_POWEROFF, /* an orderly shutdown by user space                          */
 	PV_CONTROL_REBOOT,
-	PV_CONTROL_SUSPEND,
+	PV_CONTROL_SUSPEND,  /* programs stand still, until WAKE; first what they wrote is flushed */
 	PV_CONTROL_SYSRQ,    /* argument: the key, one ASCII character                     */
 	PV_CONTROL_TIME,     /* argument: wall clock, seconds since 1970                   */
-	PV_CONTROL_MEMORY,   /* argument: the frames to have, by ballooning                */
+	PV_CONTROL_MEMORY,   /* argument: the frames to have: balloon, or blocks added     */
 	PV_CONTROL_VCPUS,    /* argument: CPUs to have online                              */
+	PV_CONTROL_WAKE,     /* go on after SUSPEND                                        */
 	PV_CONTROL_OPS
 };
 

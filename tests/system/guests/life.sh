@@ -41,6 +41,19 @@ is 'a hypercall by hand' sh -c 'ringctl hypercall domain_info 0 - | grep -q "sta
 is 'and one that fails' exits 1 ringctl hypercall domain_info 4242 -
 is 'and one that Linux keeps' sh -c 'ringctl hypercall eretu | grep -q "Linux keeps"'
 is 'sysrq' ringctl sysrq a h
+is 'suspend' ringctl suspend a
+tell a 'echo asleep-$((2 * 21))'
+sleep 1
+is 'a suspended guest does nothing' sh -c "! grep -q asleep-42 $logs/a.log"
+is 'and takes no request' exits 1 ringctl sysrq a h
+is 'wakeup' ringctl wakeup a
+is 'it goes on' await a 'asleep-42' 20
+is 'not twice' exits 8 ringctl wakeup a
+tell a 'date -s 2001-02-03; echo year-$(date +%Y)-a'
+is "a guest's clock" await a 'year-2001-a' 10
+is "dom0's time" ringctl time a
+tell a 'echo year-$(date +%Y)-b'
+is 'it has it' await a "year-$(date +%Y)-b" 10
 is 'audit' ringctl audit
 forget a
 is 'reboot' ringctl reboot a

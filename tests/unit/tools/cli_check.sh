@@ -74,9 +74,9 @@ try 8 'has 1 to 2 vCPUs' vcpu set web2 9
 try 1 'does not take this request' vcpu set web2 1
 try 0 '' sched --weight 512 web1
 try 0 'web1 +1 +512' sched web1
-try 0 'memory .frames. +2048 +2048' limits web1
+try 0 'memory .frames. +2048 +2048 +2048' limits web1
 try 0 '' limits --memory 16M web1
-try 0 'memory .frames. +2048 +4096' limits web1
+try 0 'memory .frames. +2048 +2048 +4096' limits web1
 "$ringctl" events --timeout 3 >"$dir/events" &
 sleep 1
 try 0 '' limits --memory 9M web1
@@ -93,6 +93,13 @@ try 0 '' mem set web1 6
 try 8 'may have 16 MiB' mem set web1 32
 try 0 '' sysrq web1 h
 try 2 'one character' sysrq web1 help
+try 0 '' time web1
+try 8 'not suspended' wakeup web1
+try 0 '' suspend web1
+try 1 'is suspended: .ringctl wakeup. it' sysrq web1 h
+try 1 'is suspended' suspend web1
+try 0 '' wakeup web1
+try 0 '' sysrq web1 h
 export FAKE_OLDER=1
 try 0 'web1' list
 try 7 'pause.*: the hypervisor is older than these tools .* install the older ringside-tools' pause web1
@@ -176,6 +183,39 @@ try 3 'no guest "web1"' edit web1
 try 0 '"name": "web2"' stats --json
 try 0 '' destroy web2
 try 0 'frames_free +16384' host info
+
+# Every verb but these, which act or print text, tells in JSON what it has found.
+acts='shutdown reboot destroy pause unpause suspend wakeup time wait rename bug-report dmesg console sysrq dump-core
+vcpu_pin vcpu_set mem_set block_attach block_detach block_replace block_resize net_attach net_detach net_replace define edit
+undefine autostart apply image restart help'
+"$ringctl" create "$dir/web1.conf" >/dev/null
+for verb in $("$ringctl" help --verbs | tr ' ' _); do
+	! printf '%s\n' $acts | grep -qx "$verb" || continue
+	case $verb in
+	create) args=$dir/web2.conf ;;
+	start) args=web3 && guest web3 && "$ringctl" define "$dir/web3.conf" >/dev/null ;;
+	info) args=web1 ;;
+	top) args='--count 1 --interval 0' ;;
+	trace | events) args='--timeout 0' ;;
+	hypercall) args='domain_info 0 -' ;;
+	selftest) args="--attacks $dir" ;;
+	*) args= ;;
+	esac
+	# shellcheck disable=SC2046,SC2086
+	"$ringctl" $(echo "$verb" | tr _ ' ') --json $args >"$dir/json" 2>"$dir/errors"
+	if [ -s "$dir/json" -o $verb = trace ] && python3 -c '
+import json, sys
+text = open(sys.argv[1]).read()
+at, decoder = 0, json.JSONDecoder()
+while text[at:].strip():
+    at = decoder.raw_decode(text, at + len(text[at:]) - len(text[at:].lstrip()))[1]' "$dir/json"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1)); echo "cli_check: $verb --json:"; head -5 "$dir/json" "$dir/errors"
+	fi
+done
+"$ringctl" destroy web1 web2 web3 >/dev/null 2>&1
+"$ringctl" undefine web3 >/dev/null
 
 # host check: under a hypervisor, and on a machine that is to become a host.
 export RINGSIDE_ROOT=$dir/root

@@ -62,7 +62,7 @@ static long populate(struct fake *f, struct fake_domain *d, uint64_t gfn, uint64
 		d->memory = realloc(d->memory, (gfn + n) * PV_PAGE_SIZE);
 	memset(d->memory + gfn * PV_PAGE_SIZE, 0, n * PV_PAGE_SIZE);
 	d->populated += n;
-	d->info.frames = d->populated;
+	d->info.frames = d->info.frames_high = d->populated;
 	f->free_frames -= n;
 	return (long)n;
 }
@@ -91,9 +91,16 @@ static long device_update(struct fake *f, struct fake_domain *d, uint64_t slot,
 {
 	struct pv_device_slot *s = &d->slot[slot];
 
+	unsigned op = PV_CONTROL_OP(side->features);
+
 	s->back = *side;
-	if (s->class == PV_DEVICE_CONTROL && f->control_ops >> PV_CONTROL_OP(side->features) & 1)
-		s->front.features = side->features;
+	if (s->class != PV_DEVICE_CONTROL || !((f->control_ops | 1u << PV_CONTROL_WAKE) >> op & 1))
+		return 0;
+	s->front.features = side->features;
+	if (op == PV_CONTROL_SUSPEND)
+		s->front.grant = 1u << PV_CONTROL_WAKE;
+	else if (op == PV_CONTROL_WAKE)
+		s->front.grant = f->control_ops;
 	return 0;
 }
 

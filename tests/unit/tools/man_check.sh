@@ -27,6 +27,11 @@ done
 for key in $(sed -n 's/^\t*#\{0,1\}\t*\([a-z_]*\) = .*/\1/p' tools/ringctl/example.conf | sort -u); do
 	is "key $key" has_key "$key"
 done
+code=0
+for name in $(sed -n 's/^\tEXIT_\([A-Z_]*\),.*/\1/p' tools/ringctl/ringctl.h); do
+	is "exit code $code ($name)" has "^$code	[a-z]"
+	code=$((code + 1))
+done
 for p in tools/man/*; do
 	is "$p is well-formed" sh -c "! command -v mandoc || ! mandoc -Tlint -W error $p | grep ."
 done

@@ -35,7 +35,8 @@ struct rs *__wrap_rs_open(char *error)
 	if (!f->domain[0].used) {
 		fake_init(f);
 		f->area = (uint8_t *)(f + 1);
-		f->control_ops = 1u << PV_CONTROL_MEMORY | 1u << PV_CONTROL_SYSRQ;
+		f->control_ops = 1u << PV_CONTROL_MEMORY | 1u << PV_CONTROL_SYSRQ |
+				 1u << PV_CONTROL_SUSPEND | 1u << PV_CONTROL_TIME;
 	}
 	f->abi = getenv("FAKE_ABI") ? (unsigned)atoi(getenv("FAKE_ABI")) : 0;
 	f->lacks = getenv("FAKE_OLDER") ? PV_NR_domain_pause : 0;
@@ -44,7 +45,8 @@ struct rs *__wrap_rs_open(char *error)
 		for (unsigned n = 0; n < PV_DEVICE_SLOTS; n++)
 			if (f->domain[i].slot[n].class == PV_DEVICE_CONTROL) {
 				f->domain[i].slot[n].front.state = PV_DEV_RUNNING;
-				f->domain[i].slot[n].front.grant = f->control_ops;
+				if (f->domain[i].slot[n].front.grant != 1u << PV_CONTROL_WAKE)
+					f->domain[i].slot[n].front.grant = f->control_ops;
 			}
 	t = fake_transport(f);
 	return rs_open_with(&t);
