@@ -118,7 +118,7 @@ static void attach(struct daemon *d, struct client *c)
 	}
 	g = guest_find(d, domid, created);
 	if (!g) {
-		scan(d); /* it may be new */
+		scan(d, false); /* it may be new */
 		g = guest_find(d, domid, created);
 	}
 	if (!g || g->slot < 0) {

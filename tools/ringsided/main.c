@@ -55,16 +55,24 @@ void say(const char *fmt, ...)
 /* ms until the next scan is due */
 static int scan_wait(const struct daemon *d)
 {
-	uint64_t pause = d->changed ? SCAN_PAUSE : SCAN_PERIOD, passed = now_ms() - d->scanned;
+	uint64_t pause = d->changed || d->slots_changed ? SCAN_PAUSE : SCAN_PERIOD;
+	uint64_t passed = now_ms() - d->scanned;
 
 	return passed < pause ? (int)(pause - passed) : 0;
 }
 
 static void scan_now(struct daemon *d)
 {
-	d->changed = false;
-	scan(d);
+	bool all = now_ms() - d->scanned_all >= SCAN_PERIOD;
+
+	if (all || d->changed)
+		scan(d, all);
+	else
+		scan_slots(d);
+	d->changed = d->slots_changed = false;
 	d->scanned = now_ms();
+	if (all)
+		d->scanned_all = d->scanned;
 }
 
 /* Ports that were raised: bytes to move, or something to look at. */
@@ -80,7 +88,8 @@ static void take_events(struct daemon *d)
 		say("cannot unmask ports: %s", strerror(errno));
 	for (size_t i = 0; i < (size_t)n / sizeof(ports[0]); i++) {
 		if (ports[i] == d->virq_domain || ports[i] == d->virq_device) {
-			d->changed = true;
+			d->changed |= ports[i] == d->virq_domain;
+			d->slots_changed |= ports[i] == d->virq_device;
 			continue;
 		}
 		for (struct guest *g = d->guests; g; g = g->next)
@@ -219,6 +228,7 @@ int main(int argc, char **argv)
 	set_signals();
 	if (background && daemon(0, 1) < 0)
 		say("cannot go to the background: %s", strerror(errno));
+	d.changed = true;
 	scan_now(&d);
 	while (!stopping)
 		turn(&d);

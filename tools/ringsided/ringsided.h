@@ -58,16 +58,19 @@ struct daemon {
 	uint32_t self;
 	int events, listener;
 	uint32_t virq_domain, virq_device;
-	bool changed;	  /* since the last scan, which ended at */
-	uint64_t scanned; /* ms */
+	/* Domains, or slots, since the last scan, which ended at; that of all, with all slots, ended at. ms */
+	bool changed, slots_changed;
+	uint64_t scanned, scanned_all;
 	struct guest *guests;
 	struct client client[CLIENTS_MAX];
 };
 
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* scan.c: make `guests` what ring 0 says. */
-void scan(struct daemon *d);
+/* scan.c: make `guests` what ring 0 says; of consoles that are served look only at the pages, if not all. */
+void scan(struct daemon *d, bool all);
+/* Those that have no console yet, which may have come. */
+void scan_slots(struct daemon *d);
 struct guest *guest_find(struct daemon *d, uint32_t domid, uint64_t created);
 
 /* console.c */

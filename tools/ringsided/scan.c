@@ -45,27 +45,44 @@ static void guest_remove(struct daemon *d, struct guest *g)
 	free(g);
 }
 
-static void look(struct daemon *d, const struct pv_domain_info *info)
+/* A console that is served is not asked for anew each time that anything changes anywhere: that would cost the hundredth
+ * guest's start more than the first one's. */
+static void look_at_slot(struct daemon *d, struct guest *g, bool all)
+{
+	struct pv_device_slot s;
+
+	if (g->connected && !all)
+		return;
+	if (g->slot < 0)
+		g->slot = rs_slot_find(d->rs, g->domid, PV_DEVICE_CONSOLE, 0, &s);
+	if (g->slot >= 0)
+		console_update(d, g);
+}
+
+static void look(struct daemon *d, const struct pv_domain_info *info, bool all)
 {
 	struct guest *g = guest_find(d, info->domid, info->created);
-	struct pv_device_slot s;
+	bool shut = info->state == PV_DOMAIN_SHUT;
 
 	if (!g)
 		g = guest_add(d, info);
 	if (!g)
 		return;
 	g->seen = true;
-	if (g->slot < 0)
-		g->slot = rs_slot_find(d->rs, g->domid, PV_DEVICE_CONSOLE, 0, &s);
-	if (g->slot >= 0)
-		console_update(d, g);
-	if (info->state != PV_DOMAIN_SHUT)
+	look_at_slot(d, g, all || shut);
+	if (!shut)
 		return;
 	console_disconnect(d, g, false); /* what it said last has been taken by console_update */
 	policy_ended(d, g, info);
 }
 
-void scan(struct daemon *d)
+void scan_slots(struct daemon *d)
+{
+	for (struct guest *g = d->guests; g; g = g->next)
+		look_at_slot(d, g, false);
+}
+
+void scan(struct daemon *d, bool all)
 {
 	struct pv_domain_info *list;
 	unsigned count;
@@ -78,7 +95,7 @@ void scan(struct daemon *d)
 		g->seen = false;
 	for (unsigned i = 0; i < count; i++)
 		if (list[i].domid != d->self && list[i].state != PV_DOMAIN_DYING)
-			look(d, &list[i]);
+			look(d, &list[i], all);
 	free(list);
 	for (struct guest *g = d->guests, *next; g; g = next) {
 		next = g->next;

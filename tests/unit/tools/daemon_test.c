@@ -158,7 +158,7 @@ static void tear_down(void)
 	char command[64];
 
 	memset(&fake.domain[1], 0, sizeof(fake.domain[1]));
-	scan(&d);
+	scan(&d, true);
 	cr_assert(!d.guests && mapped == 0 && bound == 0);
 	rs_close(d.rs);
 	free(page);
@@ -168,15 +168,39 @@ static void tear_down(void)
 
 TestSuite(daemon, .init = set_up, .fini = tear_down, .timeout = 30);
 
+/* What a change somewhere costs does not grow with consoles that are served already. */
+Test(daemon, served_consoles_are_not_asked_for_again)
+{
+	unsigned before;
+
+	scan_slots(&d);
+	cr_assert_null(d.guests);
+	scan(&d, false);
+	front_open(PV_DEV_READY);
+	scan_slots(&d);
+	cr_assert(d.guests->connected);
+	before = fake.calls;
+	scan_slots(&d);
+	cr_assert_eq(fake.calls, before);
+	scan(&d, false);
+	cr_assert_eq(fake.calls, before + 3, "%u",
+		     fake.calls - before); /* two domains, and no more */
+	slot->front.state = PV_DEV_CLOSED;
+	scan(&d, false);
+	cr_assert(d.guests->connected);
+	scan(&d, true);
+	cr_assert_not(d.guests->connected);
+}
+
 Test(daemon, both_ways)
 {
 	struct client *c;
 	int fd;
 
-	scan(&d);
+	scan(&d, true);
 	cr_assert_not(d.guests->connected);
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	cr_assert(d.guests->connected);
 	cr_assert_eq(slot->back.state, PV_DEV_RUNNING);
 	front_says("early\r\n");
@@ -201,7 +225,7 @@ Test(daemon, two_clients_and_one_that_goes)
 	int x, y;
 
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	x = client_open(hello, &a);
 	y = client_open(hello, &b);
 	client_reads(x, "ok\n");
@@ -294,7 +318,7 @@ Test(daemon, slow_guest_gets_all_input)
 	int fd;
 
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	fd = client_open(hello, &c);
 	for (size_t i = 0; i < sizeof(text); i++)
 		text[i] = (char)('a' + i % 26);
@@ -323,7 +347,7 @@ Test(daemon, history_is_the_end)
 	int fd;
 
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	for (unsigned i = 0; i < 3000; i++) {
 		char line[16];
 
@@ -345,18 +369,18 @@ Test(daemon, history_is_the_end)
 Test(daemon, broken_page_costs_the_console_only)
 {
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	page->out_prod.prod = PV_CONSOLE_OUT_SIZE + 1;
 	console_serve(&d, d.guests);
 	cr_assert_not(d.guests->connected);
 	cr_assert_eq(slot->back.state, PV_DEV_CLOSED);
 	cr_assert_eq(mapped, 0);
-	scan(&d);
+	scan(&d, true);
 	cr_assert_not(d.guests->connected); /* not tried for ever */
 	slot->front.state = PV_DEV_CLOSED;
-	scan(&d);
+	scan(&d, true);
 	front_open(PV_DEV_READY); /* the guest's next kernel */
-	scan(&d);
+	scan(&d, true);
 	cr_assert(d.guests->connected);
 }
 
@@ -367,14 +391,14 @@ Test(daemon, goes_on_where_a_killed_one_was)
 	int fd;
 
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	front_says("before\n");
 	slot->front.state = PV_DEV_RUNNING;
 	console_disconnect(&d, d.guests, false); /* what the kernel does for a dead process */
 	free(d.guests);
 	d.guests = NULL;
 	front_says("meanwhile\n");
-	scan(&d);
+	scan(&d, true);
 	fd = client_open(hello, &c);
 	client_reads(fd, "ok\nmeanwhile\n");
 	cr_assert_eq(write(fd, "x", 1), 1);
@@ -392,10 +416,10 @@ Test(daemon, last_words_are_logged)
 	snprintf(path, sizeof(path), "%s/console", dir);
 	cr_assert_eq(system(strcat(strcpy((char[160]){0}, "mkdir "), path)), 0);
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	front_says("panic\n");
 	fake.domain[1].info.state = PV_DOMAIN_SHUT;
-	scan(&d);
+	scan(&d, true);
 	cr_assert_not(d.guests->connected);
 	snprintf(path, sizeof(path), "%s/console/g.log", dir);
 	cr_assert_eq(rs_read_file(d.rs, path, &text, &len), 0, "%s", d.rs->error);

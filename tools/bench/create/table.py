@@ -10,7 +10,7 @@ TOTAL, OTHERS = 150e6, 20e6
 
 
 def read(log):
-    guests, counts, ended = [], {}, False
+    guests, counts, idle, ended = [], {}, None, False
     for line in open(log, errors="replace"):
         part = line.strip().split("|")
         if part[0] == "guest":
@@ -19,14 +19,16 @@ def read(log):
                            "read": read_ns, "build": build, "devices": devices})
         elif part[0] == "count":
             counts.setdefault(int(part[1]), {})[part[2]] = int(part[3])
+        elif part[0] == "idle":
+            idle = int(part[1])
         ended |= part[0] == "end"
     if not ended or not guests:
         sys.exit(f"{log}: did not come to the end")
-    return guests, counts
+    return guests, counts, idle
 
 
 def main():
-    out, (guests, counts) = sys.argv[1], read(sys.argv[2])
+    out, (guests, counts, idle) = sys.argv[1], read(sys.argv[2])
     columns = ["total", "vcpu", "others", "read", "build", "devices"]
     shown = [g for i, g in enumerate(guests) if i < 3 or i % 10 == 9 or i == len(guests) - 1]
     lines = ["millions of instructions from `ringctl create` to the first of the guest's init", "",
@@ -41,6 +43,8 @@ def main():
         # Two digits, as the first includes what only the first does.
         lines.append(f"guest {last['guest']} against the first: {last['total'] / first['total']:.2f}, goal 1.00: "
                      f"{'met' if round(last['total'] / first['total'], 2) <= 1 else 'MISSED'}")
+    if idle is not None:
+        lines.append(f"a guest whose programs all sleep runs {idle / 1e6:.3f} M in a second")
     for n, c in counts.items():
         lines += ["", f"ring 0's counters of guest {n}: " + ", ".join(f"{k} {v}" for k, v in c.items() if v)]
     text = "\n".join(lines) + "\n"
@@ -48,7 +52,7 @@ def main():
     with open(out + ".txt", "w") as f:
         f.write(text)
     with open(out + ".json", "w") as f:
-        json.dump({"unit": "instructions", "guests": guests, "counters": counts}, f, indent=1)
+        json.dump({"unit": "instructions", "guests": guests, "counters": counts, "idle": idle}, f, indent=1)
         f.write("\n")
 
 
