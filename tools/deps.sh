@@ -14,7 +14,7 @@ linux='linux-source-6.12 patch bc bison flex libelf-dev libssl-dev rsync kmod cc
 	python3'
 run='nftables dnsmasq-base e2fsprogs busybox-static'
 debian='mmdebstrap e2fsprogs'
-tests='stress-ng'
+tests='stress-ng iperf3 dmsetup fdisk'
 check='sparse'
 bench='gnuplot-nox python3'
 docs='python3 python3-markdown graphviz'

@@ -101,10 +101,10 @@ demo: run-deps ## the same without a person: it ends by itself
 	@BUILD='$(BUILD)' tools/run/run.sh -k '$(WORDS)' -q '$(RUN_QEMU) -t $(if $(filter file,$(origin TIME)),600,$(TIME))' $(QEMU_MORE)
 
 # The programs of make test-domains that ringctl selftest runs as guests.
-ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf
-$(BUILD)/tests/verify: tests/system/guests/verify.c
+ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf $(BUILD)/mini/random.elf
+$(BUILD)/tests/verify $(BUILD)/tests/nbd: $(BUILD)/tests/%: tests/system/guests/%.c
 	@mkdir -p $(@D)
-	gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
+	gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -o $@ $<
 
 # A module of the kernel that dom0 and guests run.
 HOSTILE := $(BUILD)/tests/hostile
@@ -118,13 +118,15 @@ test-hostile: run-deps
 
 #   make test-guests GUESTS='life kill'    some only
 GUESTS ?=
-test-guests: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices under load, attacks
+test-guests: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify $(BUILD)/tests/nbd ## guests in QEMU: each verb, 100 rounds, 32 at once, killed tools, devices under load, attacks
+	@tools/deps.sh tests
 	@BUILD='$(BUILD)' sh tests/system/guests.sh $(GUESTS)
 # A Debian guest with systemd, data bases and PostgreSQL's own regression test: an hour or two without KVM.
-test-debian-guest: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify ## a Debian guest: nginx, Redis, PostgreSQL and its regression test
-	@tools/deps.sh debian
+test-debian-guest: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify ## a Debian guest: fio and iperf3 under hot-plug, nginx, Redis, PostgreSQL and its regression test
+	@tools/deps.sh debian tests
 	@sh tests/system/guests/debian-image.sh $(BUILD)/debian-guest $(LINUX)
-	@BUILD='$(BUILD)' GUESTS_TIME=10800 GUESTS_ACCEL=$(or $(GUESTS_ACCEL),tcg$(comma)thread=single) sh tests/system/guests.sh debian
+	@BUILD='$(BUILD)' GUESTS_TIME=10800 GUESTS_ACCEL=$(or $(GUESTS_ACCEL),tcg$(comma)thread=single) \
+		sh tests/system/guests.sh $(or $(GUESTS),debian-load debian)
 .PHONY: test-debian-guest
 # What make test has of them. One thread: QEMU's TCG before 8.1 runs stale code at times when CPUs patch text.
 test-guests-short: run-deps test-hostile $(ATTACKS) $(BUILD)/tests/verify ## the demo, and each verb of a guest's life

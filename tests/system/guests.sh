@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# guests.sh [TEST...]: dom0 starts guests, by the scripts of tests/system/guests; without arguments all but `debian`,
-# which needs debian-image.sh's disks. A line a test, last "N passed, N failed". Serial lines:
+# guests.sh [TEST...]: dom0 starts guests, by the scripts of tests/system/guests; without arguments all but
+# `debian` and `debian-load`, which need debian-image.sh's disks. A line a test, last "N passed, N failed". Serial lines:
 # $BUILD/tests/guests-NAME.log. GUESTS_TIME: seconds for each; GUESTS_ACCEL: QEMU's accelerator; GUESTS_WORDS: for dom0's
 # command line (test.rounds=N test.guests=N test.seconds=N test.regress=TESTS).
 set -u
@@ -10,31 +10,47 @@ here=$(dirname "$0")
 top=$here/../..
 BUILD=${BUILD:-$top/build}
 export BUILD
+PATH=$PATH:/sbin:/usr/sbin
 mkdir -p "$BUILD/tests"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 bad='BUG: |Oops|kernel BUG|general protection fault|Call Trace|INFO: task|soft lockup|rcu: INFO|Kernel panic|ringside: panic'
 
-for name in ${*:-life resources rounds many kill devices load hostile smp}; do
+strip -o "$work/ringctl" "$BUILD/tools/ringctl"
+for name in ${*:-life resources rounds many kill steps devices load backends hostile smp}; do
 	log=$BUILD/tests/guests-$name.log
 	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
-	mem=1024 drives=
+	mem=1024 drives= more=
 	[ "$name" != many ] || mem=4608
 	[ "$name" != smp ] || mem=2048
-	if [ "$name" = debian ]; then
+	case $name in
+	debian*)
 		mem=1792
+		# shellcheck source=/dev/null
+		more=$(. "$top/tools/run/program.sh" && program iperf3 | sed 's/^/-f /')
 		for d in guest regress; do
 			drives="$drives -drive if=virtio,format=raw,snapshot=on,file=$BUILD/debian-guest/$d.img"
 		done
-	fi
+		;;
+	backends)
+		truncate -s 24M "$work/nvme.img"
+		truncate -s 96M "$work/parts.img"
+		printf 'label: gpt\nsize=24MiB\n\n' | sfdisk -q "$work/parts.img"
+		drives="-drive if=virtio,format=raw,file=$work/parts.img -device nvme,drive=nvme,serial=1"
+		drives="$drives -drive if=none,id=nvme,format=raw,file=$work/nvme.img"
+		# shellcheck source=/dev/null
+		more="-f /bin/nbd=$BUILD/tests/nbd $(. "$top/tools/run/program.sh" && program dmsetup | sed 's/^/-f /')"
+		;;
+	esac
 	# shellcheck disable=SC2086
 	: >"$log"
 	rm -f "$BUILD/run/disk.img"
 	"$top/tools/run/run.sh" -l "$log" -S "$work/test.sh" -g "$here/guests/guest.sh" -k "${GUESTS_WORDS:-}" \
-		-G "/bin/verify=$BUILD/tests/verify" -G "/bin/hostile=$here/guests/hostile/in-guest.sh" \
+		-G "/bin/verify=$BUILD/tests/verify" -G "/bin/ringctl=$work/ringctl" -G "/bin/hostile=$here/guests/hostile/in-guest.sh" \
 		-G "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/usr/lib/ringside/attacks/abuse_cpu.elf=$BUILD/mini/abuse_cpu.elf" \
 		-f "/usr/lib/ringside/attacks/abuse_mem.elf=$BUILD/mini/abuse_mem.elf" \
+		-f "/usr/lib/ringside/attacks/random.elf=$BUILD/mini/random.elf" $more \
 		-q "-a ${GUESTS_ACCEL:-tcg} -c 2 -m $mem -t ${GUESTS_TIME:-600}" -- $drives >"$log.qemu" 2>&1
 	status=$?
 	tr -d '\r' <"$log" >"$log.text"

@@ -43,6 +43,22 @@ ringctl destroy k
 
 is 'more memory than there is' exits 5 ringctl create /tmp/k.conf memory=900M
 is 'no frames lost by that' [ "$(frames)" -ge $((before - 64)) ]
+# Each finds enough when it looks, and both do not fit: memory ends in the middle of building.
+most=$(($(frames) / 256 * 6 / 10))M
+conf m1
+conf m2
+ringctl create /tmp/m1.conf memory=$most >/tmp/one 2>&1 &
+ringctl create /tmp/m2.conf memory=$most >/tmp/two 2>&1
+two=$?
+wait $!
+one=$?
+echo "with $most each: $one $two"
+is 'of two that do not fit one fails, for that reason' [ "$one $two" = '0 5' -o "$one $two" = '5 0' -o "$one $two" = '5 5' ]
+is 'and says so' grep -q 'not enough memory\|more than the .* free' /tmp/one /tmp/two
+ringctl destroy m1 2>/dev/null
+ringctl destroy m2 2>/dev/null
+sleep 1
+is 'no frames lost by that either' [ "$(frames)" -ge $((before - 64)) ]
 is 'no such disk' exits 3 ringctl create /tmp/k.conf ramdisk=/none
 is 'audit' ringctl audit
 finish

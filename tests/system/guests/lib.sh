@@ -59,3 +59,25 @@ forget() { rm -f "$logs/$1.log"; }
 frames() { ringctl host info --json | sed -n 's/.*"frames_free": \([0-9]*\).*/\1/p'; }
 # Frames, loop devices, interfaces, records: what must be as before.
 traces() { echo "$(losetup -a | wc -l) $(ls /sys/class/net | grep -c '^rs[0-9]') $(ls /run/ringside/domains 2>/dev/null | wc -l)"; }
+# [LINES]: the Debian guest on /dev/vdb, root at its console; further lines of its file.
+debian_guest() {
+	cat >/tmp/deb.conf <<-END
+		name = "deb"
+		boot = "disk"
+		memory = 768
+		vcpus = 2
+		cmdline = "console=hvc0 root=/dev/rsda rw quiet systemd.show_status=false"
+		disk "root" { path = "/dev/vdb" }
+		net "lan" {
+			bridge = "rsbr0"
+			ip = "10.82.0.70"
+		}
+	END
+	for line in "$@"; do echo "$line" >>/tmp/deb.conf; done
+	is 'a Debian guest' ringctl create /tmp/deb.conf || finish
+	is 'it comes to its login' await deb 'login: ' 900 || finish
+	tell deb root
+	sleep 5
+	tell deb 'echo shell-$((1 + 1))'
+	is 'root is let in' await deb shell-2 60 || finish
+}

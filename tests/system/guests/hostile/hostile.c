@@ -8,6 +8,7 @@
  *   role=back domid=D slot=N class=C index=I    in dom0: makes the slot of D if there is none
  *
  * seconds=S: for so long; then the device is closed. What was done is printed, and `done` in sysfs becomes 1.
+ * stop=1..6: a front end that is not hostile, and goes that far in setting its device up and no further.
  */
 #define pr_fmt(fmt) "hostile: " fmt
 
@@ -29,12 +30,13 @@
 
 static char *role = "front";
 module_param(role, charp, 0444);
-static unsigned int domid, slot, class, index, seconds = 10, done;
+static unsigned int domid, slot, class, index, seconds = 10, stop, done;
 module_param(domid, uint, 0444);
 module_param(slot, uint, 0444);
 module_param(class, uint, 0444);
 module_param(index, uint, 0444);
 module_param(seconds, uint, 0444);
+module_param(stop, uint, 0444);
 module_param(done, uint, 0444);
 
 /* Pages that both halves reach; the first is the device's. */
@@ -70,6 +72,16 @@ static void say(u32 state, u32 grant, u64 features)
 	};
 
 	pv_device_update(is_back() ? domid : PV_DOM_SELF, slot, &side);
+}
+
+/* Is this where it ends? Then it does, until the module goes, which it need not. */
+static void step(unsigned int nr)
+{
+	if (stop != nr)
+		return;
+	done = 1;
+	while (!kthread_should_stop())
+		msleep(20);
 }
 
 /* The other half's state becomes one of two within a second. */
@@ -192,7 +204,7 @@ static void describe(u32 grants_of, struct pv_ring_desc *to)
 
 	*to = (struct pv_ring_desc){ .entries = ENTRIES, .pages = s->count, .port = port };
 	memcpy(to->grant, s->ref, s->count * sizeof(u32));
-	if (!some(4))
+	if (!stop && !some(4))
 		*((u32 *)to + some(sizeof(*to) / 4)) = number();
 }
 
@@ -215,6 +227,7 @@ static int front_open(void)
 static void front_close(void)
 {
 	say(PV_DEV_CLOSING, 0, 0);
+	step(6);
 	await(PV_DEV_CLOSED, PV_DEV_CLOSED);
 	say(PV_DEV_CLOSED, 0, 0);
 	ringside_channel_close(&channel);
@@ -234,17 +247,22 @@ static void front_round(void)
 	if (!front_open()) {
 		((struct pv_blk_page *)own[0].va)->version = PV_IO_VERSION;
 		say(PV_DEV_READY, own[0].ref[0], 0);
+		step(1);
 		if (await(PV_DEV_READY, PV_DEV_CLOSING)) {
+			step(2);
 			look(&s);
 			ready++;
 			describe(1, own[0].va + QUEUE_AT);
 			describe(2, own[0].va + QUEUE_AT + sizeof(struct pv_ring_desc));
-			((struct pv_blk_page *)own[0].va)->queues = some(8) ? 1 : number();
+			((struct pv_blk_page *)own[0].va)->queues = stop || some(8) ? 1 : number();
 			say(PV_DEV_RUNNING, own[0].ref[0],
-			    s.back.features & (some(2) ? ~0ull : get_random_u64()));
+			    s.back.features & (stop || some(2) ? ~0ull : get_random_u64()));
+			step(3);
 			connected += await(PV_DEV_RUNNING, PV_DEV_CLOSING);
+			step(4);
 		}
-		garbage(20, rounds % 2);
+		garbage(20, stop || rounds % 2);
+		step(5);
 	}
 	front_close();
 }
