@@ -16,7 +16,7 @@ until [ "$(cat /sys/block/nbd0/size)" != 0 ] || [ $n = 50 ]; do
 	sleep 0.1
 done
 conf b 'vcpus = 2' 'disk "partition" { path = "/dev/vdb1" }' 'disk "nvme" { path = "/dev/nvme0n1" }' \
-	'disk "lv" { path = "/dev/mapper/lv" }' 'disk "loop" {' 'path = "/srv/loop.img"' 'direct = true' '}' \
+	'disk "lv" { path = "/dev/dm-0" }' 'disk "loop" {' 'path = "/srv/loop.img"' 'direct = true' '}' \
 	'disk "nbd" { path = "/dev/nbd0" }'
 is 'a guest' ringctl create /tmp/b.conf memory=96 || finish
 is 'it comes up' up b || finish
