@@ -9,9 +9,11 @@ is() {
 	if "$@" >/tmp/is.out 2>&1; then
 		echo "ok: $what"
 	else
+		failed_with=$?
 		bad=$((bad + 1))
-		echo "FAILED: $what (status $?)"
+		echo "FAILED: $what (status $failed_with)"
 		tail -12 /tmp/is.out | sed 's/^/    /'
+		return 1
 	fi
 }
 exits() { # STATUS COMMAND...
