@@ -268,7 +268,7 @@ Test(daemon, no_room_is_no_end)
 	int x, y;
 
 	front_open(PV_DEV_READY);
-	scan(&d);
+	scan(&d, true);
 	x = client_open(hello, &a);
 	y = client_open(hello, &b);
 	memset(text, 'a', sizeof(text));
@@ -291,7 +291,7 @@ Test(daemon, clients_that_went_make_room)
 	struct client *c;
 	int fd;
 
-	scan(&d); /* no front end: what is typed waits */
+	scan(&d, true); /* no front end: what is typed waits */
 	d.listener = clients_listen(d.rs);
 	cr_assert_geq(d.listener, 0);
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
