@@ -386,14 +386,17 @@ def wall_section(wall):
                 w = wall[side][key]
                 spread = f" ({min(w['rounds']) / w['ns']:.2f} to {max(w['rounds']) / w['ns']:.2f})"
                 line += [f"{w['ns'] / 1000:,.1f}", f"{w['ns'] / floor['ns']:.2f}{spread}" if floor else spread]
+        line += [f"{wall[s][key]['ns'] / r['ns']:.2f}" if key in wall[s] else "" for s in wall if s not in ("dom0", "split")]
         rows.append(cells(line))
     head = ["", "dom0 alone, µs"]
     for side in wall:
         if side != "dom0":
             head += [esc(name_of(side)) + ", µs", "times dom0 alone (rounds)"]
+    head += [f"{esc(name_of(s))} / split" for s in wall if s not in ("dom0", "split")]
     count = max(len(r["rounds"]) for rows in wall.values() for r in rows.values())
     return f"""<h2 id="wall">In wall time</h2><p>Medians of {count} rounds in one boot, on one CPU, without counting. Only the ratios say
-something: an emulated CPU overprices entries and writes of CR3, and other work on the machine shows in the spread.</p>
+something: an emulated CPU overprices entries and writes of CR3, and other work on the machine shows in the spread (in brackets: the
+fastest and the slowest round, as times the median).</p>
 <table>{cells(head, 'th')}{''.join(rows)}</table>"""
 
 
