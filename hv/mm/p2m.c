@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* p2m: which frames exist for a domain, and with which rights. The whole of memory isolation.
  * Owns:       the radix tree of each domain, changed under lock P2M
- * Rules:      P1-P5 (mm/p2m.h), tried by tests/unit/test_p2m.c and model_stlb.c
+ * Rules:      P1-P6 (mm/p2m.h), tried by tests/unit/test_p2m.c and model_stlb.c
  * Read first: mm/p2m.h, mm/frame.c */
 
 #include "mm/p2m.h"
 #include "domain/domain.h"
 #include "mm/stlb.h"
 
-static u64 *table_alloc(struct p2m *p)
+/* P6. Eight times what its frames and grants need side by side. */
+static u64 tables_max(const struct domain *d)
 {
-	mfn_t m = frame_alloc(0, FRAME_P2M, FRAME_NO_OWNER);
+	if (d->caps & PV_CAP_PHYS)
+		return ~0ull;
+	return P2M_TABLES_MIN + (READ_ONCE(d->frames_max) + d->grants.max) / 64;
+}
+
+static u64 *table_alloc(struct domain *d)
+{
+	mfn_t m = d->p2m.tables < tables_max(d) ? frame_alloc(0, FRAME_P2M, FRAME_NO_OWNER)
+						: MFN_NONE;
 
 	if (mfn_eq(m, MFN_NONE))
 		return NULL;
-	p->tables++;
+	d->p2m.tables++;
 	return mfn_to_virt(m);
 }
 
@@ -33,8 +42,8 @@ static u64 table_entry(u64 *t)
 int p2m_init(struct domain *d)
 {
 	d->p2m = (struct p2m){.lock = SPINLOCK(P2M)};
-	d->p2m.top = table_alloc(&d->p2m);
-	d->p2m.low = d->p2m.top ? table_alloc(&d->p2m) : NULL;
+	d->p2m.top = table_alloc(d);
+	d->p2m.low = d->p2m.top ? table_alloc(d) : NULL;
 	if (!d->p2m.low) {
 		p2m_free(d);
 		return -PV_ENOMEM;
@@ -112,7 +121,7 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
 		return -PV_ERANGE;
 	lock(&d->p2m.lock);
 	while (slot = slot_find(&d->p2m, g, lowest, &level), !*slot && level > lowest) {
-		t = table_alloc(&d->p2m);
+		t = table_alloc(d);
 		if (!t)
 			break;
 		atomic_store(slot, table_entry(t));
@@ -135,7 +144,7 @@ int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind
 /* P5: a table of 512 entries in the place of a 2 MiB leaf; rights and references stay as they are. */
 static int leaf_split(struct domain *d, u64 *slot)
 {
-	u64 old = *slot, *t = table_alloc(&d->p2m);
+	u64 old = *slot, *t = table_alloc(d);
 
 	if (!t)
 		return -PV_ENOMEM;

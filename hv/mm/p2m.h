@@ -10,9 +10,10 @@
  *     done; then the reference may go. p2m_remove is the only door out.
  * P5: a 2 MiB entry covers an aligned run of 512 frames with one right; it is split when a part changes, and then
  *     no shadow entry of 2 MiB is left of it.
+ * P6: how many tables a domain has is bounded by how many frames it may have and map, wherever it puts them: they
+ *     are the machine's memory. A domain that drives the machine (PV_CAP_PHYS) is trusted with that.
  *
- * A radix tree of 4 levels of 512 8-byte entries (36-bit gfns), as page tables are. Its pages are FRAME_P2M,
- * charged to the domain's `frames` counter only in that they come from ring 0's memory. */
+ * A radix tree of 4 levels of 512 8-byte entries (36-bit gfns), as page tables are. Its pages are FRAME_P2M. */
 #ifndef HV_P2M_H
 #define HV_P2M_H
 
@@ -26,16 +27,17 @@ struct domain;
 
 /* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, mfn << 12, nothing above bit 51; or P2M_TABLE and the next
  * table's address. */
-#define P2M_KIND     7ul
-#define P2M_BIG      8ul  /* 2 MiB leaf                                                 */
-#define P2M_TABLE    16ul /* next level                                                */
-#define P2M_MAX_MFN  ((1ul << (52 - PAGE_SHIFT)) - 1)
+#define P2M_KIND       7ul
+#define P2M_BIG	       8ul  /* 2 MiB leaf                                                 */
+#define P2M_TABLE      16ul /* next level                                                */
+#define P2M_TABLES_MIN 64   /* P6: every domain may have so many                          */
+#define P2M_MAX_MFN    ((1ul << (52 - PAGE_SHIFT)) - 1)
 
 struct p2m {
 	struct spinlock lock;
-	u64 *top;       /* level-4 table                                               */
-	u64 *low;       /* level-3 table of the first 512 GiB, always there            */
-	u64 tables;     /* pages of the tree                                           */
+	u64 *top;   /* level-4 table                                               */
+	u64 *low;   /* level-3 table of the first 512 GiB, always there            */
+	u64 tables; /* pages of the tree                                           */
 };
 
 enum p2m_need { P2M_READ, P2M_WRITE };
@@ -95,7 +97,7 @@ static inline bool p2m_writable(u64 e)
 int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out) __must_use;
 
 /* Enter [g, g + 2^order) -> m, order 0 or 9. The caller's reference passes to the entry.
- * -PV_EEXIST: something is there; -PV_ENOMEM: no table page; -PV_ERANGE: gfn too large. */
+ * -PV_EEXIST: something is there; -PV_ENOMEM: no table page, or one too many (P6); -PV_ERANGE: gfn too large. */
 int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind kind) __must_use;
 
 /* Remove one gfn (a 2 MiB leaf is split first) and end its reach everywhere (P4). On success the entry's

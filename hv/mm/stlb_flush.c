@@ -140,16 +140,16 @@ static void protect_table(struct shadow *leaf)
 			protect_leaf(&leaf->table[w * 64 + __builtin_ctzll(used)], PTE_P);
 }
 
-/* Entry i of s, level 2 or more, that translates [base, ...), `whole` if that is to go altogether.
+/* Entry i of s, level 2 or more, `whole` if all that it translates is to go.
  * The table below, if its entries are to be looked at one by one. */
-static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned i, u64 base,
-				  bool whole)
+static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned i, bool whole)
 {
 	struct shadow *below;
 	u64 *slot = &s->table[i], e;
 
 	if (whole && rm->drop && s->level > 2)
 		bit_clear(s->used, i); /* S4; of an L2 the bit stays, it is one of few */
+again:
 	e = READ_ONCE(*slot);
 	if (!e)
 		return NULL;
@@ -168,7 +168,7 @@ static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned
 	if ((!(e & PTE_P) && e & PARKED_BUSY) ||
 	    !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
 		cpu_relax_serving(); /* a walk has it for a moment */
-		return clear_entry(rm, s, i, base, whole);
+		goto again;
 	}
 	rm->tables = true;
 	if (rm->drop)
@@ -201,7 +201,7 @@ static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last
 		if (s->level == 2 && *budget < cost)
 			return base;
 		*budget -= s->level == 2 ? cost : 0;
-		below = clear_entry(rm, s, i, base, whole);
+		below = clear_entry(rm, s, i, whole);
 		if (below)
 			rest = clear_below(rm, below, first, last, budget);
 	}

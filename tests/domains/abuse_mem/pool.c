@@ -121,3 +121,120 @@ MINI_TEST(long_ops_preemptible)
 
 	child_run("long_ops", &o);
 }
+
+/* ---- a parked table that one vCPU links again while another one takes it away ---- */
+
+#define PARK_AT	    0x40000000ull
+#define PARK_ROUNDS 4000
+
+static uint64_t park_root;
+static uint32_t park_round, park_done;
+
+static void park_flusher(void *arg)
+{
+	uint32_t seen = 0, now;
+
+	(void)arg;
+	pt_load(park_root);
+	while (seen != PARK_ROUNDS) {
+		while ((now = __atomic_load_n(&park_round, __ATOMIC_ACQUIRE)) == seen)
+			;
+		seen = now;
+		for (volatile unsigned i = 0; i < seen % 400; i++)
+			;
+		pv_flush(park_root, PARK_AT, PARK_AT + 0x200000, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+		__atomic_store_n(&park_done, seen, __ATOMIC_RELEASE);
+	}
+	pt_load(mini_root);
+}
+
+ABUSE_CHILD(park)
+{
+	uint64_t page = mini_gpa(mini_page());
+
+	park_root = pt_new_root();
+	for (unsigned i = 0; i < 512; i++)
+		WANT(pt_map(park_root, PARK_AT + i * 4096ull, page, PT_U | PT_A) == 0);
+	pt_load(park_root);
+	WANT(mini_vcpu_start(1, park_flusher, NULL) == 0);
+	for (uint32_t n = 1; n <= PARK_ROUNDS; n++) {
+		for (unsigned i = 0; i < 512; i += 4)
+			(void)*(volatile char *)(PARK_AT + i * 4096ull);
+		pv_flush(park_root, 0, ~0ull, PV_FLUSH_ROOT);
+		__atomic_store_n(&park_round, n, __ATOMIC_RELEASE);
+		(void)*(volatile char *)PARK_AT;
+		while (__atomic_load_n(&park_done, __ATOMIC_ACQUIRE) != n)
+			;
+	}
+	pt_load(mini_root);
+	return 0;
+}
+
+MINI_TEST(parked_table_is_linked_and_taken)
+{
+	struct child_options o = {.vcpus = 2};
+	struct pv_host_info host = {0};
+
+	if (pv_host_info(&host) < 0 || host.cpus < 2)
+		mini_test_skip("one CPU: the two take turns");
+	child_run("park", &o);
+}
+
+/* ---- P2M tables ---- */
+
+#define SPARSE_GFN 0x40000000ull /* from there on, each in a table of its own */
+
+/* How many frames of the machine `calls` steps of fn took: each uses another table. -1: none of them was refused. */
+static long sparse(long (*fn)(uint64_t gfn), unsigned calls)
+{
+	struct pv_mem_info before, after;
+	unsigned n = 0;
+
+	if (pv_mem_info(PV_DOM_SELF, &before))
+		return -1;
+	while (n < calls && fn(SPARSE_GFN + 512ull * n) >= 0)
+		n++;
+	if (pv_mem_info(PV_DOM_SELF, &after) || n == calls)
+		return -1;
+	return (long)(before.free_frames - after.free_frames);
+}
+
+static long come_and_go(uint64_t gfn)
+{
+	long rc = pv_mem_populate(PV_DOM_SELF, gfn, 1, 0);
+
+	return rc == 1 ? pv_mem_release(PV_DOM_SELF, gfn, 1) - 1 : -1;
+}
+
+static long device_page(uint64_t gfn)
+{
+	return pv_device_page(gfn);
+}
+
+ABUSE_CHILD(sparse_frames)
+{
+	long took;
+
+	WANT(pv_mem_release(PV_DOM_SELF, mini_gpa(mini_page()) >> PV_PAGE_SHIFT, 1) ==
+	     1); /* room for one */
+	took = sparse(come_and_go, 5000);
+	WANT(took >= 0 && took < 1000);
+	return 0;
+}
+
+ABUSE_CHILD(sparse_device_pages)
+{
+	long took = sparse(device_page, 5000);
+
+	WANT(took >= 0 && took < 1000);
+	return 0;
+}
+
+/* P6: tables of a domain's P2M are the machine's memory. */
+MINI_TEST(sparse_gfns_do_not_take_the_machine)
+{
+	struct child_options o = {0};
+
+	child_run("sparse_frames", &o);
+	child_run("sparse_device_pages", &o);
+}
