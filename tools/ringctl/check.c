@@ -148,6 +148,21 @@ static void check_cpu(struct check *c)
 		     "nothing: the others stay idle");
 }
 
+/* Guests' kernels run in ring 3 on tables that map the machine's memory for ring 0. */
+static void check_leaks(struct check *c)
+{
+	char text[64];
+
+	if (!head("/sys/devices/system/cpu/vulnerabilities/meltdown", text, sizeof(text)))
+		return;
+	if (strncmp(text, "Not affected", 12) == 0)
+		said(c, WELL, "Meltdown", "this CPU does not leak ring 0's memory", "");
+	else
+		said(c, WARNING, "Meltdown", "on this CPU a guest's kernel can read all memory",
+		     "nothing mends it: run only guests whose kernels you trust, or choose a newer "
+		     "CPU");
+}
+
 static void check_memory_before(struct check *c)
 {
 	unsigned long kib = 0;
@@ -350,6 +365,7 @@ int do_host_check(struct run *r)
 		check_network(&c);
 	} else {
 		check_cpu(&c);
+		check_leaks(&c);
 		check_memory_before(&c);
 		check_firmware(&c);
 		check_installed(&c);

@@ -246,6 +246,10 @@ try 1 'PROBLEM +CPU: fsgsbase' host check
 file proc/cpuinfo "processor\t: 0\nflags\t\t: fpu fsgsbase $flags\nbugs\t\t: x\n"
 try 1 'ok +CPU: has all' host check
 try 1 'apt install ringside-linux$' host check
+file sys/devices/system/cpu/vulnerabilities/meltdown 'Mitigation: PTI\n'
+try 1 'warning +Meltdown: .*can read all memory' host check
+file sys/devices/system/cpu/vulnerabilities/meltdown 'Not affected\n'
+try 1 'ok +Meltdown' host check
 for f in ringside.gz vmlinux-6.12-ringside.gz initrd.img-6.12-ringside; do file "boot/ringside/$f" ''; done
 file sys/firmware/acpi/tables/APIC ''
 try 1 'PROBLEM +GRUB: no /boot/grub/grub.cfg' host check
