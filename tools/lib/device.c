@@ -565,6 +565,14 @@ void rs_device_cleanup(struct rs *rs, struct rs_record *r)
 
 /* --- control ------------------------------------------------------------------------------------ */
 
+/* What the guest's kernel wrote, which may be anything. */
+static int control_refused(struct rs *rs, uint32_t domid, uint32_t why)
+{
+	int err = why <= 4095 ? (int)why : EIO;
+
+	return why ? rs_fail(rs, err, "domain %u: its kernel refuses: %s", domid, strerror(err)) : 0;
+}
+
 static int control_answer(struct rs *rs, uint32_t domid, unsigned slot_nr, uint64_t word,
 			  unsigned timeout_ms)
 {
@@ -577,9 +585,7 @@ static int control_answer(struct rs *rs, uint32_t domid, unsigned slot_nr, uint6
 		if (rc == -ESRCH || (rc == 0 && s.class != PV_DEVICE_CONTROL))
 			return 0; /* it ended: as good as an answer */
 		if (rc == 0 && s.front.features == word)
-			return s.front.port ? rs_fail_errno(rs, (int)s.front.port,
-							    "domain %u: its kernel refuses", domid)
-					    : 0;
+			return control_refused(rs, domid, s.front.port);
 		nanosleep(&tick, NULL);
 	}
 	return rs_fail(rs, ETIMEDOUT, "domain %u: its kernel does not answer within %u ms", domid,

@@ -3,6 +3,7 @@
 # bug-report.sh FILE.tar.gz: what who looks for a fault wants to know of this host. `ringctl bug-report` runs this.
 # Whatever is not there is left out; commands that hang are given up.
 set -u
+umask 077
 
 out=$1
 ringctl=${RINGCTL:-ringctl}
@@ -53,5 +54,4 @@ keep /etc/default/ringside /etc/default/grub /boot/grub/grub.cfg /usr/lib/ringsi
 keep /etc/ringside/net.conf /etc/ringside/guests/*.conf /run/ringside/domains/*.json
 keep /var/log/ringside/crash/* /var/log/ringside/console/*.log
 tar -C "$work" -czf "$out" ringside-report || exit 1
-chmod 600 "$out"
 echo "$out: $(tar -tzf "$out" | grep -vc '/$') files. Guests' files and logs are among them: look before you send it."

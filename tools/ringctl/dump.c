@@ -125,8 +125,12 @@ int dump_core(struct rs *rs, const struct pv_domain_info *d, const char *path)
 	struct notes n;
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph[3];
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rc;
+	/* A file of its own: nobody has it open who had made it for all to read, and no link leads elsewhere. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc;
 
+	if (fd < 0 && errno == EEXIST)
+		return rs_fail(rs, EEXIST, "%s exists already: remove it first, or name another file",
+			       path);
 	if (fd < 0)
 		return rs_fail_errno(rs, errno, "cannot create %s", path);
 	fill_headers(d, bytes, &eh, ph, &n);

@@ -473,7 +473,7 @@ static void say_change(struct run *r, const struct pv_domain_info *d, const char
 		putchar('\n');
 		json_decref(o);
 	}
-	fflush(stdout);
+	flush_output(r);
 }
 
 static const struct pv_domain_info *same_domain(const struct pv_domain_info *list, unsigned count,

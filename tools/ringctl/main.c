@@ -598,6 +598,12 @@ void complain(const struct rs *rs)
 	fprintf(stderr, "ringctl: %s\n", rs->error[0] ? rs->error : "failed");
 }
 
+void flush_output(struct run *r)
+{
+	if (fflush(stdout))
+		r->rs->cancel = 1;
+}
+
 /* The signal ends what is under way, cleanly; a second one ends the program. */
 static struct rs *interrupted;
 
@@ -642,6 +648,8 @@ int main(int argc, char **argv)
 	interrupted = r.rs;
 	signal(SIGINT, on_interrupt);
 	signal(SIGTERM, on_interrupt);
+	signal(SIGHUP, on_interrupt);
+	signal(SIGPIPE, SIG_IGN); /* what is under way is brought to an end: flush_output */
 	rc = r.verb->run(&r);
 	if (rc < 0 && r.rs)
 		complain(r.rs);

@@ -62,6 +62,8 @@ _Noreturn void usage(const struct run *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int exit_code(int err);
 /* As the program that failed would say it, without ending. */
+/* Out with what is printed. Nobody reads it any more: what is under way ends, as by an interrupt. */
+void flush_output(struct run *r);
 void complain(const struct rs *rs);
 
 /* The domain that an argument names. */

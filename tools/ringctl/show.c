@@ -517,7 +517,6 @@ static void top_json(const struct top_line *lines, unsigned n)
 	}
 	json_dumpf(list, stdout, JSON_COMPACT);
 	putchar('\n');
-	fflush(stdout);
 	json_decref(list);
 }
 
@@ -531,6 +530,7 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 
 	if (opt(r, "json")) {
 		top_json(lines, n);
+		flush_output(r);
 		return;
 	}
 	if (screen)
@@ -545,7 +545,7 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 		       lines[i].name, rs_state_name(lines[i].info.state), lines[i].cpu,
 		       (unsigned long long)(lines[i].info.frames >> 8), lines[i].info.vcpus_up,
 		       lines[i].calls);
-	fflush(stdout);
+	flush_output(r);
 }
 
 /* Wait; a key may end that: c m h n i sort by cpu, memory, hypercalls, name, number; q ends. False: end. */

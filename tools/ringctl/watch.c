@@ -18,7 +18,7 @@ int do_dmesg(struct run *r)
 		if (!text)
 			return -EIO;
 		fputs(text, stdout);
-		fflush(stdout);
+		flush_output(r);
 		free(text);
 		if (opt(r, "follow"))
 			sleep_ms(500);
@@ -125,7 +125,7 @@ static void trace_once(struct run *r, const struct pv_host_info *h, int domid)
 	for (size_t i = 0; i < n; i++)
 		if (domid < 0 || all[i].domid == domid)
 			print_record(r, &all[i], h->tsc_khz);
-	fflush(stdout);
+	flush_output(r);
 	/* Reading leaves records too: without a pause there were always some. */
 	if (n < PACE)
 		sleep_ms(10);

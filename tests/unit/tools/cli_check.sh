@@ -123,6 +123,7 @@ try 3 'has no network card' net detach web1 0
 try 0 'web1.*running' events --timeout 0
 try 3 'ringsided does not run' console web1
 try 0 '' dump-core web1 "$dir/core"
+try 4 'exists already' dump-core web1 "$dir/core"
 if readelf -l "$dir/core" 2>&1 | grep -q '0xffffffff80000000' && readelf -n "$dir/core" 2>&1 | grep -q PRSTATUS &&
 	objdump -f "$dir/core" >/dev/null 2>&1 &&
 	cmp -s -i $((4096 + 1048576)):$((1024)) -n 100000 "$dir/core" "$dir/vmlinux"; then
