@@ -137,6 +137,34 @@ static int loop_open(struct rs *rs, int file, const struct rs_disk *disk, char n
 	return rs_fail_errno(rs, err, "%s: cannot make a loop device for it", disk->path);
 }
 
+static int in_use(struct rs *rs, const struct rs_record *r, const char *path)
+{
+	return rs_fail(rs, EBUSY, "%s: in use by guest \"%s\": set read_only in both, or shared",
+		       path, r->name);
+}
+
+/* Emulated disks are their model's: only the guest's file names them. */
+static int check_emulated(struct rs *rs, const struct rs_record *r, const struct rs_disk *disk,
+			  const char *path)
+{
+	struct rs_config *c = NULL;
+	int rc = 0;
+
+	if (!r->config || !strstr(r->config, "emulated") ||
+	    rs_config_parse(rs, r->config_path, r->config, &c) < 0)
+		return 0;
+	for (unsigned i = 0; i < c->disks && rc == 0; i++) {
+		const struct rs_disk *d = &c->disk[i];
+		char *real = d->emulated ? realpath(d->path, NULL) : NULL;
+
+		if (real && strcmp(real, path) == 0 && !(disk->read_only && d->read_only))
+			rc = in_use(rs, r, path);
+		free(real);
+	}
+	rs_config_free(c);
+	return rc;
+}
+
 /* Nobody else writes what one guest has, and nobody writes what others read, unless all said `shared`. */
 static int check_record(struct rs *rs, const struct rs_record *r, const struct rs_disk *disk,
 			const char *path)
@@ -146,10 +174,7 @@ static int check_record(struct rs *rs, const struct rs_record *r, const struct r
 
 		if (d->class == PV_DEVICE_BLOCK && strcmp(d->path, path) == 0 && !disk->shared &&
 		    !(disk->read_only && d->read_only))
-			return rs_fail(
-				rs, EBUSY,
-				"%s: in use by guest \"%s\": set read_only in both, or shared",
-				path, r->name);
+			return in_use(rs, r, path);
 	}
 	return 0;
 }
@@ -171,6 +196,8 @@ static int check_users(struct rs *rs, const struct rs_record *mine, const struct
 		    rs_record_load(rs, &list[i], &other) < 0)
 			continue;
 		rc = check_record(rs, &other, disk, path);
+		if (rc == 0)
+			rc = check_emulated(rs, &other, disk, path);
 		rs_record_free(&other);
 	}
 	free(list);
@@ -225,6 +252,18 @@ static int block_backend(struct rs *rs, uint32_t domid, uint32_t slot, int fd,
 	return rc < 0 ? rs_fail_errno(rs, -rc, "disk \"%s\": the back end refuses %s", disk->name,
 				      disk->path)
 		      : 0;
+}
+
+int rs_disk_check(struct rs *rs, const struct rs_record *r, const struct rs_disk *disk)
+{
+	int lock = rs_lock_name(rs, ".disks", RS_LOCK_WAIT), rc;
+	char *real = realpath(disk->path, NULL);
+
+	rc = lock < 0 ? lock : check_users(rs, r, disk, real ? real : disk->path);
+	if (lock >= 0)
+		close(lock);
+	free(real);
+	return rc;
 }
 
 int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *disk)
@@ -570,7 +609,8 @@ static int control_refused(struct rs *rs, uint32_t domid, uint32_t why)
 {
 	int err = why <= 4095 ? (int)why : EIO;
 
-	return why ? rs_fail(rs, err, "domain %u: its kernel refuses: %s", domid, strerror(err)) : 0;
+	return why ? rs_fail(rs, err, "domain %u: its kernel refuses: %s", domid, strerror(err))
+		   : 0;
 }
 
 static int control_answer(struct rs *rs, uint32_t domid, unsigned slot_nr, uint64_t word,

@@ -161,8 +161,8 @@ static int furnish(struct rs *rs, const struct rs_config *c, struct rs_record *r
 	if (rc == 0)
 		rc = rs_slot_make(rs, r->domid, PV_DEVICE_CONTROL, 0, &slot);
 	for (unsigned i = 0; i < c->disks && rc == 0; i++)
-		if (!c->disk[i].emulated)
-			rc = rs_disk_attach(rs, r, &c->disk[i]);
+		rc = c->disk[i].emulated ? rs_disk_check(rs, r, &c->disk[i])
+					 : rs_disk_attach(rs, r, &c->disk[i]);
 	for (unsigned i = 0; i < c->nets && rc == 0; i++)
 		if (!c->net[i].emulated)
 			rc = rs_net_attach(rs, r, &c->net[i]);

@@ -298,6 +298,8 @@ int rs_slot_find(struct rs *rs, uint32_t domid, uint32_t class, unsigned index,
 		 struct pv_device_slot *slot);
 int rs_slot_make(struct rs *rs, uint32_t domid, uint32_t class, uint64_t param, uint32_t *slot);
 
+/* -EBUSY: another guest has the disk, split or emulated. Its own record is to be saved before. */
+int rs_disk_check(struct rs *rs, const struct rs_record *r, const struct rs_disk *disk);
 /* Each adds to r, which the caller saves. */
 int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *disk);
 /* Another back end, for disk->path, to the n-th device of the record: what its old one did not answer goes to it. */

@@ -424,6 +424,33 @@ Test(lib, restart)
 	rs_config_free(c);
 }
 
+/* An emulated disk is in no directory, only in its guest's file. */
+Test(lib, an_image_has_one_guest)
+{
+	struct pv_domain_create args = {.vcpus = 1, .frames_max = 512, .name = "one"};
+	struct pv_domain_info info;
+	struct rs_record one = {0}, two = {.domid = 2, .name = "two"};
+	struct rs_disk disk = {.name = "d"};
+	char path[128], text[512];
+
+	put_file("image", "x", 1, path, sizeof(path));
+	disk.path = path;
+	snprintf(text, sizeof(text),
+		 "name = \"one\"\nkernel = \"/k\"\nmemory = 8\ndisk d { path = \"%s\" type = "
+		 "\"emulated\" }\n",
+		 path);
+	cr_assert_eq(call_domain_create(rs, &args), 1);
+	cr_assert_eq(call_domain_info(rs, 1, &info), 0);
+	one = (struct rs_record){
+		.domid = 1, .created = info.created, .name = "one", .config = text};
+	cr_assert_eq(rs_record_save(rs, &one), 0, "%s", rs->error);
+	cr_assert_eq(rs_disk_check(rs, &two, &disk), -EBUSY, "%s", rs->error);
+	cr_assert(strstr(rs->error, "guest \"one\""), "%s", rs->error);
+	cr_assert_eq(rs_disk_check(rs, &one, &disk), 0, "%s", rs->error); /* its own */
+	put_file("other", "x", 1, path, sizeof(path));
+	cr_assert_eq(rs_disk_check(rs, &two, &disk), 0, "%s", rs->error);
+}
+
 /* The number that a guest had is another one's by now. */
 Test(lib, remove_only_what_is_meant)
 {
