@@ -36,7 +36,7 @@ for name in ${*:-life resources rounds many kill steps devices load backends hos
 	backends)
 		truncate -s 24M "$work/nvme.img"
 		truncate -s 96M "$work/parts.img"
-		printf 'label: gpt\nsize=24MiB\n\n' | sfdisk -q "$work/parts.img"
+		printf 'label: gpt\nsize=24MiB\nsize=64MiB\n' | sfdisk -q "$work/parts.img"
 		drives="-drive if=virtio,format=raw,file=$work/parts.img -device nvme,drive=nvme,serial=1"
 		drives="$drives -drive if=none,id=nvme,format=raw,file=$work/nvme.img"
 		# shellcheck source=/dev/null
