@@ -49,6 +49,7 @@ test: test-unit test-boot test-domains test-docs test-source test-system test-la
 # What takes longer: the deep model, fuzzers, ten million random hypercalls.
 test-long: test ## all of test, and what takes hours
 	@$(MAKE) --no-print-directory test-system LINUX_TESTS=all
+	@$(MAKE) --no-print-directory test-prefixes
 	@$(MAKE) --no-print-directory test-pages
 	@$(MAKE) --no-print-directory test-selftests
 	@$(MAKE) --no-print-directory test-emulated

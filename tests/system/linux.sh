@@ -158,6 +158,8 @@ test_crash() {
 	dies PANIC panic=1 'Kernel panic - not syncing: dumptest' 'RIP: ' 'RAX: ' 'Call Trace:'
 	dies EXCEPTION 'panic=1 oops=panic' 'BUG: kernel NULL pointer dereference' 'RIP: 0010:lkdtm_EXCEPTION' 'RAX: ' 'Call Trace:'
 	dies SOFTLOCKUP 'panic=1 watchdog_thresh=2 softlockup_panic=1' 'BUG: soft lockup' 'RIP: 0010:lkdtm_SOFTLOCKUP' 'RAX: '
+	# The other CPU sees it, and asks it by NMI where it is.
+	dies HARDLOCKUP 'panic=1 watchdog_thresh=4 nmi_watchdog=panic' 'hard LOCKUP on cpu' 'RIP: 0010:lkdtm_HARDLOCKUP' 'RAX: '
 	[ "$mode" = bare ] || test_hangs
 }
 # With all its CPUs, so that nobody but ring 0 can tell.
@@ -194,7 +196,7 @@ dialogue() {
 	name=$1 lines=$scripts/$2.dialogue CPUS=$3 options=$4 more=$5
 	shift 5
 	log=$out/linux-$mode-$(echo "$name" | tr ' ,' '--').log
-	export CPUS QMP="$work/qmp" SCRIPTS="$scripts"
+	export CPUS QMP="$work/qmp" SCRIPTS="$scripts" SCREEN="${log%.log}.png"
 	# shellcheck disable=SC2086
 	why=$(python3 "$scripts/console.py" "$log" "$limit" "$lines" -- "$top/dom0/linux/boot.sh" -w "$work" $always $more \
 		-q "-a $accel -t $limit -m 1024 -c $CPUS $options" "$mode" -qmp "unix:$QMP,server=on,wait=off" "$@" 2>&1) ||

@@ -23,6 +23,11 @@ test-system: hv initramfs linux-tests $(if $(filter all login debian,$(LINUX_TES
 test-source: linux ## sources of other releases of Linux: newer ones fit, other versions are refused
 	@sh tests/system/source.sh $(LINUX) guest-patches include/pv
 
+# Each beginning of the series compiles; minutes each, where headers change.
+.PHONY: test-prefixes
+test-prefixes: linux ## each beginning of the series of patches compiles, as git bisect wants it
+	@sh tests/system/prefixes.sh $(BUILD)/prefixes $(LINUX) guest-patches include/pv '$(LINUX_FRAGMENTS)' $(LINUX_MAKE_ARGS)
+
 # The kernel's own tests; minutes a mode.
 .PHONY: test-selftests
 test-selftests: hv linux-tests ## the kernel's selftests: what passes on the bare machine passes as dom0

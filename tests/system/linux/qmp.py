@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""qmp.py SOCKET COMMAND, or qmp.py SOCKET keys TEXT
+"""qmp.py SOCKET COMMAND [NAME=VALUE...], or qmp.py SOCKET keys TEXT
 
-Has the QEMU at SOCKET execute COMMAND, or types TEXT (letters) and return on the machine's keyboard."""
+Has the QEMU at SOCKET execute COMMAND with these arguments, or types TEXT (letters) and return on the machine's
+keyboard."""
 import json
 import socket
 import sys
@@ -26,7 +27,7 @@ def main():
     f.readline()
     execute("qmp_capabilities")
     if command != "keys":
-        execute(command)
+        execute(command, **dict(a.split("=", 1) for a in sys.argv[3:]))
         return
     for key in [*sys.argv[3], "ret"]:
         execute("send-key", keys=[{"type": "qcode", "data": key}])
