@@ -11,7 +11,6 @@
 #define HV_LOCKS_H
 
 #include "machine.h"
-#include "types.h"
 
 #define HV_LOCKS(X)                                                                               \
 	X(DOMLIST, "the table of domains, and numbers in use")                                    \
@@ -63,6 +62,20 @@ static inline void unlock(struct spinlock *l)
 	lock_rank_leave(l);
 	__atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE);
 }
+
+static inline struct spinlock *guard_begin(struct spinlock *l)
+{
+	lock(l);
+	return l;
+}
+
+static inline void guard_end(struct spinlock **l)
+{
+	unlock(*l);
+}
+/* Locked from here to the end of the block. */
+#define GUARD(l) \
+	struct spinlock *guard_ __attribute__((cleanup(guard_end), unused)) = guard_begin(l)
 
 static inline void lock_both(struct spinlock *a, struct spinlock *b)
 {

@@ -85,26 +85,24 @@ static int vector_take(u16 domid, u16 gsi, u32 flags)
 {
 	int found = -PV_ENOSPC;
 
-	lock(&irq_lock);
-	for (int v = VECTOR_DEV_MIN; v <= VECTOR_DEV_MAX && found != -PV_EBUSY; v++)
+	GUARD(&irq_lock);
+	for (int v = VECTOR_DEV_MIN; v <= VECTOR_DEV_MAX; v++)
 		if (!irqs[v].port && v != VECTOR_INT80)
 			found = v;
 		else if (gsi != NO_GSI && irqs[v].gsi == gsi)
-			found = -PV_EBUSY;
+			return -PV_EBUSY;
 	if (found > 0 && gsi != NO_GSI && !ioapic_write(gsi, IOAPIC_MASKED))
-		found = -PV_ENODEV;
+		return -PV_ENODEV;
 	if (found > 0)
 		irqs[found] = (struct irq){domid, NO_PORT, gsi, flags | found};
-	unlock(&irq_lock);
 	return found;
 }
 
 static void vector_drop(unsigned v)
 {
-	lock(&irq_lock);
+	GUARD(&irq_lock);
 	ioapic_write(irqs[v].gsi, IOAPIC_MASKED);
 	irqs[v] = (struct irq){.gsi = NO_GSI};
-	unlock(&irq_lock);
 }
 
 static long bind(struct domain *d, int v, u64 vcpu)
@@ -115,13 +113,12 @@ static long bind(struct domain *d, int v, u64 vcpu)
 		vector_drop(v);
 	if (port < 0)
 		return port;
-	lock(&irq_lock);
+	GUARD(&irq_lock);
 	if (irqs[v].port == NO_PORT &&
 	    irqs[v].domid == d->id) { /* else another vCPU has closed it */
 		irqs[v].port = port;
 		ioapic_write(irqs[v].gsi, irqs[v].redirect);
 	}
-	unlock(&irq_lock);
 	return port;
 }
 
@@ -153,18 +150,14 @@ long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2])
 
 int irq_eoi(struct domain *d, u64 port)
 {
-	int rc = -PV_ENOENT;
-
-	lock(&irq_lock);
-	for (unsigned v = VECTOR_DEV_MIN; v <= VECTOR_DEV_MAX; v++) {
-		if (irqs[v].port != port || irqs[v].domid != d->id || !port)
-			continue;
-		if (irqs[v].redirect & IOAPIC_LEVEL)
-			ioapic_write(irqs[v].gsi, irqs[v].redirect);
-		rc = 0;
-	}
-	unlock(&irq_lock);
-	return rc;
+	GUARD(&irq_lock);
+	for (const struct irq *q = irqs; q < irqs + ARRAY_SIZE(irqs); q++)
+		if (q->port == port && q->domid == d->id && port) {
+			if (q->redirect & IOAPIC_LEVEL)
+				ioapic_write(q->gsi, q->redirect);
+			return 0;
+		}
+	return -PV_ENOENT;
 }
 
 void pirq_unbind(u32 irq)
@@ -191,6 +184,6 @@ void irq_arrived(u8 vector)
 	walk_begin();
 	d = domain_find(q.domid);
 	if (d)
-		pirq_raise(d, q.port);
+		event_raise_pirq(d, q.port, vector);
 	walk_end();
 }

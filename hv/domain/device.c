@@ -12,6 +12,16 @@ static struct spinlock slots_lock = SPINLOCK(DEVICE);
 static const struct pv_device_slot nothing;
 _Static_assert(sizeof(struct pv_device_slot) * PV_DEVICE_SLOTS == PAGE_SIZE, "a page of slots");
 
+static bool lives(u16 domid)
+{
+	bool found;
+
+	walk_begin();
+	found = domid < PV_MAX_DOMAINS && domain_find(domid);
+	walk_end();
+	return found;
+}
+
 static void tell(u16 domid)
 {
 	struct domain *d;
@@ -36,9 +46,13 @@ int device_page_map(struct domain *d, u64 gfn)
 	return rc;
 }
 
-/* The domain reads while we write: the class says last that the slot is there, and first that it is not. */
-static void slot_write(struct pv_device_slot *s, const struct pv_device_slot *desc)
+/* Make or remove a slot of d's, and tell both ends. The domain reads while we write: the class says last that the slot is
+ * there, and first that it is not. DEVICE held. */
+static void slot_change(struct domain *d, struct pv_device_slot *s,
+			const struct pv_device_slot *desc)
 {
+	u16 back = desc->class == PV_DEVICE_NONE ? s->back_dom : desc->back_dom;
+
 	(void)atomic_xchg(&s->class, PV_DEVICE_NONE);
 	s->index = desc->index;
 	s->back_dom = desc->back_dom;
@@ -46,6 +60,8 @@ static void slot_write(struct pv_device_slot *s, const struct pv_device_slot *de
 	s->front = s->back = (struct pv_device_side){0};
 	s->param = desc->param;
 	atomic_store(&s->class, desc->class);
+	tell(d->id);
+	tell(back);
 }
 
 static bool served_by(const struct pv_device_slot *s, u16 back)
@@ -60,47 +76,31 @@ int device_set(struct domain *target, u64 slot, const struct pv_device_slot *des
 	static const struct pv_device_side empty[2];
 	struct pv_device_slot *s = target->devices + slot % PV_DEVICE_SLOTS;
 	bool make = desc->class != PV_DEVICE_NONE;
-	u16 back = desc->back_dom;
-	int rc = 0;
 
 	if (slot >= PV_DEVICE_SLOTS || desc->class > PV_DEVICE_CONTROL ||
 	    __builtin_memcmp(&desc->front, empty, sizeof(empty)))
 		return -PV_EINVAL;
-	/* In a walk: the back end's end (V3) finds the slot, or we find that it has ended. */
-	lock(&slots_lock);
-	walk_begin();
-	if (make && (back >= PV_MAX_DOMAINS || !domain_find(back)))
-		rc = -PV_ESRCH;
-	else if (make == (s->class != PV_DEVICE_NONE))
-		rc = make ? -PV_EEXIST : -PV_ENOENT;
-	if (rc == 0) {
-		back = make ? back : s->back_dom;
-		slot_write(s, make ? desc : &nothing);
-	}
-	walk_end();
-	unlock(&slots_lock);
-	if (rc == 0) {
-		tell(target->id);
-		tell(back);
-	}
-	return rc;
+	GUARD(&slots_lock);
+	/* The back end's end (V3) waits for the lock and finds the slot, or we find that it has ended. */
+	if (make && !lives(desc->back_dom))
+		return -PV_ESRCH;
+	if (make == (s->class != PV_DEVICE_NONE))
+		return make ? -PV_EEXIST : -PV_ENOENT;
+	slot_change(target, s, make ? desc : &nothing);
+	return 0;
 }
 
 /* -PV_EINVAL: slot; -PV_EACCES: neither its front, nor its back, nor PV_CAP_DEVICE. */
 int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv_device_slot *out)
 {
-	bool may;
-
-	*out = (struct pv_device_slot){0};
 	if (slot >= PV_DEVICE_SLOTS)
 		return -PV_EINVAL;
-	lock(&slots_lock);
-	may = caller == target || READ_ONCE(caller->caps) & PV_CAP_DEVICE ||
-	      served_by(&target->devices[slot], caller->id);
-	if (may)
-		*out = target->devices[slot];
-	unlock(&slots_lock);
-	return may ? 0 : -PV_EACCES;
+	GUARD(&slots_lock);
+	if (caller != target && !(READ_ONCE(caller->caps) & PV_CAP_DEVICE) &&
+	    !served_by(&target->devices[slot], caller->id))
+		return -PV_EACCES;
+	*out = target->devices[slot];
+	return 0;
 }
 
 /* V2. DEVICE held. */
@@ -119,56 +119,38 @@ int device_update(struct domain *caller, struct domain *target, u64 slot,
 {
 	struct pv_device_slot *s = target->devices + slot % PV_DEVICE_SLOTS;
 	bool front = caller == target;
-	u16 other = target->id;
-	int rc = 0;
 
 	if (slot >= PV_DEVICE_SLOTS || side->state > PV_DEV_CLOSING)
 		return -PV_EINVAL;
-	lock(&slots_lock);
-	if (front)
-		other = s->back_dom;
+	GUARD(&slots_lock);
 	if (!front && !served_by(s, caller->id))
-		rc = -PV_EACCES;
-	else if (s->class == PV_DEVICE_NONE)
-		rc = -PV_ENOENT;
-	else
-		side_write(front ? &s->front : &s->back, side);
-	unlock(&slots_lock);
-	if (rc == 0)
-		tell(other);
-	return rc;
+		return -PV_EACCES;
+	if (s->class == PV_DEVICE_NONE)
+		return -PV_ENOENT;
+	side_write(front ? &s->front : &s->back, side);
+	tell(front ? s->back_dom : target->id);
+	return 0;
 }
 
 /* V3. The number will be another domain's one day: nothing here names it any more. */
 void devices_forget(struct domain *d, u16 dead)
 {
 	static const struct pv_device_side closed = {.state = PV_DEV_CLOSED};
-	bool any = false;
 
-	lock(&slots_lock);
-	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++) {
-		if (!served_by(s, dead))
-			continue;
-		side_write(&s->back, &closed);
-		WRITE_ONCE(s->back_dom, PV_DOM_NONE);
-		any = true;
-	}
-	unlock(&slots_lock);
-	if (any)
-		tell(d->id);
+	GUARD(&slots_lock);
+	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++)
+		if (served_by(s, dead)) {
+			side_write(&s->back, &closed);
+			WRITE_ONCE(s->back_dom, PV_DOM_NONE);
+			tell(d->id);
+		}
 }
 
 bool devices_wipe(struct domain *d)
 {
-	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++) {
-		u16 back = s->back_dom;
-
-		if (s->class == PV_DEVICE_NONE)
-			continue;
-		lock(&slots_lock);
-		slot_write(s, &nothing);
-		unlock(&slots_lock);
-		tell(back);
-	}
+	GUARD(&slots_lock);
+	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++)
+		if (s->class != PV_DEVICE_NONE)
+			slot_change(d, s, &nothing);
 	return true;
 }

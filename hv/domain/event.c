@@ -165,20 +165,18 @@ long event_send(struct cpu *c, struct domain *d, u64 port)
 	return 0;
 }
 
-void pirq_raise(struct domain *d, u32 port)
+/* A port that ring 0 bound, if it still is what it was bound to. */
+static void raise_own(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq)
 {
 	u64 w = port_word(d, port);
 
-	if (PORT_KIND(w) == PV_PORT_PIRQ)
+	if ((w & PORT_LEADS_MASK) == PORT_LEADS(kind, irq))
 		port_raise(this_cpu(), d, port, w);
 }
 
 void event_raise_pirq(struct domain *d, u32 port, u32 irq)
 {
-	u64 w = port_word(d, port);
-
-	if ((w & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_PIRQ, irq))
-		port_raise(this_cpu(), d, port, w);
+	raise_own(d, port, PV_PORT_PIRQ, irq);
 }
 
 static bool word_is_for(u64 w, u16 from)
@@ -202,11 +200,7 @@ void event_raise_from(struct domain *d, u32 port, u16 from)
 
 void virq_raise(struct domain *d, enum pv_virq virq)
 {
-	u32 port = READ_ONCE(d->ports.virq[virq]);
-	u64 w = port_word(d, port);
-
-	if ((w & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_VIRQ, virq))
-		port_raise(this_cpu(), d, port, w);
+	raise_own(d, READ_ONCE(d->ports.virq[virq]), PV_PORT_VIRQ, virq);
 }
 
 void virq_raise_all(enum pv_virq virq)
@@ -234,17 +228,14 @@ int event_pages(struct domain *d, u64 gpa)
 	rc = domain_own_frame(d, gpa >> PAGE_SHIFT, P2M_WRITE, &m);
 	if (rc)
 		return rc;
-	lock(&ports_lock);
+	GUARD(&ports_lock);
 	if (t->page || t->dead) {
-		rc = -PV_EEXIST; /* what senders use is never exchanged under them */
-	} else {
-		t->page_mfn = m;
-		atomic_store(&t->page, (struct pv_event_page *)mfn_to_virt(m));
-	}
-	unlock(&ports_lock);
-	if (rc)
 		frame_put(m);
-	return rc;
+		return -PV_EEXIST; /* what senders use is never exchanged under them */
+	}
+	t->page_mfn = m;
+	atomic_store(&t->page, (struct pv_event_page *)mfn_to_virt(m));
+	return 0;
 }
 
 /* d's end of a channel to r: a new one (remote_port 0, which is no port), or of one that waits for d. PORT held. */
@@ -273,12 +264,11 @@ static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu)
 	struct domain *r;
 	long port;
 
-	lock(&ports_lock);
+	GUARD(&ports_lock);
 	walk_begin(); /* until the port is in events_forget's sight, the number is not another domain's */
 	r = domain_find(remote_dom);
 	port = r ? bind_locked(d, r, remote_port, vcpu) : -PV_ESRCH;
 	walk_end();
-	unlock(&ports_lock);
 	return port;
 }
 
@@ -306,22 +296,17 @@ long event_bind_virq(struct domain *d, u64 virq, u64 vcpu)
 		return -PV_EINVAL;
 	if (needs[virq] & ~READ_ONCE(d->caps))
 		return -PV_EPERM;
-	lock(&ports_lock);
+	GUARD(&ports_lock);
 	port = t->virq[virq] ? -PV_EEXIST : port_make(d, PV_PORT_VIRQ, vcpu, virq);
 	if (port > 0)
 		WRITE_ONCE(t->virq[virq], (u16)port);
-	unlock(&ports_lock);
 	return port;
 }
 
 long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu)
 {
-	long port;
-
-	lock(&ports_lock);
-	port = port_make(d, PV_PORT_PIRQ, vcpu, irq);
-	unlock(&ports_lock);
-	return port;
+	GUARD(&ports_lock);
+	return port_make(d, PV_PORT_PIRQ, vcpu, irq);
 }
 
 /* ---- closing ---- */
@@ -332,24 +317,23 @@ int event_close(struct domain *d, u64 port)
 	u64 w;
 	int rc;
 
-	lock(&ports_lock);
+	GUARD(&ports_lock);
 	rc = port_check(d, port, &w);
-	if (rc == 0) {
-		if (PORT_KIND(w) == PV_PORT_VIRQ)
-			WRITE_ONCE(t->virq[PORT_IRQ(w)], 0);
-		if (PORT_KIND(w) == PV_PORT_PIRQ)
-			pirq_unbind(PORT_IRQ(w));
-		/* E5: the other end's domain is there, as all ports are closed before a domain goes. */
-		if (PORT_KIND(w) == PV_PORT_CHANNEL)
-			port_lead(domains[PORT_DOM(w)], PORT_PORT(w), PV_PORT_UNBOUND,
-				  t->dead ? PV_DOM_NONE : d->id);
-		atomic_store(&t->word[port], 0);
-		bit_clear(t->page->pending, port);
-		t->used--;
-		t->hint = MIN(t->hint, (u32)port);
-	}
-	unlock(&ports_lock);
-	return rc;
+	if (rc)
+		return rc;
+	if (PORT_KIND(w) == PV_PORT_VIRQ)
+		WRITE_ONCE(t->virq[PORT_IRQ(w)], 0);
+	if (PORT_KIND(w) == PV_PORT_PIRQ)
+		pirq_unbind(PORT_IRQ(w));
+	/* E5: the other end's domain is there, as all ports are closed before a domain goes. */
+	if (PORT_KIND(w) == PV_PORT_CHANNEL)
+		port_lead(domains[PORT_DOM(w)], PORT_PORT(w), PV_PORT_UNBOUND,
+			  t->dead ? PV_DOM_NONE : d->id);
+	atomic_store(&t->word[port], 0);
+	bit_clear(t->page->pending, port);
+	t->used--;
+	t->hint = MIN(t->hint, (u32)port);
+	return 0;
 }
 
 bool events_close_all(struct domain *d)
@@ -366,14 +350,13 @@ bool events_close_all(struct domain *d)
 
 void events_forget(struct domain *d, u16 dead)
 {
-	lock(&ports_lock);
+	GUARD(&ports_lock);
 	for (u32 port = 1; d->ports.used && port < d->ports.max; port++) {
 		u64 w = port_word(d, port);
 
 		if (PORT_KIND(w) == PV_PORT_UNBOUND && PORT_DOM(w) == dead)
 			port_lead(d, port, PV_PORT_UNBOUND, PV_DOM_NONE);
 	}
-	unlock(&ports_lock);
 }
 
 /* ---- the rest ---- */
@@ -397,17 +380,16 @@ static int port_change(struct domain *d, u64 port, u64 clear, u64 set)
 	u64 w;
 	int rc;
 
-	lock(&ports_lock);
+	GUARD(&ports_lock);
 	rc = port_check(d, port, &w);
-	if (rc == 0) {
-		w = (w & ~clear) | set;
-		/* A sender saw the new word, or we see its bit. */
-		(void)atomic_xchg(&d->ports.word[port], w);
-		if (bit_test(d->ports.page->pending, port))
-			port_tell(this_cpu(), d, port, w);
-	}
-	unlock(&ports_lock);
-	return rc;
+	if (rc)
+		return rc;
+	w = (w & ~clear) | set;
+	/* A sender saw the new word, or we see its bit. */
+	(void)atomic_xchg(&d->ports.word[port], w);
+	if (bit_test(d->ports.page->pending, port))
+		port_tell(this_cpu(), d, port, w);
+	return 0;
 }
 
 int event_set_vcpu(struct domain *d, u64 port, u64 vcpu)

@@ -33,9 +33,8 @@ long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu);
 long event_bind_virq(struct domain *d, u64 virq, u64 vcpu);
 /* A port whose raiser is ring 0's interrupt routing; irq is what event_status tells. */
 long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu);
-/* Without the PIRQ lock. Inside a walk, or with a reference on d. */
-void pirq_raise(struct domain *d, u32 port);
-/* The same in ring 0's own name: only if the port is that of irq, or is for domain `from`. */
+/* Only if the port is that of irq, or is for domain `from`. Without the PIRQ lock; inside a walk, or with a reference on
+ * d. */
 void event_raise_pirq(struct domain *d, u32 port, u32 irq);
 void event_raise_from(struct domain *d, u32 port, u16 from);
 /* Is the port one that waits for, or leads to, domain `from`? */

@@ -33,9 +33,8 @@ long hc_console_write(gva_t text, u64 len)
 long hc_console_read(gva_t to, u64 len)
 {
 	char buf[CHUNK];
-	size_t n;
+	size_t n = console_get(buf, MIN(len, CHUNK));
 
-	n = console_get(buf, MIN(len, CHUNK));
 	return copy_out(to, buf, n) ? -PV_EFAULT : (long)n;
 }
 

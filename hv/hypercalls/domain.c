@@ -3,7 +3,6 @@
  * Calls:      domain_*
  * Rules:      D1-D5 (domain/domain.h)
  * Read first: pv/domain.h, domain/domain.h */
-#include "domain/sched.h"
 #include "hypercalls/handlers.h"
 
 #define CPUID_MASKS (PAGE_SIZE / sizeof(struct pv_cpuid) - 1)
@@ -128,15 +127,11 @@ long hc_domain_caps(u64 domid, u64 caps)
 /* Before the domain starts: readers take no lock. */
 static long masks_set(struct domain *d, struct pv_cpuid *page)
 {
-	long rc = -PV_EBUSY;
-
-	lock(&d->lock);
-	if (d->state == PV_DOMAIN_BUILDING && !d->cpuid_mask) {
-		d->cpuid_mask = page;
-		rc = 0;
-	}
-	unlock(&d->lock);
-	return rc;
+	GUARD(&d->lock);
+	if (d->state != PV_DOMAIN_BUILDING || d->cpuid_mask)
+		return -PV_EBUSY;
+	d->cpuid_mask = page;
+	return 0;
 }
 
 long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count)

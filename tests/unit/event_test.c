@@ -228,10 +228,11 @@ Test(event, pirqs, .init = boot, .fini = finish)
 	long p = event_bind_pirq(a, 77, 0);
 
 	cr_assert_gt(p, 0);
-	pirq_raise(a, p);
+	event_raise_pirq(a, p, 77);
 	cr_assert(told(a, 0, p, PV_VECTOR_PORTS));
-	pirq_raise(a, p + 1);
-	pirq_raise(a, ~0u);
+	event_raise_pirq(a, p, 78);
+	event_raise_pirq(a, p + 1, 77);
+	event_raise_pirq(a, ~0u, 77);
 	cr_assert_eq(event_close(a, p), 0);
 	cr_assert_eq(dh_pirq_unbound, 77);
 }
