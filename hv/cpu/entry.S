@@ -30,11 +30,13 @@
 	.long 9990b - ., \on
 	.popsection
 .endm
-.macro STAC
-	SMAP_SITE 1
-.endm
-.macro CLAC
-	SMAP_SITE 0
+#define STAC SMAP_SITE 1
+#define CLAC SMAP_SITE 0
+
+/* By way of a register. */
+.macro MOVE via, from, to
+	mov	\from, %\via
+	mov	%\via, \to
 .endm
 
 /* A fault of ring 0's own at [first, last) goes on at fixup. */
@@ -80,34 +82,32 @@
  * In:  rax, rdi, rsi, rdx, r10, r8 as the ABI says; rcx = guest rip, r11 = guest rflags, rsp = the guest's;
  *      KERNEL_GS_BASE = TOP; IF = DF = TF = AC = NT = 0 by FMASK.
  * Event out: guest kernel at event_entry, every register but rcx and r11 as it was, frame on RSP0. */
-	.globl syscall_entry
-	.balign 64
-syscall_entry:
+.macro FROM_SYSCALL
 	swapgs
 	mov	%rsp, %gs:E_guest_sp
 	rdgsbase %rsp
 	swapgs
+.endm
+	.globl syscall_entry
+	.balign 64
+syscall_entry:
+	FROM_SYSCALL
 	cmpl	$0, E_user(%rsp)
 	je	hypercall
 
 	mov	%rcx, E_tmp_ip(%rsp)
 	mov	%r11, E_tmp_sp(%rsp)
-	mov	E_kcr3(%rsp), %rcx
-	mov	%rcx, %cr3
+	MOVE	rcx, E_kcr3(%rsp), %cr3
 	mov	E_area(%rsp), %r11
 	mov	AREA_rsp(%r11), %r11
 	and	$-64, %r11
 	cmp	E_stack_min(%rsp), %r11
 	jb	syscall_refused
 	STAC
-	mov	E_tmp_ip(%rsp), %rcx
-1:	mov	%rcx, F_ip(%r11)
-	mov	E_tmp_sp(%rsp), %rcx
-	mov	%rcx, F_flags(%r11)
-	mov	E_guest_sp(%rsp), %rcx
-	mov	%rcx, F_sp(%r11)
-	mov	E_ss_syscall(%rsp), %rcx
-	mov	%rcx, F_ss(%r11)
+1:	MOVE	rcx, E_tmp_ip(%rsp), F_ip(%r11)
+	MOVE	rcx, E_tmp_sp(%rsp), F_flags(%r11)
+	MOVE	rcx, E_guest_sp(%rsp), F_sp(%r11)
+	MOVE	rcx, E_ss_syscall(%rsp), F_ss(%r11)
 	movq	$0, F_error(%r11)
 	movq	$USER_CS, F_cs(%r11)
 	movq	$0, F_edata(%r11)
@@ -133,10 +133,7 @@ syscall_entry:
 	.globl syscall32_entry
 	.balign 16
 syscall32_entry:
-	swapgs
-	mov	%rsp, %gs:E_guest_sp
-	rdgsbase %rsp
-	swapgs
+	FROM_SYSCALL
 	sub	$2, %rcx
 	movq	$PV_USER32_CS, R_cs(%rsp)
 	movl	$6, R_error + 4(%rsp)
@@ -145,10 +142,7 @@ syscall32_entry:
 	.globl syscall_entry_traced
 	.balign 16
 syscall_entry_traced:
-	swapgs
-	mov	%rsp, %gs:E_guest_sp
-	rdgsbase %rsp
-	swapgs
+	FROM_SYSCALL
 	cmpl	$0, E_user(%rsp)
 	je	hypercall
 	jmp	syscall_to_c
@@ -162,8 +156,7 @@ syscall_to_c:
 syscall_trap:
 	mov	%rcx, R_ip(%rsp)
 	mov	%r11, R_flags(%rsp)
-	mov	E_guest_sp(%rsp), %rcx
-	mov	%rcx, R_sp(%rsp)
+	MOVE	rcx, E_guest_sp(%rsp), R_sp(%rsp)
 	mov	R_ip(%rsp), %rcx
 	movq	$USER_DS, R_ss(%rsp)
 	movl	$0, R_error(%rsp)
@@ -196,15 +189,13 @@ hypercall_exit:
 /* An event that is delivered here begins in kernel mode too, so SYSRET leads there. */
 hypercall_slow:
 	SAVE	rax
-	mov	E_guest_sp(%rsp), %rcx
-	mov	%rcx, R_sp(%rsp)
+	MOVE	rcx, E_guest_sp(%rsp), R_sp(%rsp)
 	testl	$SLOW_RESCHED, E_slow(%rsp)
 	jnz	1f
 	CALL_C	fred_deliver_pending
 	cmpl	$0, E_slow(%rsp)
 	jne	1f
-	mov	R_sp(%rsp), %rcx
-	mov	%rcx, E_guest_sp(%rsp)
+	MOVE	rcx, R_sp(%rsp), E_guest_sp(%rsp)
 	LOAD	rax
 	jmp	hypercall_exit
 1:	movq	$0, R_rcx(%rsp)
@@ -230,11 +221,9 @@ hypercall_slow:
 	mov	%rdi, R_ip(%rdx)
 	movq	$USER_CS, R_cs(%rdx)
 	mov	%r11, R_flags(%rdx)
-9991:	mov	P_sp(%rcx), %rax
-	mov	%rax, R_sp(%rdx)
+9991:	MOVE	rax, P_sp(%rcx), R_sp(%rdx)
 	movq	$USER_DS, R_ss(%rdx)
-	mov	P_rcx(%rcx), %rax
-	mov	%rax, R_rcx(%rdx)
+	MOVE	rax, P_rcx(%rcx), R_rcx(%rdx)
 	mov	P_r11(%rcx), %r11
 	LOAD_PV
 9992:	mov	(%rsp), %rsp
@@ -251,8 +240,7 @@ hypercall_slow:
 
 .macro ENTER_USER_VIEW
 	movl	$1, E_user(%rsp)
-	mov	E_ucr3(%rsp), %rcx
-	mov	%rcx, %cr3
+	MOVE	rcx, E_ucr3(%rsp), %cr3
 .endm
 
 /* eretu: back to user mode with the struct pv_regs that the guest's rsp points at. Of the guest kernel's own
@@ -284,8 +272,7 @@ eretu:
 	test	$~(FLAGS_FAST | FLAGS_KERNEL), %r11d
 	jnz	eretu_iret
 	mov	%rdi, E_tmp_ip(%rsp)
-	mov	P_sp(%rcx), %rax
-	mov	%rax, E_tmp_sp(%rsp)
+	MOVE	rax, P_sp(%rcx), E_tmp_sp(%rsp)
 	USER_GS
 	LOAD_PV
 	CLAC
@@ -423,8 +410,7 @@ trap_exit:
 	jne	exit_slow
 	cmpl	$0, E_user(%rsp)
 	je	1f
-	mov	E_ucr3(%rsp), %rax
-	mov	%rax, %cr3
+	MOVE	rax, E_ucr3(%rsp), %cr3
 1:	LOAD	CALLER_SAVED
 	testb	$SELECTOR_LDT, R_ss(%rsp)
 	jnz	exit_ldt_stack
@@ -480,15 +466,11 @@ enter_guest:
 	mov	-15(%rsp), %rsp
 	jmp	exit_loaded
 
-.macro PUSH_LIST regs:vararg
-	.irp r, \regs
-	push	%\r
-	.endr
-.endm
-
 /* Around a C function for ring 0's own traps. rdi: struct regs; rcx: TOP; rbp: this frame. */
 .macro PUSH_RING0
-	PUSH_LIST CALLER_SAVED, CALLEE_SAVED
+	.irp r, CALLER_SAVED, CALLEE_SAVED
+	push	%\r
+	.endr
 	cld
 	mov	%rsp, %rdi
 	mov	%rsp, %rbp
@@ -509,8 +491,7 @@ trap_from_ring0:
 	PUSH_RING0
 	cmpl	$0, E_user(%rcx)
 	je	1f
-	mov	E_kcr3(%rcx), %rax
-	mov	%rax, %cr3
+	MOVE	rax, E_kcr3(%rcx), %cr3
 1:	mov	%rcx, %rax
 	sub	%rsp, %rax
 	cmp	$4096, %rax
@@ -540,8 +521,7 @@ trap_ist:
 	jmp	trap_common
 1:	PUSH_RING0
 	mov	%cr3, %rbx
-	mov	E_hv_cr3(%rcx), %rax
-	mov	%rax, %cr3
+	MOVE	rax, E_hv_cr3(%rcx), %cr3
 	and	$-16, %rsp
 	call	trap_ring0_ist
 	mov	%rbx, %cr3
