@@ -38,7 +38,7 @@ void asm_offsets(void);
 void asm_offsets(void)
 {
 	VALUE(REGS_SIZE, sizeof(struct regs));
-	VALUE(SLOW_RESCHED, ENTRY_SLOW_RESCHED | ENTRY_SLOW_IO);
+	VALUE(SLOW_RESCHED, ENTRY_SLOW_RESCHED);
 	VALUE(TRAP_SYSCALL, TRAP_SYSCALL);
 	VALUE(NR_eretu, PV_NR_eretu);
 	VALUE(NR_erets, PV_NR_erets);

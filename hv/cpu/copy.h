@@ -9,7 +9,6 @@
 #define HV_COPY_H
 
 #include "cpu/entry.h"
-#include "types.h"
 
 #include <pv/errno.h>
 

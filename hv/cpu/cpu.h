@@ -3,9 +3,7 @@
 #ifndef HV_CPU_H
 #define HV_CPU_H
 
-#include "cpu/layout.h"
 #include "locks.h"
-#include "types.h"
 
 #include <pv/cpu.h>
 
@@ -64,7 +62,6 @@ _Static_assert((sizeof(struct entry) - sizeof(struct regs)) % 16 == 0, "the CPU 
  * for ERETU only. */
 #define ENTRY_SLOW_RESCHED (1ul << 0)  /* another vCPU should run, or this one may not    */
 #define ENTRY_SLOW_PENDING (1ul << 1)  /* virtual NMI or vectors to look at               */
-#define ENTRY_SLOW_IO	   (1ul << 2)  /* an instruction may be for an emulated device  */
 #define ENTRY_SLOW_PREFILL (1ul << 32) /* a #PF was delivered: fill its address on return */
 #define ENTRY_SLOW_TRACE   (1ul << 33) /* returns to user mode are traced                 */
 #define ENTRY_SLOW_PORTS   (1ul << 34) /* the TSS lets ring 3 reach ports: not in user mode */

@@ -8,8 +8,6 @@
 #include "domain/domain.h"
 #include "mm/map.h"
 
-#include <pv/domain.h>
-
 struct gate { /* Intel SDM vol. 3, 6.14.1 */
 	u16 offset_low, selector;
 	u8 ist, type;

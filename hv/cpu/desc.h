@@ -4,7 +4,6 @@
 #define HV_DESC_H
 
 #include "cpu/cpu.h"
-#include "types.h"
 
 #define LDT_ENTRIES 512u /* a page; CPU-local copy of the running vCPU's                 */
 

@@ -4,9 +4,6 @@
 #define HV_ENTRY_H
 
 #include "cpu/cpu.h"
-#include "types.h"
-
-#include <pv/cpu.h>
 
 /* Instead of a vector: a SYSCALL event whose frame entry code could not write. */
 #define TRAP_SYSCALL 256

@@ -6,14 +6,10 @@
 #include "cpu/fred.h"
 #include "cpu/copy.h"
 #include "cpu/desc.h"
-#include "cpu/entry.h"
 #include "cpu/insn.h"
-#include "cpu/io.h"
 #include "cpu/trace.h"
 #include "cpu/vcpu.h"
 #include "domain/domain.h"
-
-#include <pv/errno.h>
 
 #define GUEST_FLAGS   0x254fd5ul
 #define FLAG_TF	      0x100ul
@@ -127,16 +123,12 @@ static inline u32 access_of(const struct entry *e)
 	return (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U;
 }
 
-/* What a fill did, or a device model does. */
-static NOINLINE bool page_handled(struct entry *e, u64 va, u64 answer)
+static NOINLINE void page_filled(struct entry *e, u64 va, u64 answer)
 {
 	if (answer == FILL_RETRY)
 		(void)vcpu_root_load(e->cpu, e->cpu->cur); /* it went away between two accesses */
-	else if (answer == FILL_DONE)
-		trace(PV_TRACE_fill, va, access_of(e));
 	else
-		return io_refused(e, va);
-	return true;
+		trace(PV_TRACE_fill, va, access_of(e));
 }
 
 void page_fault(struct entry *e)
@@ -144,8 +136,10 @@ void page_fault(struct entry *e)
 	u64 va = read_cr2();
 	u64 error = stlb_fill(e->cpu, va, access_of(e));
 
-	if (unlikely(error & (FILL_DONE | FILL_RETRY | PF_RSVD)) && page_handled(e, va, error))
+	if (unlikely(error & (FILL_DONE | FILL_RETRY))) {
+		page_filled(e, va, error);
 		return;
+	}
 	e->g.prefill = va;
 	e->slow |= ENTRY_SLOW_PREFILL;
 	e->counts[PV_COUNT_page_faults]++;

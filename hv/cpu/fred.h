@@ -9,9 +9,6 @@
 #define HV_FRED_H
 
 #include "cpu/cpu.h"
-#include "types.h"
-
-#include <pv/cpu.h>
 
 /* What the frame's ss word says of an event (pv/cpu.h), and what names it to fred_deliver. */
 #define EVENT(type, vector, len) (PV_SS_TYPE(type) | PV_SS_VECTOR(vector) | PV_SS_INSNLEN(len))

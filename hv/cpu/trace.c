@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/trace.h"
 #include "cpu/insn.h"
-#include "domain/domain.h"
 #include "domain/event.h"
 #include "domain/sched.h"
 

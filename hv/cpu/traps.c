@@ -4,10 +4,8 @@
  * Read first: entry.S */
 #include "cpu/apic.h"
 #include "cpu/copy.h"
-#include "cpu/entry.h"
 #include "cpu/fred.h"
 #include "cpu/insn.h"
-#include "cpu/io.h"
 #include "cpu/ipi.h"
 #include "cpu/trace.h"
 #include "cpu/vcpu.h"
@@ -145,8 +143,7 @@ void trap_user(struct entry *e)
 		panic("machine check");
 	case GP:
 		/* If it was for a port, that is there now. */
-		if (!e->g.user && !(u32)e->g.regs.error &&
-		    (vcpu_ports_open(e->cpu->cur) || io_refused(e, 0)))
+		if (!e->g.user && !(u32)e->g.regs.error && vcpu_ports_open(e->cpu->cur))
 			break;
 		/* fallthrough */
 	default:
@@ -243,8 +240,6 @@ void exit_switch(struct entry *e)
 	d = e->cpu->cur->dom;
 	if (unlikely(d->shutdown && d->id == 0))
 		dom0_ended(d);
-	if (unlikely(e->slow & ENTRY_SLOW_IO))
-		io_access(e);
 	if (e->slow & ENTRY_SLOW_RESCHED)
 		schedule();
 }

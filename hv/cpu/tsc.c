@@ -2,7 +2,6 @@
 #include "cpu/tsc.h"
 #include "boot/boot.h"
 #include "cpu/insn.h"
-#include "machine.h"
 
 #define PM_TIMER_HZ 3579545ull
 #define MEASURE_MS  30ull

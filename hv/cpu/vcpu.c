@@ -8,7 +8,6 @@
 #include "cpu/insn.h"
 #include "cpu/trace.h"
 #include "cpu/tsc.h"
-#include "domain/domain.h"
 #include "domain/event.h"
 #include "domain/sched.h"
 #include "mm/map.h"

@@ -8,7 +8,6 @@
 #include <pv/cpu.h>
 
 struct cpu;
-struct domain;
 struct vcpu;
 
 /* v's root, for the entry code too (E2). If it is gone v's domain is crashed: false. */
@@ -19,8 +18,6 @@ int vcpu_clock_set(struct vcpu *v, u64 gpa); /* ~0: none                        
 /* -PV_EINVAL: no such register, or not a value that a guest may have. */
 int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
 long vcpu_debug_get(struct vcpu *v, u64 reg);
-/* cpuid.c: answer leaf and subleaf as the domain's table has it. */
-void cpuid_answer(const struct domain *d, struct pv_cpuid *c);
 /* Ports are for the kernel alone: open from its first access to the next ERETU or switch. False: that they were
  * shut is not why an access was refused. */
 bool vcpu_ports_open(const struct vcpu *v);

@@ -336,7 +336,7 @@ int io_ports_set(struct domain *d, u64 first, u64 count, bool allow)
 
 	if (first >= IO_PORTS || count > IO_PORTS - first)
 		return -PV_EINVAL;
-	lock(&d->lock);
+	GUARD(&d->lock);
 	r = d->io;
 	if (!r && allow && (r = hv_page_alloc(IO_ORDER))) {
 		__builtin_memset(r, 0xff, IO_PORTS / 8);
@@ -346,7 +346,6 @@ int io_ports_set(struct domain *d, u64 first, u64 count, bool allow)
 		(allow ? bit_clear : bit_set)(r, p);
 	if (r)
 		atomic_store(&d->io_version, atomic_add(&versions, 1));
-	unlock(&d->lock);
 	return allow && !r ? -PV_ENOMEM : 0;
 }
 
@@ -459,13 +458,10 @@ long domain_release(struct domain *d, u64 gfn, u64 count)
 		return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
 	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
-	lock(&d->grants.lock);
+	GUARD(&d->grants.lock);
 	n = ram_from(d, gfn, count, &rc);
 	done = n ? take_back(d, gfn, n) : 0;
-	unlock(&d->grants.lock);
-	if (n && !done)
-		rc = -PV_ENOMEM;
-	return done ? (long)done : rc;
+	return done ? (long)done : n ? -PV_ENOMEM : rc;
 }
 
 /* ---- destruction (D4): each stage true when it is done, false to be called again ---- */
@@ -526,12 +522,6 @@ static bool die_registered(struct domain *d)
 	return true;
 }
 
-static bool die_ioreq(struct domain *d)
-{
-	ioreq_end(d);
-	return true;
-}
-
 static bool die_frames(struct domain *d)
 {
 	gfn_t g = GFN(d->die_cursor);
@@ -552,7 +542,7 @@ static bool die_last(struct domain *d)
 }
 
 static bool (*const die_stages[])(struct domain *d) = {
-	die_stop,     die_drain,      die_ioreq, events_close_all, die_names, grants_unmap_all,
+	die_stop,     die_drain,      ioreq_end, events_close_all, die_names, grants_unmap_all,
 	devices_wipe, die_registered, stlb_free, die_frames,	   die_last,
 };
 

@@ -17,17 +17,10 @@
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
 
-#include "cpu/cpu.h"
-#include "cpu/decode.h"
-#include "locks.h"
-#include "machine.h"
-#include "mm/frame.h"
 #include "mm/p2m.h"
 #include "mm/stlb.h"
-#include "types.h"
 
 #include <pv/caps.h>
-#include <pv/cpu.h>
 #include <pv/device.h>
 #include <pv/domain.h>
 #include <pv/errno.h>
@@ -78,10 +71,10 @@ struct vcpu {
 	u32 nmi_pending;  /* atomic */
 	bool nmi_blocked; /* until the next ERETx with the nmi bit */
 
-	/* What it is doing to an emulated device (cpu/io.c). */
+	/* What it is doing to an emulated device (ioreq.c). */
 	struct {
-		u64 va; /* 0: a port */
-		struct insn insn;
+		gva_t data;	    /* where what is read goes */
+		u32 bytes;	    /* of it; 0: a write */
 		u32 count, request; /* request: of the last that was posted */
 		bool waits;	    /* for the answer (I3) */
 	} io;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ioreq: who serves a domain's emulated devices, which ranges they have, and what is asked of them.
- * Calls:      ioreq_start, ioreq_stop, ioreq_range, ioreq_done, ioreq_irq_bind
+ * Calls:      ioreq_start, ioreq_stop, ioreq_range, ioreq_done, ioreq_irq_bind, ioreq_access
  * Owns:       struct ioreq of a domain, from its first model until the domain is freed
  * Rules:      I1-I3 (ioreq.h), tried by tests/domains/t_ioreq.c
  * Read first: ioreq.h, pv/ioreq.h */
@@ -8,7 +8,6 @@
 
 #include "cpu/copy.h"
 #include "cpu/trace.h"
-#include "domain/domain.h"
 #include "domain/event.h"
 #include "domain/sched.h"
 
@@ -89,28 +88,29 @@ static u32 flags_of(const struct ioreq *q, const struct io_access *a)
 }
 
 /* False: the ring is full. Lock held. */
-static bool write_buffer(struct ioreq *q, const struct vcpu *v, const struct io_access *a)
+static bool write_buffer(struct ioreq *q, const struct vcpu *v, const struct io_access *a,
+			 u64 value)
 {
 	struct pv_ioreq_ring *r = ring_of(q);
 
 	if (q->head - READ_ONCE(r->tail) >= PV_IOREQ_WRITES) /* also if tail is nonsense */
 		return false;
 	r->write[q->head % PV_IOREQ_WRITES] =
-		(struct pv_ioreq_write){a->address, (u32)a->value, a->size, a->space, v->id};
+		(struct pv_ioreq_write){a->address, (u32)value, a->size, a->space, v->id};
 	(void)atomic_xchg(&r->head, ++q->head); /* before the look at `awake` */
 	return true;
 }
 
-static enum io_way request(struct ioreq *q, struct vcpu *v, const struct io_access *a, u32 after)
+/* Into v's slot; value: of a single write. */
+static int request(struct ioreq *q, struct vcpu *v, const struct io_access *a, u64 value, u32 after)
 {
 	struct pv_ioreq_slot *s = slot_of(q, v);
+	u32 bytes = a->count * a->size;
 
-	if (a->write && a->string) {
-		if (copy_in(s->data, a->from, (u64)a->count * a->size))
-			return IO_FAULT;
-	} else if (a->write) {
-		__builtin_memcpy(s->data, &a->value, sizeof(a->value));
-	}
+	if (a->write && a->count > 1 && copy_in(s->data, a->data, bytes))
+		return -PV_EFAULT;
+	if (a->write && a->count == 1)
+		__builtin_memcpy(s->data, &value, sizeof(value));
 	s->after = after;
 	s->address = a->address;
 	s->count = a->count;
@@ -119,40 +119,59 @@ static enum io_way request(struct ioreq *q, struct vcpu *v, const struct io_acce
 	s->write = a->write;
 	s->answer = v->io.request++;
 	atomic_store(&s->request, v->io.request);
+	v->io.data = a->data;
+	v->io.bytes = a->write ? 0 : bytes;
+	v->io.count = a->count;
 	v->io.waits = true;
 	bit_set(&ring_of(q)->posted, v->id);
-	return IO_WAITS;
+	return 0;
 }
 
-enum io_way ioreq_post(struct vcpu *v, const struct io_access *a)
+/* What a read gives where nobody answers. */
+static int read_ones(gva_t to, u32 bytes)
+{
+	static const u8 ones[PV_IOREQ_DATA] = {[0 ... PV_IOREQ_DATA - 1] = 0xff};
+
+	return copy_out(to, ones, bytes);
+}
+
+long ioreq_access(struct vcpu *v, const struct io_access *a)
 {
 	struct ioreq *q = v->dom->ioreq;
-	enum io_way way = IO_FLOATS;
+	bool single = a->write && a->count == 1, forward, buffered;
+	u64 value = 0;
 	u32 flags, after;
+	long rc = 0;
 
+	if (!q)
+		return -PV_ENODEV;
+	if (single && copy_in(&value, a->data, a->size))
+		return -PV_EFAULT;
 	lock(&q->lock);
 	flags = flags_of(q, a);
-	if (!(flags & PV_IOREQ_FORWARD) || !area_enter(q)) {
-		unlock(&q->lock);
-		return flags ? IO_FLOATS : IO_NOBODY;
-	}
-	if (flags & PV_IOREQ_BUFFER && a->write && !a->string && a->size <= 4 &&
-	    write_buffer(q, v, a))
-		way = IO_BUFFERED;
+	forward = flags & PV_IOREQ_FORWARD && area_enter(q);
+	buffered = forward && flags & PV_IOREQ_BUFFER && single && a->size <= 4 &&
+		   write_buffer(q, v, a, value);
 	after = q->head;
 	unlock(&q->lock);
-	if (way != IO_BUFFERED)
-		way = request(q, v, a, after);
-	if (way == IO_WAITS || (way == IO_BUFFERED && !(flags & PV_IOREQ_QUIET)))
+	if (!flags)
+		return -PV_ENODEV;
+	if (!forward)
+		return a->write || !read_ones(a->data, a->count * a->size) ? (long)a->count
+									   : -PV_EFAULT;
+	if (!buffered)
+		rc = request(q, v, a, value, after);
+	if (!rc && !(buffered && flags & PV_IOREQ_QUIET))
 		model_tell(q, v->dom);
 	area_leave(q);
-	trace(PV_TRACE_ioreq, a->address,
-	      (u64)a->space << 24 | a->write << 16 | a->size << 8 | (way == IO_WAITS));
-	if (way == IO_BUFFERED)
-		count(ioreqs_buffered, 1);
-	else
-		count(ioreqs, 1);
-	return way;
+	trace(PV_TRACE_ioreq, a->address, PV_IOREQ_ACCESS(a->space, a->write, a->size) | !buffered);
+	v->perf.counter[buffered ? PV_COUNT_ioreqs_buffered : PV_COUNT_ioreqs]++;
+	if (v->io.waits) {
+		vcpu_block(PV_TIME_NEVER);
+		this_cpu()->entry->slow |=
+			ENTRY_SLOW_RESCHED; /* ioreq_settle looks, though it be answered */
+	}
+	return rc ? rc : a->count;
 }
 
 bool ioreq_answered(const struct vcpu *v)
@@ -163,14 +182,24 @@ bool ioreq_answered(const struct vcpu *v)
 	return !atomic_load(&q->open) || atomic_load(&slot_of(q, v)->answer) == v->io.request;
 }
 
-const void *ioreq_data_get(struct vcpu *v)
+bool ioreq_settle(struct vcpu *v)
 {
-	return area_enter(v->dom->ioreq) ? slot_of(v->dom->ioreq, v)->data : NULL;
-}
+	struct ioreq *q = v->dom->ioreq;
+	long rc = v->io.count;
 
-void ioreq_data_put(struct vcpu *v)
-{
-	area_leave(v->dom->ioreq);
+	if (!ioreq_answered(v)) {
+		vcpu_block(PV_TIME_NEVER);
+		return false;
+	}
+	v->io.waits = false;
+	if (v->io.bytes && area_enter(q)) {
+		rc = copy_out(v->io.data, slot_of(q, v)->data, v->io.bytes) ? -PV_EFAULT : rc;
+		area_leave(q);
+	} else if (v->io.bytes && read_ones(v->io.data, v->io.bytes)) {
+		rc = -PV_EFAULT;
+	}
+	guest_of(v)->regs.ax = rc;
+	return true;
 }
 
 /* ---- models come and go ---- */
@@ -187,13 +216,12 @@ static struct ioreq *ioreq_of(struct domain *d)
 {
 	struct ioreq *q;
 
-	lock(&d->lock);
+	GUARD(&d->lock);
 	q = d->ioreq;
 	if (!q && (q = hv_page_alloc(0))) {
 		q->lock = SPINLOCK(IOREQ);
 		atomic_store(&d->ioreq, q);
 	}
-	unlock(&d->lock);
 	return q;
 }
 
@@ -203,15 +231,24 @@ static void area_drop(struct ioreq *q)
 		frame_put(q->area[--q->pages]);
 }
 
-/* Lock held. */
-static int open_locked(struct ioreq *q, struct domain *me, struct domain *d, u64 gfn, u64 port)
+int ioreq_start(struct domain *me, struct domain *d, u64 gpa, u64 port)
 {
+	struct ioreq *q;
 	int rc = 0;
 
+	if (gpa % PAGE_SIZE || gpa >> PAGE_SHIFT >= PV_MAX_GFN || me == d)
+		return -PV_EINVAL;
+	if (!event_is_for(me, port, d->id))
+		return -PV_EBADF;
+	q = ioreq_of(d);
+	if (!q)
+		return -PV_ENOMEM;
+	GUARD(&q->lock);
 	if (q->open)
 		return -PV_EEXIST;
 	for (q->pages = 0; !rc && q->pages < 1 + d->vcpu_count; q->pages += !rc)
-		rc = domain_own_frame(me, gfn + q->pages, P2M_WRITE, &q->area[q->pages]);
+		rc = domain_own_frame(me, (gpa >> PAGE_SHIFT) + q->pages, P2M_WRITE,
+				      &q->area[q->pages]);
 	if (rc) {
 		area_drop(q);
 		return rc;
@@ -223,28 +260,15 @@ static int open_locked(struct ioreq *q, struct domain *me, struct domain *d, u64
 	return 0;
 }
 
-int ioreq_start(struct domain *me, struct domain *d, u64 gpa, u64 port)
+/* Who waits reads ones. */
+void ioreq_forget(struct domain *d, u16 dead)
 {
-	struct ioreq *q;
-	int rc;
+	struct ioreq *q = READ_ONCE(d->ioreq);
 
-	if (gpa % PAGE_SIZE || gpa >> PAGE_SHIFT >= PV_MAX_GFN || me == d)
-		return -PV_EINVAL;
-	if (!event_is_for(me, port, d->id))
-		return -PV_EBADF;
-	q = ioreq_of(d);
 	if (!q)
-		return -PV_ENOMEM;
-	lock(&q->lock);
-	rc = open_locked(q, me, d, gpa >> PAGE_SHIFT, port);
-	unlock(&q->lock);
-	return rc;
-}
-
-/* Who waits reads ones. Lock held. */
-static void close_locked(struct ioreq *q, struct domain *d)
-{
-	if (!atomic_xchg(&q->open, false))
+		return;
+	GUARD(&q->lock);
+	if (q->model != dead || !atomic_xchg(&q->open, false))
 		return;
 	while (atomic_load(&q->users))
 		cpu_relax_serving();
@@ -255,30 +279,13 @@ static void close_locked(struct ioreq *q, struct domain *d)
 
 int ioreq_stop(struct domain *me, struct domain *d)
 {
-	struct ioreq *q = READ_ONCE(d->ioreq);
-
 	if (!ioreq_serves(me, d))
 		return -PV_EACCES;
-	lock(&q->lock);
-	if (q->model == me->id)
-		close_locked(q, d);
-	unlock(&q->lock);
+	ioreq_forget(d, me->id);
 	return 0;
 }
 
-void ioreq_forget(struct domain *d, u16 dead)
-{
-	struct ioreq *q = READ_ONCE(d->ioreq);
-
-	if (!q)
-		return;
-	lock(&q->lock);
-	if (q->model == dead)
-		close_locked(q, d);
-	unlock(&q->lock);
-}
-
-void ioreq_end(struct domain *d)
+bool ioreq_end(struct domain *d)
 {
 	struct ioreq *q = d->ioreq;
 
@@ -289,6 +296,7 @@ void ioreq_end(struct domain *d)
 		area_leave(q);
 		ioreq_forget(d, q->model);
 	}
+	return true;
 }
 
 void ioreq_audit(struct domain *d, void (*fn)(mfn_t m))
@@ -339,16 +347,13 @@ int ioreq_range(struct domain *me, struct domain *d, u64 space, u64 first, u64 c
 {
 	struct ioreq *q = READ_ONCE(d->ioreq);
 	struct range r = {first, first + count - 1, (u32)space, (u32)flags};
-	int rc;
 
 	if (!range_valid(space, first, count, flags))
 		return -PV_EINVAL;
 	if (!ioreq_serves(me, d))
 		return -PV_EACCES;
-	lock(&q->lock);
-	rc = flags ? range_add(q, &r) : range_remove(q, &r);
-	unlock(&q->lock);
-	return rc;
+	GUARD(&q->lock);
+	return flags ? range_add(q, &r) : range_remove(q, &r);
 }
 
 int ioreq_done(struct domain *me, struct domain *d, u64 vcpus, u64 gsis)
@@ -384,13 +389,12 @@ long ioreq_irq_bind(struct domain *d, u64 gsi, u64 vcpu)
 		return -PV_ENODEV;
 	if (gsi >= PV_IOREQ_GSIS)
 		return -PV_EINVAL;
-	lock(&q->lock);
+	GUARD(&q->lock);
 	old = q->gsi_port[gsi];
 	if (!old || event_status(d, old, &s) || s.kind != PV_PORT_PIRQ ||
 	    s.irq != PV_IOREQ_GSI + gsi)
 		port = event_bind_pirq(d, PV_IOREQ_GSI + (u32)gsi, vcpu);
 	if (port > 0)
 		WRITE_ONCE(q->gsi_port[gsi], (u32)port);
-	unlock(&q->lock);
 	return port;
 }

@@ -5,7 +5,7 @@
  *     answers wrongly, early or never harms its guest alone.
  * I2: who touches the area counts as a user from before it finds the model there until after; a model that goes waits
  *     for users, so that no byte is written once ioreq_stop has returned.
- * I3: a vCPU with a request out takes no event and is not woken by one: its instruction is not over. It waits until the
+ * I3: a vCPU with a request out takes no event and is not woken by one: its hypercall is not over. It waits until the
  *     answer is there, the model has gone, or it is itself taken down. */
 #ifndef HV_IOREQ_H
 #define HV_IOREQ_H
@@ -19,28 +19,20 @@ struct vcpu;
 
 struct io_access {
 	u64 address;
-	u64 value;  /* of a single write */
-	gva_t from; /* of an OUTS */
+	gva_t data; /* count elements of size bytes; no more than a slot has */
 	u32 count;
 	u8 space, size;
-	bool write, string;
+	bool write;
 };
 
-enum io_way {
-	IO_NOBODY,   /* no range has it: the guest's fault */
-	IO_FLOATS,   /* done: a read gives ones */
-	IO_BUFFERED, /* done */
-	IO_WAITS,    /* v->io says for what */
-	IO_FAULT,    /* from cannot be read */
-};
-
-/* What the current vCPU wants to do. */
-enum io_way ioreq_post(struct vcpu *v, const struct io_access *a);
+/* By the current vCPU. How many elements were done, or will be when it goes on; -PV_ENODEV: no range has the address;
+ * -PV_EFAULT: data cannot be read, or what the model says not be written. */
+long ioreq_access(struct vcpu *v, const struct io_access *a);
 /* Is what v waits for there? Without a lock. */
 bool ioreq_answered(const struct vcpu *v);
-/* The bytes of the answer, or NULL: ones. The caller has it until ioreq_data_put. */
-const void *ioreq_data_get(struct vcpu *v);
-void ioreq_data_put(struct vcpu *v);
+/* For the current vCPU, which is to go on and waits: what it waited for is there, and its call has a result. False: it
+ * must wait. */
+bool ioreq_settle(struct vcpu *v);
 
 /* What the hypercalls do. `me` is the model's domain. */
 int ioreq_start(struct domain *me, struct domain *d, u64 gpa, u64 port);
@@ -51,8 +43,8 @@ long ioreq_irq_bind(struct domain *d, u64 gsi, u64 vcpu);
 /* Does `me` serve d? Then it may map d's memory. */
 bool ioreq_serves(const struct domain *me, const struct domain *d);
 
-/* d is DYING and has no vCPU that runs: its model is told and let go. */
-void ioreq_end(struct domain *d);
+/* d is DYING and has no vCPU that runs: its model is told and let go. True. */
+bool ioreq_end(struct domain *d);
 /* Domain number `dead` serves nobody any more. */
 void ioreq_forget(struct domain *d, u16 dead);
 void ioreq_audit(struct domain *d, void (*fn)(mfn_t m));

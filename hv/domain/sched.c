@@ -9,7 +9,6 @@
  * the handful of vCPUs that a CPU serves the right place is near the end. */
 #include "domain/sched.h"
 
-#include "cpu/io.h"
 #include "cpu/trace.h"
 #include "domain/event.h"
 #include "domain/ioreq.h"
@@ -483,7 +482,7 @@ void schedule(void)
 			/* D3: not before, its registers were not in the entry block */
 			c->cur = next;
 		}
-		if (likely(!next->io.waits) || io_settle(c->entry))
+		if (likely(!next->io.waits) || ioreq_settle(next))
 			return;
 	}
 }

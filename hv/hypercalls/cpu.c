@@ -4,6 +4,7 @@
  * Read first: cpu/fred.h, cpu/vcpu.h */
 #include "cpu/desc.h"
 #include "cpu/fred.h"
+#include "cpu/insn.h"
 #include "cpu/vcpu.h"
 #include "hypercalls/handlers.h"
 
@@ -68,10 +69,42 @@ long hc_ldt_set(gva_t table, u64 entries)
 	return 0;
 }
 
+/* "RingsideRing" */
+#define RING 0x676e6952u
+#define SIDE 0x65646973u
+
+/* The CPU's own answer, but for what names hypervisors: that is ours. */
+static void machine_answer(struct pv_cpuid *c)
+{
+	static const struct cpuid_regs own[] = {
+		{PV_CPUID_BASE + 2, RING, SIDE, RING},
+		{.a = PV_ABI_VERSION},
+		{.a = PV_HYPERCALL_MAX},
+	};
+	struct cpuid_regs r = {0};
+	u32 nr = c->leaf - PV_CPUID_BASE;
+
+	if (nr < ARRAY_SIZE(own))
+		r = own[nr];
+	else if (nr >= 0x80000000 - PV_CPUID_BASE)
+		r = cpuid(c->leaf, c->subleaf);
+	c->eax = r.a;
+	c->ebx = r.b;
+	c->ecx = r.c;
+	c->edx = r.d;
+}
+
 long hc_cpuid(gva_t leaf)
 {
 	COPY_OR_RETURN(struct pv_cpuid, c, leaf);
 
-	cpuid_answer(current()->dom, &c);
+	machine_answer(&c);
+	for (const struct pv_cpuid *m = own_domain->cpuid_mask; m && m->leaf != ~0u; m++)
+		if (m->leaf == c.leaf && m->subleaf == c.subleaf) {
+			c.eax &= m->eax;
+			c.ebx &= m->ebx;
+			c.ecx &= m->ecx;
+			c.edx &= m->edx;
+		}
 	return copy_out(leaf, &c, sizeof(c));
 }

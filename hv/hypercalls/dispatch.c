@@ -76,7 +76,8 @@ OWN0(erets, -PV_ENOSYS)
 
 static bool batchable(const struct pv_multi *m)
 {
-	return !m->args[5] && m->nr != PV_NR_multi && !(m->nr < 64 && ALONE >> m->nr & 1);
+	return !m->args[5] && m->nr != PV_NR_multi && m->nr != PV_NR_ioreq_access &&
+	       !(m->nr < 64 && ALONE >> m->nr & 1);
 }
 
 long hc_multi(gva_t calls, u64 count)

@@ -6,9 +6,7 @@
 #define HV_HANDLERS_H
 
 #include "cpu/copy.h"
-#include "cpu/entry.h"
 #include "domain/sched.h"
-#include "types.h"
 
 #define PV_NO_STUBS
 #include <pv/hypercall.h>

@@ -29,7 +29,15 @@ long hc_ioreq_done(u64 domid, u64 vcpus, u64 gsis)
 	return ioreq_done(current()->dom, d, vcpus, gsis);
 }
 
-long hc_ioreq_irq_bind(u64 gsi, u64 vcpu)
+OWN2(ioreq_irq_bind, ioreq_irq_bind(own_domain, a, b))
+
+long hc_ioreq_access(u64 how, u64 address, gva_t data, u64 count)
 {
-	return ioreq_irq_bind(current()->dom, gsi, vcpu);
+	struct io_access a = {address, data, 0, how >> 24, how >> 8, how >> 16 & 1};
+
+	if (how != PV_IOREQ_ACCESS(a.space, a.write, a.size) || a.space > PV_IOREQ_MEMORY ||
+	    !count || bits_count(a.size) != 1 || a.size > (a.space == PV_IOREQ_MEMORY ? 8 : 4))
+		return -PV_EINVAL;
+	a.count = MIN(count, PV_IOREQ_DATA / a.size);
+	return ioreq_access(current(), &a);
 }

@@ -3,7 +3,6 @@
  * Calls:      yield, block, poll, timer_set, shutdown, vcpu_up, vcpu_down, ipi, vcpu_is_up, time, wallclock*
  * Rules:      C1-C6 (domain/sched.h), E6 (domain/event.h)
  * Read first: pv/sched.h, domain/sched.h */
-#include "domain/sched.h"
 #include "domain/event.h"
 #include "hypercalls/handlers.h"
 

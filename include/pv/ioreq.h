@@ -6,7 +6,8 @@
  * then a page for each vCPU of the guest (struct pv_ioreq_slot). ioreq_start registers it, with a port of the model's
  * that waits for the guest (event_alloc): ring 0 raises it.
  *
- * A vCPU's access is one request in its slot, and the vCPU waits until `answer` equals `request`. Writes in a range with
+ * The guest's kernel makes an access by ioreq_access (guest/emulate.h has it do so for a driver's instruction). An access is
+ * one request in the vCPU's slot, and the vCPU waits until `answer` equals `request`. Writes in a range with
  * PV_IOREQ_BUFFER go to the ring instead, and the vCPU goes on; with PV_IOREQ_QUIET the model is not even told: it sees
  * them when the next access comes that it is told of. The order of a domain's accesses is that of the ring; a request
  * comes behind the writes up to its `after`.
@@ -20,6 +21,10 @@
 #include <pv/types.h>
 
 enum pv_ioreq_space { PV_IOREQ_PORT, PV_IOREQ_MEMORY };
+
+/* What ioreq_access does: size 1, 2 or 4 bytes; in memory also 8. */
+#define PV_IOREQ_ACCESS(space, write, size) \
+	((uint64_t)(space) << 24 | (uint64_t)(write) << 16 | (uint64_t)(size) << 8)
 
 /* Flags of ioreq_range. None: the very same range is taken away. */
 #define PV_IOREQ_FORWARD 0x1u /* to the model                                              */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <mini/mini.h>
+#include <pv/guest/emulate.h>
 
 #include "child.h"
 
@@ -400,6 +401,17 @@ static long obey(uint64_t nr, const uint64_t *a)
 	}
 }
 
+static bool on_gp(struct pv_regs *regs)
+{
+	return !regs->frame.error && pv_emulate(regs, PV_IOREQ_PORT, 0);
+}
+
+static bool on_pf(struct pv_regs *regs)
+{
+	return regs->frame.error & 8 &&
+	       pv_emulate(regs, PV_IOREQ_MEMORY, regs->frame.edata - (uint64_t)mini_va(0));
+}
+
 static bool ignore_nmi(struct pv_regs *regs)
 {
 	(void)regs;
@@ -419,6 +431,8 @@ int main(void)
 	pointers[POINTERS - 2] = (uint64_t)box->data + 3;
 	pointers[POINTERS - 1] = (uint64_t)box->data + CHILD_DATA - 5;
 	mini_set_exception_handler(2, ignore_nmi);
+	mini_set_exception_handler(13, on_gp);
+	mini_set_exception_handler(14, on_pf);
 	/* Out of the way of the numbers that a sweep tries. */
 	do
 		port = pv_event_alloc(0, 0);

@@ -3,6 +3,8 @@
  * bring back. */
 #include "domtest.h"
 
+#include <pv/guest/cpuid.h>
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 enum { DB = 1, BP = 3, UD = 6, NP = 11, SS = 12, GP = 13 };
@@ -536,6 +538,7 @@ static struct pv_cpuid leaf(uint32_t l, uint32_t subleaf)
 	struct pv_cpuid c = {.leaf = l, .subleaf = subleaf, .eax = ~0u, .edx = ~0u};
 
 	CHECK_EQ(pv_cpuid(&c), 0);
+	pv_cpuid_ring3(&c);
 	CHECK(c.leaf == l && c.subleaf == subleaf);
 	return c;
 }

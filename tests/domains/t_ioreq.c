@@ -159,7 +159,7 @@ MINI_TEST(ioreq_ports)
 
 MINI_TEST(ioreq_strings)
 {
-	uint8_t out[600], in[600];
+	uint8_t out[2400], in[512];
 
 	model_open();
 	model_go();
@@ -168,13 +168,13 @@ MINI_TEST(ioreq_strings)
 	for (unsigned i = 0; i < 512; i++)
 		CHECK_EQ(in[i], (uint8_t)(0x81 + i % 512));
 	CHECK_EQ(m.strings, 1);
-	/* Over a page's end: two requests, nothing lost or done twice. */
+	/* More than a slot takes, over a page's end: two requests, nothing lost or done twice. */
 	for (unsigned i = 0; i < sizeof(out); i++)
 		out[i] = (uint8_t)(i * 7);
 	child_put(&m.c, 3800, out, sizeof(out));
-	CHECK_EQ(ORDER(&m.c, ORDER_STRING, PORTS, 4, 150, 3800, 1), 0);
-	CHECK(m.strings >= 2);
-	CHECK_EQ(value_of(&m.c), child_data(&m.c, 3800 + 600));
+	CHECK_EQ(ORDER(&m.c, ORDER_STRING, PORTS, 4, 600, 3800, 1), 0);
+	CHECK_EQ(m.strings, 3);
+	CHECK_EQ(value_of(&m.c), child_data(&m.c, 3800 + 2400));
 	CHECK_EQ(ORDER(&m.c, ORDER_STRING, PORTS, 1, 0, 0, 0), 0); /* REP of nothing */
 	/* Memory that is not there: its #PF, and the device has lost nothing. */
 	m.logged = 0;
@@ -401,6 +401,48 @@ MINI_TEST(ioreq_errors)
 	CHECK_EQ(pv_event_close((uint64_t)port), 0);
 	CHECK_EQ(pv_event_close((uint64_t)foreign), 0);
 	child_end(&other);
+	model_close();
+}
+
+#define ACCESS(how, address, data, count) CHILD(&m.c, ioreq_access, how, address, data, count)
+
+MINI_TEST(ioreq_access_errors)
+{
+	const uint64_t in = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, 1),
+		       out = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 1, 4);
+	struct pv_multi call = {.nr = PV_NR_ioreq_access, .args = {in, PORTS, 0, 1}};
+	uint64_t data;
+
+	model_open();
+	model_go();
+	data = child_data(&m.c, 0);
+	CHECK_EQ(ACCESS(in, PORTS, data, 0), -PV_EINVAL);
+	for (unsigned size = 0; size < 256; size++)
+		if (size != 1 && size != 2 && size != 4)
+			CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, size), PORTS, data, 1),
+				 -PV_EINVAL);
+	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 16), DEVICE, data, 1), -PV_EINVAL);
+	for (unsigned bit = 0; bit < 64; bit++)
+		if (bit < 8 || (bit > 16 && bit != 24))
+			CHECK_EQ(ACCESS(in | 1ull << bit, PORTS, data, 1), -PV_EINVAL);
+	CHECK_EQ(ACCESS(in, PORTS + 16, data, 1), -PV_ENODEV);
+	CHECK_EQ(ACCESS(in, PORTS | 1ull << 32, data, 1), -PV_ENODEV);
+	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 4), PORTS, data, 1), -PV_ENODEV);
+	/* Nothing to write: the device hears nothing. What it gave away cannot be kept: that is the guest's loss. */
+	CHECK_EQ(ACCESS(out, PORTS, 0x7000000000, 1), -PV_EFAULT);
+	CHECK_EQ(ACCESS(out, PORTS, 0x7000000000, 2), -PV_EFAULT);
+	CHECK_EQ(ACCESS(out, PORTS, 0xffff800000000000, 1), -PV_EFAULT);
+	CHECK_EQ(m.logged, 0);
+	CHECK_EQ(ACCESS(in, PORTS, 0x7000000000, 1), -PV_EFAULT);
+	CHECK_EQ(ACCESS(in, PORTS, 0xffff800000000000, 1), -PV_EFAULT);
+	CHECK_EQ(m.logged, 2);
+	/* No more than a slot takes. */
+	CHECK_EQ(ACCESS(in, PORTS, data, ~0ull), PV_IOREQ_DATA);
+	CHECK_EQ(ACCESS(out, PORTS, data, 1ull << 62), PV_IOREQ_DATA / 4);
+	CHECK_EQ(ACCESS(in, PORTS, data, 1), 1);
+	/* It sleeps, so it goes alone. */
+	CHECK_EQ(pv_multi(&call, 1), 1);
+	CHECK_EQ(call.result, -PV_EINVAL);
 	model_close();
 }
 

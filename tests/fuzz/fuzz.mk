@@ -9,7 +9,6 @@ FUZZ_mb2     := hv/boot/mb2.c
 FUZZ_acpi    := hv/boot/acpi.c
 FUZZ_elf     := hv/boot/elf.c
 FUZZ_cmdline := hv/boot/cmdline.c
-FUZZ_decode  := hv/cpu/decode.c
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Shell: run each of $(1) for its part of the time. What a fuzzer printed stays in build/fuzz/NAME.log, an input that

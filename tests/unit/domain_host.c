@@ -58,12 +58,6 @@ void timer_program(u64 deadline)
 	(void)deadline;
 }
 
-bool io_settle(struct entry *e)
-{
-	(void)e;
-	return true;
-}
-
 /* Requests of guests are made in whole domains only (tests/domains/t_ioreq.c). */
 u64 copy_guest(void *dst, const void *src, u64 n)
 {

@@ -45,9 +45,9 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
-bool io_settle(struct entry *e)
+bool ioreq_settle(struct vcpu *v)
 {
-	(void)e;
+	(void)v;
 	return true;
 }
 
