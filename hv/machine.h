@@ -6,7 +6,6 @@
 
 #include "cpu/layout.h"
 #include "lib/lib.h"
-#include "types.h"
 
 struct cpu;
 

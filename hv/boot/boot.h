@@ -4,7 +4,6 @@
 #define HV_BOOT_H
 
 #include "cpu/cpu.h"
-#include "machine.h"
 
 /* ---- the loader ---- */
 

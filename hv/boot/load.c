@@ -4,10 +4,7 @@
  * Read first: pv/domain.h (notes, struct pv_start_info), boot/boot.h */
 #include "boot/boot.h"
 #include "cpu/tsc.h"
-#include "domain/domain.h"
 #include "domain/grant.h"
-
-#include <pv/domain.h>
 
 #define LOW_1M	 (1ull << 20)
 #define LOW_1G	 (1ull << 30)

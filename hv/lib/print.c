@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* print: formatting, into a buffer of the caller's. */
 #include "lib/lib.h"
-#include "types.h"
 
 struct out {
 	char *p, *end; /* end: where the NUL goes at the latest */

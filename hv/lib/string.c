@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* string: rep movs and stos by words: fast on every CPU that ring 0 runs on, and small. */
 #include "lib/lib.h"
-#include "types.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
