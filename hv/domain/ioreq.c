@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ioreq: who serves a domain's emulated devices, which ranges they have, and what is asked of them.
- * Calls:      ioreq_start, ioreq_stop, ioreq_range, ioreq_done, ioreq_irq_bind, ioreq_access
+/* ioreq: who serves a domain's emulated devices, and what is asked of them.
+ * Calls:      ioreq_start, ioreq_stop, ioreq_done, ioreq_irq_bind, ioreq_access
  * Owns:       struct ioreq of a domain, from its first model until the domain is freed
  * Rules:      I1-I3 (ioreq.h), tried by tests/domains/t_ioreq.c
  * Read first: ioreq.h, pv/ioreq.h */
@@ -11,21 +11,15 @@
 #include "domain/event.h"
 #include "domain/sched.h"
 
-struct range {
-	u64 first, last;
-	u32 space, flags;
-};
-
 struct ioreq {
-	struct spinlock lock; /* ranges, head, GSIs; and that one starts or stops at a time */
+	struct spinlock lock; /* head, GSIs; and that one starts or stops at a time */
 	bool open;	      /* there is a model; read without the lock (I2) */
 	u16 model;
-	u32 port;  /* of the model's */
+	u32 port;  /* of the model's; 0: there was none yet */
 	u32 users; /* I2; atomic */
 	u32 head;  /* of the ring; what the area says is a copy */
-	u32 ranges, pages;
+	u32 pages;
 	u32 gsi_port[PV_IOREQ_GSIS]; /* 0, or the port that it was bound to last */
-	struct range range[PV_IOREQ_RANGES];
 	mfn_t area[1 + PV_MAX_VCPUS];
 };
 _Static_assert(sizeof(struct ioreq) <= PAGE_SIZE, "a page");
@@ -70,21 +64,16 @@ static void model_tell(struct ioreq *q, const struct domain *d)
 
 /* ---- requests ---- */
 
-/* Flags of the range that has the first byte of the access; 0: none has. Lock held. */
+/* What the model's table says of the first byte of the access; 0: nothing. */
 static u32 flags_of(const struct ioreq *q, const struct io_access *a)
 {
-	u32 found = 0;
+	for (u32 i = 0; i < PV_IOREQ_RANGES; i++) {
+		struct pv_ioreq_range r = READ_ONCE(ring_of(q)->range[i]);
 
-	for (u32 i = 0; i < q->ranges; i++) {
-		const struct range *r = &q->range[i];
-
-		if (r->space == a->space && a->address >= r->first && a->address <= r->last) {
-			found = r->flags;
-			if (found != PV_IOREQ_FLOAT)
-				return found;
-		}
+		if (r.flags && r.space == a->space && a->address - r.first < r.count)
+			return r.flags;
 	}
-	return found;
+	return 0;
 }
 
 /* False: the ring is full. Lock held. */
@@ -135,30 +124,35 @@ static int read_ones(gva_t to, u32 bytes)
 	return copy_out(to, ones, bytes);
 }
 
+static long floats(const struct io_access *a)
+{
+	return a->write || !read_ones(a->data, a->count * a->size) ? (long)a->count : -PV_EFAULT;
+}
+
 long ioreq_access(struct vcpu *v, const struct io_access *a)
 {
 	struct ioreq *q = v->dom->ioreq;
-	bool single = a->write && a->count == 1, forward, buffered;
+	bool single = a->write && a->count == 1, buffered = false;
 	u64 value = 0;
 	u32 flags, after;
 	long rc = 0;
 
-	if (!q)
+	if (!q || !q->port)
 		return -PV_ENODEV;
 	if (single && copy_in(&value, a->data, a->size))
 		return -PV_EFAULT;
-	lock(&q->lock);
+	if (!area_enter(q))
+		return floats(a);
 	flags = flags_of(q, a);
-	forward = flags & PV_IOREQ_FORWARD && area_enter(q);
-	buffered = forward && flags & PV_IOREQ_BUFFER && single && a->size <= 4 &&
-		   write_buffer(q, v, a, value);
+	if (!flags) {
+		area_leave(q);
+		return a->space == PV_IOREQ_PORT ? floats(a) : -PV_ENODEV;
+	}
+	lock(&q->lock);
+	if (flags & PV_IOREQ_BUFFER && single && a->size <= 4)
+		buffered = write_buffer(q, v, a, value);
 	after = q->head;
 	unlock(&q->lock);
-	if (!flags)
-		return -PV_ENODEV;
-	if (!forward)
-		return a->write || !read_ones(a->data, a->count * a->size) ? (long)a->count
-									   : -PV_EFAULT;
 	if (!buffered)
 		rc = request(q, v, a, value, after);
 	if (!rc && !(buffered && flags & PV_IOREQ_QUIET))
@@ -168,8 +162,8 @@ long ioreq_access(struct vcpu *v, const struct io_access *a)
 	v->perf.counter[buffered ? PV_COUNT_ioreqs_buffered : PV_COUNT_ioreqs]++;
 	if (v->io.waits) {
 		vcpu_block(PV_TIME_NEVER);
-		this_cpu()->entry->slow |=
-			ENTRY_SLOW_RESCHED; /* ioreq_settle looks, though it be answered */
+		/* ioreq_settle looks, though it be answered. */
+		this_cpu()->entry->slow |= ENTRY_SLOW_RESCHED;
 	}
 	return rc ? rc : a->count;
 }
@@ -305,56 +299,7 @@ void ioreq_audit(struct domain *d, void (*fn)(mfn_t m))
 		fn(d->ioreq->area[i]);
 }
 
-/* ---- ranges and interrupts ---- */
-
-static int range_add(struct ioreq *q, const struct range *r)
-{
-	for (u32 i = 0; i < q->ranges; i++) {
-		const struct range *o = &q->range[i];
-
-		if (o->space == r->space && o->first <= r->last && r->first <= o->last &&
-		    (o->flags == PV_IOREQ_FLOAT) == (r->flags == PV_IOREQ_FLOAT))
-			return -PV_EEXIST;
-	}
-	if (q->ranges == PV_IOREQ_RANGES)
-		return -PV_ENOSPC;
-	q->range[q->ranges++] = *r;
-	return 0;
-}
-
-static int range_remove(struct ioreq *q, const struct range *r)
-{
-	for (u32 i = 0; i < q->ranges; i++)
-		if (q->range[i].space == r->space && q->range[i].first == r->first &&
-		    q->range[i].last == r->last) {
-			q->range[i] = q->range[--q->ranges];
-			return 0;
-		}
-	return -PV_ENOENT;
-}
-
-static bool range_valid(u64 space, u64 first, u64 count, u64 flags)
-{
-	u64 end = space == PV_IOREQ_PORT ? IO_PORTS : PV_MAX_GFN << PAGE_SHIFT;
-
-	return space <= PV_IOREQ_MEMORY && count && first < end && count <= end - first &&
-	       (!flags || flags == PV_IOREQ_FLOAT ||
-		(flags & PV_IOREQ_FORWARD &&
-		 !(flags & ~(u64)(PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET))));
-}
-
-int ioreq_range(struct domain *me, struct domain *d, u64 space, u64 first, u64 count, u64 flags)
-{
-	struct ioreq *q = READ_ONCE(d->ioreq);
-	struct range r = {first, first + count - 1, (u32)space, (u32)flags};
-
-	if (!range_valid(space, first, count, flags))
-		return -PV_EINVAL;
-	if (!ioreq_serves(me, d))
-		return -PV_EACCES;
-	GUARD(&q->lock);
-	return flags ? range_add(q, &r) : range_remove(q, &r);
-}
+/* ---- answers and interrupts ---- */
 
 int ioreq_done(struct domain *me, struct domain *d, u64 vcpus, u64 gsis)
 {

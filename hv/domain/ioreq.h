@@ -25,7 +25,7 @@ struct io_access {
 	bool write;
 };
 
-/* By the current vCPU. How many elements were done, or will be when it goes on; -PV_ENODEV: no range has the address;
+/* By the current vCPU. How many elements were done, or will be when it goes on; -PV_ENODEV: nobody has the address;
  * -PV_EFAULT: data cannot be read, or what the model says not be written. */
 long ioreq_access(struct vcpu *v, const struct io_access *a);
 /* Is what v waits for there? Without a lock. */
@@ -37,7 +37,6 @@ bool ioreq_settle(struct vcpu *v);
 /* What the hypercalls do. `me` is the model's domain. */
 int ioreq_start(struct domain *me, struct domain *d, u64 gpa, u64 port);
 int ioreq_stop(struct domain *me, struct domain *d);
-int ioreq_range(struct domain *me, struct domain *d, u64 space, u64 first, u64 count, u64 flags);
 int ioreq_done(struct domain *me, struct domain *d, u64 vcpus, u64 gsis);
 long ioreq_irq_bind(struct domain *d, u64 gsi, u64 vcpu);
 /* Does `me` serve d? Then it may map d's memory. */

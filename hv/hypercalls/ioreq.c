@@ -17,12 +17,6 @@ long hc_ioreq_stop(u64 domid)
 	return ioreq_stop(current()->dom, d);
 }
 
-long hc_ioreq_range(u64 domid, u64 space, u64 first, u64 count, u64 flags)
-{
-	HOLD_OR_RETURN(d, domid);
-	return ioreq_range(current()->dom, d, space, first, count, flags);
-}
-
 long hc_ioreq_done(u64 domid, u64 vcpus, u64 gsis)
 {
 	HOLD_OR_RETURN(d, domid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ioreq: emulated devices. What the kernel of a domain does to I/O ports, or to guest-physical addresses that hold
- * nothing, in a range that is registered for its domain, goes to a device model in another domain.
+ * nothing, where a range of its devices is, goes to a device model in another domain.
  *
  * The model shares with ring 0 an area of its own RAM: a page with the ring of buffered writes (struct pv_ioreq_ring),
  * then a page for each vCPU of the guest (struct pv_ioreq_slot). ioreq_start registers it, with a port of the model's
@@ -26,13 +26,20 @@ enum pv_ioreq_space { PV_IOREQ_PORT, PV_IOREQ_MEMORY };
 #define PV_IOREQ_ACCESS(space, write, size) \
 	((uint64_t)(space) << 24 | (uint64_t)(write) << 16 | (uint64_t)(size) << 8)
 
-/* Flags of ioreq_range. None: the very same range is taken away. */
+/* Ports, or guest-physical bytes, that the devices have. An access counts for the range that its first byte lies in; in
+ * memory that means where the domain has nothing, and there only. Ports that no range has float: reads give ones, writes
+ * are lost, and the model hears nothing. */
+struct pv_ioreq_range {
+	uint64_t first;
+	uint32_t count;
+	uint16_t space; /* enum pv_ioreq_space                                              */
+	uint16_t flags; /* PV_IOREQ_*; 0: the entry is free. Written last, and first cleared */
+};
+PV_ASSERT_SIZE(struct pv_ioreq_range, 16);
+
 #define PV_IOREQ_FORWARD 0x1u /* to the model                                              */
 #define PV_IOREQ_BUFFER  0x2u /* writes of up to 4 bytes need no answer                     */
 #define PV_IOREQ_QUIET   0x4u /* nor need the model hear of them at once                    */
-/* Nobody is there: reads give ones, writes are lost, and the model hears nothing. Goes alone, and counts where no other
- * range does, so that it may lie over others. */
-#define PV_IOREQ_FLOAT   0x8u
 
 #define PV_IOREQ_RANGES 48u
 #define PV_IOREQ_GSIS   24u
@@ -60,7 +67,8 @@ struct pv_ioreq_ring {
 	uint32_t awake; /* the model: it looks by itself; no port is raised                 */
 	uint64_t reserved1[7];
 	struct pv_ioreq_write write[PV_IOREQ_WRITES];
-	uint64_t reserved2[240];
+	struct pv_ioreq_range range[PV_IOREQ_RANGES]; /* the model                        */
+	uint64_t reserved2[144];
 };
 PV_ASSERT_SIZE(struct pv_ioreq_ring, 4096);
 

@@ -93,16 +93,6 @@ struct pv_linux_ioreq_start {
 PV_ASSERT_SIZE(struct pv_linux_ioreq_start, 16);
 #define PV_LINUX_IOREQ_START PV_LINUX_IOC(0x40, struct pv_linux_ioreq_start)
 
-/* As ioreq_range. */
-struct pv_linux_ioreq_range {
-	uint64_t space; /* enum pv_ioreq_space                                             */
-	uint64_t first; /* port or byte                                                     */
-	uint64_t count; /* how many                                                         */
-	uint64_t flags; /* PV_IOREQ_*                                                       */
-};
-PV_ASSERT_SIZE(struct pv_linux_ioreq_range, 32);
-#define PV_LINUX_IOREQ_RANGE PV_LINUX_IOC(0x41, struct pv_linux_ioreq_range)
-
 /* As ioreq_done, if there is a bit in vcpus or gsis; then, with PV_LINUX_IOREQ_WAIT, set `awake` to 0 and, if nothing is
  * in the ring or a slot, sleep until ring 0 raises the model's port: ETIMEDOUT, EINTR. Other threads may serve
  * meanwhile, without waiting. */

@@ -114,15 +114,25 @@ static const struct region *region_of(unsigned space, uint64_t address)
 	return NULL;
 }
 
-bool model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags)
+void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags)
 {
-	struct pv_linux_ioreq_range arg = {space, first, count, flags};
+	struct pv_ioreq_range *free = NULL;
 
-	if (ioctl(node, PV_LINUX_IOREQ_RANGE, &arg) == 0)
-		return true;
-	say("range %#llx of %#llx: %s", (unsigned long long)first, (unsigned long long)count,
-	    strerror(errno));
-	return false;
+	for (struct pv_ioreq_range *r = ring->range; r < ring->range + PV_IOREQ_RANGES; r++)
+		if (!r->flags)
+			free = free ? free : r;
+		else if (r->space == space && r->first == first && r->count == count)
+			__atomic_store_n(&r->flags, 0, __ATOMIC_RELEASE);
+	if (!flags)
+		return;
+	if (!free) {
+		say("no place for a range of %#llx", (unsigned long long)first);
+		return;
+	}
+	free->first = first;
+	free->count = (uint32_t)count;
+	free->space = (uint16_t)space;
+	__atomic_store_n(&free->flags, (uint16_t)flags, __ATOMIC_RELEASE);
 }
 
 /* ---- accesses ---- */
@@ -342,7 +352,6 @@ static void attach(uint32_t domid, uint64_t memory_size)
 	if (ring == MAP_FAILED || memory == MAP_FAILED)
 		die(NODE ": mmap: %s", strerror(errno));
 	mem_init(memory, memory_size);
-	model_range(PV_IOREQ_PORT, 0, 0x10000, PV_IOREQ_FLOAT);
 }
 
 static const struct option options[] = {{"domain", 1, NULL, 'd'},  {"vcpus", 1, NULL, 'c'},

@@ -31,8 +31,8 @@ struct io_ops {
 void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const struct io_ops *ops,
 	    void *dev);
 void io_remove(enum pv_ioreq_space space, uint64_t first);
-/* As ioreq_range. False: refused. */
-bool model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags);
+/* For ring 0 (struct pv_ioreq_range); flags 0: that range goes. */
+void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags);
 
 void model_lock(void);
 /* Lets go, and raises what irq_raise collected. */

@@ -70,7 +70,7 @@ static void on_refusal(int sig, siginfo_t *info, void *context)
 /* Of all threads; anything else is not done, and ends the process. */
 static int filter(int node)
 {
-	static const unsigned long calls[] = {PV_LINUX_IOREQ_RANGE, PV_LINUX_IOREQ_SERVE};
+	const unsigned long serve = PV_LINUX_IOREQ_SERVE;
 	static const int mapping[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
 	int rc = f ? seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
@@ -80,10 +80,10 @@ static int filter(int node)
 		rc = seccomp_syscall_priority(f, SCMP_SYS(ioctl), UINT8_MAX);
 	for (unsigned i = 0; !rc && i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (unsigned i = 0; !rc && i < 2; i++)
+	if (!rc)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
 				      SCMP_A0(SCMP_CMP_EQ, (unsigned)node),
-				      SCMP_A1(SCMP_CMP_EQ, calls[i]));
+				      SCMP_A1(SCMP_CMP_EQ, serve));
 	for (unsigned i = 0; !rc && i < 2; i++) /* data, never code */
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, mapping[i], 1,
 				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

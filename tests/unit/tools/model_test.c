@@ -44,13 +44,12 @@ void io_remove(enum pv_ioreq_space space, uint64_t first)
 			regions[space][i].ops = NULL;
 }
 
-bool model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags)
+void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags)
 {
 	(void)space;
 	(void)first;
 	(void)count;
 	(void)flags;
-	return true;
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

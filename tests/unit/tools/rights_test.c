@@ -49,7 +49,6 @@ static int work(void)
 	char b[512] = {0};
 	struct iovec iov = {b, sizeof(b)};
 	struct pv_linux_ioreq_serve serve = {.flags = PV_LINUX_IOREQ_WAIT};
-	struct pv_linux_ioreq_range range = {0};
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), ends[2];
 	pthread_t t[2];
 	struct tm tm;
@@ -67,7 +66,6 @@ static int work(void)
 		return 5;
 	timerfd_settime(timer, 0, &(struct itimerspec){.it_value.tv_nsec = 1000}, NULL);
 	ioctl(node, PV_LINUX_IOREQ_SERVE, &serve);
-	ioctl(node, PV_LINUX_IOREQ_RANGE, &range);
 	free(malloc(1 << 22));
 	now = time(NULL);
 	gmtime_r(&now, &tm);
