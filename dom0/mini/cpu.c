@@ -41,7 +41,7 @@ void mini_cpu_init(struct mini_cpu *cpu)
 		rc = pv_event_entry((uint64_t)mini_event_entry, MINI_STKLVLS);
 	if (rc < 0)
 		pv_shutdown(PV_SHUTDOWN_PANIC, (uint64_t)-rc);
-	pv_vcpu_clock(mini_gpa(&cpu->clock));
+	pv_clock(&cpu->clock);
 }
 
 /* --- dispatch ------------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 #include "cpu/entry.h"
 #include "cpu/insn.h"
 #include "cpu/trace.h"
-#include "cpu/tsc.h"
 #include "domain/event.h"
 #include "domain/sched.h"
 #include "mm/map.h"
@@ -79,7 +78,7 @@ long vcpu_debug_get(struct vcpu *v, u64 reg)
 int vcpu_machine_init(struct vcpu *v)
 {
 	v->xsave = hv_page_alloc(pages_order(1, features.xsave_size));
-	v->area_mfn = v->clock_mfn = MFN_NONE;
+	v->area_mfn = MFN_NONE;
 	return v->xsave ? 0 : -PV_ENOMEM;
 }
 
@@ -133,78 +132,32 @@ int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up)
 	return rc;
 }
 
-/* ---- pages that the guest registers (F2) ---- */
-
-/* A frame of the domain's own writable RAM for [gpa, gpa + size), held; its direct-map address, or NULL with *rc. */
-static void *pin(struct domain *d, u64 gpa, u64 size, u64 align, mfn_t *m, int *rc)
-{
-	*rc = -PV_EINVAL;
-	if (gpa % align == 0 && gpa % PAGE_SIZE + size <= PAGE_SIZE)
-		*rc = domain_own_frame(d, gpa >> PAGE_SHIFT, P2M_WRITE, m);
-	return *rc ? NULL : (u8 *)mfn_to_virt(*m) + gpa % PAGE_SIZE;
-}
-
-static void unpin(mfn_t *m)
-{
-	if (!mfn_eq(*m, MFN_NONE))
-		frame_put(*m);
-	*m = MFN_NONE;
-}
+/* ---- the page that the guest registers (F2) ---- */
 
 int vcpu_area_set(struct vcpu *v, u64 gpa)
 {
-	struct entry *e = this_cpu()->entry;
+	struct pv_vcpu_area *p;
 	mfn_t m, old = v->area_mfn;
-	int rc;
-	void *p = pin(v->dom, gpa, sizeof(struct pv_vcpu_area), PV_VCPU_AREA_ALIGN, &m, &rc);
+	int rc = gpa % PV_VCPU_AREA_ALIGN ? -PV_EINVAL : 0;
 
-	if (!p)
+	if (rc == 0)
+		rc = domain_own_frame(v->dom, gpa >> PAGE_SHIFT, P2M_WRITE, &m);
+	if (rc)
 		return rc;
+	p = mfn_to_virt(m) + gpa % PAGE_SIZE;
 	/* Senders find it by v->area in walks: the old frame is kept until they are through (S3). */
 	atomic_store(&v->area, p);
 	v->area_mfn = m;
-	e->area = p;
+	this_cpu()->entry->area = p;
 	walk_sync(v->dom);
-	unpin(&old);
+	if (!mfn_eq(old, MFN_NONE))
+		frame_put(old);
 	vcpu_times(v);
 	/* Ports may have become pending before there was an area to say so in. */
 	if (READ_ONCE(v->dom->ports.used)) {
 		atomic_store(&v->area->port_words, ~0ull);
 		vector_raise(v, PV_VECTOR_PORTS);
 	}
-	return 0;
-}
-
-static void clock_write(struct pv_clock *c)
-{
-	u32 version = READ_ONCE(c->version) | 1;
-
-	WRITE_ONCE(c->version, version);
-	barrier();
-	c->tsc_timestamp = tsc_params.base;
-	c->system_time = 0;
-	c->tsc_to_system_mul = tsc_params.mul;
-	c->tsc_shift = TSC_SHIFT;
-	c->flags = PV_CLOCK_STABLE;
-	barrier();
-	WRITE_ONCE(c->version, version + 1);
-}
-
-int vcpu_clock_set(struct vcpu *v, u64 gpa)
-{
-	mfn_t m = MFN_NONE;
-	int rc;
-	struct pv_clock *c = NULL;
-
-	if (gpa != ~0ull) {
-		c = pin(v->dom, gpa, sizeof(*c), sizeof(*c), &m, &rc);
-		if (!c)
-			return rc;
-		clock_write(c);
-	}
-	unpin(&v->clock_mfn);
-	v->clock = c;
-	v->clock_mfn = m;
 	return 0;
 }
 

@@ -14,7 +14,6 @@ struct vcpu;
 bool vcpu_root_load(struct cpu *c, struct vcpu *v);
 /* -PV_EINVAL: alignment; else p2m_get's. The page registered before is let go. */
 int vcpu_area_set(struct vcpu *v, u64 gpa);
-int vcpu_clock_set(struct vcpu *v, u64 gpa); /* ~0: none                                */
 /* -PV_EINVAL: no such register, or not a value that a guest may have. */
 int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
 long vcpu_debug_get(struct vcpu *v, u64 reg);

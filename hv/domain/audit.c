@@ -86,12 +86,9 @@ static void see_domain(struct domain *d)
 
 	p2m_for_each (&d->p2m, g, e)
 		ram += see_leaf(d, e);
-	for (u32 i = 0; i < d->vcpu_count; i++) {
+	for (u32 i = 0; i < d->vcpu_count; i++)
 		if (d->vcpus[i]->area)
 			found(d->vcpus[i]->area_mfn);
-		if (d->vcpus[i]->clock)
-			found(d->vcpus[i]->clock_mfn);
-	}
 	ioreq_audit(d, found);
 	result->count_errors += (grants_audit(d, found) != 0) + (events_audit(d, found) != 0) +
 				(ram != atomic_load(&d->frames));

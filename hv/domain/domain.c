@@ -512,10 +512,7 @@ static bool die_registered(struct domain *d)
 
 		if (v->area)
 			frame_put(v->area_mfn);
-		if (v->clock)
-			frame_put(v->clock_mfn);
 		v->area = NULL;
-		v->clock = NULL;
 	}
 	event_pages_drop(d);
 	grant_table_drop(d);

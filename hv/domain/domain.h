@@ -66,8 +66,6 @@ struct vcpu {
 	/* Registered by the guest (references held: F2). */
 	struct pv_vcpu_area *area; /* direct map, or NULL */
 	mfn_t area_mfn;
-	struct pv_clock *clock; /* direct map, or NULL */
-	mfn_t clock_mfn;
 	u32 nmi_pending;  /* atomic */
 	bool nmi_blocked; /* until the next ERETx with the nmi bit */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpu: a vCPU's own machine state.
- * Calls:      eretu, erets, vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid, vcpu_clock
+ * Calls:      eretu, erets, vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid
  * Read first: cpu/fred.h, cpu/vcpu.h */
 #include "cpu/desc.h"
 #include "cpu/fred.h"
@@ -9,7 +9,6 @@
 #include "hypercalls/handlers.h"
 
 OWN1(vcpu_area, vcpu_area_set(current(), a))
-OWN1(vcpu_clock, vcpu_clock_set(current(), a))
 OWN1(debug_get, vcpu_debug_get(current(), a))
 OWN2(debug_set, vcpu_debug_set(current(), a, b))
 

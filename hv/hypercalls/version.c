@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* version: the machine and this hypervisor.
- * Calls: host_info */
+ * Calls: host_info, clock */
 #include "boot/boot.h"
 #include "cpu/tsc.h"
 #include "hypercalls/handlers.h"
@@ -32,4 +32,16 @@ long hc_host_info(gva_t out)
 	}
 	walk_end();
 	return copy_out(out, &h, sizeof(h));
+}
+
+long hc_clock(gva_t out)
+{
+	const struct pv_clock c = {
+		.tsc_timestamp = tsc_params.base,
+		.tsc_to_system_mul = tsc_params.mul,
+		.tsc_shift = TSC_SHIFT,
+		.flags = PV_CLOCK_STABLE,
+	};
+
+	return copy_out(out, &c, sizeof(c));
 }

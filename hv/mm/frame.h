@@ -3,7 +3,7 @@
  *
  * F1: a frame has one use; it changes only while refs == 0 or by its only holder.
  * F2: whatever can reach a frame holds a reference: its P2M entry, each grant mapping, each
- *     registered page (area, clock, event page, grant table), each operation in progress.
+ *     registered page (area, event page, grant table), each operation in progress.
  * F3: a reference that a guest mapping held is dropped only after the shootdown that ends its
  *     reach is done on every CPU (p2m_remove does both in that order).
  * F4: a frame is zeroed between its last use by a domain and its next by anyone.

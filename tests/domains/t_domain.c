@@ -32,7 +32,8 @@ MINI_TEST(nop_and_numbers)
 	CHECK_EQ(pv_nop(), 0);
 	CHECK_EQ(pv_hypercall(PV_HYPERCALL_MAX, 0, 0, 0, 0, 0), -PV_ENOSYS);
 	CHECK_EQ(pv_hypercall(PV_HYPERCALL_MAX - 1, 0, 0, 0, 0, 0), -PV_ENOSYS);
-	CHECK_EQ(pv_hypercall(13, 0, 0, 0, 0, 0), -PV_ENOSYS);
+	CHECK_EQ(pv_hypercall(12, 0, 0, 0, 0, 0), -PV_ENOSYS);
+	CHECK_EQ(pv_hypercall(14, 0, 0, 0, 0, 0), -PV_ENOSYS);
 	CHECK_EQ(pv_hypercall(1ull << 32, 0, 0, 0, 0, 0), -PV_ENOSYS);
 	CHECK_EQ(pv_hypercall(1ull << 63, 0, 0, 0, 0, 0), -PV_ENOSYS);
 	CHECK_EQ(pv_hypercall(~0ull, 0, 0, 0, 0, 0), -PV_ENOSYS);

@@ -124,7 +124,6 @@ static long register_table(uint64_t gpa)
 MINI_TEST(register_granted_area)
 {
 	register_granted(pv_vcpu_area);
-	register_granted(pv_vcpu_clock);
 }
 
 MINI_TEST(register_granted_table)

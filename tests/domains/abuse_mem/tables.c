@@ -132,7 +132,6 @@ ABUSE_CHILD(gfn_width)
 			pv_flush(mini_root | 1ull << bit, 0, ~0ull, PV_FLUSH_ROOT);
 		WANT(pv_root_load(mini_root ^ 1ull << bit) < 0 || bit >= 52);
 		pv_root_load(mini_root);
-		WANT(pv_vcpu_clock(mini_gpa(&mini_cpu()->clock) | 1ull << bit) < 0);
 		WANT(pv_grant_table(gpa | 1ull << bit, 1) < 0);
 		WANT(pv_event_pages(mini_gpa(&mini_event_page) | 1ull << bit) < 0);
 		WANT(pv_vcpu_area(mini_gpa(&mini_cpu()->area) | 1ull << bit) < 0);
@@ -168,7 +167,6 @@ ABUSE_CHILD(every_mfn)
 			WANT(pv_grant_table(gfn << 12, 1) < 0);
 			WANT(pv_event_pages(gfn << 12) < 0);
 			WANT(pv_vcpu_area(gfn << 12) < 0);
-			WANT(pv_vcpu_clock(gfn << 12) < 0);
 			WANT(pv_root_load(gfn << 12) < 0);
 			WANT(pv_mem_release(PV_DOM_SELF, gfn, 1) <= 0);
 			WANT(pv_mem_populate(PV_DOM_SELF, gfn, 1, 0) <= 0);
