@@ -11,7 +11,8 @@
 #include "cpu/vcpu.h"
 #include "domain/sched.h"
 
-void tlb_flush_local(void)
+/* This CPU drops all that its TLB holds but ring 0's global pages. */
+static void tlb_flush_local(void)
 {
 	write_cr3(read_cr3());
 }

@@ -10,8 +10,6 @@ struct cpu;
 
 /* Serve what others asked of this CPU. The handler of VECTOR_KICK calls it, after the EOI or before. */
 void ipi_service(struct cpu *c);
-/* This CPU drops all that its TLB holds but ring 0's global pages. */
-void tlb_flush_local(void);
 /* The others stop for good: a panic. They notice by NMI, kick, or while they wait for a lock. */
 void stop_other_cpus(void);
 /* For the NMI handler: does not return if this CPU was told to stop. */

@@ -89,7 +89,7 @@ void vcpu_machine_free(struct vcpu *v)
 	v->xsave = v->ldt = NULL;
 }
 
-void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
+static void reset(struct vcpu *v, const struct pv_vcpu_start *s)
 {
 	memset(&v->g, 0, sizeof(v->g));
 	v->g.regs.ip = s->ip;
@@ -114,22 +114,17 @@ void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s)
 int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up)
 {
 	struct domain *d = v->dom;
-	int rc = 0;
 
 	if (s->reserved[0] || s->reserved[1] || s->reserved[2] || !canonical(s->ip) ||
 	    !canonical(s->gs_base) || s->root >> PAGE_SHIFT >= PV_MAX_GFN ||
 	    (up && s->ip < PV_KERNEL_MIN))
 		return -PV_EINVAL;
-	lock(&d->lock);
+	GUARD(&d->lock);
 	if (v->state != VCPU_DOWN || atomic_load(&v->on_cpu) ||
 	    (!up && d->state != PV_DOMAIN_BUILDING))
-		rc = -PV_EBUSY;
-	else
-		vcpu_reset(v, s);
-	if (rc == 0 && up)
-		rc = vcpu_up(v);
-	unlock(&d->lock);
-	return rc;
+		return -PV_EBUSY;
+	reset(v, s);
+	return up ? vcpu_up(v) : 0;
 }
 
 /* ---- the page that the guest registers (F2) ---- */

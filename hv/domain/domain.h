@@ -243,10 +243,7 @@ int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) __
 long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags);
 long domain_release(struct domain *d, u64 gfn, u64 count);
 
-/* cpu/vcpu.c: registers for a vCPU that is DOWN and !on_cpu; the caller checked them and holds d->lock until
- * vcpu_up. */
-void vcpu_reset(struct vcpu *v, const struct pv_vcpu_start *s);
-/* cpu/vcpu.c: checks s, resets v, and (up) makes it runnable; else only in a domain that has not started.
+/* cpu/vcpu.c: checks s, gives v these registers, and (up) makes it runnable; else only in a domain that has not started.
  * -PV_EINVAL: s; -PV_EBUSY: v is up, or the domain has started. */
 int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up);
 int vcpu_up(struct vcpu *v);	/* -PV_EBUSY: it is up, or has not left its CPU */

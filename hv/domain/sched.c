@@ -59,6 +59,14 @@ static struct runqueue *vcpu_lock(struct vcpu *v)
 	}
 }
 
+static void queue_unlock(struct runqueue **q)
+{
+	unlock(&(*q)->lock);
+}
+/* q: that queue, locked from here to the end of the block. */
+#define VCPU_GUARD(q, v) \
+	struct runqueue *q __attribute__((cleanup(queue_unlock), unused)) = vcpu_lock(v)
+
 /* ---- sorted lists: circular, n->next is NULL outside; keys wrap ---- */
 
 static bool before(u64 a, u64 b)
@@ -183,12 +191,11 @@ static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 no
 
 void vcpu_times(struct vcpu *v)
 {
-	struct runqueue *q = vcpu_lock(v);
+	VCPU_GUARD(q, v);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(v->run_time); i++)
 		WRITE_ONCE(v->area->run_time[i], v->run_time[i]);
 	account(v, v->run_state, now_ns());
-	unlock(&q->lock);
 }
 
 /* C1: what q's current vCPU has used since it was last charged. */
@@ -453,10 +460,9 @@ static void idle(struct runqueue *q)
 /* v's domain was crashed when it was to be loaded. */
 static NOINLINE void unload(struct runqueue *q, struct vcpu *v)
 {
-	lock(&q->lock);
+	GUARD(&q->lock);
 	q->curr = NULL;
 	let_go(q, v, now_ns(), MAY_NOT);
-	unlock(&q->lock);
 }
 
 void schedule(void)
@@ -557,11 +563,10 @@ static void wake(struct runqueue *q, struct vcpu *v, u64 now)
 
 void vcpu_wake(struct vcpu *v)
 {
-	struct runqueue *q = vcpu_lock(v);
+	VCPU_GUARD(q, v);
 
 	if (v->state == VCPU_BLOCKED)
 		wake(q, v, now_ns());
-	unlock(&q->lock);
 }
 
 void vcpu_yield(void)
@@ -654,58 +659,56 @@ void sched_kicked(void)
 
 /* ---- up and down ---- */
 
-void vcpu_leave(struct vcpu *v)
+/* Off q's list, or off its CPU. Lock held. */
+static void leave(struct runqueue *q, struct vcpu *v)
 {
-	struct runqueue *q = vcpu_lock(v);
-
 	if (v->run.next)
 		rq_remove(q, v);
 	if (v->on_cpu)
 		resched(q);
-	unlock(&q->lock);
+}
+
+void vcpu_leave(struct vcpu *v)
+{
+	VCPU_GUARD(q, v);
+
+	leave(q, v);
 }
 
 bool vcpu_stop(struct vcpu *v)
 {
 	struct vcpu *me = current();
-	struct runqueue *q;
-	bool left;
 
 	vcpu_leave(v);
 	while (v != me && atomic_load(&v->on_cpu) && !(me && !vcpu_may_run(me)))
 		cpu_relax_serving();
-	q = vcpu_lock(v); /* let_go is through with it too */
-	left = !v->on_cpu;
-	unlock(&q->lock);
-	return left;
+	VCPU_GUARD(q, v); /* let_go is through with it too */
+	return !v->on_cpu;
 }
 
 void vcpu_resume(struct vcpu *v)
 {
-	struct runqueue *q = vcpu_lock(v);
+	VCPU_GUARD(q, v);
 
 	place(q, v, now_ns(), true);
-	unlock(&q->lock);
 }
 
 int vcpu_up(struct vcpu *v)
 {
-	struct runqueue *q = vcpu_lock(v);
-	int rc = v->state != VCPU_DOWN || v->on_cpu ? -PV_EBUSY : 0;
+	VCPU_GUARD(q, v);
 	u64 now = now_ns();
 
-	if (rc == 0) {
-		v->state = VCPU_RUNNABLE;
-		account(v, PV_RUN_RUNNABLE, now);
-		place(q, v, now, false);
-	}
-	unlock(&q->lock);
-	return rc;
+	if (v->state != VCPU_DOWN || v->on_cpu)
+		return -PV_EBUSY;
+	v->state = VCPU_RUNNABLE;
+	account(v, PV_RUN_RUNNABLE, now);
+	place(q, v, now, false);
+	return 0;
 }
 
 static void down_mark(struct vcpu *v)
 {
-	struct runqueue *q = vcpu_lock(v);
+	VCPU_GUARD(q, v);
 
 	v->state = VCPU_DOWN;
 	poll_end(v);
@@ -713,7 +716,6 @@ static void down_mark(struct vcpu *v)
 	timer_update(q, v);
 	if (!v->on_cpu && v->run_state != PV_RUN_OFFLINE)
 		account(v, PV_RUN_OFFLINE, now_ns());
-	unlock(&q->lock);
 }
 
 bool vcpu_down(struct vcpu *v)
@@ -722,14 +724,13 @@ bool vcpu_down(struct vcpu *v)
 
 	down_mark(v);
 	left = vcpu_stop(v);
-	down_mark(
-		v); /* a hypercall of its own that was under way may have blocked it or set a timer */
+	down_mark(v); /* its own hypercall that was under way may have blocked it or set a timer */
 	return left;
 }
 
 void vcpu_timer_set(struct vcpu *v, u64 deadline)
 {
-	struct runqueue *q = vcpu_lock(v);
+	VCPU_GUARD(q, v);
 
 	v->timer = deadline;
 	timer_update(q, v);
@@ -737,7 +738,6 @@ void vcpu_timer_set(struct vcpu *v, u64 deadline)
 		program(q, now_ns());
 	else if (q->timers.next == &v->tm)
 		resched(q);
-	unlock(&q->lock);
 }
 
 void sched_params(struct domain *d, u32 weight, u32 cap_percent)
@@ -747,32 +747,25 @@ void sched_params(struct domain *d, u32 weight, u32 cap_percent)
 	WRITE_ONCE(d->cap_percent, cap_percent);
 	/* A vCPU that runs alone has its timer off, and is not charged: it is looked at now (C5). */
 	for (u32 i = 0; i < d->vcpu_count; i++) {
-		struct runqueue *q = vcpu_lock(d->vcpus[i]);
+		VCPU_GUARD(q, d->vcpus[i]);
 
 		charge(q, now_ns());
 		if (q->curr == d->vcpus[i])
 			resched(q);
-		unlock(&q->lock);
 	}
 	atomic_store(&d->cap_left_ns, 0); /* what it took before counts for nothing */
 }
 
 int vcpu_affinity(struct vcpu *v, u64 mask)
 {
-	struct runqueue *q;
-
 	mask &= cpus_up;
 	if (!mask)
 		return -PV_EINVAL;
-	q = vcpu_lock(v);
+	VCPU_GUARD(q, v);
 	WRITE_ONCE(v->affinity, mask);
-	if (v->run.next)
-		rq_remove(q, v);
-	if (v->on_cpu)
-		resched(q);
-	place(q, v, now_ns(),
-	      allowed_on(v, v->cpu)); /* a blocked one goes elsewhere when it wakes */
-	unlock(&q->lock);
+	leave(q, v);
+	/* A blocked one goes elsewhere when it wakes. */
+	place(q, v, now_ns(), allowed_on(v, v->cpu));
 	return 0;
 }
 
