@@ -85,6 +85,12 @@ void memory_free_modules(const struct boot_info *bi);
 
 #define BELOW_4G (1ull << 32)
 
+/* In the direct map. */
+static inline void *direct(u64 phys)
+{
+	return mfn_to_virt(MFN(phys >> PAGE_SHIFT)) + phys % PAGE_SIZE;
+}
+
 /* boot/lastwords.c: tell what a panic before the warm reset said, and have a place to keep such words in. */
 void lastwords_init(struct ranges *unused);
 /* The log from that position on: for the next boot. */

@@ -5,13 +5,9 @@
 
 enum kind { FLAG, NUMBER, CHOICE, SET };
 
-#define OPTION(kind, name, ...)                              \
-	{                                                    \
-#name, offsetof(struct options, name), kind, \
-		{                                            \
-			__VA_ARGS__                          \
-		}                                            \
-	}
+/* clang-format off */
+#define OPTION(kind, name, ...) {#name, offsetof(struct options, name), kind, {__VA_ARGS__}}
+/* clang-format on */
 static const struct option {
 	const char *name;
 	u16 offset;

@@ -80,11 +80,7 @@ const char *elf_parse(const void *image, u64 size, struct elf *e)
 	*e = (struct elf){.image = image};
 	if (size < sizeof(*h))
 		return "it is too short for an ELF file";
-	if (memcmp(h->ident,
-		   "\x7f"
-		   "ELF\2\1",
-		   6) ||
-	    h->machine != 62 || h->phentsize != sizeof(*p))
+	if (memcmp(h->ident, "\177ELF\2\1", 6) || h->machine != 62 || h->phentsize != sizeof(*p))
 		return "it is not an x86-64 ELF file";
 	if (!within(h->phoff, (u64)h->phnum * sizeof(*p), size))
 		return "the ELF file is truncated";

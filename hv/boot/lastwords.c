@@ -26,11 +26,6 @@ static u32 sum_of(const struct words *w)
 	return sum;
 }
 
-static struct words *place(void)
-{
-	return (struct words *)(DIRECT_BASE + PLACE);
-}
-
 /* Each line again, marked, through the log; from there dom0 saves them. */
 static void tell(struct words *w)
 {
@@ -47,7 +42,7 @@ static void tell(struct words *w)
 
 void lastwords_init(struct ranges *unused)
 {
-	struct words *w = place();
+	struct words *w = direct(PLACE);
 	u64 before = ranges_total(unused);
 
 	ranges_cut(unused, PLACE, PLACE + PLACE_SIZE);
@@ -61,7 +56,7 @@ void lastwords_init(struct ranges *unused)
 
 void lastwords_keep(u64 from)
 {
-	struct words *w = place();
+	struct words *w = direct(PLACE);
 	u64 end;
 
 	if (!have_place)

@@ -14,11 +14,6 @@
 
 static struct domain *dom0;
 
-static void *direct(u64 gpa)
-{
-	return (u8 *)mfn_to_virt(MFN(gpa >> PAGE_SHIFT)) + gpa % PAGE_SIZE;
-}
-
 static struct domain *create(u64 frames)
 {
 	struct pv_domain_create a = {

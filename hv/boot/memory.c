@@ -18,11 +18,6 @@ static u64 page_up(u64 x)
 	return ROUND_UP(x, PAGE_SIZE);
 }
 
-static void *direct(u64 phys)
-{
-	return mfn_to_virt(MFN(phys >> PAGE_SHIFT));
-}
-
 void memory_init(const struct boot_info *bi)
 {
 	for (const struct boot_map *m = bi->map; m < bi->map + bi->map_count; m++)

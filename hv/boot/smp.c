@@ -41,7 +41,6 @@ static void cpu_enter(struct cpu *c)
 {
 	cpus[c->id] = c;
 	cpu_count = c->id + 1;
-	c->up = true;
 	atomic_or(&cpus_up, c->bit);
 }
 
@@ -78,7 +77,7 @@ static bool start_cpu(struct cpu *c)
 		cpu_relax();
 	if (atomic_cas(&awaited, c->id, NOBODY))
 		return false;
-	while (!READ_ONCE(c->up))
+	while (!(READ_ONCE(cpus_up) & c->bit))
 		cpu_relax();
 	return true;
 }

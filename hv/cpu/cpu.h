@@ -112,7 +112,6 @@ struct cpu {
 		u32 stop;
 	} pub;
 	u32 flush_done; /* shootdowns done, written here                             */
-	bool up;
 };
 
 extern struct cpu *cpus[MAX_CPUS]; /* NULL beyond cpu_count                            */

@@ -224,7 +224,6 @@ void host_boot(unsigned count, u64 frames)
 		cpus[i]->id = i;
 		cpus[i]->bit = 1ull << i;
 		cpus[i]->cur = &nobody;
-		cpus[i]->up = true;
 	}
 	host_threaded = false;
 	host_shootdowns = host_invlpgs = 0;
