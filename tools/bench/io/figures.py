@@ -27,7 +27,7 @@ XEN = {
 }
 # Kinds of work by names of functions, the first that fits.
 WORK = [
-    ("accesses to devices", r"ioreq|io_access|io_settle|io_refused|insn_decode|delay_tsc|const_udelay|^finish$|model_ioctl|ata_|rtl8139"
+    ("accesses to devices", r"ioreq|ringside_port_access|ringside_memory_access|pv_emulate|pv_insn|delay_tsc|const_udelay|model_ioctl|ata_|rtl8139"
                             r"|serial8250|^io(read|write)"),
     ("copying", r"memmove|memcpy|memset|rep_movs|rep_stos|copy_guest|_copy_(to|from)_iter|skb_datagram_iter|copy_page|clear_page"
                 r"|skb_copy"),
