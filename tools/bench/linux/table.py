@@ -80,7 +80,8 @@ def table(rows, costs):
     if any(r["counts"] for r in rows):
         lines += ["", "Ring 0's counters for one operation:"]
         for r in rows:
-            counts = ", ".join(f"{name} {n:.2f}" for name, n in r["counts"].items() if n >= 0.01)
+            counts = ", ".join(f"{name} {n:.2f}" for name, n in r["counts"].items()
+                               if n >= 0.01 and name != "run_ns")
             lines.append(f"  {r['title']}: {counts}")
         lines += ["", "Goals that are missed: what dom0 needs more is, by these counters and what each costs in bench-hv:"]
         for r in rows:
