@@ -2,7 +2,6 @@
 /* verify DISK SECONDS [JOBS]: reads and writes of all sizes and alignments at once, with all that a disk is asked for
  * beside: flush, FUA, discard, zeroes; what is read is what was written last. Each job has a part of the disk of its
  * own and is a process, so that requests meet in the driver. Last line: "VERIFY N operations" or "VERIFY failed". */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>

@@ -190,7 +190,7 @@ static void garbage(unsigned int ms, bool keep_connected)
 			else
 				write_entries();
 			if (port)
-				ringside_notify(port);
+				pv_event_send(port);
 		}
 		msleep(1);
 	}
