@@ -49,7 +49,7 @@ PV_ASSERT_SIZE(struct pv_net_offload, 12);
 #define PV_NET_DESCRIPTORS 18    /* in a chain: 64 KiB and its headers                       */
 #define PV_NET_PACKET_MAX  65550 /* bytes with the Ethernet header, when segmented later     */
 
-/* offset + len <= PV_PAGE_SIZE; len is 1 or more; the first holds the whole Ethernet header. */
+/* offset + len <= PV_PAGE_SIZE; len is 1 or more. Headers may lie in several descriptors. */
 struct pv_net_tx_request {
 	uint32_t grant; /* read-only is enough                                             */
 	uint16_t offset, len; /* bytes                                                    */

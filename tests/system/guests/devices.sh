@@ -28,7 +28,34 @@ tell d 'sleep 1; dd if=/dev/urandom of=/m/after bs=64k count=16 2>/dev/null && s
 is 'what the guest writes goes on' await d written-2 60
 tell d 'echo 3 >/proc/sys/vm/drop_caches; md5sum </m/after | cmp - /m/sum && echo same-$((1 + 1))'
 is 'and is there' await d same-2 30
+# dom0's memory is full of what it has read, and of what it cannot give back.
+mkdir -p /ballast
+mount -t tmpfs -o size=95% ballast /ballast
+dd if=/dev/zero of=/ballast/full bs=1M count=$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024 - 96)) 2>/dev/null
+while [ -e /ballast/full ]; do cat /dev/vda >/dev/null; done &
+tell d 'sleep 3; i=0; while [ $i -lt 8 ]; do i=$((i + 1)); dd if=/dev/zero of=/m/more bs=1M count=6 2>/dev/null && sync || break; rm /m/more; done; echo rounds-$((i + 10))'
+is 'a guest writes while dom0 is short of memory' await d rounds-18 90
+rm /ballast/full
+wait $!
+umount /ballast
 is 'it has seen no error' sh -c "! grep -E 'I/O error|EXT4-fs (error|warning)' $logs/d.log"
+for d in x y; do yes $d | head -c 2097152 | dd of=/srv/$d.img conv=notrunc 2>/dev/null; done
+is 'a disk' ringctl block attach d /srv/x.img hot
+tell d 'sleep 1; exec 4</dev/rsdb; [ "$(head -c 1 <&4)" = x ] && echo open-$((1 + 1))'
+is 'which the guest has open' await d open-2 20
+is 'a pause' ringctl pause d
+is 'the disk goes' ringctl block detach --force d hot
+is 'another takes its place' ringctl block attach d /srv/y.img hot
+is 'the pause is over' ringctl unpause d
+tell d 'sleep 2; dd bs=4k skip=400 count=1 <&4 2>/dev/null | grep -q y; echo swapped-$?; exec 4<&-'
+is 'who has the first one open does not read the other' await d swapped-1 30
+tell d 'sleep 1; [ "$(head -c 1 /dev/rsdb)" = y ] && echo other-$((1 + 1))'
+is 'which is there' await d other-2 20
+is 'a replacement that fails leaves it none' sh -c '! ringctl block replace d hot /dev/vda'
+tell d '(dd if=/dev/rsdb of=/dev/null bs=4k skip=100 2>/dev/null; echo ended-$((1 + 1))) &'
+sleep 0.5
+is 'detach what has none' ringctl block detach d hot
+is 'who reads gets an answer' await d ended-2 30
 is 'one disk for two' exits 4 ringctl block attach d /srv/web1.img
 is 'read-only' ringctl block attach --read-only d /srv/y.img ro
 tell d 'sleep 1; dd if=/dev/zero of=/dev/rsdb bs=4k count=1 2>/dev/null || echo refused-$((1 + 1))'

@@ -59,9 +59,14 @@ back() { # CLASS SLOT INDEX
 	rmmod hostile
 	dmesg >/tmp/dmesg
 }
+# For what it serves somebody must ask: four readers of its disk, one who has its card up.
+tell v 'i=0; while [ $i -lt 4 ]; do i=$((i + 1)); while :; do dd if=/dev/rsdb of=/dev/null bs=64k count=8 skip=$i; sleep 0.1; done 2>/dev/null & done
+until ip link set eth1 up 2>/dev/null; do sleep 0.05; done & echo asks-$((1 + 1))'
+is 'somebody asks' await v asks-2 20
 for class in 2 3 4; do
 	is "a hostile back end of class $class" back $class 20 20
 	[ $class = 4 ] || is "which was connected" connected $class back /tmp/dmesg
+	[ $class = 4 ] || is 'and has answered in part' grep -qE "class $class, .*, [1-9][0-9]* parts" /tmp/dmesg
 	tell v "echo after-\$(($class + 10))"
 	is 'the guest goes on' await v "after-1$class" 30
 	is 'so do its other devices' works 10.82.0.60
