@@ -6,7 +6,8 @@
  * L2: interrupts are off in ring 0 (but in the idle loop), so a lock is held for a bounded
  *     stretch of ring 0's own instructions, and never across a return to a guest.
  * L3: no lock is held while guest memory is touched by virtual address (copy_in, copy_out).
- * L4: fills, event delivery and returns take no lock at all; see mm/stlb.h for what they rely on. */
+ * L4: fills, event delivery and returns take no lock at all; see mm/stlb.h for what they rely on. But a fill that
+ *     maps a frame once more holds its bucket's lock bit (mm/stlb_maps.c), in which nothing is waited for. */
 #ifndef HV_LOCKS_H
 #define HV_LOCKS_H
 

@@ -48,10 +48,10 @@ static void list_push(u32 n, unsigned order)
 	struct frame *f = &frame_table[n];
 
 	f->order_flags = (f->order_flags & FRAME_DIRTY) | FRAME_HEAD | order;
-	f->link_a = free_head[order];
-	f->link_b = NIL;
-	if (f->link_a != NIL)
-		frame_table[f->link_a].link_b = n;
+	f->link[0] = free_head[order];
+	f->link[1] = NIL;
+	if (f->link[0] != NIL)
+		frame_table[f->link[0]].link[1] = n;
 	free_head[order] = n;
 }
 
@@ -59,12 +59,12 @@ static void list_remove(u32 n, unsigned order)
 {
 	struct frame *f = &frame_table[n];
 
-	if (f->link_b != NIL)
-		frame_table[f->link_b].link_a = f->link_a;
+	if (f->link[1] != NIL)
+		frame_table[f->link[1]].link[0] = f->link[0];
 	else
-		free_head[order] = f->link_a;
-	if (f->link_a != NIL)
-		frame_table[f->link_a].link_b = f->link_b;
+		free_head[order] = f->link[0];
+	if (f->link[0] != NIL)
+		frame_table[f->link[0]].link[1] = f->link[1];
 	f->order_flags &= FRAME_DIRTY;
 }
 
@@ -122,7 +122,7 @@ static void block_setup(u32 n, unsigned order, u16 owner)
 			clear_page(mfn_to_virt(MFN(i))); /* F4 */
 		f->owner = owner;
 		f->order_flags = 0;
-		f->link_a = f->link_b = 0;
+		f->link[0] = f->link[1] = 0;
 		atomic_store(&f->refs, 1);
 	}
 }
@@ -193,7 +193,7 @@ bool frame_put(mfn_t m)
 	if (left)
 		return false;
 	/* F3, F6: the P2M entries that led here were removed and their reach ended. */
-	HV_ASSERT(f->use != FRAME_GUEST || f->link_a == 0);
+	HV_ASSERT(f->use != FRAME_GUEST || !(f->link[0] | f->link[1]));
 	lock(&frames_lock);
 	f->owner = FRAME_NO_OWNER;
 	f->order_flags = FRAME_DIRTY;
@@ -268,8 +268,8 @@ u64 frames_audit(void)
 	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++) {
 		u32 prev = NIL;
 
-		for (u32 n = free_head[o]; n != NIL; prev = n, n = frame_table[n].link_a) {
-			bad += (n & ((1u << o) - 1)) != 0 || frame_table[n].link_b != prev;
+		for (u32 n = free_head[o]; n != NIL; prev = n, n = frame_table[n].link[0]) {
+			bad += (n & ((1u << o) - 1)) != 0 || frame_table[n].link[1] != prev;
 			for (u32 i = n; i < n + (1u << o); i++)
 				bad += frame_table[i].use != FRAME_FREE || frame_table[i].refs != 0;
 			listed += 1ull << o;

@@ -8,10 +8,11 @@
  *     reach is done on every CPU (p2m_remove does both in that order).
  * F4: a frame is zeroed between its last use by a domain and its next by anyone.
  * F5: refs saturates: frame_get fails at FRAME_REFS_MAX, it never wraps.
- * F6: maps counts the shadow leaf entries that reach the frame (4 KiB entries, and on the first frame
- *     of a 2 MiB run also 2 MiB ones), so that a frame with 0 needs no search when it leaves a P2M. It is
- *     raised before the entry is visible and lowered after the shootdown that ends the entry's reach:
- *     with 0, no CPU's hardware TLB reaches the frame either. */
+ * F6: what leads to a frame is known, so that nothing is searched when it leaves a P2M: of shadow leaf entries (4 KiB
+ *     ones, and on the first frame of a 2 MiB run also 2 MiB ones) that have the same PTE_HINT, one by the frame's
+ *     hint, the others by a chain (S15 in mm/stlb.h). They are told before the walk ends that enters the entry, and
+ *     forgotten after the shootdown that ends the entry's reach: with none, no CPU's hardware TLB reaches the
+ *     frame either. */
 #ifndef HV_FRAME_H
 #define HV_FRAME_H
 
@@ -36,14 +37,14 @@ enum frame_use {
 #define FRAME_REFS_MAX 0x7fffffffu
 #define FRAME_NO_OWNER 0xffffu
 
-/* 16 bytes: 0.4 % of RAM. While free, link_a and link_b chain the free list; in use GUEST, link_a
- * is maps and link_b says where the last of these entries was made (a hint); in use SHADOW, link_a is the number of the page's descriptor. */
+/* 16 bytes: 0.4 % of RAM. link: while free, the free list's next and previous; in use SHADOW, the number of the page's
+ * descriptor; else hints (F6), which are numbers of entries, or 0. */
 struct frame {
 	u32 refs;
 	u16 owner; /* domain, FRAME_NO_OWNER for ring 0                                  */
 	u8 use;    /* enum frame_use                                                   */
 	u8 order_flags;
-	u32 link_a, link_b;
+	u32 link[2];
 };
 _Static_assert(sizeof(struct frame) == 16, "struct frame is 0.4 % of RAM");
 

@@ -245,9 +245,12 @@ int stlb_init(struct domain *d, u64 pages)
 	if (!st)
 		return -PV_ENOMEM;
 	generation_end(d);
+	st->descriptors = 1; /* S15: no entry has the number 0 */
+	st->bucket_order = pages_order(pages, 16 * sizeof(u32));
+	st->buckets = hv_page_alloc(st->bucket_order);
 	shadow_setup(&st->kernel, 4, NULL, 0xffff000000000000ul);
 	st->kernel.table = hv_page_alloc(0);
-	rc = st->kernel.table ? stlb_resize(d, pages) : -PV_ENOMEM;
+	rc = st->kernel.table && st->buckets ? stlb_resize(d, pages) : -PV_ENOMEM;
 	while (rc && !stlb_free(d))
 		;
 	return rc;
@@ -269,6 +272,7 @@ bool stlb_free(struct domain *d)
 		return false;
 	for (unsigned i = 0; i < CHUNKS_MAX; i++)
 		hv_page_free(st->chunks[i], CHUNK_ORDER);
+	hv_page_free(st->buckets, st->bucket_order);
 	hv_page_free(st->kernel.table, 0);
 	hv_page_free(st, STATE_ORDER);
 	d->stlb.priv = NULL;

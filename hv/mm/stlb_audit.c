@@ -39,16 +39,15 @@ static bool frame_allowed(struct domain *d, u64 e, u64 mfn)
 {
 	struct frame *f = frame_of(MFN(mfn));
 
-	return f ? f->order_flags & FRAME_SEEN && (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W) &&
-			       (e & PTE_COUNTED || f->use != FRAME_GUEST)
+	return f ? f->order_flags & FRAME_SEEN && (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W)
 		 : device_allowed(d, mfn);
 }
 
-static u64 audit_leaf(struct domain *d, u64 e, bool big)
+static u64 audit_leaf(struct domain *d, u32 n, u64 e, bool big)
 {
-	u64 bad = 0, n = big ? RUN_FRAMES : 1;
+	u64 bad = !maps_known(d, n, e);
 
-	for (u64 i = 0; i < n; i++)
+	for (u64 i = 0; i < (big ? RUN_FRAMES : 1); i++)
 		bad += !frame_allowed(d, e, entry_mfn(e).n + i);
 	bad += !(e & PTE_U) || !(e & PTE_A) || (e & PTE_G) || (e & PTE_W && !(e & PTE_D));
 	return bad;
@@ -57,7 +56,7 @@ static u64 audit_leaf(struct domain *d, u64 e, bool big)
 static u64 audit_table(struct domain *d, const struct shadow *s)
 {
 	struct frame *f = frame_of(virt_to_mfn(s->table));
-	u64 bad = f->use != FRAME_SHADOW || f->owner != d->id || f->link_a != s->number;
+	u64 bad = f->use != FRAME_SHADOW || f->owner != d->id || f->link[0] != s->number;
 
 	for (unsigned i = 0; i < 512; i++) {
 		u64 e = READ_ONCE(s->table[i]);
@@ -67,9 +66,9 @@ static u64 audit_table(struct domain *d, const struct shadow *s)
 			continue;
 		bad += s->level == 0 || !bit_test(s->used, i); /* S5, S4 */
 		if (s->level == 1)
-			bad += !(e & PTE_P) || audit_leaf(d, e, false);
+			bad += !(e & PTE_P) || audit_leaf(d, entry_number(s, i), e, false);
 		if (s->level == 2 && e & PTE_P && e & PTE_PS)
-			bad += audit_leaf(d, e, true);
+			bad += audit_leaf(d, entry_number(s, i), e, true);
 		if (!(e & PTE_P)) /* S8 */
 			bad += s->level != 2 || parked_shadow(state_of(d), e)->level != 1;
 	}
@@ -137,9 +136,9 @@ u64 stlb_audit(struct domain *d)
 static unsigned first_stale(struct root *r, struct shadow *s)
 {
 	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
-		u64 va = s->base + (i * PAGE_SIZE << (9 * (s->level - 1))), bits;
+		u64 va = s->base + (i * PAGE_SIZE << (9 * (s->level - 1)));
 
-		if (leaf_find(r, va, &bits) == &s->table[i] && entry_stale(r, va, s->table[i]))
+		if (leaf_find(r, va) == s && entry_stale(r, va, s->table[i]))
 			return i;
 	}
 	return 512;

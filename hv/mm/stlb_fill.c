@@ -106,9 +106,9 @@ static ALWAYS_INLINE enum step leaf_look(const struct domain *d, u64 *slot, u64 
 	if (rights & PTE_W && (g | set) & PTE_D && p2m_writable(k->p2m))
 		e |= PTE_W | PTE_D;
 	if (likely(p2m_kind(k->p2m) != PV_MEM_DEVICE))
-		k->entry = e | PTE_COUNTED; /* RAM is write-back whatever the guest says */
+		k->entry = e | PTE_SOLE | (rights & PTE_U) << 8; /* S15; RAM is write-back whatever the guest says */
 	else
-		k->entry = e | (g & (PTE_PCD | PTE_PWT)) |
+		k->entry = e | PTE_LINKED | (g & (PTE_PCD | PTE_PWT)) |
 			   (level == 1	    ? g & PTE_PS
 			    : g & PAT_LARGE ? PTE_PS
 					    : 0); /* PAT */
@@ -129,22 +129,29 @@ static inline bool look_big(struct look *k, unsigned level)
 	return true;
 }
 
+/* e, with what old, which it replaces, says of links (S15). */
+static inline u64 entry_after(u64 old, u64 e)
+{
+	return (e & ~PTE_MAPS) | (old & PTE_MAPS);
+}
+
 /* S4, S13. */
-static inline enum step enter(struct shadow *s, unsigned i, u64 e)
+static inline enum step enter(struct domain *d, struct shadow *s, unsigned i, u64 e)
 {
 	u64 *slot = &s->table[i], old = READ_ONCE(*slot);
+	u32 n = entry_number(s, i);
 
-	if (old == e)
-		return STEP_DONE;
 	if (old) {
 		if ((old ^ e) & (PTE_ADDR | PTE_P))
 			return STEP_CLASH;
-		if (!atomic_cas(slot, old, e))
+		if (!atomic_cas(slot, old, entry_after(old, e)))
 			return STEP_AGAIN;
 	} else {
-		maps_raise(e, s, i);
-		if (!atomic_cas(slot, 0, e)) {
-			maps_lower(e);
+		if (unlikely(!(e & PTE_SOLE) || !atomic_cas(maps_hint(e), 0, n))) {
+			if (!maps_link(d, n, (e & ~PTE_SOLE) | PTE_LINKED))
+				return STEP_AGAIN;
+		} else if (!atomic_cas(slot, 0, e)) {
+			maps_lower(d, n, e);
 			return STEP_AGAIN;
 		}
 		if (!bit_test(s->used, i))
@@ -220,12 +227,13 @@ static void recheck(struct fill *f, struct shadow *leaf)
 
 		if (old && guest)
 			new = quiet_entry(f->d, &guest[i], f->above[1], f->look.va);
-		if (new && !((old ^ new) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, new))
+		if (new && !((old ^ new) & PTE_ADDR) &&
+		    atomic_cas(&leaf->table[i], old, entry_after(old, new)))
 			continue;
 		bit_clear(leaf->used, i);
 		old = entry_take(&leaf->table[i], PTE_P);
 		if (old)
-			maps_lower(old);
+			maps_lower(f->d, entry_number(leaf, i), old);
 	}
 	WRITE_ONCE(leaf->writes, true);
 }
@@ -241,7 +249,7 @@ static inline void fill_group(const struct walk_cache *w, u64 va)
 			continue;
 		e = quiet_entry(w->root->dom, &guest[i], w->rights, va);
 		if (e)
-			(void)enter(w->shadow, first + i, e);
+			(void)enter(w->root->dom, w->shadow, first + i, e);
 	}
 }
 
@@ -338,7 +346,7 @@ static enum step mirror(struct fill *f)
 		if (step != STEP_DONE)
 			return step;
 	}
-	step = enter(s, va_index(f->look.va, s->level), f->look.entry);
+	step = enter(f->d, s, va_index(f->look.va, s->level), f->look.entry);
 	if (step == STEP_DONE)
 		remember(f, s);
 	return step;
@@ -465,7 +473,9 @@ static ALWAYS_INLINE enum step fill_cached(const struct walk_cache *w, unsigned 
 		return STEP_AGAIN;
 	s = leaf_look(w->root->dom, &w->guest[i], g, level, w->rights, k);
 	if (s == STEP_DONE)
-		s = level == 1 || look_big(k, level) ? enter(w->shadow, i, k->entry) : STEP_AGAIN;
+		s = level == 1 || look_big(k, level)
+			    ? enter(w->root->dom, w->shadow, i, k->entry)
+			    : STEP_AGAIN;
 	return s;
 }
 

@@ -85,8 +85,8 @@ static void removal_finish(struct removal *rm)
 		shoot(mask);
 	}
 	count(flush_entries, rm->count);
-	while (rm->count)
-		maps_lower(rm->gone[--rm->count]);
+	for (; rm->count; rm->count--)
+		maps_lower(rm->d, rm->gone[rm->count - 1].n, rm->gone[rm->count - 1].e);
 	rm->tables = false;
 }
 
@@ -107,17 +107,25 @@ void removal_table(struct removal *rm, struct shadow *s)
 	rm->tables = true;
 }
 
+/* e was taken out from where n says. */
+static void note_leaf(struct removal *rm, u32 n, u64 e)
+{
+	const struct shadow *s = shadow_by_number(state_of(rm->d), n >> 9);
+
+	if (rm->count == ARRAY_SIZE(rm->gone))
+		removal_finish(rm);
+	if (rm->count < INVLPG_MAX)
+		rm->va[rm->count] = s->base + (n % 512 * PAGE_SIZE << (9 * (s->level - 1)));
+	rm->gone[rm->count].n = n;
+	rm->gone[rm->count++].e = e;
+}
+
 static void take_leaf(struct removal *rm, struct shadow *s, unsigned i)
 {
 	u64 e = entry_take(&s->table[i], leaf_bits(s->level));
 
-	if (!e)
-		return;
-	if (rm->count == ARRAY_SIZE(rm->gone))
-		removal_finish(rm);
-	if (rm->count < INVLPG_MAX)
-		rm->va[rm->count] = s->base + (i * PAGE_SIZE << (9 * (s->level - 1)));
-	rm->gone[rm->count++] = e;
+	if (e)
+		note_leaf(rm, entry_number(s, i), e);
 }
 
 static void protect_leaf(u64 *slot, u64 bits)
@@ -222,28 +230,27 @@ void removal_half(struct removal *rm, struct root *r)
 	clear_half(rm, r, r ? 0 : PV_KERNEL_MIN, r ? LOW_END - 1 : ~0ull, &all);
 }
 
-u64 *leaf_find(const struct root *r, u64 va, u64 *bits)
+struct shadow *leaf_find(const struct root *r, u64 va)
 {
 	struct stlb_state *st = state_of(r->dom);
 	struct shadow *s = va_low(va) ? r->kernel_shadow : &st->kernel;
 
 	for (;;) {
-		u64 *slot = &s->table[va_index(va, s->level)], e = READ_ONCE(*slot);
+		u64 e = READ_ONCE(s->table[va_index(va, s->level)]);
 
-		*bits = leaf_bits(s->level);
-		if ((e & *bits) == *bits)
-			return slot;
 		if (!(e & PTE_P))
 			return NULL;
+		if (s->level == 1 || e & PTE_PS)
+			return s;
 		s = shadow_below(st, e);
 	}
 }
 
-/* A walk took e out, which was for va. */
-static inline void entry_gone(struct cpu *c, u64 va, u64 e)
+/* A walk took entry n out, e, which was for va. */
+static inline void entry_gone(struct cpu *c, struct domain *d, u64 va, u32 n, u64 e)
 {
 	tlb_flush_local_page(va);
-	maps_lower(e);
+	maps_lower(d, n, e);
 	c->cur->perf.counter[PV_COUNT_flush_entries]++;
 }
 
@@ -259,24 +266,23 @@ static NOINLINE long flush_page_none(struct cpu *c, struct domain *d)
 	return 0;
 }
 
-/* With other CPUs that may have the entry (e, if it was taken out) in their TLBs, or without the cache. In a walk,
- * which ends here. */
-static NOINLINE long flush_page_slow(struct cpu *c, u64 va, u64 e)
+/* With other CPUs that may have the entry (e of s, if it was taken out) in their TLBs, or without the cache. In a
+ * walk, which ends here. */
+static NOINLINE long flush_page_slow(struct cpu *c, u64 va, struct shadow *s, u64 e)
 {
 	struct domain *d = c->loaded->dom;
-	u64 bits, *slot;
 
 	if (!e) {
 		walk_leave(c);
 		fill_sync(c, d); /* S2: later walks read the guest's entry as it is now */
 		walk_enter(c);
-		slot = leaf_find(c->loaded, va, &bits);
-		e = slot ? entry_take(slot, bits) : 0;
+		s = leaf_find(c->loaded, va);
+		e = s ? entry_take(&s->table[va_index(va, s->level)], leaf_bits(s->level)) : 0;
 	}
 	if (!e)
 		return flush_page_none(c, d);
 	shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~c->bit);
-	entry_gone(c, va, e);
+	entry_gone(c, d, va, entry_number(s, va_index(va, s->level)), e);
 	walk_leave(c);
 	return 0;
 }
@@ -299,13 +305,13 @@ long stlb_flush_page(struct cpu *c, u64 va)
 	d = r->dom;
 	/* S2: whoever begins to run d after this look reads the guest's entry as it is now. */
 	if (unlikely(!w || !runs_alone(c, d)))
-		return flush_page_slow(c, va, 0);
+		return flush_page_slow(c, va, NULL, 0);
 	e = atomic_xchg(&w->shadow->table[va_index(va, 1)], 0);
 	if (unlikely(!e))
 		return flush_page_none(c, d);
-	if (unlikely(!runs_alone(c, d)))
-		return flush_page_slow(c, va, e);
-	entry_gone(c, va, e);
+	if (unlikely(!(e & PTE_SOLE) || !runs_alone(c, d)))
+		return flush_page_slow(c, va, w->shadow, e);
+	entry_gone(c, d, va, 0, e);
 	walk_leave(c);
 	return 0;
 }
@@ -359,96 +365,35 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	return rest != 0;
 }
 
-/* What stlb_forget looks for. */
-struct forget {
-	struct removal rm;
-	const u64 *entries;
-	unsigned count;
-};
-
-/* Whether our entry e reaches a frame that goes. A 2 MiB one does only by a leaf as large (P5). */
-static bool reaches(const struct forget *f, u64 e)
-{
-	for (unsigned i = 0; i < f->count; i++)
-		if ((p2m_first(f->entries[i]).n ^ entry_mfn(e).n) < p2m_span(f->entries[i]))
-			return true;
-	return false;
-}
-
-static void scan_table(struct forget *f, struct shadow *s)
-{
-	unsigned level = READ_ONCE(s->level);
-	u64 bits = leaf_bits(level);
-
-	if (level != 1 && level != 2)
-		return;
-	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
-		u64 e = READ_ONCE(s->table[i]);
-
-		if ((e & bits) == bits && reaches(f, e))
-			take_leaf(&f->rm, s, i);
-	}
-}
-
-/* F6: how many entries may reach the frames of the P2M leaf e. */
-static u64 maps_of(u64 e)
-{
-	u64 maps = 0;
-
-	if (p2m_kind(e) == PV_MEM_DEVICE)
-		return ~0ull; /* not counted */
-	for (unsigned i = 0; i < p2m_span(e); i++)
-		maps += READ_ONCE(frame_table[p2m_first(e).n + i].link_a);
-	return maps;
-}
-
-/* Most frames have one entry at most: where the hint says. False if it is not there. */
-static bool forget_by_hint(struct forget *f, u64 e)
-{
-	struct stlb_state *st = state_of(f->rm.d);
-	u32 hint = READ_ONCE(frame_of(p2m_first(e))->link_b);
-	struct shadow *s;
-	unsigned level;
-	u64 found;
-
-	if (hint >> 9 >= st->descriptors)
-		return false;
-	s = shadow_by_number(st, hint >> 9);
-	level = READ_ONCE(s->level);
-	if (!s->table || (level != 1 && level != 2))
-		return false;
-	found = READ_ONCE(s->table[hint & 511]);
-	if (!(found & PTE_P) || (found ^ e) & PTE_ADDR)
-		return false;
-	take_leaf(&f->rm, s, hint & 511);
-	return true;
-}
-
 void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 {
-	struct forget f = {.entries = entries, .count = n};
-	struct stlb_state *st = state_of(d);
-	bool tables = false, scan = false;
-	u64 maps = 0;
+	struct removal rm;
+	bool tables = false, found = false;
+	u32 number;
+	u64 e;
 
 	for (unsigned i = 0; i < n; i++)
 		tables |= p2m_kind(entries[i]) == PV_MEM_RAM; /* it may have held page tables */
 	if (tables)
 		generation_end(d);
 	walk_sync(d); /* P4: no walk knows the entries any more, none can enter them again */
-	for (unsigned i = 0; st && i < n; i++)
-		maps |= maps_of(entries[i]);
-	if (!maps)
+	for (unsigned i = 0; state_of(d) && i < n; i++)
+		for (unsigned k = 0; k < p2m_span(entries[i]); k++) {
+			mfn_t m = MFN(p2m_first(entries[i]).n + k);
+
+			if (!maps_any(d, m))
+				continue;
+			if (!found) {
+				lock(&d->stlb.roots_lock);
+				removal_begin(&rm, d, NULL);
+				found = true;
+			}
+			while ((e = maps_take(d, m, &number)))
+				note_leaf(&rm, number, e);
+		}
+	if (!found)
 		return;
-	lock(&d->stlb.roots_lock);
-	removal_begin(&f.rm, d, NULL);
-	for (unsigned i = 0; i < n; i++) {
-		maps = maps_of(entries[i]);
-		scan |= maps > 1 || (maps == 1 && !forget_by_hint(&f, entries[i]));
-	}
-	for (u32 i = 0; scan && i < st->descriptors; i++)
-		scan_table(&f, shadow_by_number(st, i));
-	removal_end(&f.rm);
+	removal_end(&rm);
 	unlock(&d->stlb.roots_lock);
 	fill_sync(this_cpu(), d); /* S14 */
 }

@@ -3,6 +3,7 @@
  *
  *   stlb.c        roots: making, loading, dropping, eviction; the domain's state
  *   stlb_pool.c   shadow pages: taking, giving back; walks
+ *   stlb_maps.c   which entries lead to a frame
  *   stlb_fill.c   misses
  *   stlb_flush.c  taking translations away: flush, forget
  *   stlb_audit.c  checking it all */
@@ -25,6 +26,7 @@
 #define CHUNK_SHIFT   7   /* descriptors are made 128 at a time                         */
 #define CHUNK_ORDER   2
 #define CHUNKS_MAX    512
+#define BUCKET_SHIFT  10  /* a page of buckets                                          */
 #define ROOTS_MAX     256 /* of a domain: more than CPUs, so that one is always free to be evicted */
 #define ROOT_HASH     128
 _Static_assert(ROOTS_MAX > MAX_CPUS, "a root for each CPU, and one to make");
@@ -52,11 +54,13 @@ struct stlb_state {
 	struct shadow *holes;  /* descriptors without a page                            */
 	u32 descriptors;       /* made ever                                             */
 	u32 checks;            /* stlb_check                                            */
+	u32 bucket_order;      /* of the pages at buckets                               */
 	u64 clock;
 	struct root *hash[ROOT_HASH];
 	struct root roots[ROOTS_MAX]; /* kernel_shadow NULL: not in use                 */
 	struct shadow kernel;  /* S10: L4 of the kernel half; never in CR3              */
 	struct shadow *chunks[CHUNKS_MAX];
+	u32 *buckets;          /* S15 */
 };
 #define STATE_ORDER 3
 _Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "eight pages");
@@ -83,7 +87,7 @@ static inline mfn_t entry_mfn(u64 e)
 /* The table that a present entry leads to. */
 static inline struct shadow *shadow_below(struct stlb_state *st, u64 e)
 {
-	return shadow_by_number(st, frame_of(entry_mfn(e))->link_a);
+	return shadow_by_number(st, frame_of(entry_mfn(e))->link[0]);
 }
 
 static inline u64 table_entry(const struct shadow *s)
@@ -122,28 +126,21 @@ static inline unsigned next_used(const u64 *used, unsigned from)
 	return 512;
 }
 
-/* In leaf entries, ignored by hardware: F6 counts it, device memory is not. */
-#define PTE_COUNTED (1ul << 9)
+/* In leaf entries, ignored by hardware (S15): one of SOLE and LINKED is in each. */
+#define PTE_SOLE   (1ul << 9)
+#define PTE_HINT   (1ul << 10)
+#define PTE_LINKED (1ul << 11)
+#define PTE_MAPS   (PTE_SOLE | PTE_HINT | PTE_LINKED)
 
-/* s: the table that gets e as its entry i. The hint names the entry by them. */
-static inline void maps_raise(u64 e, const struct shadow *s, unsigned i)
+/* By this number links and hints name entry i of s; never 0. */
+static inline u32 entry_number(const struct shadow *s, unsigned i)
 {
-	struct frame *f = &frame_table[entry_mfn(e).n];
-
-	if (unlikely(!(e & PTE_COUNTED)))
-		return;
-	atomic_add(&f->link_a, 1);
-	WRITE_ONCE(f->link_b, s->number << 9 | i);
+	return s->number << 9 | i;
 }
 
-static inline void maps_lower(u64 e)
+static inline u64 *entry_by_number(struct stlb_state *st, u32 n)
 {
-	struct frame *f = &frame_table[entry_mfn(e).n];
-
-	if (unlikely(!(e & PTE_COUNTED)))
-		return;
-	HV_ASSERT(READ_ONCE(f->link_a));
-	atomic_sub(&f->link_a, 1);
+	return &shadow_by_number(st, n >> 9)->table[n % 512];
 }
 
 /* What makes an entry of a table of that level a leaf. */
@@ -163,6 +160,32 @@ static inline u64 entry_take(u64 *slot, u64 bits)
 			return 0;
 	} while (!atomic_cas(slot, e, 0));
 	return e;
+}
+
+/* The hint that e is for: of link[] the one that PTE_HINT tells, found with its frame by one shift. */
+static inline u32 *maps_hint(u64 e)
+{
+	return (u32 *)((u8 *)frame_table->link + ((e & (PTE_ADDR | PTE_HINT)) >> 8));
+}
+_Static_assert(sizeof(struct frame) == PAGE_SIZE >> 8 && sizeof(u32) == PTE_HINT >> 8, "maps_hint");
+
+/* stlb_maps.c: S15. Enter e, which is LINKED, as entry n; false: something is there, or was just now. */
+bool maps_link(struct domain *d, u32 n, u64 e) __must_use;
+void maps_unlink(struct domain *d, u32 n, u64 e);
+/* May some entry of d's lead to m? In no walk of an earlier walk_sync's. */
+bool maps_any(struct domain *d, mfn_t m);
+/* Does the hint, or a chain, tell entry n, which is e? */
+bool maps_known(struct domain *d, u32 n, u64 e);
+/* Take one of those out and tell its number; 0: none is left. ROOTS held. */
+u64 maps_take(struct domain *d, mfn_t m, u32 *n);
+
+/* F6: e was taken out from where n says, and nothing reaches by it any more. */
+static inline void maps_lower(struct domain *d, u32 n, u64 e)
+{
+	if (likely(e & PTE_SOLE))
+		atomic_store(maps_hint(e), 0);
+	else
+		maps_unlink(d, n, e);
 }
 
 /* stlb_pool.c. All of the pool's with ROOTS held. */
@@ -190,8 +213,8 @@ void low_u0_set(struct root *r, bool held);
  * a CPU that speculates may. Needs a walk. */
 bool entry_stale(struct root *r, u64 va, u64 e);
 
-/* Where our entry for the page at va is, a 4 KiB or a 2 MiB one, told by *bits; NULL if there is none. Needs a walk. */
-u64 *leaf_find(const struct root *r, u64 va, u64 *bits);
+/* The table that has our entry for the page at va, a 4 KiB or a 2 MiB one; NULL if there is none. Needs a walk. */
+struct shadow *leaf_find(const struct root *r, u64 va);
 
 /* stlb_flush.c. What is being taken away, from the first entry cleared to the end of the shootdown. ROOTS held. */
 struct removal {
@@ -201,7 +224,10 @@ struct removal {
 	bool tables;         /* something but leaf entries went, or the guest's tables changed */
 	bool protect;        /* leaf entries stay, for reading                          */
 	unsigned count;
-	u64 gone[64];        /* leaf entries taken out                                  */
+	struct {
+		u64 e;
+		u32 n;
+	} gone[64];          /* leaf entries taken out, and where                       */
 	u64 va[8];
 };
 void removal_begin(struct removal *rm, struct domain *d, struct root *r);

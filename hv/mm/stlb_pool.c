@@ -78,13 +78,13 @@ bool pool_grow(struct domain *d)
 {
 	struct stlb_state *st = state_of(d);
 	struct shadow *s = descriptor(st);
-	mfn_t m = s ? frame_alloc(0, FRAME_SHADOW, d->id) : MFN_NONE;
+	mfn_t m = s ? frame_alloc(1, FRAME_SHADOW, d->id) : MFN_NONE; /* and its links */
 
 	if (mfn_eq(m, MFN_NONE))
 		return false;
 	st->holes = s->next;
 	s->table = mfn_to_virt(m);
-	frame_of(m)->link_a = s->number;
+	frame_of(m)->link[0] = s->number;
 	d->stlb.pages_max++;
 	d->stlb.pages++;
 	pool_put(d, s);
@@ -100,7 +100,7 @@ bool pool_shrink(struct domain *d)
 		return false;
 	d->stlb.pages--;
 	d->stlb.pages_max--;
-	frame_free(virt_to_mfn(s->table), 0);
+	frame_free(virt_to_mfn(s->table), 1);
 	s->table = NULL;
 	s->next = st->holes;
 	st->holes = s;
@@ -117,17 +117,19 @@ void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
 
 /* One used entry of a dead table. Its children die after it; a leaf's reach ended with the
  * shootdown. */
-static void reap_entry(struct stlb_state *st, struct shadow *s, unsigned i)
+static void reap_entry(struct domain *d, struct shadow *s, unsigned i)
 {
-	u64 e = atomic_xchg(&s->table[i], 0);
+	struct stlb_state *st = state_of(d);
+	u64 e = entry_take(&s->table[i], leaf_bits(s->level));
 	struct shadow *below;
 
-	if (!e || s->level == 4) /* its lower half went before, its kernel half is the domain's */
-		return;
-	if (s->level == 1 || (e & PTE_P && e & PTE_PS)) {
-		maps_lower(e);
+	if (e) {
+		maps_lower(d, entry_number(s, i), e);
 		return;
 	}
+	e = atomic_xchg(&s->table[i], 0);
+	if (!e || s->level == 4) /* its lower half went before, its kernel half is the domain's */
+		return;
 	below = e & PTE_P ? shadow_below(st, e) : parked_shadow(st, e);
 	below->next = s->next;
 	s->next = below;
@@ -143,7 +145,7 @@ void dead_reap(struct domain *d, unsigned budget)
 			if (budget-- == 0)
 				return;
 			bit_clear(s->used, i);
-			reap_entry(st, s, i);
+			reap_entry(d, s, i);
 		}
 		for (unsigned i = LOW_SLOTS; s->level == 4 && i < KERNEL_SLOT; i++)
 			s->table[i] = 0;

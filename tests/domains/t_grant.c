@@ -2,6 +2,9 @@
 /* t_grant: grant_table, grant_map, grant_unmap, grant_copy, between dom0 and a child. */
 #include "domtest.h"
 
+#define ALIAS	   0x700000000000ull
+#define ALIAS_STEP 0x200000ull
+
 static long map(uint32_t domid, uint32_t ref, uint64_t gfn, uint32_t flags, uint32_t *handle)
 {
 	struct pv_grant_map op = {
@@ -44,6 +47,22 @@ MINI_TEST(grant_maps_and_revokes)
 	CHECK_FAULT(&f, 14, mini_try_read(va, NULL, &f));
 	CHECK_EQ(ORDER(&c, ORDER_GRANT_END, ref), 0);
 	CHECK_EQ(map(c.domid, ref, gfn, 0, &h), -PV_ENOENT);
+	/* Mapped by several addresses, of which unmap finds each. */
+	ref = (uint32_t)ORDER(&c, ORDER_GRANT, 0, gpa >> 12, 0);
+	CHECK_EQ(map(c.domid, ref, gfn, 0, &h), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK_EQ(pt_map(mini_root, ALIAS + i * ALIAS_STEP, gfn << 12, PT_W), 0);
+		CHECK_EQ(*(volatile uint64_t *)(ALIAS + i * ALIAS_STEP), 5678);
+	}
+	CHECK_EQ(*va, 5678);
+	check_audit();
+	CHECK_EQ(unmap(h), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK_FAULT(&f, 14, mini_try_read((void *)(ALIAS + i * ALIAS_STEP), NULL, &f));
+		pt_unmap(mini_root, ALIAS + i * ALIAS_STEP);
+	}
+	CHECK_FAULT(&f, 14, mini_try_read(va, NULL, &f));
+	CHECK_EQ(ORDER(&c, ORDER_GRANT_END, ref), 0);
 	/* Read-only. */
 	ref = (uint32_t)ORDER(&c, ORDER_GRANT, 0, gpa >> 12, 1);
 	CHECK_EQ(map(c.domid, ref, gfn, 0, &h), -PV_EACCES);

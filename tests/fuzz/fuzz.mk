@@ -3,7 +3,7 @@
 #   make fuzz SECONDS=60        all, so many seconds together; a line each, last "N passed, N failed"
 #   make fuzz-NAME SECONDS=60   one
 FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
-FUZZ_stlb    := tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_fill.c \
+FUZZ_stlb    := tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c \
 	hv/mm/stlb_flush.c hv/mm/stlb_audit.c
 FUZZ_mb2     := hv/boot/mb2.c
 FUZZ_acpi    := hv/boot/acpi.c

@@ -22,7 +22,7 @@ struct features features;
 enum log_level log_level = LOG_INFO;
 
 bool host_threaded;
-u64 host_cr3[MAX_CPUS], host_shootdowns, host_invlpgs;
+u64 host_cr3[MAX_CPUS], host_shootdowns, host_invlpgs, host_accesses;
 struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 static bool halted[MAX_CPUS];
 static struct frame *frames_memory;
@@ -75,8 +75,10 @@ void host_jitter_real(void)
 {
 	static __thread u32 seed;
 
-	if (!host_threaded)
+	if (!host_threaded) {
+		host_accesses++;
 		return;
+	}
 	seed = (seed ? seed : 2463534242u + (u32)(uintptr_t)&seed);
 	seed ^= seed << 13;
 	seed ^= seed >> 17;
@@ -455,19 +457,18 @@ void stlb_drop_low_u0(struct root *r)
 	low_u0_set(r, false);
 }
 
-/* Sum of maps over all frames (F6). */
-u64 frames_maps(void)
+/* Hints of all frames (F6): as many as there are leaf entries with PTE_SOLE. */
+static u64 frames_hints(void)
 {
 	u64 sum = 0;
 
 	for (u64 n = 0; n < frame_table_end; n++)
 		if (frame_table[n].use == FRAME_GUEST)
-			sum += READ_ONCE(frame_table[n].link_a);
+			sum += !!frame_table[n].link[0] + !!frame_table[n].link[1];
 	return sum;
 }
 
-/* Leaf entries that count in F6: the sum over all domains is frames_maps(). */
-static u64 stlb_leaves(struct domain *d)
+u64 stlb_leaves(struct domain *d, u64 bit)
 {
 	struct stlb_state *st = state_of(d);
 	u64 sum = 0;
@@ -476,15 +477,34 @@ static u64 stlb_leaves(struct domain *d)
 	for (u32 n = 0; n < st->descriptors; n++) {
 		struct shadow *s = shadow_by_number(st, n);
 
-		if (s->level != 1 && s->level != 2)
-			continue;
-		for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
+		for (unsigned i = 0; (s->level == 1 || s->level == 2) && i < 512; i++) {
 			u64 e = READ_ONCE(s->table[i]);
 
-			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && e & PTE_COUNTED && frame_of(entry_mfn(e))->use == FRAME_GUEST;
+			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && e & bit;
 		}
 	}
 	unlock(&d->stlb.roots_lock);
+	return sum;
+}
+
+/* Entries in chains; all ones if a chain does not hold together. */
+static u64 stlb_linked(struct domain *d)
+{
+	struct stlb_state *st = state_of(d);
+	u64 sum = 0;
+
+	for (u32 b = 0; b < 1024u << st->bucket_order; b++) {
+		u32 prev = ~0u;
+
+		for (u32 n = st->buckets[b]; n; sum++) {
+			u32 *l = (u32 *)(shadow_by_number(st, n >> 9)->table + 512) + n % 512 * 2;
+
+			if (l[1] != prev || n >> 31)
+				return ~0ull;
+			prev = n;
+			n = l[0];
+		}
+	}
 	return sum;
 }
 
@@ -566,11 +586,11 @@ u64 stlb_stale(struct domain *d)
 
 u64 host_audit(struct domain **d, unsigned count)
 {
-	u64 bad = frames_audit(), leaves = 0;
+	u64 bad = frames_audit(), sole = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		bad += stlb_audit(d[i]);
-		leaves += stlb_leaves(d[i]);
+		bad += stlb_audit(d[i]) + (stlb_linked(d[i]) != stlb_leaves(d[i], PTE_LINKED));
+		sole += stlb_leaves(d[i], PTE_SOLE);
 	}
-	return bad + (leaves != frames_maps());
+	return bad + (sole != frames_hints());
 }

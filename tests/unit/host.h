@@ -17,6 +17,7 @@ void host_halt(void); /* this thread's CPU answers no more: shootdowns need not 
 
 extern u64 host_cr3[MAX_CPUS];
 extern u64 host_shootdowns, host_invlpgs; /* counted */
+extern u64 host_accesses; /* to words that CPUs share, while nothing is threaded         */
 
 /* A domain with an empty P2M and a pool of `pages`; NULL when memory is short. */
 struct domain *host_domain(u16 id, u64 pages);
@@ -65,7 +66,7 @@ extern struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 /* Some CPU's TLB holds a translation to m (for user mode). Threads may go on meanwhile. */
 bool host_tlb_reaches(mfn_t m, bool user_only);
 
-u64 frames_maps(void);
+u64 stlb_leaves(struct domain *d, u64 bit); /* leaf entries that have it: S15             */
 void stlb_drop_low_u0(struct root *r); /* as a miss in user mode does (S9) */
 /* Cached entries that the guest's tables do not allow now. */
 u64 stlb_stale(struct domain *d);

@@ -3,7 +3,7 @@
  * over two addresses, two roots and two CPUs, against the contract of pv/mmu.h written down as sets.
  * Rules:   P1, P4 and S1, S2: what a CPU (its TLB or a walk of any root's tables) reaches is a frame that the
  *          P2M holds now with that right, by an entry that the guest's tables held since the last flush that covers it
- * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
+ * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
  *
  * MODEL_DEPTH (4) bounds the search; states already met are not expanded again. MODEL_WALKS (200) random
  * sequences of 300 steps follow. Prints the steps of the first sequence that breaks a rule. */
@@ -370,7 +370,10 @@ static u64 hash_root(u64 h, struct root *r)
 			return h;
 		s = e & PTE_P ? shadow_below(st, e) : parked_shadow(st, e);
 	}
-	return mix(mix(h, frame_name(s->table[va_index(VA, 1)])), frame_name(s->table[va_index(VA2, 1)]));
+	e = s->table[va_index(VA, 1)];
+	h = mix(h, frame_name(e) | (e & PTE_MAPS) << 16);
+	e = s->table[va_index(VA2, 1)];
+	return mix(h, frame_name(e) | (e & PTE_MAPS) << 16);
 }
 
 static u64 hash_state(void)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_stlb: the software TLB's contract, one CPU or several played in turn.
  * Rules:   S1-S14 (mm/stlb.h), F6, P4
- * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
+ * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
  */
 #include "host.h"
+#include "mm/stlb_impl.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ Test(stlb, fill_sets_a_and_d)
 	cr_assert(!(hw.entry & PTE_W), "not writable before D is set");
 	cr_assert(reaches(USER, PF_U | PF_W, DATA));
 	cr_assert_eq(*pte, DATA << 12 | RWAD);
-	cr_assert_eq(frame_of(hw.mfn)->link_a, 1, "F6");
+	cr_assert(frame_of(hw.mfn)->link[1] && !frame_of(hw.mfn)->link[0], "F6");
 	cr_assert_eq(stlb_stale(d), 0);
 }
 
@@ -191,7 +192,7 @@ Test(stlb, flush_one_page)
 	*pte = 0;
 	flush(ROOT, USER, USER + 4096, PV_FLUSH_ALL_ROOTS);
 	cr_assert_not(reach(USER, PF_U));
-	cr_assert_eq(frames_maps(), 0);
+	cr_assert_eq(stlb_leaves(d, PTE_P), 0);
 }
 
 static u64 misses(void)
@@ -232,7 +233,7 @@ Test(stlb, changed_without_flush)
 	cr_assert(reaches(USER, PF_U, DATA));
 	*pte = (DATA + 1) << 12 | RWAD;
 	cr_assert(reaches(USER, PF_U | PF_W, DATA + 1));
-	cr_assert_eq(frames_maps(), 1);
+	cr_assert_eq(stlb_leaves(d, PTE_P), 1);
 }
 
 Test(stlb, whole_root_is_parked_and_checked_again)
@@ -337,7 +338,7 @@ Test(stlb, big_pages)
 	cr_assert(reach(va + 0x12345, PF_U | PF_W));
 	cr_assert_eq(hw.level, 2);
 	cr_assert_eq(hw.mfn.n, run.n + 0x12);
-	cr_assert_eq(frame_of(run)->link_a, 1);
+	cr_assert(frame_of(run)->link[1] && !frame_of(run)->link[0], "F6");
 	/* 1 GiB: the P2M decides what is in it. */
 	host_map(d, ROOT, &next, big, 0, RWAD, 3);
 	cr_assert(reach(big + (1024 << 12) + 0x5000, PF_U | PF_W));
@@ -584,7 +585,7 @@ Test(stlb, p2m_remove_then_no_access)
 		cr_assert(reaches(USER, PF_U | PF_W, DATA));
 		cr_assert(reaches(KERN, PF_W, DATA));
 	}
-	cr_assert_eq(frames_maps(), 3);
+	cr_assert_eq(stlb_leaves(d, PTE_P), 3);
 	host_be(3);
 	cr_assert(host_release(d, DATA), "no reference is left");
 	for (unsigned c = 0; c < 4; c++) {
@@ -618,7 +619,7 @@ Test(stlb, frame_changes_owner)
 		  "read-only grant");
 	cr_assert(!reach(USER + 4096, PF_W));
 	cr_assert(reach(USER + 4096, 0));
-	cr_assert_eq(frame_of(m)->link_a, 3);
+	cr_assert_eq(stlb_leaves(d, PTE_P) + stlb_leaves(b, PTE_P), 3);
 	cr_assert_not(host_release(b, 500), "the owner has it yet");
 	cr_assert_not(hw_access(USER, PF_U).ok);
 	host_be(0);
@@ -651,6 +652,73 @@ Test(stlb, grant_unmap_by_hint)
 	before = host_shootdowns + host_invlpgs;
 	cr_assert(host_release(b, 700));
 	cr_assert_eq(host_shootdowns + host_invlpgs, before);
+}
+
+/* The frame is mapped at `maps` addresses, one a leaf table; its grant goes. Steps that took. */
+static u64 unmap_steps(struct domain *b, u64 *tables, unsigned maps)
+{
+	mfn_t m = frame_alloc(0, FRAME_GUEST, 1);
+	struct hw_result at[8];
+	u64 before;
+
+	cr_assert_eq(p2m_add(b, GFN(700), m, 0, PV_MEM_GRANT), 0);
+	for (unsigned i = 0; i < maps; i++) {
+		host_map(b, 1, tables, USER + i * RUN_SIZE, 700, RWAD, 1);
+		cr_assert(guest_access(USER + i * RUN_SIZE, PF_U | PF_W, &error, &at[i]));
+		cr_assert(mfn_eq(at[i].mfn, m));
+	}
+	before = host_accesses;
+	cr_assert(host_release(b, 700), "no reference is left");
+	before = host_accesses - before;
+	for (unsigned i = 0; i < maps; i++)
+		cr_assert_not(hw_access(USER + i * RUN_SIZE, PF_U).ok);
+	cr_assert_eq(host_audit(all, 2), 0);
+	return before;
+}
+
+/* However much of the pool is in use, and however often other frames are mapped. */
+Test(stlb, unmap_costs_by_its_own_mappings)
+{
+	struct domain *b = all[1] = host_domain(2, 300);
+	u64 tables = 10, few[8];
+
+	for (u64 g = 1; g < 300; g++)
+		host_populate(b, g, 0, PV_MEM_RAM);
+	host_be(1);
+	stlb_load(b, 1 << 12);
+	for (unsigned n = 1; n < 8; n++)
+		few[n] = unmap_steps(b, &tables, n);
+	for (u64 i = 0; i < 4096; i++) {
+		u64 va = (1ul << 32) + (i << 12) * (i % 32 ? 1 : 64);
+
+		host_map(b, 1, &tables, va, 200 + i % 64, RWAD, 1);
+		cr_assert(guest_access(va, PF_U, &error, NULL));
+	}
+	cr_assert_geq(stlb_leaves(b, PTE_LINKED), 3000);
+	for (unsigned n = 1; n < 8; n++)
+		cr_assert_eq(unmap_steps(b, &tables, n), few[n], "%u mappings", n);
+	cr_assert_lt(few[7] - few[6], 2 * (few[3] - few[2]), "each the same");
+}
+
+/* S15: an entry's place is taken again, by the same frame or another, with a hint or a link. */
+Test(stlb, places_change_frames)
+{
+	u64 *pte[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		pte[i] = map(USER + i * 4096, DATA, RWAD);
+	srand(1);
+	for (unsigned n = 0; n < 2000; n++) {
+		unsigned i = rand() % 4;
+		u64 va = USER + i * 4096;
+
+		*pte[i] = (DATA + rand() % 3) << 12 | (rand() % 4 ? RWAD : 0);
+		flush(ROOT, va, va + (rand() % 4 ? 4096 : RUN_SIZE), PV_FLUSH_ROOT);
+		cr_assert_eq(reach(va, PF_U), *pte[i] & PTE_P);
+		if (rand() % 16 == 0 && host_release(d, DATA))
+			host_populate(d, DATA, 0, PV_MEM_RAM);
+		cr_assert_eq(host_audit(all, 1), 0);
+	}
 }
 
 Test(stlb, loaded_root_record)
@@ -760,7 +828,7 @@ Test(stlb, long_flush_has_checkpoints)
 	struct pv_flush f = {.root = ROOT << 12, .start = 0, .end = ~0ull};
 	unsigned calls = 0;
 
-	cr_assert_eq(stlb_resize(d, 3000), 0);
+	cr_assert_eq(stlb_resize(d, 2540), 0);
 	for (u64 g = 256; g < 2700; g++)
 		host_populate(d, g, 0, PV_MEM_RAM);
 	next = 100;

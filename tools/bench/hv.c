@@ -91,11 +91,12 @@ __asm__(
 	"	jmp *bench_action(%rip)\n"
 	"bench_pte:\n"
 	"	mov 168(%rsp), %rax\n" /* edata */
-	"	shr $12, %eax\n"
-	"	and $511, %eax\n"
-	"	mov bench_pte_table(%rip), %rcx\n"
+	"	and $0x1ff000, %eax\n"
 	"	mov bench_pte_value(%rip), %rdx\n"
-	"	mov %rdx, (%rcx, %rax, 8)\n"
+	"	add %rax, %rdx\n" /* each page has its own frame */
+	"	shr $9, %eax\n"
+	"	add bench_pte_table(%rip), %rax\n"
+	"	mov %rdx, (%rax)\n"
 	"	jmp bench_resume\n"
 	"bench_skip:\n"
 	"	addq $2, 128(%rsp)\n" /* ip, behind UD2 */
@@ -385,15 +386,15 @@ static volatile uint64_t *user_pte;
 
 static void user_setup(void)
 {
-	char *frame = mini_page();
+	char *frames = mini_pages(9);
 
 	user_root = mini_user_space(bench_u_syscall, (uint64_t)(bench_u_end - bench_u_syscall));
 	kernel_stack = mini_pages(STACK_ORDER);
-	if (!user_root || !kernel_stack || !frame || pt_load(user_root) < 0)
+	if (!user_root || !kernel_stack || !frames || pt_load(user_root) < 0)
 		failed("user space", 0);
 	user_pte = pt_entry(user_root, REGION, 1, true);
 	bench_pte_table = (void *)user_pte;
-	bench_pte_value = mini_gpa(frame) | PT_P | PT_W | PT_U | PT_A | PT_D;
+	bench_pte_value = mini_gpa(frames) | PT_P | PT_W | PT_U | PT_A | PT_D;
 }
 
 static void events_to(void *entry)
@@ -438,6 +439,11 @@ struct trip {
 
 static void fill_none(void)
 {
+}
+
+static uint64_t page_value(unsigned i)
+{
+	return bench_pte_value + i * PV_PAGE_SIZE;
 }
 
 /* Page 0 of the region is there, and so is its leaf table; the others are not. */
@@ -500,7 +506,7 @@ static void user_events(void)
 	row("pf_out", t.back, G_RETURN + 1, 1, NO_TARGET, "#PF returned, with the prefill",
 	    "ERETU after the guest wrote the PTE; the access then succeeds without another miss");
 	row("pf", t.deliver + t.back, G_EVENT + G_RETURN + 1, t.entries, 380,
-	    "demand page fault, whole", "the two above; what the guest kernel does between, 28 here, is not in it");
+	    "demand page fault, whole", "the two above; what the guest kernel does between, 29 here, is not in it");
 }
 
 static struct call flush_call(uint64_t start, uint64_t end)
@@ -515,14 +521,15 @@ static uint64_t counter(enum pv_counter n)
 	return perf.counter[n];
 }
 
-/* Every fourth page of the region, with `near` present in each four; flushed one by one. */
-static void fill_row(unsigned near, const char *key, const char *title, unsigned target, const char *why)
+/* Every fourth page of the region, with `near` present in each four; flushed one by one. shared: all are the frame
+ * of page 0, which is there. */
+static void fill_row(unsigned near, bool shared, const char *key, const char *title, unsigned target, const char *why)
 {
 	uint64_t fill[REPS], flush[REPS], before, per_op;
 
 	unmap_region();
 	for (unsigned i = 4; i < 512; i++)
-		user_pte[i] = i % 4 < near ? bench_pte_value : 0;
+		user_pte[i] = i % 4 < near ? page_value(shared ? 0 : i) : 0;
 	before = entries_now();
 	for (unsigned i = 0; i < REPS; i++) {
 		uint64_t va = REGION + (i + 1) * 4 * PV_PAGE_SIZE;
@@ -540,7 +547,11 @@ static void fill_row(unsigned near, const char *key, const char *title, unsigned
 	begin();
 	for (unsigned i = 0; i < REPS; i++)
 		add(flush[i]);
-	row("flush_page", figure(), G_CALL, 1, 120, "flush of one page", "a page that was cached");
+	if (shared)
+		row("flush_page_shared", figure(), G_CALL, 1, NO_TARGET, "flush of one page of a frame mapped twice",
+		    "found and taken out of the chain of what leads to the frame");
+	else
+		row("flush_page", figure(), G_CALL, 1, 120, "flush of one page", "a page that was cached");
 }
 
 static void fills(void)
@@ -548,12 +559,14 @@ static void fills(void)
 	uint64_t was;
 	char *large = mini_pages(9);
 
-	fill_row(1, "fill_4k", "hidden fill, 4 KiB", 380,
+	fill_row(1, false, "fill_4k", "hidden fill, 4 KiB", 380,
 		 "a read of a page that the guest's table has (A set) and ring 0's does not; its leaf table known, its neighbours absent");
-	fill_row(4, "fill_4k_group", "hidden fill, 4 KiB with neighbours", NO_TARGET,
+	fill_row(1, true, "fill_4k_shared", "hidden fill, 4 KiB, of a frame mapped twice", NO_TARGET,
+		 "the same, of a frame that another user page has cached");
+	fill_row(4, false, "fill_4k_group", "hidden fill, 4 KiB with neighbours", NO_TARGET,
 		 "the same, all neighbours present: ring 0 enters the aligned group of 4 at once");
 	for (unsigned i = 1; i < 512; i++)
-		user_pte[i] = bench_pte_value;
+		user_pte[i] = page_value(i);
 	call_row("flush_none", flush_call(REGION + 0x100000, REGION + 0x101000), 0, NO_TARGET,
 		 "flush of one page, not cached", "nothing to take out");
 
