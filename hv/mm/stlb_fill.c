@@ -106,7 +106,7 @@ static ALWAYS_INLINE enum step leaf_look(const struct domain *d, u64 *slot, u64 
 	if (rights & PTE_W && (g | set) & PTE_D && p2m_writable(k->p2m))
 		e |= PTE_W | PTE_D;
 	if (likely(p2m_kind(k->p2m) != PV_MEM_DEVICE))
-		k->entry = e | PTE_SOLE | (rights & PTE_U) << 8; /* S15; RAM is write-back whatever the guest says */
+		k->entry = e; /* RAM is write-back whatever the guest says */
 	else
 		k->entry = e | PTE_LINKED | (g & (PTE_PCD | PTE_PWT)) |
 			   (level == 1	    ? g & PTE_PS
@@ -135,31 +135,43 @@ static inline u64 entry_after(u64 old, u64 e)
 	return (e & ~PTE_MAPS) | (old & PTE_MAPS);
 }
 
-/* S4, S13. */
-static inline enum step enter(struct domain *d, struct shadow *s, unsigned i, u64 e)
+/* e is entry i of s now (S4). */
+static ALWAYS_INLINE enum step entered(struct shadow *s, unsigned i, u64 e)
 {
-	u64 *slot = &s->table[i], old = READ_ONCE(*slot);
-	u32 n = entry_number(s, i);
-
-	if (old) {
-		if ((old ^ e) & (PTE_ADDR | PTE_P))
-			return STEP_CLASH;
-		if (!atomic_cas(slot, old, entry_after(old, e)))
-			return STEP_AGAIN;
-	} else {
-		if (unlikely(!(e & PTE_SOLE) || !atomic_cas(maps_hint(e), 0, n))) {
-			if (!maps_link(d, n, (e & ~PTE_SOLE) | PTE_LINKED))
-				return STEP_AGAIN;
-		} else if (!atomic_cas(slot, 0, e)) {
-			maps_lower(d, n, e);
-			return STEP_AGAIN;
-		}
-		if (!bit_test(s->used, i))
-			bit_set(s->used, i);
-	}
+	if (!bit_test(s->used, i))
+		bit_set(s->used, i);
 	if (e & PTE_W)
 		WRITE_ONCE(s->writes, true);
 	return STEP_DONE;
+}
+
+/* No hint is free for it, or it is device memory. */
+static NOINLINE enum step enter_linked(struct domain *d, struct shadow *s, unsigned i, u64 e)
+{
+	return maps_link(d, entry_number(s, i), e | PTE_LINKED) ? entered(s, i, e)
+									      : STEP_AGAIN;
+}
+
+static NOINLINE enum step enter_over(struct shadow *s, unsigned i, u64 old, u64 e)
+{
+	if ((old ^ e) & (PTE_ADDR | PTE_P))
+		return STEP_CLASH; /* S13 */
+	return atomic_cas(&s->table[i], old, entry_after(old, e)) ? entered(s, i, e) : STEP_AGAIN;
+}
+
+static ALWAYS_INLINE enum step enter(struct domain *d, struct shadow *s, unsigned i, u64 e)
+{
+	u64 *slot = &s->table[i], old = READ_ONCE(*slot);
+
+	if (unlikely(old))
+		return enter_over(s, i, old, e);
+	if (unlikely(e & PTE_LINKED || !atomic_cas(maps_hint(e | s->sole), 0, entry_number(s, i))))
+		return enter_linked(d, s, i, e);
+	e |= s->sole;
+	if (likely(atomic_cas(slot, 0, e)))
+		return entered(s, i, e);
+	atomic_store(maps_hint(e), 0);
+	return STEP_AGAIN;
 }
 
 /* The guest's table at g: in writable RAM of the domain's own. */

@@ -40,6 +40,8 @@ struct shadow {
 	struct shadow *next; /* free list, dead list or holes (ROOTS)                    */
 	u64 base;            /* first address that it translates                        */
 	u32 number;
+	u32 first;           /* entry_number of its first; number << 9                  */
+	u32 sole;            /* S15: what a leaf entry gets while its hint is free      */
 	u8 level;
 	bool writes;         /* some entry may be writable: set by walks after it is entered, cleared before all
 			      * are protected                                           */
@@ -135,7 +137,7 @@ static inline unsigned next_used(const u64 *used, unsigned from)
 /* By this number links and hints name entry i of s; never 0. */
 static inline u32 entry_number(const struct shadow *s, unsigned i)
 {
-	return s->number << 9 | i;
+	return s->first + i;
 }
 
 static inline u64 *entry_by_number(struct stlb_state *st, u32 n)

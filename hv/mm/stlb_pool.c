@@ -70,6 +70,7 @@ static struct shadow *descriptor(struct stlb_state *st)
 		return s;
 	s = st->holes = shadow_by_number(st, n);
 	s->number = n;
+	s->first = n << 9;
 	st->descriptors++;
 	return s;
 }
@@ -112,6 +113,7 @@ void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
 {
 	s->root = r;
 	s->base = base;
+	s->sole = PTE_SOLE | (r ? PTE_HINT : 0);
 	WRITE_ONCE(s->level, level);
 }
 
