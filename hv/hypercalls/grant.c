@@ -8,35 +8,59 @@
 
 OWN2(grant_table, grant_table_set(own_domain, a, b))
 
-/* The loop that the three batches share: each copied in once, worked on, copied out from its first result on; a
- * checkpoint between two. */
-static ALWAYS_INLINE long batch(gva_t ops, u64 count, u64 size, u64 results,
+/* One operation: copied in once, worked on, copied out from its first result on. How far it got. */
+enum step { STEP_NONE, STEP_WORKED, STEP_TOLD };
+
+static ALWAYS_INLINE enum step step(gva_t at, u64 size, u64 results,
+				    void (*fn)(struct domain *d, void *op))
+{
+	u64 op[sizeof(struct pv_grant_copy) / 8];
+
+	if (unlikely(copy_in(op, at, size)))
+		return STEP_NONE;
+	fn(own_domain, op);
+	return unlikely(copy_out(GVA(at.a + results), (u8 *)op + results, size - results))
+		       ? STEP_WORKED
+		       : STEP_TOLD;
+}
+
+/* A checkpoint between two. */
+static ALWAYS_INLINE long steps(gva_t at, u64 count, u64 size, u64 results,
 				void (*fn)(struct domain *d, void *op))
 {
-	u8 op[sizeof(struct pv_grant_copy)] __attribute__((aligned(8)));
-
 	if (count > PV_GRANT_BATCH_MAX)
 		return -PV_E2BIG;
-	for (u64 i = 0; i < count; i++, ops.a += size) {
+	for (u64 i = 0; i < count; i++, at.a += size) {
+		enum step s;
+
 		if (i && checkpoint())
 			return i;
-		if (copy_in(op, ops, size))
-			return i ? (long)i : -PV_EFAULT;
-		fn(current()->dom, op);
-		if (copy_out(GVA(ops.a + results), op + results, size - results))
-			return -PV_EFAULT;
+		s = step(at, size, results, fn);
+		if (s != STEP_TOLD)
+			return s == STEP_NONE && i ? (long)i : -PV_EFAULT;
 	}
 	return count;
 }
 
-#define BATCH(call, type, first_result)                                                          \
-	static void do_##call(struct domain *d, void *op)                                        \
-	{                                                                                        \
-		call(d, op);                                                                     \
-	}                                                                                        \
-	long hc_##call(gva_t ops, u64 count)                                                     \
-	{                                                                                        \
-		return batch(ops, count, sizeof(type), offsetof(type, first_result), do_##call); \
+/* Most batches are of one: it pays for no loop. */
+#define BATCH(call, type, first_result)                                                       \
+	static void do_##call(struct domain *d, void *op)                                     \
+	{                                                                                     \
+		call(d, op);                                                                  \
+	}                                                                                     \
+	static NOINLINE long many_##call(gva_t ops, u64 count)                                \
+	{                                                                                     \
+		return steps(ops, count, sizeof(type), offsetof(type, first_result),          \
+			     do_##call);                                                      \
+	}                                                                                     \
+	long hc_##call(gva_t ops, u64 count)                                                  \
+	{                                                                                     \
+		if (unlikely(count != 1))                                                     \
+			return many_##call(ops, count);                                       \
+		return step(ops, sizeof(type), offsetof(type, first_result), do_##call) ==    \
+				       STEP_TOLD                                              \
+			       ? 1                                                            \
+			       : -PV_EFAULT;                                                  \
 	}
 
 /* clang-format off */
