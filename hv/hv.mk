@@ -4,6 +4,8 @@
 HV_DIRS := boot cpu dev domain hypercalls lib mm
 HV_SRCS := $(filter-out %/asm-offsets.c,$(foreach d,$(HV_DIRS),$(sort $(wildcard hv/$(d)/*.c hv/$(d)/*.S)))) \
 	$(HV_EXTRA_SRCS)
+# What the debug build has besides.
+HV_SRCS_debug := $(wildcard hv/debug/*.c)
 
 HV_CC     ?= gcc
 HV_CPPFLAGS := -Ihv -Iinclude $(if $(RINGSIDE_VERSION),-DRINGSIDE_VERSION='"$(RINGSIDE_VERSION)"')
@@ -17,7 +19,7 @@ HV_LDFLAGS := -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none \
 
 # $(1): flavour, $(2): where, $(3): flags
 define HV_FLAVOUR
-HV_OBJS_$(1) := $$(patsubst %,$(2)/obj/%.o,$$(HV_SRCS))
+HV_OBJS_$(1) := $$(patsubst %,$(2)/obj/%.o,$$(HV_SRCS) $$(HV_SRCS_$(1)))
 
 $(2)/obj/%.c.o: %.c
 	@mkdir -p $$(@D)

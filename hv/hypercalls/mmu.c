@@ -20,8 +20,7 @@ long hc_root_load(u64 root)
 	c->entry->kcr3 = r->kcr3;
 	c->entry->ucr3 = r->ucr3;
 	count(root_loads, 1);
-	if (features.debug_build)
-		(void)stlb_check(v->dom);
+	(void)stlb_check(v->dom);
 	return 0;
 }
 

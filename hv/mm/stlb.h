@@ -177,9 +177,17 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned count);
 /* Audit: entries whose frame the P2M does not hold with that right, and disagreements in the pool. The caller
  * holds no lock; one audit at a time in the machine. */
 u64 stlb_audit(struct domain *d);
-/* Debug builds, on a CPU with a root of d loaded: compare one shadow table with the guest's, now and then. An entry that
+/* On a CPU with a root of d loaded: compare one shadow table with the guest's, now and then. An entry that
  * STLB_STALE checks in a row find stale is logged: some flush is missing. True if one was. */
+#ifdef HV_DEBUG
 bool stlb_check(struct domain *d);
+#else
+static inline bool stlb_check(struct domain *d)
+{
+	(void)d;
+	return false;
+}
+#endif
 #define STLB_STALE 64
 
 /* Ring 0's L4 entries: for slots 256-271 of the kernel view, and for 271 of the user view. Made at boot. */

@@ -6,7 +6,7 @@
  *   stlb_maps.c   which entries lead to a frame
  *   stlb_fill.c   misses
  *   stlb_flush.c  taking translations away: flush, forget
- *   stlb_audit.c  checking it all */
+ *   stlb_audit.c  checking it all (and, in the debug build, debug/stlb_check.c) */
 #ifndef HV_STLB_IMPL_H
 #define HV_STLB_IMPL_H
 
@@ -31,7 +31,7 @@
 #define ROOT_HASH     128
 _Static_assert(ROOTS_MAX > MAX_CPUS, "a root for each CPU, and one to make");
 
-/* One page of a domain's pool. level is 0 while it is free. Changed by whoever made it until it is
+/* One page of a domain's pool, with the page of links behind it (stlb_maps.c). level is 0 while it is free. Changed by whoever made it until it is
  * entered in its parent, then its `used` only; root and place until it is dead. */
 struct shadow {
 	u64 used[8];         /* S4 */

@@ -87,7 +87,7 @@ struct pv_domain_create {
 	uint32_t domid;        /* out; in: 0 for any, or the number wanted                */
 	uint32_t vcpus;        /* 1 to PV_MAX_VCPUS                                       */
 	uint64_t frames_max;   /* limit of memory, 4 KiB frames                           */
-	uint32_t shadow_pages; /* pool of the software TLB; 0: a default from frames_max  */
+	uint32_t shadow_pages; /* pool of the software TLB, two frames each; 0: a default from frames_max */
 	uint32_t ports_max;    /* 0: PV_MAX_PORTS                                         */
 	uint32_t grant_maps_max; /* mappings of others' grants at a time; 0: 4096          */
 	uint32_t caps;         /* subset of the caller's                                  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_stlb: the software TLB's contract, one CPU or several played in turn.
- * Rules:   S1-S14 (mm/stlb.h), F6, P4
- * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
+ * Rules:   S1-S15 (mm/stlb.h), F6, P4
+ * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c hv/debug/stlb_check.c
  */
 #include "host.h"
 #include "mm/stlb_impl.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_stress: threads as CPUs of one domain, all at once: misses, flushes of every kind, root switches, evictions
  * from a small pool, frames released, granted and given to others.
- * Rules:   S2-S14 (mm/stlb.h), F3, F6, P4: after flush, no CPU has the old translation; after p2m_remove,
+ * Rules:   S2-S15 (mm/stlb.h), F3, F6, P4: after flush, no CPU has the old translation; after p2m_remove,
  *          none reaches the frame
  * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
  */
