@@ -246,7 +246,7 @@ int stlb_init(struct domain *d, u64 pages)
 		return -PV_ENOMEM;
 	generation_end(d);
 	st->descriptors = 1; /* S15: no entry has the number 0 */
-	st->bucket_order = pages_order(pages, 16 * sizeof(u32));
+	st->bucket_order = MIN(pages_order(pages, 16 * sizeof(u32)), FRAME_ORDER_MAX);
 	st->buckets = hv_page_alloc(st->bucket_order);
 	shadow_setup(&st->kernel, 4, NULL, 0xffff000000000000ul);
 	st->kernel.table = hv_page_alloc(0);
