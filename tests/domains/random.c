@@ -540,8 +540,10 @@ static struct outcome attack_once(uint64_t seed, uint64_t count, unsigned vcpus,
 	if (read_mailbox(&c, &m) != 0)
 		m = (struct mailbox){0};
 	for (unsigned n = 0; n < vcpus; n++) {
-		out.done += plausible(m.calls[n], count);
-		out.judged += plausible(m.judged[n], count);
+		uint64_t calls = plausible(m.calls[n], count);
+
+		out.done += calls;
+		out.judged += plausible(m.judged[n], calls);
 	}
 	if (!in_time)
 		mini_printk("seed %llu: stuck after %llu calls\n", (unsigned long long)seed,
