@@ -240,6 +240,6 @@ void exit_switch(struct entry *e)
 	d = e->cpu->cur->dom;
 	if (unlikely(d->shutdown && d->id == 0))
 		dom0_ended(d);
-	if (e->slow & ENTRY_SLOW_RESCHED)
-		schedule();
+	/* Mostly asked for; else the choice stays. */
+	schedule();
 }
