@@ -66,7 +66,7 @@ $(eval $(call HV_FLAVOUR,debug,$(BUILD)/debug,-O1 -fno-omit-frame-pointer -DHV_D
 hv: $(BUILD)/ringside.elf $(BUILD)/debug/ringside.elf
 
 loc:
-	@total=0; for d in $(HV_DIRS) .; do \
+	@total=0; for d in $(HV_DIRS) debug .; do \
 		case $$d in .) depth="-maxdepth 1";; *) depth=;; esac; \
 		n=$$(find hv/$$d $$depth \( -name '*.c' -o -name '*.h' -o -name '*.S' \) \
 			-exec cat {} + | gcc -fpreprocessed -dD -E -P -x c - 2>/dev/null | \

@@ -31,7 +31,6 @@
 
 /* Per CPU: slots of STACK_SLOT bytes, each with its pages at the top and nothing below them (guard).
  * The last word of each slot is the address of struct cpu. */
-#define STACK_SHIFT  14
 #define STACK_SLOT   UL(0x4000)
 #define CPU_STACKS   8
 #define CPU_AREA     (STACK_SLOT * CPU_STACKS)

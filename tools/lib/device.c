@@ -316,9 +316,14 @@ int rs_disk_replace(struct rs *rs, struct rs_record *r, unsigned n, const struct
 		rc = check_users(rs, r, disk, path);
 	if (rc == 0)
 		rc = fd = disk_open(rs, disk, loop);
-	if (rc >= 0)
+	if (rc >= 0) {
 		rc = rs->transport.backend(rs->transport.ctx, PV_LINUX_DETACH, &end);
-	if (rc == -ENOENT || rc == 0) { /* it may have none, if the last try failed here */
+		if (rc == -ENOENT)
+			rc = 0; /* it may have none, if the last try failed here */
+		else if (rc < 0)
+			rc = rs_fail_errno(rs, -rc, "%s: its back end does not end", d->name);
+	}
+	if (rc == 0) {
 		rc = block_backend(rs, r->domid, d->slot, fd, disk);
 		if (rc == 0) {
 			snprintf(old.path, sizeof(old.path), "%s", path);
