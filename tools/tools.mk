@@ -3,7 +3,8 @@
 
 TOOLS_DIR    := $(BUILD)/tools
 TOOLS_CC     ?= gcc
-TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude -Itools/lib -I$(TOOLS_DIR) -MMD -MP \
+TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+	-Iinclude -Itools/lib -I$(TOOLS_DIR) -MMD -MP \
 	$(if $(RINGSIDE_VERSION),-DRS_VERSION='"$(RINGSIDE_VERSION)"')
 TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lpthread
 MODEL_LIBS   := -lseccomp -lpthread
@@ -51,6 +52,7 @@ $(TOOLS_DIR)/%.o: %.c
 
 # Unit tests: the library's files with sanitizers, against a fake ring 0.
 TOOLS_TESTS  := $(patsubst tests/unit/tools/%.c,$(UNIT_DIR)/tools/%,$(wildcard tests/unit/tools/*_test.c))
+MODEL_TEST_SRCS := $(filter-out %/main.c %/rights.c,$(wildcard tools/model/*.c))
 TOOLS_TEST_SRCS := tests/unit/tools/fake.c $(wildcard tools/lib/*.c)
 
 $(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/unit/tools/fake.h tools/lib/ringside.h \
@@ -63,8 +65,10 @@ $(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/uni
 $(UNIT_DIR)/tools/daemon_test: $(filter-out tools/ringsided/main.c,$(wildcard tools/ringsided/*.c)) tools/ringsided/ringsided.h
 $(UNIT_DIR)/tools/daemon_test: TOOLS_LEAVE_OUT = tools/lib/events.c
 
-# The model's devices, on a memory and a table of ranges of the test's own.
-$(UNIT_DIR)/tools/model_test: tests/unit/tools/model_test.c $(filter-out %/main.c %/rights.c,$(wildcard tools/model/*.c)) tools/model/model.h
+# The model's devices, on a memory and a table of ranges of the test's own; and with its own, on an area of the test's.
+$(UNIT_DIR)/tools/model_test: $(filter-out %/access.c,$(MODEL_TEST_SRCS))
+$(UNIT_DIR)/tools/model_access_test: $(MODEL_TEST_SRCS)
+$(UNIT_DIR)/tools/model_test $(UNIT_DIR)/tools/model_access_test: $(UNIT_DIR)/tools/%: tests/unit/tools/%.c tools/model/model.h
 	@mkdir -p $(@D)
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -o $@ $(filter %.c,$^) -lcriterion -lpthread
 

@@ -16,7 +16,14 @@
 #include <pv/ioreq.h>
 #include <pv/types.h>
 
-/* --- accesses (main.c) --- */
+/* --- accesses (access.c) --- */
+
+/* area: what is shared with ring 0, with so many slots; node: /dev/ringside/ioreq. */
+void access_init(int node, void *area, unsigned slots);
+/* All that is asked by now; a bit for each vCPU that was answered. With the lock. */
+uint64_t access_serve(void);
+/* Until the guest ends. */
+void access_run(void);
 
 struct io_ops {
 	uint32_t (*read)(void *dev, uint64_t offset, unsigned size);

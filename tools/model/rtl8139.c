@@ -469,8 +469,8 @@ static void rtl_map(struct pci_device *d, unsigned bar, uint64_t at, bool on)
 	static const struct {
 		uint16_t first, count;
 		bool quiet;
-	} part[] = {{0, 0x10, true}, {TSD, 0x10, false}, {TSAD, 0x17, true}, {CR, 1, false},
-		    {CAPR, 4, true}, {IMR, 2, false},	 {ISR, 0x12, true},  {EECR, 0xb0, false}};
+	} part[] = {{0, TSAD, false}, {TSAD, 0x17, true}, {CR, 1, false},     {CAPR, 4, true},
+		    {IMR, 2, false},  {ISR, 0x12, true},  {EECR, 0xb0, false}};
 	struct rtl *r = (struct rtl *)(void *)d;
 	enum pv_ioreq_space space = d->bar[bar].memory ? PV_IOREQ_MEMORY : PV_IOREQ_PORT;
 
