@@ -569,15 +569,109 @@ Test(model, uart)
 	cr_assert_eq(in(0x3f8, 1), 'x');
 }
 
+static uint8_t rtc(unsigned reg)
+{
+	out(0x70, 1, reg);
+	return (uint8_t)in(0x71, 1);
+}
+
+static void rtc_write(unsigned reg, uint8_t v)
+{
+	out(0x70, 1, reg);
+	out(0x71, 1, v);
+}
+
+/* As Linux's mc146818_set_time does; BCD. */
+static void rtc_date(uint8_t year, uint8_t month, uint8_t day)
+{
+	uint8_t control = rtc(0xb);
+
+	rtc_write(0xb, control | 0x80);
+	rtc_write(0x9, year);
+	rtc_write(0x8, month);
+	rtc_write(0x7, day);
+	rtc_write(0x4, 0x12);
+	rtc_write(0x2, 0x34);
+	rtc_write(0x0, 0x10);
+	cr_assert_eq(rtc(0x0), 0x10);
+	rtc_write(0xb, control);
+}
+
 Test(model, rtc)
 {
-	out(0x70, 1, 0xd);
-	cr_assert_eq(in(0x71, 1), 0x80);
-	out(0x70, 1, 0x32);
-	cr_assert_eq(in(0x71, 1), 0x20);
-	out(0x70, 1, 0x40);
-	out(0x71, 1, 0x12);
-	cr_assert_eq(in(0x71, 1), 0x12);
+	cr_assert_eq(rtc(0xd), 0x80);
+	cr_assert_eq(rtc(0x32), 0x20);
+	rtc_write(0x40, 0x12);
+	cr_assert_eq(rtc(0x40), 0x12);
+}
+
+/* The parts come one after another: 31 January of some year, then 15 February of another. */
+Test(model, rtc_is_set_at_once)
+{
+	static const uint8_t date[][3] = {{0x26, 0x01, 0x31},
+					  {0x27, 0x02, 0x15},
+					  {0x28, 0x02, 0x29},
+					  {0x27, 0x12, 0x31},
+					  {0x27, 0x06, 0x30}};
+
+	for (unsigned i = 0; i < 5; i++) {
+		rtc_date(date[i][0], date[i][1], date[i][2]);
+		cr_assert_eq(rtc(9), date[i][0]);
+		cr_assert_eq(rtc(8), date[i][1], "%u: month %x", i, rtc(8));
+		cr_assert_eq(rtc(7), date[i][2]);
+		cr_assert_eq(rtc(4), 0x12);
+		cr_assert_eq(rtc(2), 0x34);
+	}
+	rtc_write(8, 0); /* what is no date is some other one */
+	rtc_write(0x32, 0);
+	rtc_write(9, 0xff);
+	rtc_date(0x27, 0x02, 0x15);
+	rtc_write(0x32, 0x20);
+	cr_assert_eq(rtc(8), 0x02);
+}
+
+/* GSI 8 comes, and register C says what for. */
+static void rtc_awaits(uint8_t what)
+{
+	uint8_t c;
+
+	for (unsigned i = 0; i < 500 && !(raised & 1u << 8); i++)
+		usleep(10000);
+	cr_assert(raised & 1u << 8, "%#x", what);
+	c = rtc(0xc);
+	cr_assert_eq(c & (0x80 | what), 0x80 | what, "%#x", c);
+	raised = 0;
+}
+
+Test(model, rtc_interrupts)
+{
+	/* Each second. */
+	raised = 0;
+	rtc_write(0xb, 0x12);
+	rtc_awaits(0x10);
+	rtc_awaits(0x10);
+	/* At a time, and not before. */
+	rtc_write(0xb, 2);
+	rtc_date(0x27, 0x02, 0x15);
+	rtc(0xc);
+	raised = 0;
+	rtc_write(1, 0x12);
+	rtc_write(3, 0x34);
+	rtc_write(5, 0xff);
+	rtc_write(0xb, 0x22);
+	cr_assert_eq(raised & 1u << 8, 0);
+	rtc_awaits(0x20);
+	cr_assert_eq(rtc(2), 0x34);
+	cr_assert_geq(rtc(0), 0x12);
+	/* At a rate; until C is read once only. */
+	rtc_write(0xb, 0x42);
+	rtc_awaits(0x40);
+	rtc_awaits(0x40);
+	rtc_write(0xb, 2);
+	rtc(0xc);
+	raised = 0;
+	usleep(20000);
+	cr_assert_eq(raised & 1u << 8, 0);
 }
 
 /* A log that was there counts: it begins anew when it is too long, however often the guest was started. */
