@@ -282,32 +282,49 @@ static bool move(struct channel *c, struct iovec *iov, unsigned n, uint64_t byte
 	return done == (ssize_t)bytes;
 }
 
+/* Descriptors as the guest has them: so many at once, or one by one where its memory ends, or a hole begins, before that. */
+struct table {
+	uint32_t entry[64][2];
+	bool whole;
+};
+
+/* Of entries 0, 1, 2...; NULL: it lies in no memory. */
+static const uint32_t *table_entry(struct table *t, uint32_t at, unsigned i)
+{
+	uint64_t from = at + 8ull * i;
+
+	if (i % 64 == 0)
+		t->whole = mem_read(from, t->entry, sizeof(t->entry));
+	if (!t->whole && !mem_read(from, t->entry[i % 64], 8))
+		return NULL;
+	return t->entry[i % 64];
+}
+
 /* All of the command through the table of descriptors. */
 static bool dma_move(struct channel *c)
 {
 	uint64_t want = c->left * SECTOR, at = c->lba * SECTOR, bytes = 0;
-	uint32_t table[2 * 64];
 	struct iovec iov[IOVS];
+	struct table t;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < PRDS && want; i++) {
-		uint64_t from = (c->prd & ~3u) + 8ull * i, len;
+		const uint32_t *entry = table_entry(&t, c->prd, i);
+		uint64_t len = entry ? entry[1] & 0xfffe : 0;
 
-		if (i % 64 == 0 && !mem_read(from, table, sizeof(table)) &&
-		    !mem_read(from, table, 8)) /* a table may end with the guest's memory */
+		if (!entry)
 			return false;
-		len = table[i % 64 * 2 + 1] & 0xfffe;
 		if (!len)
 			len = 65536;
 		if (len > want)
 			len = want;
-		iov[n].iov_base = mem_at(table[i % 64 * 2] & ~1u, len);
+		iov[n].iov_base = mem_at(entry[0] & ~1u, len);
 		iov[n].iov_len = len;
 		if (!iov[n++].iov_base)
 			return false;
 		bytes += len;
 		want -= len;
-		if (want && table[i % 64 * 2 + 1] >> 31)
+		if (want && entry[1] >> 31)
 			return false; /* less than the command moves */
 		if (n == IOVS || !want) {
 			if (!move(c, iov, n, bytes, at))

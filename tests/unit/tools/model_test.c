@@ -391,6 +391,35 @@ Test(model, ide_dma_hostile)
 	cr_assert_eq(in(0x1f7, 1) & 0x88, 0);
 }
 
+/* A table that ends where memory does, within what is read of it at once. */
+Test(model, ide_dma_table_at_the_end)
+{
+	static const uint32_t table[3][2] = {
+		{0x4000, 512}, {0x6000, 512}, {0x8000, 1u << 31 | 512}};
+
+	for (unsigned entries = 2; entries <= 3; entries++) {
+		uint32_t at = MEMORY - entries * 8;
+
+		memset(memory + 0x4000, 0, 0x5000);
+		memcpy(memory + at, table[3 - entries], entries * 8);
+		out(bm(), 1, 0);
+		task48((uint16_t)entries, 20, 0x25);
+		out(bm() + 4, 4, at);
+		out(bm() + 2, 1, 6);
+		out(bm(), 1, 9);
+		cr_assert_eq(in(0x1f7, 1), 0x50, "%u", entries);
+		cr_assert_eq(memory[0x6000], 20 + entries - 1);
+		cr_assert_eq(memory[0x81ff], 20 + entries);
+	}
+	/* And goes on behind it. */
+	memcpy(memory + MEMORY - 8, table[0], 8);
+	out(bm(), 1, 0);
+	task48(2, 20, 0x25);
+	out(bm() + 4, 4, MEMORY - 8);
+	out(bm(), 1, 9);
+	cr_assert_eq(in(0x1f7, 1) & 1, 1);
+}
+
 /* ---- network card ---- */
 
 static uint32_t card(void)
