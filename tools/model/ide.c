@@ -30,6 +30,7 @@ struct disk {
 	int fd;
 	uint64_t sectors;
 	bool present, read_only;
+	bool through; /* the guest has switched the write cache off */
 	unsigned n, multi;
 };
 
@@ -123,7 +124,7 @@ static void identify(const struct disk *d, uint16_t w[256])
 	w[82] = 0x4020; /* NOP, write cache */
 	w[83] = 0x7400; /* flush, flush ext, 48-bit */
 	w[84] = 0x4000;
-	w[85] = 0x4020;
+	w[85] = d->through ? 0x4000 : 0x4020;
 	w[86] = 0x3400;
 	w[87] = 0x4000;
 	w[88] = 0x203f; /* UDMA 0 to 5, 5 chosen */
@@ -205,13 +206,20 @@ static void pio_start(struct channel *c, bool ext, bool write, unsigned block)
 		interrupt(c);
 }
 
+/* What was written is where the guest expects it when the command has ended. */
+static bool kept(const struct disk *d)
+{
+	return !d->through || fdatasync(d->fd) == 0;
+}
+
 /* The guest has moved a block. */
 static void pio_moved(struct channel *c)
 {
 	unsigned n = c->end / SECTOR;
 
 	if (c->writing &&
-	    pwrite(c->busy->fd, c->buffer, c->end, (off_t)(c->lba * SECTOR)) != (ssize_t)c->end) {
+	    (pwrite(c->busy->fd, c->buffer, c->end, (off_t)(c->lba * SECTOR)) != (ssize_t)c->end ||
+	     !kept(c->busy))) {
 		end_error(c, UNC);
 		return;
 	}
@@ -334,7 +342,7 @@ static bool dma_move(struct channel *c)
 			bytes = 0;
 		}
 	}
-	return !want;
+	return !want && (!c->dma_write || kept(c->busy));
 }
 
 static void dma_try(struct channel *c)
@@ -385,9 +393,15 @@ static void flush(struct channel *c)
 static void set_features(struct channel *c)
 {
 	switch (c->feature) {
-	case 0x02: /* write cache on, off; read ahead */
-	case 0x82:
-	case 0x55:
+	case 0x02: /* write cache on */
+		c->busy->through = false;
+		end_ok(c);
+		break;
+	case 0x82: /* and off */
+		c->busy->through = true;
+		flush(c);
+		break;
+	case 0x55: /* read ahead */
 	case 0xaa:
 	case 0x66:
 	case 0xcc:

@@ -295,6 +295,64 @@ Test(model, ide_pio)
 	cr_assert_eq(in(0x1f7, 1), 0x50);
 }
 
+static uint32_t bm(void)
+{
+	return config(1, 1, 0x20) & ~3u;
+}
+
+static void prd(unsigned i, uint32_t at, uint32_t count)
+{
+	memcpy(memory + 0x1000 + 8 * i, &at, 4);
+	memcpy(memory + 0x1004 + 8 * i, &count, 4);
+}
+
+static void dma(bool write)
+{
+	out(bm() + 4, 4, 0x1000);
+	out(bm() + 2, 1, 6);
+	out(bm(), 1, (write ? 0 : 8) | 1);
+}
+
+static unsigned syncs;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	return fsync(fd);
+}
+
+/* Switched off, nothing that a command has written is in a cache when it ends. */
+Test(model, ide_write_cache)
+{
+	uint8_t b[512] = {0};
+	uint16_t id[256];
+
+	for (unsigned off = 0; off < 2; off++) {
+		out(0x1f1, 1, off ? 0x82 : 0x02);
+		task(0, 0, 0xef);
+		cr_assert_eq(in(0x1f7, 1), 0x50);
+		cr_assert_eq(syncs, off, "what is in it is written when it goes");
+		task(0, 0, 0xec);
+		ins(0x1f0, 256, id);
+		cr_assert_eq(id[82] & 0x20, 0x20);
+		cr_assert_eq(id[85] & 0x20, off ? 0 : 0x20);
+		syncs = 0;
+		task(1, 9, 0x30);
+		outs(0x1f0, 256, b);
+		cr_assert_eq(syncs, off);
+		prd(0, 0x4000, 1u << 31 | 512);
+		out(bm(), 1, 0);
+		task(1, 30, 0xca);
+		dma(true);
+		cr_assert_eq(syncs, 2 * off);
+		out(bm(), 1, 0);
+		task(1, 30, 0xc8);
+		dma(false);
+		cr_assert_eq(syncs, 2 * off, "a read");
+		syncs = 0;
+	}
+}
+
 /* The command goes on with the disk that it was given to, whichever is selected meanwhile. */
 Test(model, ide_selects_another_disk)
 {
@@ -312,24 +370,6 @@ Test(model, ide_selects_another_disk)
 	cr_assert_eq(lseek(small, 0, SEEK_END), 8 * 512);
 	cr_assert_eq(pread(file, b, 512, 100 * 512), 512);
 	cr_assert_eq(b[0], 0xbb);
-}
-
-static uint32_t bm(void)
-{
-	return config(1, 1, 0x20) & ~3u;
-}
-
-static void prd(unsigned i, uint32_t at, uint32_t count)
-{
-	memcpy(memory + 0x1000 + 8 * i, &at, 4);
-	memcpy(memory + 0x1004 + 8 * i, &count, 4);
-}
-
-static void dma(bool write)
-{
-	out(bm() + 4, 4, 0x1000);
-	out(bm() + 2, 1, 6);
-	out(bm(), 1, (write ? 0 : 8) | 1);
 }
 
 Test(model, ide_dma)
