@@ -347,7 +347,7 @@ static bool dma_move(struct channel *c)
 
 static void dma_try(struct channel *c)
 {
-	if (!c->dma || !(c->bm_command & BM_START))
+	if (!c->dma || !(c->bm_command & BM_START) || !pci_is_master(&pci))
 		return;
 	c->dma = false;
 	/* The bus master's direction is to be the command's. */
@@ -703,6 +703,13 @@ static void bm_map(struct pci_device *d, unsigned bar, uint64_t at, bool on)
 	}
 }
 
+static void bm_master(struct pci_device *d)
+{
+	(void)d;
+	dma_try(&channels[0]);
+	dma_try(&channels[1]);
+}
+
 void ide_disk(unsigned n, const char *path, bool read_only)
 {
 	struct disk *d = &channels[n / 2].disk[n % 2];
@@ -748,6 +755,7 @@ void ide_start(void)
 	memset(pci.writable + 0x40, 0xff, 0x20); /* timings */
 	pci.writable[0x41] = pci.writable[0x43] = 0x7f;
 	pci.map = bm_map;
+	pci.master = bm_master;
 	pci_bar(&pci, 4, 16, false);
 	pci_add(&pci, 1, 1);
 }

@@ -82,6 +82,8 @@ struct pci_device {
 	} bar[PCI_BARS];
 	/* A BAR comes or goes. */
 	void (*map)(struct pci_device *d, unsigned bar, uint64_t at, bool on);
+	/* From now on it may reach for memory; or NULL. */
+	void (*master)(struct pci_device *d);
 };
 
 void pci_init(void);
@@ -89,6 +91,8 @@ void pci_init(void);
 void pci_add(struct pci_device *d, unsigned device, unsigned function);
 void pci_ids(struct pci_device *d, uint16_t vendor, uint16_t id, uint32_t class_revision);
 void pci_bar(struct pci_device *d, unsigned bar, uint32_t size, bool memory);
+/* May it reach for memory by itself? */
+bool pci_is_master(const struct pci_device *d);
 
 #define IDE_DISKS 4
 void ide_disk(unsigned n, const char *path, bool read_only);

@@ -83,6 +83,11 @@ void pci_add(struct pci_device *d, unsigned device, unsigned function)
 	bars_update(d);
 }
 
+bool pci_is_master(const struct pci_device *d)
+{
+	return d->config[COMMAND] & BUS_MASTER;
+}
+
 static struct pci_device *addressed(void)
 {
 	if (!(address & ENABLE) || address >> 16 & 0xff)
@@ -108,6 +113,7 @@ static void pci_write(void *dev, uint64_t offset, unsigned size, uint32_t value)
 {
 	struct pci_device *d = addressed();
 	unsigned reg = (address & 0xfc) + (offset & 3);
+	bool was;
 
 	(void)dev;
 	if (offset < 4) {
@@ -117,12 +123,15 @@ static void pci_write(void *dev, uint64_t offset, unsigned size, uint32_t value)
 	}
 	if (!d || reg + size > 256)
 		return;
+	was = pci_is_master(d);
 	for (unsigned i = 0; i < size; i++) {
 		uint8_t can = d->writable[reg + i], b = value >> 8 * i;
 
 		d->config[reg + i] = (d->config[reg + i] & ~can) | (b & can);
 	}
 	bars_update(d);
+	if (!was && pci_is_master(d) && d->master)
+		d->master(d);
 }
 
 static const struct io_ops ops = {.read = pci_read, .write = pci_write};

@@ -167,7 +167,7 @@ static void transmit(struct rtl *r, unsigned d)
 	uint32_t size = r->tx_status[d] & 0x1fff;
 	void *at = mem_at(get32(r, TSAD + 4 * d), size);
 
-	if (!(r->reg[CR] & CR_TX))
+	if (!(r->reg[CR] & CR_TX) || !pci_is_master(&r->pci))
 		return;
 	/* What is not to be had, or not taken, is lost on the wire. */
 	if (at && size <= FRAME_MAX && size >= 14)
@@ -266,7 +266,8 @@ static void take_packets(struct rtl *r)
 	for (unsigned n = 0; n < BATCH && !r->full; n++) {
 		ssize_t len = 0;
 
-		if (r->reg[CR] & CR_RX && ring_size(r) - ring_used(r) <= FRAME_MAX + 12)
+		if (r->reg[CR] & CR_RX &&
+		    (!pci_is_master(&r->pci) || ring_size(r) - ring_used(r) <= FRAME_MAX + 12))
 			r->full = true;
 		else
 			len = read(r->tap, packet + 4, FRAME_MAX);
@@ -462,6 +463,17 @@ static void rtl_write(void *dev, uint64_t at, unsigned size, uint32_t value)
 
 static const struct io_ops ops = {.read = rtl_read, .write = rtl_write};
 
+/* What waited for that. */
+static void rtl_master(struct pci_device *d)
+{
+	struct rtl *r = (struct rtl *)(void *)d;
+
+	for (unsigned i = 0; i < 4; i++)
+		if (!(r->tx_status[i] & TSD_OWN))
+			transmit(r, i);
+	room_made(r);
+}
+
 /* Where a write changes nothing before something else is looked at, it waits; what is sent, unmasked or reset is
  * told. */
 static void rtl_map(struct pci_device *d, unsigned bar, uint64_t at, bool on)
@@ -511,6 +523,7 @@ void rtl8139_add(unsigned n, int tap, const uint8_t mac[6])
 	r->pci.config[0x3c] = (uint8_t)r->gsi;
 	r->pci.config[0x3d] = 1; /* INTA */
 	r->pci.map = rtl_map;
+	r->pci.master = rtl_master;
 	pci_bar(&r->pci, 0, REGS, false);
 	pci_bar(&r->pci, 1, REGS, true);
 	pci_add(&r->pci, 3 + n, 0);

@@ -189,6 +189,8 @@ static void make(void)
 	unlink(path);
 	rtl8139_add(0, ends[0], mac);
 	uart_add(-1, -1, -1);
+	config_set(1, 1, 4, 7);
+	config_set(3, 0, 4, 7);
 }
 
 TestSuite(model, .init = make);
@@ -429,6 +431,44 @@ Test(model, ide_dma_hostile)
 	task48(200, 0, 0x25); /* it writes over its own table while it goes */
 	dma(false);
 	cr_assert_eq(in(0x1f7, 1) & 0x88, 0);
+}
+
+/* A device that is no bus master reaches for no memory before it is. */
+Test(model, bus_master)
+{
+	uint8_t frame[100] = {2, 0x52, 0, 0, 0, 1}, got[200];
+	uint32_t c = config(3, 0, 0x10) & ~3u;
+
+	config_set(1, 1, 4, 3);
+	prd(0, 0x4000, 1u << 31 | 512);
+	task(1, 20, 0xc8);
+	dma(false);
+	cr_assert_eq(memory[0x4000], 0);
+	cr_assert_eq(in(0x1f7, 1) & 8, 8);
+	raised = 0;
+	config_set(1, 1, 4, 7);
+	cr_assert_eq(memory[0x4000], 21);
+	cr_assert_eq(in(0x1f7, 1), 0x50);
+	cr_assert(raised & 1u << 14);
+
+	config_set(3, 0, 4, 3);
+	out(c + 0x30, 4, 0x10000);
+	out(c + 0x44, 4, 0x8a);
+	out(c + 0x37, 1, 12);
+	out(c + 0x20, 4, 0x3000);
+	out(c + 0x10, 4, 100);
+	cr_assert_lt(read(wire, got, sizeof(got)), 0);
+	cr_assert_eq(in(c + 0x10, 4) & 0x2000, 0);
+	cr_assert_eq(write(wire, frame, sizeof(frame)), 100);
+	usleep(20000);
+	cr_assert_eq(in(c + 0x37, 1) & 1, 1);
+	config_set(3, 0, 4, 7);
+	cr_assert_eq(read(wire, got, sizeof(got)), 100);
+	cr_assert_eq(in(c + 0x10, 4) & 0xa000, 0xa000);
+	for (unsigned i = 0; i < 500 && in(c + 0x37, 1) & 1; i++)
+		usleep(10000);
+	cr_assert_eq(in(c + 0x37, 1) & 1, 0);
+	cr_assert_eq(memory[0x10002], 104);
 }
 
 /* A table that ends where memory does, within what is read of it at once. */
