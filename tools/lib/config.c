@@ -404,6 +404,19 @@ static int take_disks(struct rs *rs, const char *where, cfg_t *cfg, struct rs_co
 	return 0;
 }
 
+static int check_net(struct rs *rs, const char *where, cfg_t *s, const struct rs_net *n)
+{
+	if ((n->ifname && strlen(n->ifname) > 15) || (n->bridge && strlen(n->bridge) > 15))
+		return rs_fail(rs, EINVAL,
+			       "%s:%d: net \"%s\": an interface's name has at most 15 bytes", where,
+			       s->line, cfg_title(s));
+	if (n->emulated && n->mtu > RS_EMULATED_MTU)
+		return rs_fail(rs, EINVAL,
+			       "%s:%d: net \"%s\": mtu = %u: an emulated card takes at most %u",
+			       where, s->line, cfg_title(s), n->mtu, RS_EMULATED_MTU);
+	return 0;
+}
+
 static int take_nets(struct rs *rs, const char *where, cfg_t *cfg, struct rs_config *c)
 {
 	unsigned count = cfg_size(cfg, "net");
@@ -429,13 +442,9 @@ static int take_nets(struct rs *rs, const char *where, cfg_t *cfg, struct rs_con
 			rs_parse_mac(mac, n->mac);
 		else
 			rs_default_mac(c->name, c->nets, n->mac);
-		if ((n->ifname && strlen(n->ifname) > 15) ||
-		    (n->bridge && strlen(n->bridge) > 15)) {
+		if (check_net(rs, where, s, n)) {
 			c->nets++;
-			return rs_fail(
-				rs, EINVAL,
-				"%s:%d: net \"%s\": an interface's name has at most 15 bytes",
-				where, s->line, cfg_title(s));
+			return -EINVAL;
 		}
 	}
 	return 0;

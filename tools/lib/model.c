@@ -110,6 +110,8 @@ static __attribute__((noreturn)) void become(const char *path, struct line *l, i
 	dup2(null, 0);
 	dup2(ready, 1);
 	dup2(err >= 0 ? err : null, 2);
+	close_range(3, ~0u,
+		    0); /* whoever started us may have had more open than the model is to have */
 	execv(path, l->arg);
 	_exit(127);
 }

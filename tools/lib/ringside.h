@@ -150,7 +150,8 @@ struct rs_net {
 	unsigned mtu, queues;
 	unsigned rate; /* Mbit/s from the guest, 0: no limit */
 	bool check_mac;
-	bool emulated; /* an RTL8139, served by ringside-model */
+	bool emulated;	      /* an RTL8139, served by ringside-model */
+#define RS_EMULATED_MTU 1770u /* what its driver and its buffers take */
 };
 
 struct rs_config {

@@ -270,10 +270,12 @@ static void take_packets(struct rtl *r)
 		    (!pci_is_master(&r->pci) || ring_size(r) - ring_used(r) <= FRAME_MAX + 12))
 			r->full = true;
 		else
-			len = read(r->tap, packet + 4, FRAME_MAX);
-		if (len < 14)
+			len = read(r->tap, packet + 4, FRAME_MAX + 1);
+		if (len < 0 || r->full)
 			break;
-		receive(r, packet + 4, (unsigned)len);
+		/* What is too short or too long is lost on the wire. */
+		if (len >= 14 && len <= FRAME_MAX)
+			receive(r, packet + 4, (unsigned)len);
 	}
 	interrupt(r, INT_RX);
 	if (!r->full)

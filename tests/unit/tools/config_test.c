@@ -85,6 +85,8 @@ Test(config, errors_have_file_and_line)
 		{"name = web1\nkernel = /x\non_crash = explode\n", "f:3: on_crash = \"explode\""},
 		{"name = web1\nkernel = /x\nnet a {\n mac = 01:00:00:00:00:01\n}\n", "f:4: mac"},
 		{"name = web1\nkernel = /x\nnet a {\n mtu = 10\n}\n", "f:4: mtu = 10"},
+		{"name = web1\nkernel = /x\nnet a { type = emulated mtu = 1771 }\n",
+		 "f:3: net \"a\": mtu = 1771: an emulated card takes at most 1770"},
 		{"name = web1\nkernel = /x\ndisk a {\n}\n", "`path` is missing"},
 		{"kernel = /x\n", "`name` is missing"},
 		{"name = web1\n", "`kernel` is missing"},

@@ -653,6 +653,23 @@ Test(model, rtl_receive_full)
 	cr_assert_eq(rtl_next(c, &at, 2), 0);
 }
 
+/* A frame that the card has no room for is lost, and not cut; the next one comes. */
+Test(model, rtl_receive_long)
+{
+	static const unsigned length[] = {2000, 1793, 13, 1400};
+	uint8_t frame[2000] = {2, 0x52, 0, 0, 0, 1};
+	uint32_t c = card(), at = 0;
+
+	out(c + 0x30, 4, RX_RING);
+	out(c + 0x44, 4, 0x8a);
+	out(c + 0x37, 1, 12);
+	for (unsigned i = 0; i < 4; i++) {
+		memcpy(frame + 14, &(uint32_t){i + 1}, 4);
+		cr_assert_eq(write(wire, frame, length[i]), length[i]);
+	}
+	cr_assert_eq(rtl_next(c, &at, 500), 4);
+}
+
 /* ---- serial line, clock ---- */
 
 Test(model, uart)
