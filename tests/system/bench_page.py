@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -145,8 +146,12 @@ def check_text(text, sides, checks):
         for key, r in rows.items():
             checks.append((f"{side} {key}: its time is in the text", f"{r['ns']:,.0f}" in text))
     checks.append(("the path of a request is there", "switch to domain" in text and "hypercall event_send" in text))
+    for more, of in re.findall(r"Of the (-?[\d,.]+) more have: ([^.]*(?:\.\d+[^.]*)*)\. ", text):
+        whole, parts = (sum(float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*(?:\.\d+)?(?=, |$)", t)) for t in (more, of.replace("ring 0 ", "")))
+        checks.append((f"{more} more are what these have together, to a hundredth: {of}", abs(parts - whole) <= abs(whole) / 100))
     if "emulated" in sides:
         behind = sum(key in sides["emulated"] for key in sides["split"])
+        checks.append(("each row says who has what of it", text.count("more have: ") == behind))
         checks.append(("each row says by how much and where emulation is behind", text.count("accesses for which the guest waits, each") == behind))
 
 

@@ -45,6 +45,8 @@ struct row {
 /* NULL-terminated by key. NULL: there is no such device. */
 extern const struct row block_rows[], net_rows[], console_rows[];
 void block_open(const char *path);
+/* All that was written is on the disk. */
+void block_flush(void);
 void net_open(const char *peer);
 void console_open(const char *path);
 

@@ -185,6 +185,13 @@ def total(row, counter):
     return sum(c.get(counter, 0) for c in row["counts"].values())
 
 
+def shares(row, other):
+    """Who has what of the time that row takes more than other: all who execute, and the time in which nobody did."""
+    more = {PART_NAMES[p][0].replace(", ", " and "): row["parts"][p] - other["parts"][p] for p in figures.PARTS}
+    more["time in which nothing ran"] = waiting(row) - waiting(other)
+    return ", ".join(f"{name} {number(n)}" for name, n in sorted(more.items(), key=lambda x: -x[1]) if abs(n) >= 1)
+
+
 def compare_emulated(emulated, split):
     """By how much the emulated device is behind, and where that goes."""
     ratio = emulated["ns"] / split["ns"]
@@ -192,10 +199,7 @@ def compare_emulated(emulated, split):
             f"registers: {number(total(emulated, 'ioreqs'))} accesses for which the guest waits, each with two switches of vCPUs and "
             f"one round of the device model's, and {number(total(emulated, 'ioreqs_buffered'))} writes for which it does not; "
             f"{number(emulated['transitions'])} entries into ring 0 in place of {number(split['transitions'])}.")
-    more = {p: emulated["parts"][p] - split["parts"][p] for p in figures.PARTS}
-    text += (f" Of the {number(emulated['ns'] - split['ns'])} more, ring 0 has {number(more['ring0'])}, dom0's kernel "
-             f"{number(more['dom0_kernel'])}, the device model {number(emulated['parts']['dom0_tools'])}, the guest's kernel "
-             f"{number(more['guest_kernel'])}.")
+    text += f" Of the {number(emulated['ns'] - split['ns'])} more have: {shares(emulated, split)}."
     delays = sum(n for part, function, n in emulated["functions"] if part == "guest_kernel" and function == "delay_tsc")
     if delays > emulated["ns"] / 100:
         text += (f" In {number(delays)} the driver counts time, as the hardware's manual asks for; without them it were "
@@ -413,7 +417,8 @@ HOW = """<p>One guest with one vCPU on one CPU, under QEMU's <code>-icount shift
 figures are the same in each run, on any machine. Times are the program's own; who executed the
 instructions a plugin of QEMU counted from outside, so that being measured costs nothing. Entries, events, hypercalls and switches
 are ring 0's own counters. Disk: a RAM disk in dom0, past the page cache (but for the
-device model, which reads and writes it as any program does a file). Network: a bridge in dom0, whose own program is the other
+device model, which reads and writes it as any program does a file; all of it is in the cache before the first row). What writes
+ends with a flush, so that on each side the data is on the RAM disk when the row ends. Network: a bridge in dom0, whose own program is the other
 side; dom0 alone uses its loopback, so there the other side's work is dom0's too. Instructions are not cycles: an entry into ring 0,
 a load of CR3 and what a flush throws away cost a real CPU far more than an instruction each, so fewer entries win over
 fewer instructions.</p>"""
