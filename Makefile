@@ -30,7 +30,7 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo 'Variables: ACCEL=tcg|kvm CPUS=2 MEM=512 (MiB) TIME=120 (s) UEFI=1 DEBUG=1 OPTIONS="ring 0 options"'
-	@echo 'Of bench, bench-io: ROWS=all SCALE=1 ROUNDS=3 QUEUES=1 RING=64 SEGMENTS=256 COPY_SEGMENTS=256 SPARE=256 TX_BATCH=64'
+	@echo 'Of bench, bench-io: ROWS=all SCALE=1 ROUNDS=3 QUEUES=1 RING=64 SEGMENTS=256 COPY_SEGMENTS=256 SPARE=256 TX_BATCH=64 PERSISTENT=0'
 	@echo '  BACK_PARAMS= GUEST_PARAMS= WALL=1 EMULATED=FILE: docs/benchmarks.md, and as a lab docs/labs/io.md'
 
 deps: ## install what building and running need (Debian, apt)

@@ -13,7 +13,7 @@ struct mini_blkback {
 	uint32_t domid, slot, port;
 	volatile bool stop;
 	char *disk;
-	uint64_t sectors;
+	struct pv_blk_limits limits;
 	struct mini_mapping page_map, ring_map;
 	struct pv_ring_back ring;
 	struct mini_blkback_stats stats;
@@ -51,18 +51,18 @@ static bool attach(struct mini_blkback *b)
 	    mini_grant_map(&b->page_map, b->domid, &slot.front.grant, 1, false) < 0)
 		return false;
 	page = b->page_map.va;
-	page->sectors = b->sectors;
-	page->logical_block = 512;
+	page->sectors = b->limits.sectors;
+	page->logical_block = b->limits.logical_block;
 	page->physical_block = PV_PAGE_SIZE;
-	page->max_segments = MAX_SEGMENTS;
+	page->max_segments = b->limits.max_segments;
 	page->max_queues = 1;
 	page->max_ring_pages = PV_RING_PAGES_MAX;
 	if (say(b, PV_DEV_READY) < 0 || !await(b, PV_DEV_RUNNING, &slot))
 		return false;
+	b->limits.features = slot.front.features;
 	pv_ring_copy(&q, &page->queue[0], sizeof(q));
-	if (*(volatile uint32_t *)&page->queues != 1 || q.pages == 0 ||
-	    q.pages > PV_RING_PAGES_MAX || q.entries == 0 || (q.entries & (q.entries - 1)) ||
-	    PV_BLK_RING_BYTES(q.entries) > q.pages * PV_PAGE_SIZE)
+	if (slot.front.features & ~(uint64_t)FEATURES || *(volatile uint32_t *)&page->queues != 1 ||
+	    !pv_ring_desc_ok(&q, sizeof(struct pv_blk_request), sizeof(struct pv_blk_response)))
 		return false;
 	if (mini_grant_map(&b->ring_map, b->domid, q.grant, q.pages, false) < 0)
 		return false;
@@ -78,28 +78,18 @@ static bool attach(struct mini_blkback *b)
 /* Copy the request's segments to b->seg. 0 or -PV_BLK_E*. */
 static int32_t read_segments(struct mini_blkback *b, const struct pv_blk_request *rq)
 {
-	uint32_t per = PV_BLK_SEGMENTS_PER_PAGE;
+	static struct pv_blk_segment page[PV_BLK_SEGMENTS_PER_PAGE] __attribute__((aligned(4096)));
+	uint32_t bytes = rq->segments * (uint32_t)sizeof(b->seg[0]);
 
-	if (rq->segments == 0 || rq->segments > MAX_SEGMENTS)
-		return -PV_BLK_EINVAL;
-	if (!(rq->flags & PV_BLK_INDIRECT)) {
-		if (rq->segments > PV_BLK_SEGMENTS)
-			return -PV_BLK_EINVAL;
-		memcpy(b->seg, rq->segment, rq->segments * sizeof(b->seg[0]));
-		return 0;
-	}
 	_Static_assert(MAX_SEGMENTS <= PV_BLK_SEGMENTS_PER_PAGE, "one indirect page is enough");
-	for (uint32_t i = 0; i < rq->segments; i += per) {
-		static struct pv_blk_segment page[PV_BLK_SEGMENTS_PER_PAGE]
-			__attribute__((aligned(4096)));
-		uint32_t n = (uint32_t)mini_min(rq->segments - i, per);
-
-		if (mini_grant_read(page, b->domid, rq->indirect[i / per], 0,
-				    n * (uint32_t)sizeof(page[0])) < 0)
+	if (!(rq->flags & PV_BLK_INDIRECT)) {
+		memcpy(b->seg, rq->segment, bytes);
+	} else {
+		if (mini_grant_read(page, b->domid, rq->indirect[0], 0, bytes) < 0)
 			return -PV_BLK_EFAULT;
-		memcpy(b->seg + i, page, n * sizeof(page[0]));
+		memcpy(b->seg, page, bytes);
 	}
-	return 0;
+	return pv_blk_check_segments(rq, b->seg, &b->limits);
 }
 
 /* Add the copy of [at, at + len) of the disk to or from a granted page, as one or two ops: neither
@@ -140,7 +130,7 @@ static int32_t run_copies(struct mini_blkback *b, uint32_t ops)
 
 static int32_t move(struct mini_blkback *b, const struct pv_blk_request *rq)
 {
-	uint64_t at = rq->sector * 512, end = at + rq->count * 512ull;
+	uint64_t at = rq->sector * 512;
 	uint32_t ops = 0;
 	int32_t rc = read_segments(b, rq);
 
@@ -148,24 +138,21 @@ static int32_t move(struct mini_blkback *b, const struct pv_blk_request *rq)
 		return rc;
 	for (uint32_t i = 0; i < rq->segments; i++) {
 		struct pv_blk_segment s = b->seg[i];
-
-		if (s.last > 7 || s.first > s.last)
-			return -PV_BLK_EINVAL;
 		struct pv_grant_end theirs = {b->domid, s.first * 512u, s.grant};
 		uint32_t len = (s.last - s.first + 1u) * 512;
 
-		if (len > end - at)
-			return -PV_BLK_EINVAL;
 		ops = add_copy(b, ops, rq->op == PV_BLK_READ, at, theirs, len);
 		at += len;
 	}
-	return at == end ? run_copies(b, ops) : -PV_BLK_EINVAL;
+	return run_copies(b, ops);
 }
 
 static int32_t handle(struct mini_blkback *b, const struct pv_blk_request *rq)
 {
-	if (rq->sector > b->sectors || rq->count > b->sectors - rq->sector)
-		return -PV_BLK_EINVAL;
+	int32_t rc = pv_blk_check(rq, &b->limits);
+
+	if (rc < 0)
+		return rc;
 	switch (rq->op) {
 	case PV_BLK_READ:
 		b->stats.reads++;
@@ -178,13 +165,10 @@ static int32_t handle(struct mini_blkback *b, const struct pv_blk_request *rq)
 	case PV_BLK_FLUSH:
 		b->stats.flushes++;
 		return 0;
-	case PV_BLK_DISCARD:
-	case PV_BLK_WRITE_ZEROES:
+	default: /* DISCARD, WRITE_ZEROES */
 		b->stats.others++;
 		memset(b->disk + rq->sector * 512, 0, rq->count * 512ull);
 		return 0;
-	default:
-		return -PV_BLK_EOPNOTSUPP;
 	}
 }
 
@@ -262,7 +246,8 @@ struct mini_blkback *mini_blkback_start(uint32_t domid, uint32_t slot, void *dis
 	b->domid = domid;
 	b->slot = slot;
 	b->disk = disk;
-	b->sectors = sectors;
+	b->limits = (struct pv_blk_limits){
+		.sectors = sectors, .logical_block = 512, .max_segments = MAX_SEGMENTS};
 	b->thread = mini_thread_create(serve, b);
 	if (!b->thread) {
 		free(b);

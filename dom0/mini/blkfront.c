@@ -6,13 +6,15 @@
 #include "runtime.h"
 
 #define ENTRIES 32
+#define FEATURES                                                                         \
+	(PV_BLK_F_FLUSH | PV_BLK_F_DISCARD | PV_BLK_F_WRITE_ZEROES | PV_BLK_F_INDIRECT | \
+	 PV_BLK_F_READ_ONLY)
 
 struct mini_blk {
 	uint32_t slot, port;
 	uint32_t back_dom;
 	int page_ref, ring_ref;
-	uint64_t features, sectors;
-	uint32_t max_segments;
+	struct pv_blk_limits limits;
 	struct pv_blk_page *page;
 	void *ring_page;
 	struct pv_ring_front ring;
@@ -40,7 +42,7 @@ static bool allocate(struct mini_blk *b)
 static long say(struct mini_blk *b, enum pv_device_state state)
 {
 	return mini_device_state(PV_DOM_SELF, b->slot, state, (uint32_t)b->page_ref, b->port,
-				 b->features);
+				 b->limits.features);
 }
 
 static bool connect(struct mini_blk *b, uint64_t deadline)
@@ -52,18 +54,13 @@ static bool connect(struct mini_blk *b, uint64_t deadline)
 	if (say(b, PV_DEV_READY) < 0 ||
 	    mini_device_wait(PV_DOM_SELF, b->slot, 1u << PV_DEV_READY, deadline, &slot) < 0)
 		return false;
-	b->features =
-		slot.back.features & (PV_BLK_F_FLUSH | PV_BLK_F_DISCARD | PV_BLK_F_WRITE_ZEROES |
-				      PV_BLK_F_INDIRECT | PV_BLK_F_READ_ONLY);
-	b->sectors = *(volatile uint64_t *)&p->sectors;
-	b->max_segments = *(volatile uint32_t *)&p->max_segments;
+	if (pv_blk_read_limits(&b->limits, p, slot.back.features & FEATURES) < 0 ||
+	    b->limits.logical_block != 512)
+		return false;
 	pv_ring_front_init(&b->ring, b->ring_page, ENTRIES, sizeof(struct pv_blk_request),
 			   sizeof(struct pv_blk_response));
 	p->queues = 1;
-	p->queue[0].entries = ENTRIES;
-	p->queue[0].pages = 1;
-	p->queue[0].port = b->port;
-	p->queue[0].grant[0] = (uint32_t)b->ring_ref;
+	pv_ring_desc_set(&p->queue[0], ENTRIES, b->port, &(uint32_t){(uint32_t)b->ring_ref}, 1);
 	return say(b, PV_DEV_RUNNING) >= 0 &&
 	       mini_device_wait(PV_DOM_SELF, b->slot, 1u << PV_DEV_RUNNING, deadline, NULL) >= 0;
 }
@@ -110,12 +107,12 @@ void mini_blk_close(struct mini_blk *b)
 
 uint64_t mini_blk_sectors(const struct mini_blk *b)
 {
-	return b->sectors;
+	return b->limits.sectors;
 }
 
 uint64_t mini_blk_features(const struct mini_blk *b)
 {
-	return b->features;
+	return b->limits.features;
 }
 
 struct pv_ring_front *mini_blk_ring(struct mini_blk *b)
@@ -197,11 +194,12 @@ static int transfer(struct mini_blk *b, struct pv_blk_request *rq, void *buf)
 int mini_blk_io(struct mini_blk *b, enum pv_blk_op op, uint64_t sector, void *buf, uint32_t count)
 {
 	struct pv_blk_request rq = {.id = ++b->next_id, .sector = sector, .count = count, .op = op};
-	uint32_t limit = b->features & PV_BLK_F_INDIRECT ? MINI_BLK_MAX : PV_BLK_SEGMENTS * 8;
+	uint32_t limit =
+		b->limits.features & PV_BLK_F_INDIRECT ? MINI_BLK_MAX : PV_BLK_SEGMENTS * 8;
 
 	if (op != PV_BLK_READ && op != PV_BLK_WRITE)
 		return submit(b, &rq);
-	if (count == 0 || count > limit || (count + 7) / 8 > b->max_segments ||
+	if (count == 0 || count > limit || (count + 7) / 8 > b->limits.max_segments ||
 	    (uint64_t)buf % PV_PAGE_SIZE)
 		return -PV_EINVAL;
 	return transfer(b, &rq, buf);

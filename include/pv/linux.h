@@ -13,10 +13,8 @@
 
 /* --- /dev/ringside/hypercall ------------------------------------------------------------------
  *
- * A hypercall that administration needs: host_info, time, nop; domain_*; mem_populate, mem_release,
- * mem_info, mem_copy, mem_query; device_set, device_get, device_update; console_write, console_log;
- * perf_read, trace_mask, trace_read, audit. Others fail with EPERM, as do device_update of an own
- * directory, and populate, release, copy and destroy with the caller's own domain as their target.
+ * A hypercall that administration needs, of PV_LINUX_CALLS. Others fail with EPERM, as do those of OTHERS, and
+ * mem_copy, with the caller's own domain as their target.
  *
  * The ioctl fails (EPERM, EFAULT, ENOMEM, EINTR) only if the hypercall was not made; else it returns 0, and
  * `result` is what ring 0 said: a negative errno of pv/errno.h or the value.
@@ -37,6 +35,47 @@ struct pv_linux_hypercall {
 PV_ASSERT_SIZE(struct pv_linux_hypercall, 56);
 #define PV_LINUX_HYPERCALL PV_LINUX_IOC(0x00, struct pv_linux_hypercall)
 #define PV_LINUX_BULK_MAX  65536u
+
+/* CALL(name, how, argument, type). how, of those with an argument that points at a `type`, IN: it is read, OUT: it is
+ * written; BULK: the next argument says how many there are, and the result of how many came true; WHOLE: a part of these
+ * makes no sense. OTHERS: the first argument is another domain. */
+#define PV_LINUX_IN     1
+#define PV_LINUX_OUT    2
+#define PV_LINUX_BULK   4
+#define PV_LINUX_WHOLE  8
+#define PV_LINUX_OTHERS 16
+#define PV_LINUX_CALLS(CALL)                                                                       \
+	CALL(nop, 0, 0, uint64_t)                                                                  \
+	CALL(host_info, PV_LINUX_OUT, 0, struct pv_host_info)                                      \
+	CALL(time, 0, 0, uint64_t)                                                                 \
+	CALL(mem_populate, PV_LINUX_OTHERS, 0, uint64_t)                                           \
+	CALL(mem_release, PV_LINUX_OTHERS, 0, uint64_t)                                            \
+	CALL(mem_info, PV_LINUX_OUT, 1, struct pv_mem_info)                                        \
+	CALL(mem_copy, 0, 0, uint64_t)                                                             \
+	CALL(mem_query, 0, 0, uint64_t)                                                            \
+	CALL(domain_create, PV_LINUX_IN | PV_LINUX_OUT, 0, struct pv_domain_create)                \
+	CALL(domain_destroy, PV_LINUX_OTHERS, 0, uint64_t)                                         \
+	CALL(domain_pause, PV_LINUX_OTHERS, 0, uint64_t)                                           \
+	CALL(domain_unpause, PV_LINUX_OTHERS, 0, uint64_t)                                         \
+	CALL(domain_info, PV_LINUX_OUT, 1, struct pv_domain_info)                                  \
+	CALL(domain_next, PV_LINUX_OUT, 1, struct pv_domain_info)                                  \
+	CALL(domain_vcpu_init, PV_LINUX_OTHERS | PV_LINUX_IN, 2, struct pv_vcpu_start)             \
+	CALL(domain_sched, PV_LINUX_IN, 2, struct pv_sched_params)                                 \
+	CALL(domain_limits, 0, 0, uint64_t)                                                        \
+	CALL(domain_caps, PV_LINUX_OTHERS, 0, uint64_t)                                            \
+	CALL(domain_cpuid, PV_LINUX_OTHERS | PV_LINUX_IN | PV_LINUX_BULK | PV_LINUX_WHOLE, 1,      \
+	     struct pv_cpuid)                                                                      \
+	CALL(domain_shutdown, PV_LINUX_OTHERS, 0, uint64_t)                                        \
+	CALL(domain_eretu, PV_LINUX_OTHERS, 0, uint64_t)                                           \
+	CALL(console_write, PV_LINUX_IN | PV_LINUX_BULK, 0, char)                                  \
+	CALL(console_log, PV_LINUX_OUT | PV_LINUX_BULK, 0, char)                                   \
+	CALL(device_set, PV_LINUX_IN, 2, struct pv_device_slot)                                    \
+	CALL(device_get, PV_LINUX_OUT, 2, struct pv_device_slot)                                   \
+	CALL(device_update, PV_LINUX_OTHERS | PV_LINUX_IN, 2, struct pv_device_side)               \
+	CALL(perf_read, PV_LINUX_OUT, 2, struct pv_perf)                                           \
+	CALL(trace_mask, 0, 0, uint64_t)                                                           \
+	CALL(trace_read, PV_LINUX_OUT | PV_LINUX_BULK, 1, struct pv_trace_record)                  \
+	CALL(audit, PV_LINUX_OUT, 0, struct pv_audit)
 
 /* --- /dev/ringside/event ----------------------------------------------------------------------
  *

@@ -19,7 +19,7 @@ struct rsp {
 	uint64_t id, sum;
 };
 
-#define ENTRIES  8u
+#define ENTRIES	 8u
 #define REQUESTS 200000u
 
 /* An event channel: a count, and who waits for it to move. */
@@ -315,4 +315,202 @@ Test(ring, stream_hostile_counts)
 	cr_assert_eq(pv_stream_read(&s, text, sizeof(text), &due), PV_RING_BROKEN);
 	page.out_cons.cons = 5;
 	cr_assert_eq(pv_stream_write(&s, text, sizeof(text), &due), PV_RING_BROKEN);
+}
+
+/* --- what one side checks of what the other wrote ------------------------------------ */
+
+#define DISK_FEATURES                                                                    \
+	(PV_BLK_F_FLUSH | PV_BLK_F_DISCARD | PV_BLK_F_WRITE_ZEROES | PV_BLK_F_INDIRECT | \
+	 PV_BLK_F_PERSISTENT)
+static const struct pv_blk_limits disk = {
+	.features = DISK_FEATURES, .sectors = 1000, .logical_block = 1024, .max_segments = 256};
+
+static int check(struct pv_blk_request rq, uint64_t without, uint64_t with)
+{
+	struct pv_blk_limits lim = disk;
+
+	lim.features = (lim.features & ~without) | with;
+	return pv_blk_check(&rq, &lim);
+}
+#define RQ(...) ((struct pv_blk_request){__VA_ARGS__})
+
+Test(checks, block_requests)
+{
+	cr_assert_eq(check(RQ(.op = PV_BLK_READ, .count = 8, .segments = 5), 0, 0), 0);
+	cr_assert_eq(check(RQ(.op = PV_BLK_READ, .count = 8, .segments = 6), 0, 0), -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_READ, .count = 8), 0, 0), -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_READ, .segments = 1), 0, 0), -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_READ, .count = 3, .segments = 1), 0, 0), -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_READ, .count = 2, .sector = 1, .segments = 1), 0, 0),
+		     -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_WRITE, .count = 8, .sector = 992, .segments = 1), 0, 0),
+		     0);
+	cr_assert_eq(check(RQ(.op = PV_BLK_WRITE, .count = 8, .sector = 994, .segments = 1), 0, 0),
+		     -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_WRITE, .count = 2, .sector = -2, .segments = 1), 0, 0),
+		     -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_FLUSH), 0, 0), 0);
+	cr_assert_eq(check(RQ(.op = PV_BLK_FLUSH, .count = 8), 0, 0), -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_DISCARD, .count = 8), 0, 0), 0);
+	cr_assert_eq(check(RQ(.op = PV_BLK_DISCARD), 0, 0), -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_DISCARD, .count = 8, .segments = 1), 0, 0),
+		     -PV_BLK_EINVAL);
+	cr_assert_eq(check(RQ(.op = PV_BLK_WRITE_ZEROES + 1, .count = 8), 0, 0),
+		     -PV_BLK_EOPNOTSUPP);
+	cr_assert_eq(check(RQ(.op = 255, .count = 8, .segments = 1), 0, 0), -PV_BLK_EOPNOTSUPP);
+}
+
+/* Each flag and each operation: only with its feature, and only where it has a meaning. */
+Test(checks, block_features)
+{
+	static const struct {
+		uint8_t op, flag;
+		uint64_t feature;
+	} flags[] = {
+		{PV_BLK_READ, PV_BLK_INDIRECT, PV_BLK_F_INDIRECT},
+		{PV_BLK_WRITE, PV_BLK_INDIRECT, PV_BLK_F_INDIRECT},
+		{PV_BLK_READ, PV_BLK_KEPT, PV_BLK_F_PERSISTENT},
+		{PV_BLK_WRITE, PV_BLK_KEPT, PV_BLK_F_PERSISTENT},
+		{PV_BLK_WRITE, PV_BLK_FUA, PV_BLK_F_FLUSH},
+		{PV_BLK_FLUSH, 0, PV_BLK_F_FLUSH},
+		{PV_BLK_DISCARD, 0, PV_BLK_F_DISCARD},
+		{PV_BLK_WRITE_ZEROES, 0, PV_BLK_F_WRITE_ZEROES},
+		{PV_BLK_WRITE_ZEROES, PV_BLK_UNMAP, PV_BLK_F_WRITE_ZEROES},
+	};
+
+	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		struct pv_blk_request rq = {.op = flags[i].op,
+					    .flags = flags[i].flag,
+					    .count = flags[i].op == PV_BLK_FLUSH ? 0 : 8,
+					    .segments = flags[i].op <= PV_BLK_WRITE};
+
+		cr_assert_eq(check(rq, 0, 0), 0, "%u", i);
+		cr_assert_eq(check(rq, flags[i].feature, 0), -PV_BLK_EOPNOTSUPP, "%u", i);
+		cr_assert_eq(check(rq, 0, PV_BLK_F_READ_ONLY),
+			     rq.op == PV_BLK_READ ? 0 : -PV_BLK_EROFS, "%u", i);
+	}
+	for (unsigned op = PV_BLK_READ; op <= PV_BLK_WRITE_ZEROES; op++)
+		for (unsigned flag = 1; flag < 256; flag <<= 1) {
+			struct pv_blk_request rq = {.op = (uint8_t)op,
+						    .flags = (uint8_t)flag,
+						    .count = op == PV_BLK_FLUSH ? 0 : 8,
+						    .segments = op <= PV_BLK_WRITE};
+			int known = 0;
+
+			for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+				known |= flags[i].op == op && flags[i].flag == flag;
+			known |= op == PV_BLK_WRITE_ZEROES && flag == PV_BLK_FUA;
+			cr_assert_eq(check(rq, 0, 0), known ? 0 : -PV_BLK_EINVAL, "%u %u", op,
+				     flag);
+		}
+}
+
+Test(checks, block_segments)
+{
+	struct pv_blk_request rq = {.count = 10, .segments = 2};
+	struct pv_blk_segment good[2] = {{.last = 7}, {.first = 2, .last = 3}}, bad[2];
+
+	cr_assert_eq(pv_blk_check_segments(&rq, good, &disk), 0);
+	for (unsigned first = 0; first < 256; first++)
+		for (unsigned last = 0; last < 256; last++) {
+			memcpy(bad, good, sizeof(bad));
+			bad[1].first = (uint8_t)first;
+			bad[1].last = (uint8_t)last;
+			cr_assert_eq(pv_blk_check_segments(&rq, bad, &disk),
+				     first % 2 == 0 && last == first + 1 && last < 8
+					     ? 0
+					     : -PV_BLK_EINVAL);
+		}
+	memcpy(bad, good, sizeof(bad));
+	bad[0].reserved = 1;
+	cr_assert_eq(pv_blk_check_segments(&rq, bad, &disk), -PV_BLK_EINVAL);
+	rq.count = 8;
+	cr_assert_eq(pv_blk_check_segments(&rq, good, &disk), -PV_BLK_EINVAL);
+}
+
+/* Whatever a back end writes into its page, what comes of it is a disk or none. */
+Test(checks, block_limits)
+{
+	static struct pv_blk_page page;
+	struct pv_blk_limits lim;
+	uint32_t *word = (uint32_t *)(void *)&page;
+	unsigned disks = 0;
+
+	srand(1);
+	for (unsigned n = 0; n < 200000; n++) {
+		uint64_t features = (uint64_t)rand() & 0xff;
+
+		for (unsigned i = 0; i < 32; i++)
+			word[i] = rand() % 3 ? 1u << rand() % 32 : (uint32_t)rand() * (rand() % 2);
+		if (pv_blk_read_limits(&lim, &page, features))
+			continue;
+		disks++;
+		cr_assert(lim.logical_block >= 512 && lim.logical_block <= PV_PAGE_SIZE &&
+			  pv_blk_power_of_2(lim.logical_block));
+		cr_assert(lim.physical_block >= lim.logical_block &&
+			  lim.physical_block <= 1 << 20 && pv_blk_power_of_2(lim.physical_block));
+		cr_assert(lim.discard_granularity >= lim.logical_block &&
+			  pv_blk_power_of_2(lim.discard_granularity));
+		cr_assert_eq(lim.optimal_io % lim.physical_block, 0);
+		cr_assert(lim.max_queues && lim.max_queues <= PV_BLK_QUEUES_MAX);
+		cr_assert(lim.max_segments &&
+			  (features & PV_BLK_F_INDIRECT || lim.max_segments <= PV_BLK_SEGMENTS));
+		cr_assert(features & PV_BLK_F_PERSISTENT || !lim.max_kept);
+		cr_assert(lim.max_discard && lim.max_write_zeroes);
+	}
+	cr_assert_gt(disks, 1000);
+}
+
+Test(checks, ring_descriptions)
+{
+	struct pv_ring_desc d;
+	const uint32_t refs[2] = {5, 6};
+
+	pv_ring_desc_set(&d, 64, 3, refs, 2);
+	cr_assert(d.entries == 64 && d.port == 3 && d.pages == 2 && d.grant[1] == 6 && !d.reserved);
+	cr_assert(pv_ring_desc_ok(&d, 64, 16));
+	cr_assert_not(pv_ring_desc_ok(&d, 128, 16));
+	for (uint32_t entries = 0; entries < 200; entries++) {
+		d.entries = entries;
+		cr_assert_eq(pv_ring_desc_ok(&d, 64, 16),
+			     entries && !(entries & (entries - 1)) && entries < 128);
+	}
+	d.entries = 1u << 31;
+	cr_assert_not(pv_ring_desc_ok(&d, 64, 16));
+	d.entries = 1;
+	for (uint32_t pages = 0; pages < 40; pages++) {
+		d.pages = pages;
+		cr_assert_eq(pv_ring_desc_ok(&d, 64, 16), pages && pages <= PV_RING_PAGES_MAX);
+	}
+}
+
+Test(checks, packets)
+{
+	uint64_t all = PV_NET_F_TX_CSUM | PV_NET_F_TX_TSO4 | PV_NET_F_TX_TSO6 | PV_NET_F_TX_USO;
+	const uint64_t gso[] = {0, PV_NET_F_TX_TSO4, PV_NET_F_TX_TSO6, PV_NET_F_TX_USO};
+	struct pv_net_tx_request rq[PV_NET_DESCRIPTORS] = {{.len = 13}, {.offset = 4095, .len = 1}};
+
+	cr_assert_eq(pv_net_check_chain(rq, 1, all), -PV_NET_EINVAL);
+	cr_assert_eq(pv_net_check_chain(rq, 2, all), 0);
+	cr_assert_eq(pv_net_check_chain(rq, 3, all), -PV_NET_EINVAL, "an empty one");
+	rq[1].len = 2;
+	cr_assert_eq(pv_net_check_chain(rq, 2, all), -PV_NET_EINVAL, "beyond the page");
+	rq[1] = (struct pv_net_tx_request){.offset = 65535, .len = 65535};
+	cr_assert_eq(pv_net_check_chain(rq, 2, all), -PV_NET_EINVAL);
+	for (unsigned i = 0; i < PV_NET_DESCRIPTORS; i++)
+		rq[i].offset = 0, rq[i].len = PV_PAGE_SIZE;
+	cr_assert_eq(pv_net_check_chain(rq, 16, all), 0);
+	cr_assert_eq(pv_net_check_chain(rq, 17, all), -PV_NET_EINVAL, "too long");
+	for (unsigned kind = 0; kind < 4; kind++) {
+		rq[0].offload.gso = (uint8_t)kind;
+		cr_assert_eq(pv_net_check_chain(rq, 2, all), 0);
+		cr_assert_eq(pv_net_check_chain(rq, 2, all & ~gso[kind]),
+			     kind ? -PV_NET_EINVAL : 0);
+	}
+	rq[0].offload.gso = 4;
+	cr_assert_eq(pv_net_check_chain(rq, 2, all), -PV_NET_EINVAL);
+	rq[0].offload.gso = 0;
+	rq[0].flags = PV_NET_CSUM_PARTIAL;
+	cr_assert_eq(pv_net_check_chain(rq, 2, all), 0);
+	cr_assert_eq(pv_net_check_chain(rq, 2, all & ~(uint64_t)PV_NET_F_TX_CSUM), -PV_NET_EINVAL);
 }

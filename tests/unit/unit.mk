@@ -14,7 +14,7 @@ UNIT_TESTS  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c tests/
 UNIT_SRC     = $(shell sed -n 's/^ \* Sources: //p' tests/unit/$(1).c)
 
 define UNIT_RULE
-$(UNIT_DIR)/$(1): tests/unit/$(1).c $(call UNIT_SRC,$(1)) $$(wildcard hv/*.h hv/*/*.h tests/unit/*.h include/pv/*.h)
+$(UNIT_DIR)/$(1): tests/unit/$(1).c $(call UNIT_SRC,$(1)) $$(wildcard hv/*.h hv/*/*.h tests/unit/*.h include/pv/*.h include/pv/*/*.h)
 	@mkdir -p $$(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_HOST) -o $$@ $$(filter %.c,$$^) -lcriterion -lpthread
 endef

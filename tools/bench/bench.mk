@@ -47,6 +47,7 @@ bench-linux: hv bench-linux-bare $(BENCH)/hv.json ## classic latencies of Linux,
 #   make bench-io COPY_SEGMENTS=0                 the block back end maps what it else copies
 #   make bench-io RING=16 SEGMENTS=5              requests of a disk's ring; pages of a request (more than 5: indirect)
 #   make bench-io TX_BATCH=1                      packets that the card's full ring waits for, before an event
+#   make bench-io PERSISTENT=1                    a disk's data goes through pages that stay granted and mapped
 #   make bench-io SPARE=0                         pages that the block back end keeps for the next requests
 #   make bench-io BACK_PARAMS=MODULE/parameters/NAME=VALUE,... GUEST_PARAMS='MODULE.NAME=VALUE ...'    others, of either half
 IO_DIR := tools/bench/io
@@ -61,12 +62,14 @@ SPARE ?=
 RING ?=
 SEGMENTS ?=
 TX_BATCH ?=
+PERSISTENT ?=
 BACK_PARAMS ?=
 GUEST_PARAMS ?=
 comma := ,
 IO_BACK = $(if $(COPY_SEGMENTS),blkback/parameters/copy_segments=$(COPY_SEGMENTS)$(comma))$(if \
 	$(SPARE),blkback/parameters/spare_pages=$(SPARE)$(comma))$(BACK_PARAMS)
-IO_GUEST = $(RING:%=blkfront.ring_entries=%) $(SEGMENTS:%=blkfront.segments_max=%) $(TX_BATCH:%=netfront.tx_batch=%) $(GUEST_PARAMS)
+IO_GUEST = $(RING:%=blkfront.ring_entries=%) $(SEGMENTS:%=blkfront.segments_max=%) $(TX_BATCH:%=netfront.tx_batch=%) \
+	$(PERSISTENT:%=blkfront.persistent=%) $(GUEST_PARAMS)
 IO_ARGS = -r '$(ROWS)' -n $(SCALE) -R $(ROUNDS) -q $(QUEUES) -p '$(IO_BACK)' -g '$(IO_GUEST)'
 
 # At an address of its own, by which its instructions are known from other programs' of dom0.

@@ -48,6 +48,12 @@ PV_ASSERT_SIZE(struct pv_net_offload, 12);
 
 #define PV_NET_DESCRIPTORS 18    /* in a chain: 64 KiB and its headers                       */
 #define PV_NET_PACKET_MAX  65550 /* bytes with the Ethernet header, when segmented later     */
+#define PV_NET_HEADER      14    /* bytes of it: the least that a packet has                 */
+
+/* Status of an answer: 0, bytes, or the negative of one of these (Linux's numbers). */
+#define PV_NET_EFAULT 14 /* a grant cannot be reached                                       */
+#define PV_NET_EINVAL 22 /* malformed                                                       */
+#define PV_NET_ENODEV 19 /* closing                                                         */
 
 /* offset + len <= PV_PAGE_SIZE; len is 1 or more. Headers may lie in several descriptors. */
 struct pv_net_tx_request {
@@ -58,6 +64,31 @@ struct pv_net_tx_request {
 	struct pv_net_offload offload;
 };
 PV_ASSERT_SIZE(struct pv_net_tx_request, 24);
+
+/* Back end: 0, or -PV_NET_EINVAL: the copied descriptors of a chain, 1 to PV_NET_DESCRIPTORS, are no packet, or one that
+ * `features`, which were agreed on, do not allow. Whether the offload fields fit the packet is still to be seen. */
+static inline int pv_net_check_chain(const struct pv_net_tx_request *rq, uint32_t count,
+				     uint64_t features)
+{
+	static const uint8_t gso[] = {
+		[PV_NET_GSO_TCP4] = PV_NET_F_TX_TSO4,
+		[PV_NET_GSO_TCP6] = PV_NET_F_TX_TSO6,
+		[PV_NET_GSO_UDP] = PV_NET_F_TX_USO,
+	};
+	uint64_t needs = rq[0].flags & PV_NET_CSUM_PARTIAL ? PV_NET_F_TX_CSUM : 0;
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!rq[i].len || rq[i].offset + (uint32_t)rq[i].len > PV_PAGE_SIZE)
+			return -PV_NET_EINVAL;
+		total += rq[i].len;
+	}
+	if (total < PV_NET_HEADER || total > PV_NET_PACKET_MAX ||
+	    rq[0].offload.gso > PV_NET_GSO_UDP)
+		return -PV_NET_EINVAL;
+	needs |= gso[rq[0].offload.gso];
+	return needs & ~features ? -PV_NET_EINVAL : 0;
+}
 
 struct pv_net_tx_response {
 	uint16_t id;
@@ -84,10 +115,7 @@ struct pv_net_rx_response {
 };
 PV_ASSERT_SIZE(struct pv_net_rx_response, 24);
 
-#define PV_NET_EFAULT 14 /* a grant cannot be reached                                       */
-#define PV_NET_EINVAL 22 /* malformed                                                       */
-#define PV_NET_ENODEV 19 /* closing                                                         */
-
+/* The rings of a queue. */
 struct pv_net_queue {
 	struct pv_ring_desc tx, rx; /* ports may be the same                              */
 };

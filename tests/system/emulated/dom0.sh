@@ -27,7 +27,18 @@ goes_on() { # The guest with split devices: it is further than before.
 
 mkdir -p /var/log /srv/www
 ringctl-net start >/dev/null 2>&1
+# A model maps a guest's memory before anybody else does, the page of its console too: there are both.
+held=$(ringctl create --json --paused /etc/ringside/held.conf | sed -n 's/.*"\(id\|domid\)": *\([0-9]*\).*/\2/p')
+holder "$held" 96 >/tmp/holder &
+holder=$!
+n=0
+until grep -q pages /tmp/holder || [ $n = 100 ]; do n=$((n + 1)); sleep 0.1; done
+[ "$(cat /tmp/holder)" = 'holder: 24576 pages of 24576' ] && pass model_maps_all_memory || fail "$(cat /tmp/holder)"
+ringctl unpause held
 ringsided -d
+await held 'GUEST|Linux version' 30 && pass console_beside_a_model || { fail 'no console beside a model that has its page'; dmesg | tail -5; }
+ringctl destroy held || fail 'destroy held'
+kill $holder
 mount -t tmpfs none /srv
 mkdir -p /srv/www
 for g in emu evil calm; do gunzip -c /srv.img.gz >/srv/$g.img; done

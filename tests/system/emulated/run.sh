@@ -13,6 +13,7 @@ mkdir -p "$out/module"
 cp "$top/tests/system/emulated/hostile.c" "$out/module/"
 echo 'obj-m := hostile.o' >"$out/module/Kbuild"
 make -s -C "$build/linux/src/out" M="$(realpath "$out/module")" modules >"$out/module/build.log" 2>&1 || { cat "$out/module/build.log"; exit 1; }
+gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -I"$top/include" -o "$out/holder" "$top/tests/system/emulated/holder.c" || exit 1
 "$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux" && "$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" \
 	"$build/linux" "/test=$top/tests/system/emulated/guest.sh" "/hostile.ko=$out/module/hostile.ko" || exit 1
 cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
@@ -35,6 +36,7 @@ conf() { # NAME VCPUS TYPE
 conf emu 2 emulated >"$out/emu.conf"
 conf evil 1 emulated >"$out/evil.conf"
 conf calm 1 split >"$out/calm.conf"
+conf held 1 split | sed '/^disk\|^net/d' >"$out/held.conf"
 for p in ringctl ringsided ringside-model; do strip -o "$work/$p" "$build/tools/$p"; done
 files=$({ program nft; program dnsmasq; } | sort -u | sed 's/^/-f /')
 log=$out/serial.log
@@ -43,7 +45,7 @@ BUILD=$build "$top/dom0/linux/boot.sh" ${DEBUG:+-D} -w "$work/boot" -s "$top/tes
 	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringside-model=$work/ringside-model" \
 	-f "/bin/ringctl-net=$top/tools/net/ringctl-net" -f "/srv.img.gz=$out/emu.img.gz" \
 	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" -f "/etc/ringside/emu.conf=$out/emu.conf" \
-	-f "/etc/ringside/evil.conf=$out/evil.conf" -f "/etc/ringside/calm.conf=$out/calm.conf" \
+	-f "/bin/holder=$out/holder" -f "/etc/ringside/held.conf=$out/held.conf" -f "/etc/ringside/evil.conf=$out/evil.conf" -f "/etc/ringside/calm.conf=$out/calm.conf" \
 	-q "-c ${CPUS:-2} -m 1024 -t ${TIME:-900} -l $log" dom0 >"$out/qemu.log" 2>&1
 tr -d '\r' <"$log" | grep -E '^(PASS|FAIL) '
 passed=$(grep -ac '^PASS ' "$log") failed=$(grep -ac '^FAIL ' "$log")

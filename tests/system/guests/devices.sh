@@ -71,6 +71,35 @@ is 'it comes up' up d
 tell d 'mkdir -p /m; mount -t ext4 /dev/rsda /m && ls /m && echo recovered-$((1 + 1))'
 is 'the journal is replayed' await d recovered-2 20
 ringctl destroy d
+forget d
+
+# Persistent grants: of fewer pages than are wanted, then of none, then of enough, while back ends come and go.
+conf p 'vcpus = 2' 'disk "root" { path = "/srv/x.img" }'
+sed -i 's/random.trust_cpu=off/& blkfront.persistent=1/' /tmp/p.conf
+kept=/sys/module/blkback/parameters/kept_pages
+mapped() { ringctl stats p --json | sed -n 's/.*"mapped_pages": \([0-9]*\).*/\1/p' | head -1; }
+echo 16 >$kept
+is 'a guest with persistent grants' ringctl create /tmp/p.conf
+is 'it comes up' up p
+tell p '/bin/verify /dev/rsda 12 4 && echo kept-$((1 + 1))'
+sleep 4
+is 'pages are kept mapped' [ "$(mapped)" -gt 16 ]
+is 'others copied' sh -c 'ringctl stats p --json | grep -qE "\"copied_pages\": [1-9]"'
+echo 1024 >$kept
+is 'a back end that keeps more' ringctl block replace p root /srv/x.img
+sleep 4
+is 'all pages are kept mapped' sh -c 'ringctl stats p --json | grep -qE "\"copied_pages\": 0[,} ]*$"'
+is 'what it reads is what it wrote' await p kept-2 60
+echo 0 >$kept
+sed 's/"p"/"q"/; s/x.img/y.img/' /tmp/p.conf >/tmp/q.conf
+is 'without them' ringctl create /tmp/q.conf
+is 'it comes up' up q
+tell q '/bin/verify /dev/rsda 4 4 && echo kept-$((1 + 1))'
+is 'what it reads is what it wrote' await q kept-2 60
+is 'nothing is kept' sh -c 'ringctl stats q --json | grep -qE "\"mapped_pages\": 0[,} ]*$"'
+echo 1024 >$kept
+ringctl destroy p
+ringctl destroy q
 sleep 1
 is 'traces' [ "$(traces)" = "0 0 0" ]
 is 'audit' ringctl audit

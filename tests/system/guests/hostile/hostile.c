@@ -51,7 +51,7 @@ static struct ringside_shared own[1 + RINGS];
 static struct ringside_view view[1 + RINGS];
 static struct ringside_channel channel;
 static u32 port;
-static unsigned int rounds, ready, connected, writes, parts;
+static unsigned int rounds, ready, connected, writes, parts, kept;
 static struct task_struct *thread;
 
 static bool is_back(void)
@@ -156,12 +156,43 @@ static void write_entries(void)
 	PV_STORE_RELEASE(&side->prod, side->prod + n);
 }
 
+/* Requests that are right, of pages that are said to stay granted: more of these than any back end keeps, or none. */
+static void write_kept(void)
+{
+	struct pv_ring *ring = area[1].va;
+	struct pv_blk_request *rq = (struct pv_blk_request *)(ring + 1);
+	u32 n = 1 + some(4);
+
+	for (u32 i = 0; i < n; i++) {
+		struct pv_blk_request *to = &rq[(ring->front.prod + i) % ENTRIES];
+
+		*to = (struct pv_blk_request){
+			.id = i, .op = some(2), .flags = PV_BLK_KEPT, .sector = 8 * some(100),
+			.count = 8 * PV_BLK_SEGMENTS, .segments = PV_BLK_SEGMENTS };
+		for (u32 k = 0; k < PV_BLK_SEGMENTS; k++)
+			to->segment[k] = (struct pv_blk_segment){
+				.grant = some(50) ? own[2].ref[some(RING_PAGES)] : ~some(4), .last = 7 };
+	}
+	PV_STORE_RELEASE(&ring->front.prod, ring->front.prod + n);
+	kept += n;
+}
+
+/*
+ * A grant that is no console's. Nor is it another driver's of this guest, which goes on beside: a page that such a driver
+ * has posted and that the other domain maps is one that it does not get back.
+ */
+static u32 wrong_grant(void)
+{
+	return class == PV_DEVICE_CONSOLE && !is_back() ? PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE / 2 + some(1 << 14) :
+							  number();
+}
+
 static void say_garbage(void)
 {
 	struct pv_device_slot s;
 
 	look(&s);
-	say(some(PV_DEV_CLOSING + 1), some(2) ? number() : s.front.grant,
+	say(some(PV_DEV_CLOSING + 1), some(2) ? wrong_grant() : s.front.grant,
 	    some(2) ? get_random_u64() : s.back.features);
 }
 
@@ -187,6 +218,8 @@ static void garbage(unsigned int ms, bool keep_connected)
 				write_all();
 			else if (!keep_connected && some(2))
 				write_word();
+			else if (class == PV_DEVICE_BLOCK && !is_back() && some(2))
+				write_kept();
 			else
 				write_entries();
 			if (port)
@@ -299,6 +332,7 @@ static void back_limits(void)
 		blk->max_segments = 256;
 		blk->max_queues = 1;
 		blk->max_ring_pages = PV_RING_PAGES_MAX;
+		blk->max_kept = 64;
 	}
 	if (!some(4))
 		*((u32 *)area[0].va + some(16)) = number();
@@ -375,11 +409,11 @@ static void back_round(void)
 	if (back_map(0, &s.front.grant, 1)) {
 		if (class != PV_DEVICE_CONSOLE) {
 			back_limits();
-			say(PV_DEV_READY, 0, 0x7f);
+			say(PV_DEV_READY, 0, 0xff);
 			if (await(PV_DEV_RUNNING, PV_DEV_CLOSING))
 				back_rings();
 		}
-		say(PV_DEV_RUNNING, 0, 0x7f);
+		say(PV_DEV_RUNNING, 0, 0xff);
 		connected += class == PV_DEVICE_CONSOLE || port;
 		if (class != PV_DEVICE_CONSOLE && rounds % 2)
 			answer_in_part();
@@ -415,8 +449,8 @@ static int run(void *unused)
 		memset(&made, 0, sizeof(made));
 		pv_device_set(domid, slot, &made);
 	}
-	pr_info("class %u, %s: %u rounds, %u ready, %u connected, %u writes, %u parts\n", class, role,
-		rounds, ready, connected, writes, parts);
+	pr_info("class %u, %s: %u rounds, %u ready, %u connected, %u writes, %u parts, %u kept\n", class, role,
+		rounds, ready, connected, writes, parts, kept);
 	done = 1;
 	while (!kthread_should_stop())
 		msleep(20);

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # hostile CLASS SECONDS [STEP], in a guest: its device of that class (pv/device.h) is driven by hostile.ko for a while, then by
 # its own driver again. STEP: it stops at that step of setting the device up, and stays there.
-for d in /sys/bus/ringside/devices/slot*; do
-	[ "$(cat "$d/class")" != "$1" ] || break
-done
-slot=${d##*/slot} driver=/sys/bus/ringside/drivers/$(basename "$(readlink "$d/driver")")
+driver=/sys/bus/ringside/drivers/ringside-$(echo console blkfront netfront control | cut -d' ' -f"$1")
+for d in "$driver"/slot*; do break; done
+slot=${d##*/slot}
 [ "$1" = 1 ] || echo "slot$slot" >"$driver/unbind"
 insmod /hostile.ko "slot=$slot" "seconds=$2" "stop=${3:-0}"
 until [ "$(cat /sys/module/hostile/parameters/done)" = 1 ]; do sleep 0.2; done
