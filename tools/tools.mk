@@ -6,11 +6,11 @@ TOOLS_CC     ?= gcc
 TOOLS_CFLAGS := -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
 	-Iinclude -Itools/lib -I$(TOOLS_DIR) -MMD -MP \
 	$(if $(RINGSIDE_VERSION),-DRS_VERSION='"$(RINGSIDE_VERSION)"')
-TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lpthread
+TOOLS_LIBS   := -lconfuse -ljansson -lelf -lext2fs -lcom_err -lzstd -llzma -llz4 -lz -lseccomp -lpthread
 MODEL_LIBS   := -lseccomp -lpthread
 LIB_OBJS     := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/lib/*.c))
 RINGCTL_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringctl/*.c))
-MODEL_OBJS   := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/model/*.c))
+MODEL_OBJS   := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/model/*.c)) $(TOOLS_DIR)/tools/lib/rights.o
 RINGSIDED_OBJS := $(patsubst %.c,$(TOOLS_DIR)/%.o,$(wildcard tools/ringsided/*.c))
 
 .PHONY: tools test-tools
@@ -73,7 +73,7 @@ $(UNIT_DIR)/tools/model_test $(UNIT_DIR)/tools/model_access_test: $(UNIT_DIR)/to
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -o $@ $(filter %.c,$^) -lcriterion -lpthread
 
 # Without sanitizers, which make system calls of their own.
-$(UNIT_DIR)/tools/rights_test: tests/unit/tools/rights_test.c tools/model/rights.c tools/model/model.h
+$(UNIT_DIR)/tools/rights_test: tests/unit/tools/rights_test.c tools/model/rights.c tools/lib/rights.c tools/model/model.h
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $(filter %.c,$^) -lcriterion $(MODEL_LIBS)
 
@@ -105,7 +105,7 @@ demo: run-deps ## the same without a person: it ends by itself
 	@BUILD='$(BUILD)' tools/run/run.sh -k '$(WORDS)' -q '$(RUN_QEMU) -t $(if $(filter file,$(origin TIME)),600,$(TIME))' $(QEMU_MORE)
 
 # The programs of make test-domains that ringctl selftest runs as guests.
-ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf $(BUILD)/mini/random.elf
+ATTACKS := $(BUILD)/mini/abuse_cpu.elf $(BUILD)/mini/abuse_mem.elf $(BUILD)/mini/abuse_pair.elf $(BUILD)/mini/random.elf
 $(BUILD)/tests/verify $(BUILD)/tests/nbd: $(BUILD)/tests/%: tests/system/guests/%.c
 	@mkdir -p $(@D)
 	gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -o $@ $<

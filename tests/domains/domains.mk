@@ -22,6 +22,7 @@ KNOWN_FAILING :=
 # Their children are the same programs: see abuse_child.h.
 abuse_cpu_CHILD := abuse_cpu
 abuse_mem_CHILD := abuse_mem
+abuse_pair_CHILD := abuse_pair
 random_CHILD := random
 # Random hypercalls a boot; a long run: RANDOM_COUNT=10000000 RANDOM_TIME=7200
 RANDOM_COUNT ?= 100000

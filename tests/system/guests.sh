@@ -18,6 +18,10 @@ passed=0 failed=0
 bad='BUG: |Oops|kernel BUG|general protection fault|Call Trace|INFO: task|soft lockup|rcu: INFO|Kernel panic|ringside: panic'
 
 strip -o "$work/ringctl" "$BUILD/tools/ringctl"
+attacks=
+for program in abuse_cpu abuse_mem abuse_pair random; do
+	attacks="$attacks -f /usr/lib/ringside/attacks/$program.elf=$BUILD/mini/$program.elf"
+done
 for name in ${*:-life resources rounds many kill steps devices load backends hostile smp}; do
 	log=$BUILD/tests/guests-$name.log
 	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
@@ -48,9 +52,7 @@ for name in ${*:-life resources rounds many kill steps devices load backends hos
 	rm -f "$BUILD/run/disk.img"
 	"$top/tools/run/run.sh" -l "$log" -S "$work/test.sh" -g "$here/guests/guest.sh" -k "${GUESTS_WORDS:-}" \
 		-G "/bin/verify=$BUILD/tests/verify" -G "/bin/ringctl=$work/ringctl" -G "/bin/hostile=$here/guests/hostile/in-guest.sh" \
-		-G "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/usr/lib/ringside/attacks/abuse_cpu.elf=$BUILD/mini/abuse_cpu.elf" \
-		-f "/usr/lib/ringside/attacks/abuse_mem.elf=$BUILD/mini/abuse_mem.elf" \
-		-f "/usr/lib/ringside/attacks/random.elf=$BUILD/mini/random.elf" $more \
+		-G "/hostile.ko=$BUILD/tests/hostile/hostile.ko" -f "/hostile.ko=$BUILD/tests/hostile/hostile.ko" $attacks $more \
 		-q "-a ${GUESTS_ACCEL:-tcg} -c 2 -m $mem -t ${GUESTS_TIME:-600}" -- $drives >"$log.qemu" 2>&1
 	status=$?
 	tr -d '\r' <"$log" >"$log.text"

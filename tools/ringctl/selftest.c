@@ -115,79 +115,142 @@ static void check_domain(struct run *r, struct check *c, const char *kernel)
 /* --- attacks --------------------------------------------------------------------------------------- */
 
 /* How a domain ends that could do nothing; some that attack saw off their own branch. */
-enum ending { POWERS_OFF, DOUBLE_FAULT, ANYHOW, GOES_ON };
+enum ending { POWERS_OFF, DOUBLE_FAULT, CRASHES, ANYHOW, GOES_ON, IS_KILLED };
+/* What it has in its device slot 0. */
+enum furniture { NOTHING, SLOT, DISK };
 
+#define ATTACK(n, text, file, line, ...) \
+	{.name = n, .what = text, .program = file, .words = line, ##__VA_ARGS__}
+
+/* What is not named is 0: one vCPU, MEMORY_MIB, the standard shadow pool, POWERS_OFF, alone, NOTHING. */
+#define MEMORY_MIB 8
 static const struct attack {
 	const char *name; /* of the case: one word for tests/domains and this list */
 	const char *what, *program, *words;
+	const char *taker; /* words of a second domain, which is the back end of the first one's slot 0 */
 	uint32_t vcpus, memory_mib, shadow_pages;
 	enum ending ending;
+	enum furniture furniture;
 } attacks[] = {
-	{"privileged_instructions", "privileged instructions, ports, descriptors", "abuse_cpu",
-	 "child=privileged", 1, 8, 0, POWERS_OFF},
-	{"msr_sweep", "every model-specific register", "abuse_cpu", "test=msr_sweep", 1, 8, 0,
-	 POWERS_OFF},
-	{"sysret_noncanonical", "returns to addresses that are not canonical", "abuse_cpu",
-	 "test=sysret_noncanonical", 1, 8, 0, POWERS_OFF},
-	{"entry_flags_once", "system calls with every flag set", "abuse_cpu",
-	 "test=entry_flags_once", 1, 8, 0, POWERS_OFF},
-	{"guest_if_never_off", "switching the CPU's interrupts off", "abuse_cpu",
-	 "test=guest_if_never_off skip=guest_if_never_off_kernel", 1, 8, 0, POWERS_OFF},
-	{"guest_if_never_off_kernel", "two vCPUs that spin with interrupts off", "abuse_cpu",
-	 "child=spin", 2, 8, 0, GOES_ON},
-	{"segment_bases_canonical", "segment bases that are not canonical", "abuse_cpu",
-	 "test=segment_bases_canonical", 2, 8, 0, POWERS_OFF},
-	{"stack16", "16-bit stack segments", "abuse_cpu", "test=stack16", 1, 8, 0, POWERS_OFF},
-	{"debug_registers", "breakpoints in the hypervisor", "abuse_cpu", "test=debug_registers", 1,
-	 8, 0, POWERS_OFF},
-	{"movss_debug_trap", "debug traps that wait for the hypervisor", "abuse_cpu",
-	 "test=movss_debug_trap", 1, 8, 0, POWERS_OFF},
-	{"event_frame_at_edge", "events on stacks that end in the hypervisor", "abuse_cpu",
-	 "test=event_frame_at_edge", 1, 8, 0, POWERS_OFF},
-	{"event_frame_at_edge", "no stack left for a kernel's event", "abuse_cpu",
-	 "child=no_stack_left", 1, 8, 0, DOUBLE_FAULT},
-	{"event_frame_at_edge", "no stack left for a program's event", "abuse_cpu",
-	 "child=no_stack_left_user", 1, 8, 0, DOUBLE_FAULT},
-	{"no_leak_in_out_structs", "stale bytes in what hypercalls answer", "abuse_cpu",
-	 "test=no_leak_in_out_structs", 1, 8, 0, POWERS_OFF},
-	{"no_leak_in_registers", "traces of others in fresh memory and registers", "abuse_cpu",
-	 "child=look_for_marks", 1, 8, 0, POWERS_OFF},
-	{"superpage_over_foreign", "page tables with large pages where they cannot be", "abuse_mem",
-	 "child=superpages", 1, 8, 0, POWERS_OFF},
-	{"recursive_tables_bounded", "page tables that contain themselves", "abuse_mem",
-	 "child=recursive", 1, 8, 0, POWERS_OFF},
-	{"gfn_width", "frame numbers wider than there are", "abuse_mem", "child=gfn_width", 1, 8, 0,
-	 POWERS_OFF},
-	{"pool_pages_not_guest", "every frame number of the machine", "abuse_mem",
-	 "child=every_mfn", 1, 8, 0, POWERS_OFF},
-	{"frame_changes_owner", "the event page taken away in use", "abuse_mem",
-	 "child=release_used which=0", 1, 8, 0, ANYHOW},
-	{"frame_changes_owner", "the vCPU's page taken away in use", "abuse_mem",
-	 "child=release_used which=1", 1, 8, 0, ANYHOW},
-	{"frame_changes_owner", "the grant table taken away in use", "abuse_mem",
-	 "child=release_used which=2", 1, 8, 0, ANYHOW},
-	{"frame_changes_owner", "the root of all page tables taken away in use", "abuse_mem",
-	 "child=release_used which=3", 1, 8, 0, ANYHOW},
-	{"frame_changes_owner", "the loaded root taken away in use", "abuse_mem",
-	 "child=release_used which=4", 1, 8, 0, ANYHOW},
-	{"p2m_remove_then_no_access", "a frame taken away while it is written", "abuse_mem",
-	 "child=remove_while_used", 2, 8, 0, POWERS_OFF},
-	{"pool_minimum_progress", "the smallest shadow pool, four vCPUs", "abuse_mem", "child=pool",
-	 4, 8, PV_SHADOW_PAGES_MIN + 32, POWERS_OFF},
-	{"long_ops_preemptible", "hypercalls that would hold a CPU for long", "abuse_mem",
-	 "child=long_ops", 1, 16, 0, POWERS_OFF},
-	{"scalar_sweep", "every hypercall with numbers out of range", "abuse_mem", "child=sweep", 1,
-	 8, 0, POWERS_OFF},
-	{"pointer_plus_length", "pointers that reach into the hypervisor", "abuse_mem",
-	 "test=pointer_plus_length", 1, 8, 0, POWERS_OFF},
-	{"multi_mode_change", "lists of calls that change the mode", "abuse_mem",
-	 "test=multi_mode_change", 1, 8, 0, POWERS_OFF},
-	{"port_limits", "ports that are not its own", "abuse_mem", "child=ports", 1, 8, 0,
-	 POWERS_OFF},
-	{"no_assert_on_guest_input", "20,000 random hypercalls and events", "random",
-	 "child=attacker count=20000", 1, 8, 0, ANYHOW},
-	{"preempt_everywhere", "20,000 of them by three vCPUs at once", "random",
-	 "child=attacker count=20000 seed=2", 3, 8, 0, ANYHOW},
+	ATTACK("privileged_instructions", "privileged instructions, ports, descriptors", "abuse_cpu",
+	 "child=privileged"),
+	ATTACK("msr_sweep", "every model-specific register", "abuse_cpu", "test=msr_sweep"),
+	ATTACK("sysret_noncanonical", "returns to addresses that are not canonical", "abuse_cpu",
+	 "test=sysret_noncanonical"),
+	ATTACK("entry_flags_once", "system calls with every flag set", "abuse_cpu",
+	 "test=entry_flags_once"),
+	ATTACK("guest_if_never_off", "switching the CPU's interrupts off", "abuse_cpu",
+	 "test=guest_if_never_off skip=guest_if_never_off_kernel"),
+	ATTACK("guest_if_never_off_kernel", "two vCPUs that spin with interrupts off", "abuse_cpu",
+	 "child=spin", .vcpus = 2, .ending = GOES_ON),
+	ATTACK("segment_bases_canonical", "segment bases that are not canonical", "abuse_cpu",
+	 "test=segment_bases_canonical", .vcpus = 2),
+	ATTACK("stack16", "16-bit stack segments", "abuse_cpu", "test=stack16"),
+	ATTACK("code_limit", "interrupts at the limit of a code segment", "abuse_cpu",
+	 "test=code_limit_at_interrupt"),
+	ATTACK("debug_registers", "breakpoints in the hypervisor", "abuse_cpu", "test=debug_registers"),
+	ATTACK("movss_debug_trap", "debug traps that wait for the hypervisor", "abuse_cpu",
+	 "test=movss_debug_trap"),
+	ATTACK("event_frame_at_edge", "events on stacks that end in the hypervisor", "abuse_cpu",
+	 "test=event_frame_at_edge skip=event_frame_at_edge_no_df"),
+	ATTACK("event_frame_at_edge", "no stack left for a kernel's event", "abuse_cpu",
+	 "child=no_stack_left", .ending = DOUBLE_FAULT),
+	ATTACK("event_frame_at_edge", "no stack left for a program's event", "abuse_cpu",
+	 "child=no_stack_left_user", .ending = DOUBLE_FAULT),
+#define BEFORE_HANDLER(n, what)                                                                   \
+	ATTACK("event_before_handler", what ", on a vCPU without a handler", "abuse_cpu",         \
+	       "child=before_handler which=" #n, .vcpus = 2, .ending = CRASHES)
+	BEFORE_HANDLER(0, "an undefined instruction"),
+	BEFORE_HANDLER(1, "int $0x80"),
+	BEFORE_HANDLER(2, "a breakpoint"),
+	BEFORE_HANDLER(3, "a page fault"),
+	BEFORE_HANDLER(4, "a write to the hypervisor"),
+	BEFORE_HANDLER(5, "a single step"),
+	BEFORE_HANDLER(6, "an area and no entry point"),
+	BEFORE_HANDLER(7, "an entry point that is not there"),
+	BEFORE_HANDLER(8, "an interrupt to itself"),
+	BEFORE_HANDLER(9, "user mode"),
+	BEFORE_HANDLER(10, "a timer"),
+	BEFORE_HANDLER(11, "a return to the kernel"),
+	BEFORE_HANDLER(12, "a return to user mode"),
+	BEFORE_HANDLER(13, "a system call"),
+	ATTACK("straddling_returns", "returns by memory that the hypervisor misses half of", "abuse_cpu",
+	 "child=straddling_erets"),
+	ATTACK("straddling_returns", "the same to user mode", "abuse_cpu", "child=straddling_eretu"),
+	ATTACK("straddling_returns", "a return by memory of which half is not there", "abuse_cpu",
+	 "child=half_erets", .ending = CRASHES),
+	ATTACK("straddling_returns", "the same to user mode", "abuse_cpu", "child=half_eretu",
+	 .ending = CRASHES),
+	ATTACK("straddling_returns", "four vCPUs that end their domain at once", "abuse_cpu",
+	 "child=all_bad_returns", .vcpus = 4, .ending = CRASHES),
+	ATTACK("no_leak_in_out_structs", "stale bytes in what hypercalls answer", "abuse_cpu",
+	 "test=no_leak_in_out_structs"),
+	ATTACK("no_leak_in_registers", "traces of others in fresh memory and registers", "abuse_cpu",
+	 "child=look_for_marks"),
+	ATTACK("superpage_over_foreign", "page tables with large pages where they cannot be", "abuse_mem",
+	 "child=superpages"),
+	ATTACK("recursive_tables_bounded", "page tables that contain themselves", "abuse_mem",
+	 "child=recursive"),
+	ATTACK("root_with_gaps", "page tables with junk where nothing is present", "abuse_mem",
+	 "child=empty_slots"),
+	ATTACK("root_with_gaps", "the slots beside the hypervisor's", "abuse_mem", "child=slots_beside"),
+	ATTACK("gfn_width", "frame numbers wider than there are", "abuse_mem", "child=gfn_width"),
+	ATTACK("pool_pages_not_guest", "every frame number of the machine", "abuse_mem",
+	 "child=every_mfn"),
+	ATTACK("frame_changes_owner", "the event page taken away in use", "abuse_mem",
+	 "child=release_used which=0", .ending = ANYHOW),
+	ATTACK("frame_changes_owner", "the vCPU's page taken away in use", "abuse_mem",
+	 "child=release_used which=1", .ending = ANYHOW),
+	ATTACK("frame_changes_owner", "the grant table taken away in use", "abuse_mem",
+	 "child=release_used which=2", .ending = ANYHOW),
+	ATTACK("frame_changes_owner", "the root of all page tables taken away in use", "abuse_mem",
+	 "child=release_used which=3", .ending = ANYHOW),
+	ATTACK("frame_changes_owner", "the loaded root taken away in use", "abuse_mem",
+	 "child=release_used which=4", .ending = ANYHOW),
+	ATTACK("failed_registrations", "pages registered where they cannot be", "abuse_mem",
+	 "child=registrations"),
+	ATTACK("p2m_remove_then_no_access", "a frame taken away while it is written", "abuse_mem",
+	 "child=remove_while_used", .vcpus = 2),
+	ATTACK("adbit_cas_race", "page-table entries that change while the hypervisor marks them",
+	 "abuse_mem", "child=adbits", .vcpus = 2),
+	ATTACK("root_pinned_while_loaded", "roots dropped while three vCPUs load them", "abuse_mem",
+	 "child=roots", .vcpus = 4),
+	ATTACK("loaded_root_record", "the same with the smallest shadow pool", "abuse_mem", "child=roots",
+	 .vcpus = 4, .shadow_pages = PV_SHADOW_PAGES_MIN + 32),
+	ATTACK("loaded_root_record", "a table linked by one vCPU and taken away by another", "abuse_mem",
+	 "child=park", .vcpus = 2),
+	ATTACK("pool_minimum_progress", "the smallest shadow pool, four vCPUs", "abuse_mem", "child=pool",
+	 .vcpus = 4, .shadow_pages = PV_SHADOW_PAGES_MIN + 32),
+	ATTACK("sparse_gfns", "frames far from each other, each of which takes a table", "abuse_mem",
+	 "child=sparse_frames"),
+	ATTACK("sparse_gfns", "the same by the device directory's page", "abuse_mem",
+	 "child=sparse_device_pages"),
+	ATTACK("long_ops_preemptible", "hypercalls that would hold a CPU for long", "abuse_mem",
+	 "child=long_ops", .memory_mib = 16),
+	ATTACK("scalar_sweep", "every hypercall with numbers out of range", "abuse_mem", "child=sweep"),
+	ATTACK("pointer_plus_length", "pointers that reach into the hypervisor", "abuse_mem",
+	 "test=pointer_plus_length"),
+	ATTACK("multi_mode_change", "lists of calls that change the mode", "abuse_mem",
+	 "test=multi_mode_change"),
+	ATTACK("port_limits", "ports that are not its own", "abuse_mem", "child=ports"),
+	ATTACK("ports_at_once", "channels opened, used and closed by four vCPUs at once", "abuse_mem",
+	 "child=port_storm", .vcpus = 4),
+	ATTACK("grant_model_equivalence", "grants taken back and changed while they are mapped",
+	 "abuse_pair", "child=giver", .taker = "child=taker"),
+	ATTACK("map_gfn_alignment", "the same by another order, with frames where they cannot be",
+	 "abuse_pair", "child=giver", .taker = "child=taker seed=77"),
+	ATTACK("refcounts_balance_under_faults", "two domains killed while they share memory",
+	 "abuse_pair", "child=giver", .taker = "child=taker", .ending = IS_KILLED),
+	ATTACK("slot_flapping", "a device's state changed 100,000 times", "abuse_pair",
+	 "child=slot_flapping", .furniture = SLOT),
+	ATTACK("ring_double_fetch", "requests to a disk that change while they are read", "abuse_pair",
+	 "child=double_fetch", .vcpus = 2, .furniture = DISK),
+	ATTACK("ring_double_fetch", "a ring whose counts cannot be", "abuse_pair", "child=ring_indices",
+	 .furniture = DISK),
+	ATTACK("no_assert_on_guest_input", "20,000 random hypercalls and events", "random",
+	 "child=attacker count=20000", .ending = ANYHOW),
+	ATTACK("preempt_everywhere", "20,000 of them by three vCPUs at once", "random",
+	 "child=attacker count=20000 seed=2", .vcpus = 3, .ending = ANYHOW),
 };
 
 static bool await_shut(struct rs *rs, uint32_t domid, struct pv_domain_info *info)
@@ -204,52 +267,242 @@ static bool await_shut(struct rs *rs, uint32_t domid, struct pv_domain_info *inf
 }
 
 /* A domain that shall go on is looked at for a second, in which this one must have gone on too. */
-static bool attack_held(struct rs *rs, const struct attack *a, uint32_t domid,
-			struct pv_domain_info *info)
+static bool ended_as(struct rs *rs, enum ending ending, uint32_t domid, struct pv_domain_info *info)
 {
-	if (a->ending == GOES_ON) {
+	if (ending == GOES_ON) {
 		sleep_ms(1000);
 		return call_domain_info(rs, domid, info) == 0 && info->state == PV_DOMAIN_RUNNING &&
 		       info->cpu_time > 0;
 	}
 	if (!await_shut(rs, domid, info))
 		return false;
-	if (a->ending == ANYHOW)
+	if (ending == ANYHOW)
 		return info->shutdown == PV_SHUTDOWN_CRASH || info->shutdown_arg == 0 ||
 		       info->shutdown_arg == 0xdead;
-	return a->ending == DOUBLE_FAULT
-		       ? info->shutdown == PV_SHUTDOWN_CRASH &&
-				 info->shutdown_arg == PV_CRASH_DOUBLE_FAULT
-		       : info->shutdown == PV_SHUTDOWN_POWEROFF && info->shutdown_arg == 0;
+	if (ending == CRASHES)
+		return info->shutdown == PV_SHUTDOWN_CRASH;
+	return ending == DOUBLE_FAULT ? info->shutdown == PV_SHUTDOWN_CRASH &&
+						info->shutdown_arg == PV_CRASH_DOUBLE_FAULT
+				      : info->shutdown == PV_SHUTDOWN_POWEROFF &&
+						info->shutdown_arg == 0;
+}
+
+/* What one attack has made. */
+struct scene {
+	int domid, taker; /* 0: none */
+	char disk[256];	  /* "": none */
+	struct rs_record record;
+};
+
+static int attacker(struct rs *rs, const struct attack *a, const struct rs_kernel *k,
+		    const char *words, uint32_t peer)
+{
+	char line[128];
+	struct rs_build b = {.name = "ringside-attack",
+			     .kernel = k,
+			     .cmdline = line,
+			     .vcpus = a->vcpus ? a->vcpus : 1,
+			     .memory = (uint64_t)(a->memory_mib ? a->memory_mib : MEMORY_MIB) << 20,
+			     .shadow_pages = a->shadow_pages};
+
+	snprintf(line, sizeof(line), "%s parent=0 peer=%u", words, peer);
+	return rs_build(rs, &b);
+}
+
+#define DISK_SECTORS 256u
+#define DISK_MARK    0x5ec7000000000000ull /* + its number: what a sector begins with */
+
+static void fill_sector(uint64_t sector[64], unsigned n)
+{
+	memset(sector, (int)n, 512);
+	sector[0] = DISK_MARK + n;
+}
+
+static int disk_make(struct rs *rs, struct scene *s)
+{
+	uint64_t sector[64];
+	FILE *f;
+	bool ok;
+
+	snprintf(s->disk, sizeof(s->disk), "%s/selftest.img", rs->run_dir);
+	unlink(s->disk);
+	f = fopen(s->disk, "wxe");
+	ok = f;
+	for (unsigned n = 0; n < DISK_SECTORS && ok; n++) {
+		fill_sector(sector, n);
+		ok = fwrite(sector, sizeof(sector), 1, f) == 1;
+	}
+	if (f && fclose(f) != 0)
+		ok = false;
+	return ok ? 0 : rs_fail_errno(rs, errno, "cannot write %s", s->disk);
+}
+
+static bool disk_kept(const struct scene *s)
+{
+	uint64_t sector[64], got[64];
+	FILE *f = fopen(s->disk, "re");
+	bool ok = f;
+
+	for (unsigned n = 0; n < DISK_SECTORS && ok; n++) {
+		fill_sector(sector, n);
+		ok = fread(got, sizeof(got), 1, f) == 1 && memcmp(got, sector, sizeof(got)) == 0;
+	}
+	ok = ok && fgetc(f) == EOF;
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+static int furnish(struct rs *rs, const struct attack *a, struct scene *s)
+{
+	struct pv_device_slot slot = {.class = PV_DEVICE_BLOCK, .back_dom = (uint16_t)s->taker};
+	struct pv_domain_info info;
+	int rc;
+
+	if (a->furniture != DISK)
+		return a->furniture == SLOT || s->taker
+			       ? (int)call_device_set(rs, (uint64_t)s->domid, 0, &slot)
+			       : 0;
+	rc = disk_make(rs, s);
+	if (rc == 0)
+		rc = (int)call_domain_info(rs, (uint64_t)s->domid, &info);
+	if (rc)
+		return rc;
+	s->record = (struct rs_record){
+		.domid = (uint32_t)s->domid, .created = info.created, .config = NULL};
+	snprintf(s->record.name, sizeof(s->record.name), "ringside-attack");
+	return rs_disk_attach(rs, &s->record,
+			      &(struct rs_disk){
+				      .name = (char[]){"selftest"}, .path = s->disk, .read_only = true});
+}
+
+static int scene_make(struct rs *rs, const struct attack *a, const struct rs_kernel *k,
+		      struct scene *s)
+{
+	int rc = s->domid = attacker(rs, a, k, a->words, 0);
+
+	if (rc > 0 && a->taker)
+		rc = s->taker = attacker(rs, a, k, a->taker, (uint32_t)s->domid);
+	if (rc > 0)
+		rc = furnish(rs, a, s);
+	if (rc >= 0 && s->taker)
+		rc = (int)call_domain_unpause(rs, (uint64_t)s->taker);
+	return rc < 0 ? rc : (int)call_domain_unpause(rs, (uint64_t)s->domid);
+}
+
+static void scene_end(struct rs *rs, struct scene *s)
+{
+	if (s->domid > 0)
+		rs_destroy(rs, (uint32_t)s->domid);
+	if (s->taker > 0)
+		rs_destroy(rs, (uint32_t)s->taker);
+	if (s->record.domid)
+		rs_device_cleanup(rs, &s->record);
+	if (s->disk[0])
+		unlink(s->disk);
+}
+
+/* What dead domains had comes back at once, but for what a back end still holds. */
+static bool nothing_left(struct rs *rs, const struct pv_host_info *before)
+{
+	struct pv_host_info now = {0};
+	struct pv_audit audit = {0};
+
+	for (unsigned i = 0; i < 200; i++) {
+		call_host_info(rs, &now);
+		if (now.domains == before->domains && now.free_frames >= before->free_frames)
+			break;
+		sleep_ms(10);
+	}
+	return now.domains == before->domains && now.free_frames >= before->free_frames &&
+	       call_audit(rs, &audit) == 0;
+}
+
+#define KILLS 12
+
+/* Killed at other moments each time, and in turn the one that grants and the one that maps first. */
+static bool killed_often(struct rs *rs, const struct attack *a, const struct rs_kernel *k,
+			 char *detail, size_t size)
+{
+	struct pv_host_info before = {0};
+
+	call_host_info(rs, &before);
+	for (unsigned i = 0; i < KILLS && !rs->cancel; i++) {
+		struct scene s = {0};
+		int rc = scene_make(rs, a, k, &s);
+
+		sleep_ms(2 + i * 5);
+		if (i % 2)
+			rs_destroy(rs, (uint32_t)s.taker);
+		scene_end(rs, &s);
+		if (rc < 0 || !nothing_left(rs, &before)) {
+			snprintf(detail, size, "round %u: %s", i,
+				 rc < 0 ? strerror(-rc) : "something is left");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool attack_held(struct rs *rs, const struct attack *a, const struct rs_kernel *k,
+			char *detail, size_t size)
+{
+	struct pv_domain_info info = {0};
+	struct scene s = {0};
+	bool held = scene_make(rs, a, k, &s) >= 0;
+
+	if (!held) {
+		snprintf(detail, size, "cannot be made: %s", rs->error);
+		scene_end(rs, &s);
+		return false;
+	}
+	held = ended_as(rs, a->ending, (uint32_t)s.domid, &info);
+	if (held && s.taker)
+		held = ended_as(rs, a->ending, (uint32_t)s.taker, &info);
+	if (!held)
+		snprintf(detail, size, "%s: %s, %u", rs_state_name(info.state),
+			 rs_shutdown_name(info.shutdown), info.shutdown_arg);
+	if (held && s.disk[0] && !disk_kept(&s)) {
+		snprintf(detail, size, "the disk was written to");
+		held = false;
+	}
+	scene_end(rs, &s);
+	return held;
 }
 
 static void attack_run(struct run *r, struct check *c, const struct attack *a,
 		       const struct rs_kernel *k)
 {
-	struct pv_domain_info info = {0};
-	char words[128], detail[128], what[128];
-	struct rs_build b = {.name = "ringside-attack",
-			     .kernel = k,
-			     .cmdline = words,
-			     .vcpus = a->vcpus,
-			     .memory = (uint64_t)a->memory_mib << 20,
-			     .shadow_pages = a->shadow_pages};
-	bool held;
-	int domid;
+	char detail[600] = "", what[128];
+	bool held = (a->ending == IS_KILLED ? killed_often : attack_held)(r->rs, a, k, detail,
+									  sizeof(detail));
 
 	snprintf(what, sizeof(what), "%s: %s", a->name, a->what);
-	snprintf(words, sizeof(words), "%s parent=0", a->words);
-	domid = rs_build(r->rs, &b);
-	if (domid < 0) {
-		said(c, what, false, r->rs->error);
-		return;
-	}
-	call_domain_unpause(r->rs, (uint64_t)domid);
-	held = attack_held(r->rs, a, (uint32_t)domid, &info);
-	snprintf(detail, sizeof(detail), "%s: %s, %u", rs_state_name(info.state),
-		 rs_shutdown_name(info.shutdown), info.shutdown_arg);
-	rs_destroy(r->rs, (uint32_t)domid);
-	said(c, what, held, held ? "" : detail);
+	said(c, what, held, detail);
+}
+
+/* A number that is used again: of what the first domain with it had, the second has nothing. */
+static void check_reuse(struct run *r, struct check *c)
+{
+	struct pv_domain_create args = {.vcpus = 1, .frames_max = 16};
+	struct pv_device_slot slot = {.class = PV_DEVICE_BLOCK, .param = 0x5ec7e7}, got = {0};
+	struct pv_domain_info info = {.ports = 1};
+	long domid = call_domain_create(r->rs, &args);
+	bool clean = domid > 0 && call_device_set(r->rs, (uint64_t)domid, 5, &slot) == 0;
+
+	if (domid > 0)
+		rs_destroy(r->rs, (uint32_t)domid);
+	args = (struct pv_domain_create){
+		.domid = domid > 0 ? (uint32_t)domid : 0, .vcpus = 1, .frames_max = 16};
+	clean = clean && call_domain_create(r->rs, &args) == domid;
+	for (unsigned i = 0; i < PV_DEVICE_SLOTS && clean; i++)
+		clean = call_device_get(r->rs, (uint64_t)domid, i, &got) < 0 ||
+			(got.class == PV_DEVICE_NONE && got.param == 0 && got.front.state == 0);
+	clean = clean && call_domain_info(r->rs, (uint64_t)domid, &info) == 0 &&
+		info.ports + info.grant_maps + info.frames + info.cpu_time + info.caps == 0;
+	if (domid > 0)
+		rs_destroy(r->rs, (uint32_t)domid);
+	said(c, "slot_reuse_wiped: a number that is used again has nothing of the first", clean, "");
 }
 
 /* Programs that are not installed are not run, and said so. */
@@ -258,6 +511,7 @@ static void check_attacks(struct run *r, struct check *c, const char *dir)
 	const char *loaded = "";
 	struct rs_kernel k = {0};
 
+	check_reuse(r, c);
 	for (unsigned i = 0; i < sizeof(attacks) / sizeof(attacks[0]) && !r->rs->cancel; i++) {
 		char path[512];
 

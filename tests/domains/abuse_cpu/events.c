@@ -2,6 +2,8 @@
 /* events: event stacks; events that nobody asked for. */
 #include "abuse_cpu.h"
 
+#include <stdlib.h>
+
 /* ---- event stacks ---- */
 
 CODE(code_int80, "int $0x80\n ud2");
@@ -226,24 +228,58 @@ static void raw_block(void *arg)
 	__asm__ volatile("ud2");
 }
 
+static void raw_user_without_entry(void *arg);
+
+static void (*const unregistered[])(void *) = {
+	raise_ud,      raw_int80,      raw_int3,     raw_fault, raw_hv,	   raw_step,  raw_area_only,
+	raw_entry_only, raw_ipi_self, raw_user, raw_block, raw_erets, raw_eretu, raw_user_without_entry};
+
+static void ended_unregistered(const struct child *c, unsigned i)
+{
+	CHECK_EQ(c->end.shutdown, PV_SHUTDOWN_CRASH);
+	if (c->end.shutdown_arg != PV_CRASH_NO_HANDLER &&
+	    c->end.shutdown_arg != PV_CRASH_DOUBLE_FAULT &&
+	    c->end.shutdown_arg != PV_CRASH_BAD_RETURN)
+		mini_test_failed(__FILE__, __LINE__, "attack %u: crash %u", i,
+				 (unsigned)c->end.shutdown_arg);
+}
+
 MINI_TEST(event_before_handler)
 {
-	static void (*const attacks[])(void *) = {
-		raise_ud,  raw_int80,	  raw_int3,	  raw_fault,	raw_hv,
-		raw_step,  raw_area_only, raw_entry_only, raw_ipi_self, raw_user,
-		raw_block, raw_erets,	  raw_eretu};
-
-	for (unsigned i = 0; i < COUNT(attacks); i++) {
-		struct child_options o = {.entry = attacks[i]};
+	for (unsigned i = 0; i < COUNT(unregistered); i++) {
+		struct child_options o = {.entry = unregistered[i]};
 		struct child c;
 
 		child_run_any(&c, "raw", &o);
-		CHECK_EQ(c.end.shutdown, PV_SHUTDOWN_CRASH);
-		if (c.end.shutdown_arg != PV_CRASH_NO_HANDLER &&
-		    c.end.shutdown_arg != PV_CRASH_DOUBLE_FAULT &&
-		    c.end.shutdown_arg != PV_CRASH_BAD_RETURN)
-			mini_test_failed(__FILE__, __LINE__, "attack %u: crash %u", i,
-					 (unsigned)c.end.shutdown_arg);
+		ended_unregistered(&c, i);
+	}
+}
+
+/* The same by a second vCPU, that has registered nothing: words which=N. */
+ABUSE_CHILD(before_handler)
+{
+	static char stack[4096] __attribute__((aligned(64)));
+	const char *w = mini_option("which");
+	unsigned n = w ? (unsigned)atoi(w) : 0;
+	struct pv_vcpu_start start = {.sp = (uint64_t)stack + sizeof(stack) - 8, .root = mini_root};
+
+	WANT(n < COUNT(unregistered));
+	start.ip = (uint64_t)unregistered[n];
+	WANT(pv_vcpu_up(1, &start) == 0);
+	mini_sleep(10 * MINI_S);
+	return __LINE__;
+}
+
+MINI_TEST(event_before_handler_second_vcpu)
+{
+	for (unsigned i = 0; i < COUNT(unregistered); i++) {
+		char words[16];
+		struct child_options o = {.words = words, .vcpus = 2};
+		struct child c;
+
+		sniprintf(words, sizeof(words), "which=%u", i);
+		child_run_any(&c, "before_handler", &o);
+		ended_unregistered(&c, i);
 	}
 }
 

@@ -219,3 +219,118 @@ MINI_TEST(port_limits)
 {
 	child_run("ports", NULL);
 }
+
+/* ---- pages that are registered wrongly, and used all the same ---- */
+
+/* Every offset in a page, the edges of pages, and what is no RAM: refused, or as good as any other place; what was
+ * registered before goes on. */
+ABUSE_CHILD(registrations)
+{
+	uint64_t page = mini_gpa(mini_pages(1)), end = mini_start.memory_end;
+	struct mini_fault f;
+
+	for (uint64_t off = 1; off < 2 * PV_PAGE_SIZE; off += off < 512 ? 1 : 61) {
+		if (off % PV_VCPU_AREA_ALIGN)
+			WANT(pv_vcpu_area(page + off) < 0);
+		if (off % PV_PAGE_SIZE) {
+			WANT(pv_event_pages(page + off) < 0);
+			WANT(pv_grant_table(page + off, 1) < 0);
+		}
+	}
+	for (uint64_t gpa = end; gpa < end + 64 * PV_PAGE_SIZE; gpa += PV_PAGE_SIZE) {
+		if (pv_mem_query(PV_DOM_SELF, gpa >> PV_PAGE_SHIFT) != PV_MEM_NONE)
+			continue;
+		WANT(pv_vcpu_area(gpa) < 0);
+		WANT(pv_event_pages(gpa) < 0);
+		WANT(pv_grant_table(gpa, 1) < 0);
+		WANT(pv_root_load(gpa) < 0);
+	}
+	/* Pages of which the last is none: all of them or nothing. */
+	WANT(pv_grant_table(end - PV_PAGE_SIZE, 2) < 0);
+	for (uint64_t i = 0; i < COUNT(numbers); i++)
+		if (numbers[i] % PV_PAGE_SIZE || numbers[i] >= end) {
+			WANT(pv_event_pages(numbers[i]) < 0);
+			WANT(pv_grant_table(numbers[i], 1) < 0);
+		}
+	/* The old ones are in use. */
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t before = mini_now();
+
+		WANT(!mini_try_write((void *)0x10, 1, &f) && f.vector == 14);
+		mini_sleep(MINI_MS);
+		WANT(mini_now() - before >= MINI_MS);
+	}
+	return 0;
+}
+
+MINI_TEST(failed_registrations)
+{
+	child_run("registrations", NULL);
+}
+
+/* ---- channels to itself, opened, used and closed by all vCPUs at once ---- */
+
+static volatile uint32_t storm_wrong;
+
+static void storm(void *arg)
+{
+	uint64_t seed = 11 + (uint64_t)arg;
+	uint32_t list[1];
+
+	for (unsigned i = 0; i < 6000; i++) {
+		uint64_t port, pick;
+		long rc;
+
+		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+		port = (seed >> 33) % 24 + 8;
+		pick = seed >> 60;
+		list[0] = (uint32_t)port;
+		switch (pick % 8) {
+		case 0:
+			rc = pv_event_alloc(mini_start.domid, (seed >> 40) % mini_start.vcpus);
+			break;
+		case 1:
+			rc = pv_event_bind(mini_start.domid, port, (seed >> 40) % mini_start.vcpus);
+			break;
+		case 2:
+			rc = pv_event_close(port);
+			break;
+		case 3:
+			rc = pv_event_vcpu(port, (seed >> 40) % mini_start.vcpus);
+			break;
+		case 4:
+			rc = pv_event_unmask(port);
+			break;
+		case 5:
+			rc = pv_poll(list, 1, 1);
+			break;
+		default:
+			rc = pv_event_send(port);
+		}
+		if (!status_known(rc))
+			storm_wrong++;
+	}
+}
+
+ABUSE_CHILD(port_storm)
+{
+	struct pv_domain_info d;
+
+	for (unsigned n = 1; n < mini_start.vcpus; n++)
+		WANT(mini_vcpu_start(n, storm, (void *)(uint64_t)n) == 0);
+	storm(NULL);
+	for (unsigned n = 1; n < mini_start.vcpus; n++)
+		mini_vcpu_join(n);
+	WANT(storm_wrong == 0);
+	for (uint64_t port = 1; port < PV_MAX_PORTS; port++)
+		pv_event_close(port);
+	WANT(pv_domain_info(PV_DOM_SELF, &d) == 0 && d.ports == 0);
+	return 0;
+}
+
+MINI_TEST(ports_opened_and_closed_at_once)
+{
+	struct child_options o = {.vcpus = 4};
+
+	child_run("port_storm", &o);
+}
