@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # debian-image.sh DIR LINUX: for the test `debian`: DIR/regress.img, PostgreSQL's own regression test; DIR/guest.img, a
 # Debian guest as `ringctl image` makes it, with a web server and two data bases, PostgreSQL in the version of that test.
-# Made once; the guest gets a kernel that was built since. Root only.
+# Made once, the first one also when this script has changed; the guest gets a kernel that was built since. Root only.
 set -eu
 
 dir=$1 linux=$2
-here=$(dirname "$0") suite=bookworm pg=15
+here=$(dirname "$0") self=$(realpath "$0") suite=bookworm pg=15
 mkdir -p "$dir"
 dir=$(realpath "$dir")
 work=$(mktemp -d)
@@ -39,7 +39,7 @@ download() {
 }
 
 # The test's program is in the client's package; the headers for what the server shall load are in one for developers.
-if [ ! -e "$dir/regress.img" ]; then
+if [ ! -e "$dir/regress.img" ] || [ "$self" -nt "$dir/regress.img" ]; then
 	echo "debian-image: PostgreSQL's source" >&2
 	sources
 	cd "$work"
@@ -47,13 +47,15 @@ if [ ! -e "$dir/regress.img" ]; then
 	apt apt-get update
 	download
 	apt apt-get download "postgresql-server-dev-$pg=$version"
-	tar -xjf postgresql-$pg*.orig.tar.bz2 --strip-components=1 --wildcards '*/src/test/regress' '*/src/interfaces'
+	tar -xjf postgresql-$pg*.orig.tar.bz2 --strip-components=1 --wildcards '*/src/test/regress' '*/src/interfaces' '*/contrib/spi'
 	dpkg -x postgresql-server-dev-$pg*.deb dev
-	gcc -O2 -fPIC -shared -fno-strict-aliasing -fwrapv -I"dev/usr/include/postgresql/$pg/server" \
-		-Isrc/interfaces/libpq -o src/test/regress/regress.so src/test/regress/regress.c
+	for c in src/test/regress/regress.c contrib/spi/autoinc.c contrib/spi/refint.c; do
+		gcc -O2 -fPIC -shared -fno-strict-aliasing -fwrapv -I"dev/usr/include/postgresql/$pg/server" \
+			-Isrc/interfaces/libpq -o "src/test/regress/$(basename "$c" .c).so" "$c"
+	done
 	truncate -s 64M regress.img
 	mke2fs -q -F -t ext4 -d src/test/regress regress.img
-	rm -f "$dir/guest.img"
+	[ "$version" = "$(cat "$dir/version" 2>/dev/null)" ] || rm -f "$dir/guest.img"
 	echo "$version" >"$dir/version"
 	mv regress.img "$dir/regress.img"
 	cd "$OLDPWD"

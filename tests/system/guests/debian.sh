@@ -20,6 +20,9 @@ is 'the regression test is there' await deb ready-2 60
 tell deb "time su postgres -s /bin/sh -c '/usr/lib/postgresql/15/lib/pgxs/src/test/regress/pg_regress --inputdir=/mnt --outputdir=/var/tmp/r --dlpath=/mnt --bindir=/usr/lib/postgresql/15/bin --encoding=UTF8 --no-locale --host=/var/run/postgresql --user=postgres --max-concurrent-tests=20 ${tests:---schedule=/mnt/parallel_schedule}'; echo regress-\$((1 + 1))"
 is 'it ends' await deb regress-2 5400
 tr -d '\r' <"$logs/deb.log" | grep -aE '^(test | *[a-z_0-9]+ +\.\.\. )|tests (passed|failed)|^real|diff' | tail -300
+tell deb 'cat /var/tmp/r/regression.diffs; echo diffs-$((1 + 1))'
+await deb diffs-2 60
+tr -d '\r' <"$logs/deb.log" | sed -n '/^diff /,$p' | head -100
 is 'all of its tests passed' sh -c "grep -aqE 'All [0-9]+ tests passed' $logs/deb.log"
 is 'the guest shuts down' ringctl shutdown --wait --timeout 300 deb
 is 'audit' ringctl audit
