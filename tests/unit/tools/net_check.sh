@@ -60,4 +60,49 @@ is 'and stays while it is of use' grep -q web2 "$hosts"
 net del 02:00:00:00:00:02 10.82.0.11 web2
 is 'and then goes' [ ! -e "$hosts" ]
 is 'nothing else is left' [ -z "$(ls -A "$dir/etc")" ]
+
+# Addresses are for cards that ringctl has made, whatever else a guest asks for. In a network of its own.
+if [ "$(id -u)" = 0 ] && command -v dnsmasq >/dev/null && unshare -n true 2>/dev/null; then
+	chmod 755 "$dir" # dnsmasq is nobody
+	mkdir -p "$dir/run/dhcp"
+	echo '02:00:00:00:00:05,web5' >"$dir/run/dhcp/02-00-00-00-00-05"
+	cat >"$dir/ask.py" <<-'END'
+		import socket, struct, sys, time
+		def offers(macs):
+		    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		    s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+		    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'guest0')
+		    s.bind(('', 68))
+		    s.settimeout(1)
+		    got = set()
+		    for n, mac in enumerate(macs):
+		        head = struct.pack('!BBBBIHH16s16s', 1, 1, 6, 0, n + 1, 0, 0x8000, b'', mac) + bytes(192)
+		        s.sendto(head + b'\x63\x82\x53\x63\x35\x01\x01\x3d\x07\x01' + bytes([n] * 6) + b'\xff', ('255.255.255.255', 67))
+		    end = time.time() + 4
+		    while time.time() < end:
+		        try: answer = s.recv(2048)
+		        except TimeoutError: continue
+		        if answer[240:243] == b'\x35\x01\x02': got.add(answer[28:34])
+		    return got
+		own = bytes.fromhex('020000000005')
+		got = offers([own] + [bytes.fromhex('0200000001%02x' % i) for i in range(40)])
+		print('offers:', sorted(x.hex() for x in got))
+		sys.exit(got != {own})
+	END
+	cat >"$dir/inside" <<-'END'
+		ip link set lo up
+		sh tools/net/ringctl-net start
+		ip link add guest0 type veth peer name rs1.0
+		ip link set rs1.0 master rsbr0 up
+		unshare -n sleep 60 &
+		sleep 2
+		ip link set guest0 netns $!
+		nsenter -t $! -n sh -c 'ip link set guest0 up && ip route add default dev guest0 && python3 "$0"' "$1/ask.py"
+		status=$?
+		kill $! "$(cat "$RINGSIDE_RUN_DIR/dhcp.pid")"
+		exit $status
+	END
+	is 'a guest gets the address of its card, and no other' env RINGSIDE_HOSTS="$hosts" RINGSIDE_RUN_DIR="$dir/run" \
+		RINGSIDE_CONF_DIR="$dir/conf" unshare -n sh "$dir/inside" "$dir"
+fi
 finish
