@@ -2,6 +2,7 @@
 /* ringsided: the loop. Everything is non-blocking; each turn serves who has something, and no guest twice. */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -193,21 +194,58 @@ static void set_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
+static const char usage[] =
+	"usage: ringsided [-d] [--dumps N] [--dump-space SIZE]\n"
+	"  -d, --daemon        go to the background\n"
+	"      --dumps N       keep so many dumps of each guest that crashed (3)\n"
+	"      --dump-space SIZE  of all together (a quarter of their file system)\n"
+	"Consoles, logs and restarts of Ringside's guests; see ringsided(8).\n";
+
+/* -1: go on; else the exit status. */
+static int take_options(struct daemon *d, int argc, char **argv, bool *background)
+{
+	static const struct option options[] = {{"daemon", no_argument, NULL, 'd'},
+						{"dumps", required_argument, NULL, 'n'},
+						{"dump-space", required_argument, NULL, 's'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
+	uint64_t n = DUMPS_MAX;
+	int opt, bad = 0;
+
+	while ((opt = getopt_long(argc, argv, "d", options, NULL)) >= 0) {
+		switch (opt) {
+		case 'd':
+			*background = true;
+			break;
+		case 'n':
+			bad |= rs_parse_size(optarg, 1, &n) < 0 || n > 100000;
+			break;
+		case 's':
+			bad |= rs_parse_size(optarg, 1 << 20, &d->dump_space) < 0;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			bad = 1;
+		}
+	}
+	d->dumps_max = (unsigned)n;
+	if (!bad && optind == argc)
+		return -1;
+	fputs(usage, stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon d;
 	char error[512], path[256];
-	bool background =
-		argc == 2 && (strcmp(argv[1], "-d") == 0 || strcmp(argv[1], "--daemon") == 0);
+	bool background = false;
+	int status = take_options(&d, argc, argv, &background);
 
-	if (argc > 1 && !background) {
-		bool help = strcmp(argv[1], "--help") == 0;
-
-		fputs("usage: ringsided [-d, --daemon]\nConsoles, logs and restarts of Ringside's "
-		      "guests; see ringsided(8).\n",
-		      help ? stdout : stderr);
-		return help ? 0 : 2;
-	}
+	if (status >= 0)
+		return status;
 	d.rs = rs_open(error);
 	if (!d.rs) {
 		say("%s", error);

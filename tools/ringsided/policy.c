@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy: what a guest's file wants done when it ends. A ringctl does the work: building a domain takes longer than
  * consoles may wait. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +19,80 @@
 #define RESTARTS_MAX 5 /* in a row, each of a guest that ended soon after its start */
 #define BUSY	     4 /* ringctl's status: somebody else works on the guest */
 
-static void spawn(struct daemon *d, struct guest *g, enum rs_action a)
+/* --- room for dumps -------------------------------------------------------------------------------- */
+
+struct dumps {
+	uint64_t bytes; /* of all guests' */
+	unsigned count; /* of this guest's */
+	char oldest[NAME_MAX + 1];
+	time_t made; /* the oldest one */
+};
+
+/* NAME-SECONDS.core */
+static bool is_dump_of(const char *file, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(file, name, n) == 0 && file[n] == '-' &&
+	       strcmp(file + n + 1 + strspn(file + n + 1, "0123456789"), ".core") == 0;
+}
+
+static int dumps_look(const char *dir, const char *name, struct dumps *found)
+{
+	DIR *list = opendir(dir);
+	struct dirent *e;
+	struct stat st;
+
+	*found = (struct dumps){0};
+	while (list && (e = readdir(list))) {
+		if (fstatat(dirfd(list), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		found->bytes += (uint64_t)st.st_blocks * 512;
+		if (!is_dump_of(e->d_name, name))
+			continue;
+		if (found->count++ == 0 || st.st_mtime < found->made) {
+			found->made = st.st_mtime;
+			snprintf(found->oldest, sizeof(found->oldest), "%s", e->d_name);
+		}
+	}
+	if (list)
+		closedir(list);
+	return list ? 0 : -errno;
+}
+
+static uint64_t space_for_all(const struct daemon *d, const char *dir)
+{
+	struct statvfs fs;
+
+	if (d->dump_space || statvfs(dir, &fs) < 0)
+		return d->dump_space;
+	return (uint64_t)fs.f_blocks * fs.f_frsize / DUMP_FRACTION;
+}
+
+bool dump_room(struct daemon *d, const char *dir, const char *name, uint64_t bytes)
+{
+	uint64_t space = space_for_all(d, dir);
+	char path[512 + NAME_MAX];
+	struct dumps now;
+
+	while (dumps_look(dir, name, &now) == 0) {
+		if (now.count < d->dumps_max && now.bytes + bytes <= space)
+			return true;
+		if (now.count == 0)
+			break;
+		snprintf(path, sizeof(path), "%s/%s", dir, now.oldest);
+		if (unlink(path) < 0)
+			break;
+		say("%s: %s goes, for a newer one", name, now.oldest);
+	}
+	say("%s: not dumped: %s has no room for it (see --dumps and --dump-space in ringsided(8))", name, dir);
+	return false;
+}
+
+/* --- a guest's end --------------------------------------------------------------------------------- */
+
+static void spawn(struct daemon *d, struct guest *g, enum rs_action a, uint64_t bytes)
 {
 	bool dump = a == RS_DUMP_DESTROY || a == RS_DUMP_RESTART;
 	const char *verb = a == RS_RESTART || a == RS_DUMP_RESTART ? "restart" : "destroy";
@@ -24,8 +101,10 @@ static void spawn(struct daemon *d, struct guest *g, enum rs_action a)
 	snprintf(domid, sizeof(domid), "%u", g->domid);
 	snprintf(dir, sizeof(dir), "%s/dump", d->rs->log_dir);
 	snprintf(core, sizeof(core), "%s/%s-%lld.core", dir, g->name, (long long)time(NULL));
-	if (dump)
+	if (dump) {
 		mkdir(dir, 0700);
+		dump = dump_room(d, dir, g->name, bytes);
+	}
 	g->worker = fork();
 	if (g->worker != 0)
 		return;
@@ -64,7 +143,7 @@ void policy_ended(struct daemon *d, struct guest *g, const struct pv_domain_info
 	rs_record_free(&r);
 	g->settled = true;
 	if (a != RS_PRESERVE)
-		spawn(d, g, a);
+		spawn(d, g, a, info->frames << PV_PAGE_SHIFT);
 }
 
 void policy_reap(struct daemon *d)

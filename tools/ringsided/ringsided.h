@@ -61,9 +61,14 @@ struct daemon {
 	/* Domains, or slots, since the last scan, which ended at; that of all, with all slots, ended at. ms */
 	bool changed, slots_changed;
 	uint64_t scanned, scanned_all;
+	/* Dumps of crashed guests: so many of each, so many bytes of all together. */
+	unsigned dumps_max;
+	uint64_t dump_space;
 	struct guest *guests;
 	struct client client[CLIENTS_MAX];
 };
+#define DUMPS_MAX     3  /* standard */
+#define DUMP_FRACTION 4 /* of the file system: standard */
 
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -88,6 +93,8 @@ void clients_say(struct daemon *d, const struct guest *g, const char *text, size
 void clients_drop_guest(struct daemon *d, const struct guest *g);
 
 /* policy.c: what a guest's file wants done now that it has ended. */
+/* Room in `dir` for one more dump, of at most `bytes`, of that guest: its oldest ones go. False: there is none. */
+bool dump_room(struct daemon *d, const char *dir, const char *name, uint64_t bytes);
 void policy_ended(struct daemon *d, struct guest *g, const struct pv_domain_info *info);
 void policy_reap(struct daemon *d);
 

@@ -4,11 +4,13 @@
  * events are counted. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -425,4 +427,50 @@ Test(daemon, last_words_are_logged)
 	cr_assert_eq(rs_read_file(d.rs, path, &text, &len), 0, "%s", d.rs->error);
 	cr_assert_str_eq((char *)text, "panic\n");
 	free(text);
+}
+
+static void dump_make(const char *name, unsigned kib, time_t when)
+{
+	char path[200], text[1024];
+	struct timespec t[2] = {{.tv_sec = when}, {.tv_sec = when}};
+	FILE *f;
+
+	memset(text, 'x', sizeof(text));
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	cr_assert(f);
+	for (unsigned i = 0; i < kib; i++)
+		cr_assert_eq(fwrite(text, sizeof(text), 1, f), 1);
+	fclose(f);
+	cr_assert_eq(utimensat(AT_FDCWD, path, t, 0), 0);
+}
+
+static bool dump_there(const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/* A guest that crashes again and again fills no disk, and takes no other guest's dumps. */
+Test(daemon, dumps_are_bounded)
+{
+	d.dumps_max = 2;
+	d.dump_space = 200 << 10;
+	dump_make("g-1.core", 8, 1000);
+	dump_make("g-2.core", 8, 2000);
+	dump_make("g-x-3.core", 8, 500); /* of a guest g-x */
+	cr_assert(dump_room(&d, dir, "g", 1 << 10));
+	cr_assert(!dump_there("g-1.core") && dump_there("g-2.core") && dump_there("g-x-3.core"));
+	/* Space: its own go, others' stay. */
+	cr_assert(dump_room(&d, dir, "g", 190 << 10));
+	cr_assert(!dump_there("g-2.core") && dump_there("g-x-3.core"));
+	cr_assert(!dump_room(&d, dir, "g", 200 << 10));
+	cr_assert(dump_there("g-x-3.core"));
+	d.dumps_max = 0;
+	cr_assert(!dump_room(&d, dir, "g", 1));
+	d.dumps_max = 1;
+	d.dump_space = 0; /* a part of the file system */
+	cr_assert(dump_room(&d, dir, "g", 1));
 }
