@@ -254,91 +254,115 @@ static int block_backend(struct rs *rs, uint32_t domid, uint32_t slot, int fd,
 		      : 0;
 }
 
+/* A disk that nobody else may take before disk_end. */
+struct opened {
+	int lock, fd;
+	char loop[32], *real;
+	const char *path;
+};
+
+/* Negative: disk_end is due all the same. */
+static int disk_claim(struct rs *rs, const struct rs_record *r, const struct rs_disk *disk,
+		      struct opened *o)
+{
+	o->fd = -1;
+	o->loop[0] = '\0';
+	o->real = realpath(disk->path, NULL);
+	o->path = o->real ? o->real : disk->path;
+	o->lock = rs_lock_name(rs, ".disks", RS_LOCK_WAIT);
+	return o->lock < 0 ? o->lock : check_users(rs, r, disk, o->path);
+}
+
+static int disk_begin(struct rs *rs, const struct rs_record *r, const struct rs_disk *disk,
+		      struct opened *o)
+{
+	int rc = disk_claim(rs, r, disk, o);
+
+	if (rc == 0)
+		rc = o->fd = disk_open(rs, disk, o->loop);
+	return rc < 0 ? rc : 0;
+}
+
+/* The record is saved before the lock goes: check_users reads records. */
+static int disk_end(struct rs *rs, struct rs_record *r, struct opened *o, int rc)
+{
+	if (rc == 0 && r)
+		rc = rs_record_save(rs, r);
+	if (o->fd >= 0)
+		close(o->fd);
+	if (o->lock >= 0)
+		close(o->lock);
+	free(o->real);
+	return rc;
+}
+
+static void disk_note(struct rs_device *d, const struct opened *o)
+{
+	snprintf(d->path, sizeof(d->path), "%s", o->path);
+	snprintf(d->loop, sizeof(d->loop), "%s", o->loop);
+}
+
 int rs_disk_check(struct rs *rs, const struct rs_record *r, const struct rs_disk *disk)
 {
-	int lock = rs_lock_name(rs, ".disks", RS_LOCK_WAIT), rc;
-	char *real = realpath(disk->path, NULL);
+	struct opened o;
+	int rc = disk_claim(rs, r, disk, &o);
 
-	rc = lock < 0 ? lock : check_users(rs, r, disk, real ? real : disk->path);
-	if (lock >= 0)
-		close(lock);
-	free(real);
-	return rc;
+	return disk_end(rs, NULL, &o, rc);
 }
 
 int rs_disk_attach(struct rs *rs, struct rs_record *r, const struct rs_disk *disk)
 {
-	char loop[32], *real = realpath(disk->path, NULL);
-	const char *path = real ? real : disk->path;
+	struct opened o;
 	uint64_t bytes = 0;
 	uint32_t slot;
-	int lock = rs_lock_name(rs, ".disks", RS_LOCK_WAIT), fd = -1;
-	int rc = lock < 0 ? lock : check_users(rs, r, disk, path);
+	int rc = disk_begin(rs, r, disk, &o);
 
+	if (rc == 0 && ioctl(o.fd, BLKGETSIZE64, &bytes) < 0)
+		rc = rs_fail_errno(rs, errno, "%s: cannot get its size", o.path);
 	if (rc == 0)
-		rc = fd = disk_open(rs, disk, loop);
-	if (rc >= 0 && ioctl(fd, BLKGETSIZE64, &bytes) < 0)
-		rc = rs_fail_errno(rs, errno, "%s: cannot get its size", path);
-	if (rc >= 0)
 		rc = rs_slot_make(rs, r->domid, PV_DEVICE_BLOCK, bytes / 512, &slot);
-	if (rc >= 0) {
-		rc = block_backend(rs, r->domid, slot, fd, disk);
+	if (rc == 0) {
+		rc = block_backend(rs, r->domid, slot, o.fd, disk);
 		if (rc < 0)
 			slot_remove(rs, r->domid, slot);
 	}
 	if (rc == 0) {
 		struct rs_device *d = record_device(r, slot, PV_DEVICE_BLOCK, disk->name);
 
-		snprintf(d->path, sizeof(d->path), "%s", path);
-		snprintf(d->loop, sizeof(d->loop), "%s", loop);
+		disk_note(d, &o);
 		d->read_only = disk->read_only;
-		rc = rs_record_save(rs, r); /* before the lock goes: check_users reads records */
 	}
-	if (fd >= 0)
-		close(fd);
-	if (lock >= 0)
-		close(lock);
-	free(real);
-	return rc;
+	return disk_end(rs, r, &o, rc);
+}
+
+/* The back end of a slot, if there is one: the last try to replace it may have ended after this. */
+static int backend_end(struct rs *rs, const struct rs_record *r, const struct rs_device *d)
+{
+	struct pv_linux_detach end = {
+		.domid = r->domid, .slot = d->slot, .flags = PV_LINUX_DETACH_FORCE};
+	int rc = rs->transport.backend(rs->transport.ctx, PV_LINUX_DETACH, &end);
+
+	return rc < 0 && rc != -ENOENT
+		       ? rs_fail_errno(rs, -rc, "%s: its back end does not end", d->name)
+		       : 0;
 }
 
 int rs_disk_replace(struct rs *rs, struct rs_record *r, unsigned n, const struct rs_disk *disk)
 {
 	struct rs_device *d = &r->device[n], old = *d;
-	struct pv_linux_detach end = {
-		.domid = r->domid, .slot = d->slot, .flags = PV_LINUX_DETACH_FORCE};
-	char loop[32], *real = realpath(disk->path, NULL);
-	const char *path = real ? real : disk->path;
-	int lock = rs_lock_name(rs, ".disks", RS_LOCK_WAIT), fd = -1, rc = lock;
+	struct opened o;
+	int rc;
 
 	d->path[0] = '\0'; /* what it has itself is in nobody's way */
-	if (lock >= 0)
-		rc = check_users(rs, r, disk, path);
-	if (rc == 0)
-		rc = fd = disk_open(rs, disk, loop);
-	if (rc >= 0) {
-		rc = rs->transport.backend(rs->transport.ctx, PV_LINUX_DETACH, &end);
-		if (rc == -ENOENT)
-			rc = 0; /* it may have none, if the last try failed here */
-		else if (rc < 0)
-			rc = rs_fail_errno(rs, -rc, "%s: its back end does not end", d->name);
-	}
-	if (rc == 0) {
-		rc = block_backend(rs, r->domid, d->slot, fd, disk);
-		if (rc == 0) {
-			snprintf(old.path, sizeof(old.path), "%s", path);
-			snprintf(old.loop, sizeof(old.loop), "%s", loop);
-		}
-	}
+	rc = disk_begin(rs, r, disk, &o);
 	*d = old;
 	if (rc == 0)
-		rc = rs_record_save(rs, r);
-	if (fd >= 0)
-		close(fd);
-	if (lock >= 0)
-		close(lock);
-	free(real);
-	return rc;
+		rc = backend_end(rs, r, d);
+	if (rc == 0)
+		rc = block_backend(rs, r->domid, d->slot, o.fd, disk);
+	if (rc == 0)
+		disk_note(d, &o);
+	return disk_end(rs, r, &o, rc);
 }
 
 /* --- network cards ------------------------------------------------------------------------------ */
@@ -396,11 +420,11 @@ static void filter_name(const char *ifname, char *name, size_t size)
 			*p = '_';
 }
 
-/* What may come from the guest: its own IPv4 address only, and no more than its rate. In a VLAN's tag an address would go
- * unseen. */
+/* What may come from the guest: its own IPv4 address only, requests for an address (DHCP) for its own card only, and no
+ * more than its rate. In a VLAN's tag an address would go unseen. */
 static int filter_make(struct rs *rs, const char *ifname, const struct rs_net *net)
 {
-	char table[40], rules[1024], addr[192] = "", rate[96] = "";
+	char table[40], rules[1024], addr[256] = "", rate[96] = "";
 	int status;
 
 	if (!net->ip && !net->rate)
@@ -410,8 +434,10 @@ static int filter_make(struct rs *rs, const char *ifname, const struct rs_net *n
 		snprintf(
 			addr, sizeof(addr),
 			"meta protocol != { ip, ip6, arp } drop; ip saddr != { %s, 0.0.0.0 } drop; "
-			"arp saddr ip != { %s, 0.0.0.0 } drop;",
-			net->ip, net->ip);
+			"arp saddr ip != { %s, 0.0.0.0 } drop; "
+			"udp dport 67 @th,288,48 != 0x%02x%02x%02x%02x%02x%02x drop;",
+			net->ip, net->ip, net->mac[0], net->mac[1], net->mac[2], net->mac[3],
+			net->mac[4], net->mac[5]);
 	if (net->rate)
 		snprintf(rate, sizeof(rate),
 			 "limit rate over %u kbytes/second burst %u kbytes drop;", net->rate * 125,
@@ -464,6 +490,29 @@ static int net_backend(struct rs *rs, uint32_t domid, uint32_t slot, const struc
 	return 0;
 }
 
+/* A back end for a card, its rules, and its place on a bridge: all of it or nothing. */
+static int net_plug(struct rs *rs, const struct rs_record *r, uint32_t slot,
+		    const struct rs_net *net, char ifname[16])
+{
+	int rc = net_backend(rs, r->domid, slot, net, ifname);
+
+	if (rc)
+		return rc;
+	rc = filter_make(rs, ifname, net);
+	if (rc == 0) {
+		rc = rs_interface_up(rs, ifname, net->bridge, net->mtu);
+		if (rc && (net->ip || net->rate))
+			filter_remove(ifname);
+	}
+	if (rc) {
+		struct pv_linux_detach end = {
+			.domid = r->domid, .slot = slot, .flags = PV_LINUX_DETACH_FORCE};
+
+		rs->transport.backend(rs->transport.ctx, PV_LINUX_DETACH, &end);
+	}
+	return rc;
+}
+
 /* The default network's DHCP knows the guest by its address: name and, if it is given, IP. */
 static void dhcp_path(struct rs *rs, const char *mac, char *path, size_t size)
 {
@@ -508,13 +557,9 @@ int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net)
 	rc = rs_slot_make(rs, r->domid, PV_DEVICE_NET, rs_mac_param(net->mac), &slot);
 	if (rc)
 		return rc;
-	rc = net_backend(rs, r->domid, slot, net, ifname);
-	if (rc == 0)
-		rc = filter_make(rs, ifname, net);
-	if (rc == 0)
-		rc = rs_interface_up(rs, ifname, net->bridge, net->mtu);
+	rc = net_plug(rs, r, slot, net, ifname);
 	if (rc) {
-		slot_remove(rs, r->domid, slot); /* ends the back end too */
+		slot_remove(rs, r->domid, slot);
 		return rc;
 	}
 	d = record_device(r, slot, PV_DEVICE_NET, net->name);
@@ -549,25 +594,21 @@ static struct rs_net net_as_told(struct rs *rs, const struct rs_record *r,
 int rs_net_replace(struct rs *rs, struct rs_record *r, unsigned n, const char *bridge)
 {
 	struct rs_device *d = &r->device[n];
-	struct pv_linux_detach end = {
-		.domid = r->domid, .slot = d->slot, .flags = PV_LINUX_DETACH_FORCE};
 	struct rs_net net = net_as_told(rs, r, d);
 	char plugged[sizeof(d->bridge)], ifname[16] = "";
-	int rc = rs->transport.backend(rs->transport.ctx, PV_LINUX_DETACH, &end);
+	int rc = backend_end(rs, r, d);
 
-	if (rc < 0 && rc != -ENOENT)
-		return rs_fail_errno(rs, -rc, "%s: its back end does not end", d->name);
+	if (rc)
+		return rc;
 	snprintf(plugged, sizeof(plugged), "%s", bridge ? bridge : d->bridge);
 	net.name = d->name;
+	net.bridge = plugged[0] ? plugged : NULL;
 	net.ip = d->ip[0] ? d->ip : NULL;
 	net.rate = d->rate;
+	rs_parse_mac(d->mac, net.mac);
 	if (net.ip || net.rate)
 		filter_remove(d->ifname);
-	rc = net_backend(rs, r->domid, d->slot, &net, ifname);
-	if (rc == 0)
-		rc = filter_make(rs, ifname, &net);
-	if (rc == 0)
-		rc = rs_interface_up(rs, ifname, plugged[0] ? plugged : NULL, net.mtu);
+	rc = net_plug(rs, r, d->slot, &net, ifname);
 	if (rc)
 		return rc;
 	memcpy(d->ifname, ifname, sizeof(ifname));

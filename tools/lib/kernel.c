@@ -92,23 +92,41 @@ static void read_notes(struct rs_kernel *k, Elf *elf, const GElf_Phdr *ph)
 	}
 }
 
-static int take_segment(struct rs *rs, const char *where, struct rs_kernel *k, const GElf_Phdr *ph)
+static bool segment_fits(const struct rs_segment *s, size_t len)
 {
 	const uint64_t top = PV_MAX_GFN << PV_PAGE_SHIFT;
+
+	return s->filesz <= s->memsz && s->offset <= len && s->filesz <= len - s->offset &&
+	       s->gpa <= top && s->memsz <= top - s->gpa;
+}
+
+bool rs_kernel_sound(const struct rs_kernel *k)
+{
+	bool ok = k->segments > 0 && k->segments <= sizeof(k->segment) / sizeof(k->segment[0]);
+	uint64_t end = 0;
+
+	for (unsigned i = 0; ok && i < k->segments; i++) {
+		ok = segment_fits(&k->segment[i], k->len);
+		if (k->segment[i].gpa + k->segment[i].memsz > end)
+			end = k->segment[i].gpa + k->segment[i].memsz;
+	}
+	return ok && end == k->end;
+}
+
+static int take_segment(struct rs *rs, const char *where, struct rs_kernel *k, const GElf_Phdr *ph)
+{
+	const struct rs_segment s = {ph->p_paddr, ph->p_offset, ph->p_filesz, ph->p_memsz};
 
 	if (ph->p_memsz == 0)
 		return 0;
 	if (k->segments == sizeof(k->segment) / sizeof(k->segment[0]))
 		return rs_fail(rs, E2BIG, "%s: more than %u loadable segments", where, k->segments);
-	if (ph->p_filesz > ph->p_memsz || ph->p_offset > k->len ||
-	    ph->p_filesz > k->len - ph->p_offset || ph->p_paddr > top ||
-	    ph->p_memsz > top - ph->p_paddr)
+	if (!segment_fits(&s, k->len))
 		return rs_fail(rs, EINVAL,
 			       "%s: segment at physical address 0x%llx lies outside the file or "
 			       "the address space",
 			       where, (unsigned long long)ph->p_paddr);
-	k->segment[k->segments++] =
-		(struct rs_segment){ph->p_paddr, ph->p_offset, ph->p_filesz, ph->p_memsz};
+	k->segment[k->segments++] = s;
 	if (ph->p_paddr + ph->p_memsz > k->end)
 		k->end = ph->p_paddr + ph->p_memsz;
 	return 0;

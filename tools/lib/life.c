@@ -28,14 +28,12 @@ struct parts {
 	struct rs_kernel kernel;
 	uint8_t *ramdisk;
 	size_t ramdisk_len;
-	char *cmdline; /* of the disk's own boot loader */
 };
 
 static void parts_free(struct parts *p)
 {
 	rs_kernel_free(&p->kernel);
 	free(p->ramdisk);
-	free(p->cmdline);
 }
 
 static int parts_load(struct rs *rs, const struct rs_config *c, struct parts *p)
@@ -44,15 +42,7 @@ static int parts_load(struct rs *rs, const struct rs_config *c, struct parts *p)
 
 	memset(p, 0, sizeof(*p));
 	if (c->boot_disk) {
-		struct rs_disk_boot boot;
-
-		rc = rs_disk_boot(rs, c->disk[0].path, &boot);
-		if (rc)
-			return rc;
-		rc = rs_kernel_read(rs, c->disk[0].path, boot.kernel, boot.kernel_len, &p->kernel);
-		p->ramdisk = boot.ramdisk;
-		p->ramdisk_len = boot.ramdisk_len;
-		free(boot.kernel);
+		rc = rs_disk_boot(rs, c->disk[0].path, &p->kernel, &p->ramdisk, &p->ramdisk_len);
 	} else {
 		rc = rs_kernel_load(rs, c->kernel, &p->kernel);
 		if (rc == 0 && c->ramdisk)
@@ -267,7 +257,7 @@ int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path,
 	return rc;
 }
 
-static bool is_still(struct rs *rs, const struct pv_domain_info *info, struct pv_domain_info *now)
+bool rs_is_still(struct rs *rs, const struct pv_domain_info *info, struct pv_domain_info *now)
 {
 	return call_domain_info(rs, info->domid, now) == 0 && now->created == info->created;
 }
@@ -278,7 +268,7 @@ static void await_gone(struct rs *rs, const struct pv_domain_info *was)
 	uint64_t deadline = now_ns() + SETTLE_NS;
 	struct pv_domain_info now;
 
-	while (is_still(rs, was, &now) && now_ns() < deadline && !rs->cancel)
+	while (rs_is_still(rs, was, &now) && now_ns() < deadline && !rs->cancel)
 		usleep(1000);
 }
 
@@ -317,7 +307,7 @@ static int restart_locked(struct rs *rs, const struct pv_domain_info *ended, str
 	struct pv_domain_info now;
 	int rc;
 
-	if (!is_still(rs, ended, &now))
+	if (!rs_is_still(rs, ended, &now))
 		return rs_fail(rs, ENOENT, "domain %u is gone", ended->domid);
 	if (now.state != PV_DOMAIN_SHUT)
 		return rs_fail(rs, EBUSY, "domain %u is %s: `ringctl reboot` asks its kernel to",

@@ -208,6 +208,8 @@ struct rs_kernel {
 int rs_kernel_read(struct rs *rs, const char *where, const uint8_t *image, size_t len,
 		   struct rs_kernel *k);
 int rs_kernel_load(struct rs *rs, const char *path, struct rs_kernel *k);
+/* Do its segments lie in its len bytes, and in a domain's memory? */
+bool rs_kernel_sound(const struct rs_kernel *k);
 void rs_kernel_free(struct rs_kernel *k);
 
 /* A whole file, malloc'ed and NUL-terminated. */
@@ -215,12 +217,9 @@ int rs_read_file(struct rs *rs, const char *path, uint8_t **data, size_t *len);
 /* Written beside and renamed, so that a reader sees the old or the new one. */
 int rs_write_file(struct rs *rs, const char *path, const char *data, size_t len, unsigned mode);
 
-/* Kernel and ramdisk (NULL: none) from a guest's own ext2/3/4 disk; both malloc'ed. */
-struct rs_disk_boot {
-	uint8_t *kernel, *ramdisk;
-	size_t kernel_len, ramdisk_len;
-};
-int rs_disk_boot(struct rs *rs, const char *path, struct rs_disk_boot *boot);
+/* Kernel and ramdisk (NULL: none; malloc'ed) from a guest's own ext2/3/4 disk, read by a process without rights. */
+int rs_disk_boot(struct rs *rs, const char *path, struct rs_kernel *k, uint8_t **ramdisk,
+		 size_t *ramdisk_len);
 
 /* --- building ----------------------------------------------------------------------------- */
 
@@ -335,6 +334,8 @@ int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path,
 /* Make a guest that has ended anew, from the text that it was made from; returns its number. -EBUSY: another tool works
  * on it, or it runs: nothing is changed. */
 int rs_restart(struct rs *rs, const struct pv_domain_info *ended);
+/* Is it still there, and not another domain of the same number? *now: as it is. */
+bool rs_is_still(struct rs *rs, const struct pv_domain_info *info, struct pv_domain_info *now);
 /* Has it run for so short a time that it did not really start? */
 bool rs_ran_briefly(struct rs *rs, const struct pv_domain_info *info);
 /* Everything that create would check, without making anything. */

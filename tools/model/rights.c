@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rights: what the process may still do once its files are open: use them, and its own memory. */
+/* rights: what the model may still do once its files are open. */
 #include <errno.h>
-#include <grp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <pv/linux.h>
 
+#include "../lib/rights.h"
 #include "model.h"
-
-#define NOBODY 65534
 
 /* Whatever their arguments: they name open files, memory of the process, or time. */
 static const int allowed[] = {
@@ -67,44 +63,19 @@ static void on_refusal(int sig, siginfo_t *info, void *context)
 	_exit(REFUSED);
 }
 
-/* Of all threads; anything else is not done, and ends the process. */
-static int filter(int node)
-{
-	const unsigned long serve = PV_LINUX_IOREQ_SERVE;
-	static const int mapping[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
-	int rc = f ? seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
-
-	/* The kernel asks the filter itself only where arguments count, which each answer does. */
-	if (!rc)
-		rc = seccomp_syscall_priority(f, SCMP_SYS(ioctl), UINT8_MAX);
-	for (unsigned i = 0; !rc && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
-	if (!rc)
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
-				      SCMP_A0(SCMP_CMP_EQ, (unsigned)node),
-				      SCMP_A1(SCMP_CMP_EQ, serve));
-	for (unsigned i = 0; !rc && i < 2; i++) /* data, never code */
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, mapping[i], 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (!rc)
-		rc = seccomp_load(f);
-	if (f)
-		seccomp_release(f);
-	return rc;
-}
-
 void rights_drop(int node)
 {
 	struct sigaction refusal = {.sa_sigaction = on_refusal, .sa_flags = SA_SIGINFO};
 	int rc;
 
 	tzset(); /* gmtime would read its file later */
-	if (sigaction(SIGSYS, &refusal, NULL) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (sigaction(SIGSYS, &refusal, NULL) < 0)
 		die("cannot give up rights: %s", strerror(errno));
-	rc = filter(node);
+	rc = rights_drop_to(&(struct rights){.calls = allowed,
+					     .count = sizeof(allowed) / sizeof(allowed[0]),
+					     .otherwise = SCMP_ACT_TRAP,
+					     .node = node,
+					     .request = PV_LINUX_IOREQ_SERVE});
 	if (rc)
-		die("cannot limit system calls: %s", strerror(-rc));
+		die("cannot give up rights: %s", strerror(-rc));
 }

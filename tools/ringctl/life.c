@@ -226,8 +226,7 @@ static bool has_ended(struct rs *rs, const struct pv_domain_info *was)
 {
 	struct pv_domain_info now;
 
-	return call_domain_info(rs, was->domid, &now) < 0 || now.created != was->created ||
-	       (now.state == PV_DOMAIN_SHUT && is_kept(rs, &now));
+	return !rs_is_still(rs, was, &now) || (now.state == PV_DOMAIN_SHUT && is_kept(rs, &now));
 }
 
 static int await_end(struct run *r, const struct pv_domain_info *info)

@@ -283,8 +283,8 @@ static int apply_restart(struct run *r, const struct pv_domain_info *info,
 	uint64_t deadline = now_ns() + 60ull * 1000000000;
 	struct pv_domain_info now;
 
-	while (rc == 0 && now_ns() < deadline && call_domain_info(r->rs, info->domid, &now) == 0 &&
-	       now.created == info->created && now.state != PV_DOMAIN_SHUT)
+	while (rc == 0 && now_ns() < deadline && rs_is_still(r->rs, info, &now) &&
+	       now.state != PV_DOMAIN_SHUT)
 		sleep_ms(100);
 	rc = rs_remove(r->rs, info);
 	return rc ? rc : start_file(r, path, c);

@@ -520,3 +520,113 @@ Test(lib, slots)
 	cr_assert_eq(rs_slot_find(rs, (uint32_t)domid, PV_DEVICE_NET, 9, &s), 11);
 	rs_config_free(c);
 }
+
+/* --- kernels on guests' own disks ------------------------------------------------------------------- */
+
+static void write_bytes(const char *path, const void *data, size_t len)
+{
+	cr_assert_eq(rs_write_file(rs, path, data, len, 0600), 0, "%s", rs->error);
+}
+
+/* An ext4 file system of 8 MiB with a kernel and a ramdisk. */
+static void make_disk(const char *path, const uint8_t *kernel, size_t len, const char *ramdisk)
+{
+	char command[512], boot[200];
+
+	snprintf(boot, sizeof(boot), "%s/disk/boot", dir);
+	snprintf(command, sizeof(command), "mkdir -p %s && : >%s", boot, path);
+	cr_assert_eq(system(command), 0);
+	snprintf(command, sizeof(command), "%s/vmlinuz", boot);
+	write_bytes(command, kernel, len);
+	snprintf(command, sizeof(command), "%s/initrd.img", boot);
+	write_bytes(command, ramdisk, strlen(ramdisk));
+	snprintf(command, sizeof(command),
+		 "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -F -t ext4 -b 1024 -d %s/disk %s 8M", dir, path);
+	cr_assert_eq(system(command), 0);
+}
+
+Test(lib, kernel_on_a_disk)
+{
+	uint8_t *elf, *ramdisk;
+	size_t len, ramdisk_len;
+	struct rs_kernel k;
+	char path[64];
+
+	elf = fake_vmlinux(&standard, &len);
+	snprintf(path, sizeof(path), "%s/disk.img", dir);
+	make_disk(path, elf, len, "a ramdisk");
+	cr_assert_eq(rs_disk_boot(rs, path, &k, &ramdisk, &ramdisk_len), 0, "%s", rs->error);
+	check_kernel(&k);
+	cr_assert(k.len == len && memcmp(k.data, elf, len) == 0);
+	cr_assert(ramdisk_len == 9 && memcmp(ramdisk, "a ramdisk", 9) == 0);
+	rs_kernel_free(&k);
+	free(ramdisk);
+	/* No file at all, and one that nobody would ever read to its end. */
+	cr_assert_eq(rs_disk_boot(rs, "/dev/null", &k, &ramdisk, &ramdisk_len), -EINVAL);
+	snprintf(path, sizeof(path), "%s/none.img", dir);
+	cr_assert_eq(rs_disk_boot(rs, path, &k, &ramdisk, &ramdisk_len), -ENOENT);
+	free(elf);
+}
+
+/* Whatever a guest has done to its file system: an error or a kernel, in a process that can do no more. */
+Test(lib, damaged_disks, .timeout = 120)
+{
+	uint8_t *elf, *image, *ramdisk;
+	size_t len, size, ramdisk_len;
+	unsigned read = 0, refused = 0;
+	struct rs_kernel k;
+	char path[64];
+
+	elf = fake_vmlinux(&standard, &len);
+	snprintf(path, sizeof(path), "%s/disk.img", dir);
+	make_disk(path, elf, len, "a ramdisk");
+	cr_assert_eq(rs_read_file(rs, path, &image, &size), 0);
+	srand(7);
+	for (unsigned turn = 0; turn < 60; turn++) {
+		/* Superblock, descriptors, bitmaps, inodes: the first MiB or so. */
+		size_t at = 1024 + (size_t)rand() % (turn & 1 ? 1024 : 600 << 10);
+		uint8_t kept[16];
+
+		memcpy(kept, image + at, sizeof(kept));
+		for (unsigned i = 0; i < sizeof(kept); i++)
+			image[at + i] = (uint8_t)(rand() >> (turn % 3 * 4));
+		write_bytes(path, image, size);
+		memcpy(image + at, kept, sizeof(kept));
+		if (rs_disk_boot(rs, path, &k, &ramdisk, &ramdisk_len) == 0) {
+			read++;
+			rs_kernel_free(&k);
+			free(ramdisk);
+		} else {
+			refused++;
+			cr_assert(rs->error[0]);
+		}
+	}
+	cr_assert(read && refused, "%u read, %u refused", read, refused);
+	free(image);
+	free(elf);
+}
+
+/* What the reader says is a guest's word. */
+Test(lib, kernels_that_are_not_sound)
+{
+	struct rs_kernel k = {.len = 1000, .segments = 1, .end = 0x2000};
+
+	k.segment[0] = (struct rs_segment){0x1000, 0, 1000, 0x1000};
+	cr_assert(rs_kernel_sound(&k));
+	k.segment[0].offset = 1;
+	cr_assert_not(rs_kernel_sound(&k));
+	k.segment[0].offset = ~0ull;
+	cr_assert_not(rs_kernel_sound(&k));
+	k.segment[0] = (struct rs_segment){0x1000, 0, 1000, 999};
+	cr_assert_not(rs_kernel_sound(&k));
+	k.segment[0] = (struct rs_segment){~0ull - 10, 0, 1000, 0x1000};
+	cr_assert_not(rs_kernel_sound(&k));
+	k.segment[0] = (struct rs_segment){0x1000, 0, 1000, 0x1000};
+	k.end = 0x1800;
+	cr_assert_not(rs_kernel_sound(&k));
+	k.end = 0x2000;
+	k.segments = 33;
+	cr_assert_not(rs_kernel_sound(&k));
+	k.segments = 0;
+	cr_assert_not(rs_kernel_sound(&k));
+}
