@@ -116,7 +116,7 @@ static int print_log(struct rs *rs, const struct pv_domain_info *info)
 	rc = rs_read_file(rs, path, &text, &len);
 	if (rc)
 		return rc;
-	fwrite(text, 1, len, stdout);
+	print_foreign(stdout, (const char *)text, len);
 	free(text);
 	return 0;
 }

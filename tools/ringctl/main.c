@@ -69,7 +69,7 @@ const struct verb verbs[] = {
 	{"unpause", "NAME...", "let paused guests go on", do_unpause, 1, -1, false, {{0}}},
 	{"suspend",
 	 "NAME...",
-	 "have guests' kernels stop all programs, until `wakeup`",
+	 "have guests' kernels freeze all programs, until `wakeup`; they stay in memory",
 	 do_suspend,
 	 1,
 	 -1,
@@ -457,6 +457,64 @@ static const struct verb *find_verb(const char *first, const char *second, int *
 	return NULL;
 }
 
+/* What xl and virsh call it, where it is neither the same nor the same with a hyphen. */
+static const char *const elsewhere[][2] = {
+	{"attach-disk", "block attach"},
+	{"attach-interface", "net attach"},
+	{"blockresize", "block resize"},
+	{"detach-disk", "block detach"},
+	{"detach-interface", "net detach"},
+	{"domblklist", "block list"},
+	{"domifaddr", "addr"},
+	{"domiflist", "net list"},
+	{"dominfo", "info"},
+	{"domrename", "rename"},
+	{"domstats", "stats"},
+	{"dump", "dump-core"},
+	{"event", "events"},
+	{"kill", "destroy"},
+	{"ls", "list"},
+	{"mem-max", "limits --memory"},
+	{"network-attach", "net attach"},
+	{"network-detach", "net detach"},
+	{"network-list", "net list"},
+	{"nodeinfo", "host info"},
+	{"resume", "unpause"},
+	{"sched-credit", "sched"},
+	{"schedinfo", "sched"},
+	{"setmaxmem", "limits --memory"},
+	{"setmem", "mem set"},
+	{"setvcpus", "vcpu set"},
+	{"stop", "shutdown"},
+	{"uptime", "info"},
+	{"vcpuinfo", "vcpu list"},
+	{"vcpupin", "vcpu pin"},
+};
+
+static void no_such_verb(const char *name)
+{
+	const size_t len = strlen(name);
+	const char *say = ": it is";
+
+	fprintf(stderr, "ringctl: there is no verb \"%s\"", name);
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (strcmp(elsewhere[i][0], name) == 0)
+			fprintf(stderr, "%s `ringctl %s`", say, elsewhere[i][1]);
+	for (const struct verb *v = verbs; v->name; v++) {
+		const char *space = strchr(v->name, ' ');
+		size_t first = space ? (size_t)(space - v->name) : 0;
+		bool joined = space && len == strlen(v->name) && name[first] == '-' &&
+			      strcmp(name + first + 1, space + 1) == 0;
+
+		if (space && strncmp(v->name, name, first) == 0 && (len == first || joined)) {
+			fprintf(stderr, "%s `ringctl %s`", say, v->name);
+			say = ",";
+		}
+	}
+	fputs("\n`ringctl help` lists the verbs\n", stderr);
+	exit(EXIT_USAGE);
+}
+
 int do_help(struct run *r)
 {
 	int words;
@@ -469,7 +527,7 @@ int do_help(struct run *r)
 	} else if (!r->argc) {
 		print_verbs(stdout);
 	} else if (!v) {
-		usage(r, "there is no verb \"%s\"", r->argv[0]);
+		no_such_verb(r->argv[0]);
 	} else if (opt(r, "options")) {
 		for (unsigned i = 0; i < option_count(v); i++)
 			printf("--%s\n", v->options[i].name);
@@ -630,7 +688,7 @@ int main(int argc, char **argv)
 		argv[1] = (char *)"version";
 	r.verb = find_verb(argv[1], argc > 2 ? argv[2] : NULL, &words);
 	if (!r.verb)
-		usage(NULL, "there is no verb \"%s\"", argv[1]);
+		no_such_verb(argv[1]);
 	parse_options(&r, argc - words, argv + words);
 	if (r.argc < r.verb->min || (r.verb->max >= 0 && r.argc > r.verb->max))
 		usage(&r, r.argc < r.verb->min ? "an argument is missing" : "too many arguments");

@@ -190,3 +190,63 @@ void wait_change(struct rs *rs, int fd, unsigned ms)
 	    write(fd, &port, sizeof(port)) != sizeof(port))
 		sleep_ms(10); /* stays masked: then this is a poll */
 }
+
+/* --- text that guests wrote -------------------------------------------------------------------------- */
+
+/* Bytes of a UTF-8 character of U+00A0 or above at p, or 0. */
+static size_t utf8_length(const uint8_t *p, size_t left)
+{
+	size_t n = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+		   : p[0] >= 0xf0 && p[0] < 0xf5				 ? 4
+										 : 0;
+
+	if (n == 0 || n > left || (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) ||
+	    (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+	    (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+/* Bytes of a sequence at p that only sets colours, or 0. */
+static size_t colour_length(const uint8_t *p, size_t left)
+{
+	size_t n = 2;
+
+	if (left < 3 || p[0] != 0x1b || p[1] != '[')
+		return 0;
+	while (n < left && n < 24 && ((p[n] >= '0' && p[n] <= '9') || p[n] == ';'))
+		n++;
+	return n < left && p[n] == 'm' ? n + 1 : 0;
+}
+
+void print_foreign(FILE *f, const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)text;
+
+	if (!isatty(fileno(f))) {
+		fwrite(text, 1, len, f);
+		return;
+	}
+	for (size_t i = 0, n; i < len; i += n) {
+		n = colour_length(p + i, len - i);
+		if (n)
+			continue;
+		n = utf8_length(p + i, len - i);
+		if (n) {
+			fwrite(p + i, 1, n, f);
+			continue;
+		}
+		n = 1;
+		if ((p[i] >= ' ' && p[i] < 0x7f) || p[i] == '\n' || p[i] == '\t')
+			fputc(p[i], f);
+		else if (p[i] == '\r' && i + 1 < len && p[i + 1] == '\n')
+			continue;
+		else if (p[i] < 0x80)
+			fprintf(f, "^%c", p[i] ^ 0x40);
+		else
+			fprintf(f, "\\x%02x", p[i]);
+	}
+}

@@ -64,6 +64,8 @@ int exit_code(int err);
 /* As the program that failed would say it, without ending. */
 /* Out with what is printed. Nobody reads it any more: what is under way ends, as by an interrupt. */
 void flush_output(struct run *r);
+/* Text that a guest may have written. On a terminal: without what would do more than be read. */
+void print_foreign(FILE *f, const char *text, size_t len);
 void complain(const struct rs *rs);
 
 /* The domain that an argument names. */

@@ -17,7 +17,7 @@ int do_dmesg(struct run *r)
 
 		if (!text)
 			return -EIO;
-		fputs(text, stdout);
+		print_foreign(stdout, text, strlen(text));
 		flush_output(r);
 		free(text);
 		if (opt(r, "follow"))

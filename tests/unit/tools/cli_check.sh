@@ -26,7 +26,11 @@ guest web2
 printf 'name = bad\nkernel = /x\nmemori = 8\n' >"$dir/bad.conf"
 
 try 2 'a verb is missing'
-try 2 'no verb "lsit"' lsit
+try 2 'no verb "lsit"$' lsit
+try 2 'it is `ringctl vcpu list`$' vcpu-list
+try 2 'it is `ringctl block attach`, `ringctl block detach`' block
+try 2 'it is `ringctl mem set`' setmem
+try 2 'it is `ringctl unpause`' help resume
 try 0 'usage: ringctl create' create --help
 try 2 'argument is missing' create
 try 2 'is no option' list --bogus
@@ -122,6 +126,26 @@ try 3 'cannot open' block attach web1 "$dir/none.img"
 try 3 'has no network card' net detach web1 0
 try 0 'web1.*running' events --timeout 0
 try 3 'ringsided does not run' console web1
+# What a guest has said does nothing to a terminal but be read; a file gets it as it was.
+on_terminal() {
+	python3 -c '
+import pty, subprocess, sys, os
+master, slave = pty.openpty()
+child = subprocess.Popen(sys.argv[1:], stdout=slave)
+os.close(slave)
+out = b""
+try:
+    while part := os.read(master, 4096): out += part
+except OSError: pass
+sys.stdout.buffer.write(out)
+sys.exit(child.wait())' "$@"
+}
+mkdir -p "$dir/log/console"
+printf 'a\033[31mred\033[0m\033]0;title\007\302\233x \303\244 \342\202\254 \233\r\nend\177\n' >"$dir/log/console/web1.log"
+is 'a log for a terminal' sh -c '[ "$0" = "$(printf "ared^[]0;title^G\\xc2\\x9bx ä € \\x9b\nend^?")" ]' \
+	"$(on_terminal "$ringctl" console --log web1 | tr -d '\r')"
+is 'and for a file' sh -c '"$0" console --log web1 | cmp - "$1"' "$ringctl" "$dir/log/console/web1.log"
+rm -r "$dir/log/console"
 try 0 '' dump-core web1 "$dir/core"
 try 4 'exists already' dump-core web1 "$dir/core"
 if readelf -l "$dir/core" 2>&1 | grep -q '0xffffffff80000000' && readelf -n "$dir/core" 2>&1 | grep -q PRSTATUS &&
