@@ -66,6 +66,14 @@ void check_audit(void);
 void child_run_any(struct child *c, const char *name, const struct child_options *o);
 /* The same, and it powered off with 0. */
 void child_run(const char *name, const struct child_options *o);
+/* Of the word name=N on the command line. */
+uint64_t number(const char *name, uint64_t standard);
+/* The same sequence from the same seed. */
+static inline uint64_t next_number(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return *seed >> 24;
+}
 /* A documented status, or a success. */
 bool status_known(long rc);
 

@@ -2,6 +2,8 @@
 /* abuse_lib: children of the attacking programs, and their main. */
 #include "abuse_child.h"
 
+#include <stdlib.h>
+
 static const struct abuse_child *abuse_roles[64];
 static unsigned abuse_role_count;
 
@@ -125,6 +127,13 @@ void child_run(const char *name, const struct child_options *o)
 			    (unsigned long long)c.end.crash_data);
 	CHECK_EQ(c.end.shutdown_arg, 0);
 	CHECK_EQ(c.end.shutdown, PV_SHUTDOWN_POWEROFF);
+}
+
+uint64_t number(const char *name, uint64_t standard)
+{
+	const char *v = mini_option(name);
+
+	return v ? strtoull(v, NULL, 0) : standard;
 }
 
 bool status_known(long rc)

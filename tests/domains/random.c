@@ -5,8 +5,6 @@
  * An attacker may well end itself: then the next one goes on with another seed. */
 #include "abuse_child.h"
 
-#include <stdlib.h>
-
 void mini_cpu_init(struct mini_cpu *cpu);
 
 /* Read by the parent through mem_copy: the same program, so the same address. */
@@ -35,13 +33,6 @@ static uint64_t next_random(uint64_t *s)
 	*s ^= *s << 25;
 	*s ^= *s >> 27;
 	return *s * 0x2545f4914f6cdd1dull;
-}
-
-static uint64_t number(const char *name, uint64_t standard)
-{
-	const char *v = mini_option(name);
-
-	return v ? strtoull(v, NULL, 0) : standard;
 }
 
 /* ---- the honest neighbour ---- */

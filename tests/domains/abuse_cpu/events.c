@@ -2,8 +2,6 @@
 /* events: event stacks; events that nobody asked for. */
 #include "abuse_cpu.h"
 
-#include <stdlib.h>
-
 /* ---- event stacks ---- */
 
 CODE(code_int80, "int $0x80\n ud2");
@@ -259,8 +257,7 @@ MINI_TEST(event_before_handler)
 ABUSE_CHILD(before_handler)
 {
 	static char stack[4096] __attribute__((aligned(64)));
-	const char *w = mini_option("which");
-	unsigned n = w ? (unsigned)atoi(w) : 0;
+	uint64_t n = number("which", 0);
 	struct pv_vcpu_start start = {.sp = (uint64_t)stack + sizeof(stack) - 8, .root = mini_root};
 
 	WANT(n < COUNT(unregistered));

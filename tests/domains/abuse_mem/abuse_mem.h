@@ -5,8 +5,6 @@
 
 #include "../abuse_child.h"
 
-#include <stdlib.h>
-
 #define VA 0x100000000000ull /* of a lower half that only tests use                          */
 
 #endif

@@ -7,12 +7,11 @@
 /* Where its own frame went does not matter to anybody else. Which: words which=N. */
 ABUSE_CHILD(release_used)
 {
-	const char *w = mini_option("which");
 	uint64_t root = pt_new_root(), v = 0;
 	struct pv_grant_entry *grants = mini_grant_entries();
 	const void *const used[] = {&mini_event_page, &mini_cpu()->area, grants, mini_l4,
 				    mini_va(root)};
-	unsigned n = w ? (unsigned)atoi(w) : 0;
+	uint64_t n = number("which", 0);
 	struct mini_fault f;
 	long rc;
 

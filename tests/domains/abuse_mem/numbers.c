@@ -278,25 +278,22 @@ static void storm(void *arg)
 	uint32_t list[1];
 
 	for (unsigned i = 0; i < 6000; i++) {
-		uint64_t port, pick;
+		uint64_t port = next_number(&seed) % 24 + 8, vcpu = next_number(&seed) % mini_start.vcpus;
 		long rc;
 
-		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-		port = (seed >> 33) % 24 + 8;
-		pick = seed >> 60;
 		list[0] = (uint32_t)port;
-		switch (pick % 8) {
+		switch (next_number(&seed) % 8) {
 		case 0:
-			rc = pv_event_alloc(mini_start.domid, (seed >> 40) % mini_start.vcpus);
+			rc = pv_event_alloc(mini_start.domid, vcpu);
 			break;
 		case 1:
-			rc = pv_event_bind(mini_start.domid, port, (seed >> 40) % mini_start.vcpus);
+			rc = pv_event_bind(mini_start.domid, port, vcpu);
 			break;
 		case 2:
 			rc = pv_event_close(port);
 			break;
 		case 3:
-			rc = pv_event_vcpu(port, (seed >> 40) % mini_start.vcpus);
+			rc = pv_event_vcpu(port, vcpu);
 			break;
 		case 4:
 			rc = pv_event_unmask(port);

@@ -21,8 +21,7 @@ static void load_and_look(void *arg)
 	while (!stop) {
 		unsigned n;
 
-		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-		n = (unsigned)(seed >> 33) % ROOTS;
+		n = (unsigned)next_number(&seed) % ROOTS;
 		if (pt_load(roots[n]) < 0)
 			wrong++;
 		for (unsigned k = 0; k < 16; k++)

@@ -18,12 +18,6 @@ static struct pv_blk_request good; /* what requests say at first                
 static uint64_t *page[PAGES];	   /* even ones granted for writing, odd ones read-only         */
 static uint32_t ref[PAGES];
 
-static uint64_t next_random(uint64_t *s)
-{
-	*s = *s * 6364136223846793005ull + 1442695040888963407ull;
-	return *s >> 24;
-}
-
 /* One field of one request to a value that is wrong, and back. */
 static void flip(uint64_t r)
 {
@@ -68,7 +62,7 @@ static void flipper(void *arg)
 
 	(void)arg;
 	while (!stop)
-		flip(next_random(&seed));
+		flip(next_number(&seed));
 }
 
 /* Odd pages are read-only for the back end: whatever requests say, nobody writes there. */
@@ -173,7 +167,7 @@ ABUSE_CHILD(double_fetch)
 		for (long i = 0; i < batch; i++) {
 			struct pv_blk_request q = good;
 
-			q.sector = next_random(&seed) % mini_blk_sectors(disk) & ~7ull;
+			q.sector = next_number(&seed) % mini_blk_sectors(disk) & ~7ull;
 			*(struct pv_blk_request *)pv_ring_front_next(front) = q;
 		}
 		if (pv_ring_front_publish(front))

@@ -3,25 +3,10 @@
  * giver finds the taker as the back end of its device slot 0; the taker is told the giver's number: word peer=N. */
 #include "../abuse_child.h"
 
-#include <stdlib.h>
-
 #define PAGES	  24
 #define FIRST_REF 100 /* of the giver's; the taker also tries some that are none */
 #define REFS	  32
 #define ROUNDS	  6000
-
-static uint64_t next_random(uint64_t *s)
-{
-	*s = *s * 6364136223846793005ull + 1442695040888963407ull;
-	return *s >> 24;
-}
-
-static uint64_t number(const char *name)
-{
-	const char *v = mini_option(name);
-
-	return v ? strtoull(v, NULL, 0) : 0;
-}
 
 /* ---- the giver ---- */
 
@@ -96,12 +81,12 @@ ABUSE_CHILD(giver)
 		mark(n, n);
 	}
 	for (uint64_t turn = 1; mini_now() < end; turn++) {
-		unsigned n = (unsigned)next_random(&seed) % PAGES;
+		unsigned n = (unsigned)next_number(&seed) % PAGES;
 		struct pv_grant_entry *e = &table[FIRST_REF + n];
 
 		if (!given.granted[n]) {
 			give(e, n, taker);
-		} else if (next_random(&seed) % 3 == 0) {
+		} else if (next_number(&seed) % 3 == 0) {
 			/* Another frame in an entry that may be in use: ring 0 keeps to what it took. */
 			e->gfn = turn & 1 ? ~0ull : mini_gfn(given.page[n]);
 		} else {
@@ -138,7 +123,7 @@ static uint32_t count_taken(void)
 
 static int map_one(unsigned i, uint32_t giver, uint64_t *seed)
 {
-	uint64_t r = next_random(seed);
+	uint64_t r = next_number(seed);
 	struct pv_grant_map m = {.domid = giver,
 				 .ref = FIRST_REF - 4 + (uint32_t)(r % REFS),
 				 .gfn = taken[i].gfn,
@@ -201,7 +186,7 @@ static int look_at(unsigned i)
 
 static int copy_one(uint32_t giver, uint64_t *seed, uint64_t *buffer)
 {
-	uint64_t r = next_random(seed);
+	uint64_t r = next_number(seed);
 	static const uint32_t lengths[] = {0, 1, 8, 4088, 4096, 4097, ~0u, 1u << 31};
 	static const uint32_t offsets[] = {0, 8, 4088, 4095, 4096, ~0u, 1u << 31, ~0u - 7};
 	struct pv_grant_end own = {PV_DOM_SELF, offsets[r % 8], mini_gfn(buffer)},
@@ -226,7 +211,7 @@ static int copy_one(uint32_t giver, uint64_t *seed, uint64_t *buffer)
 
 static int one_of_all(uint32_t giver, uint64_t *seed, uint64_t *buffer)
 {
-	uint64_t r = next_random(seed);
+	uint64_t r = next_number(seed);
 	unsigned i = (unsigned)(r >> 4) % COUNT(taken);
 	int rc;
 
@@ -244,8 +229,8 @@ static int one_of_all(uint32_t giver, uint64_t *seed, uint64_t *buffer)
 
 ABUSE_CHILD(taker)
 {
-	uint64_t seed = 9 + number("seed"), *buffer = mini_page();
-	uint32_t giver = (uint32_t)number("peer"), most = 0;
+	uint64_t seed = 9 + number("seed", 0), *buffer = mini_page();
+	uint32_t giver = (uint32_t)number("peer", 0), most = 0;
 	struct pv_domain_info d;
 
 	WANT(buffer);
