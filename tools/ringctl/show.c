@@ -448,6 +448,16 @@ struct top_line {
 	uint64_t calls_total;
 };
 
+static const struct sort {
+	char key; /* that is pressed for it */
+	const char *name, *what;
+} sorts[] = {{'c', "cpu", "CPU"},
+	     {'m', "mem", "memory"},
+	     {'h', "hcall", "hypercalls"},
+	     {'n', "name", "name"},
+	     {'i', "id", "number"}};
+#define SORTS (sizeof(sorts) / sizeof(sorts[0]))
+
 static const char *sort_key;
 
 static int compare(const void *a, const void *b)
@@ -536,8 +546,12 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 	if (screen)
 		fputs("\033[H\033[J", stdout);
 	host(r, &h);
-	printf("%u CPUs, %u domains, %llu of %llu MiB free\n", h.cpus, h.domains,
+	printf("%u CPUs, %u domains, %llu of %llu MiB free", h.cpus, h.domains,
 	       (unsigned long long)(h.free_frames >> 8), (unsigned long long)(h.total_frames >> 8));
+	for (unsigned i = 0; i < SORTS && screen; i++)
+		printf("%s%c %s%s", i ? ", " : "; sort by ", sorts[i].key, sorts[i].what,
+		       strcmp(sorts[i].name, sort_key) == 0 ? "*" : "");
+	puts(screen ? "; q ends" : "");
 	printf("%5s %-20s %-8s %7s %8s %6s %10s\n", "ID", "NAME", "STATE", "CPU%", "MEM(MiB)",
 	       "VCPUS", "HCALLS/s");
 	for (unsigned i = 0; i < n && i < rows; i++)
@@ -548,33 +562,39 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 	flush_output(r);
 }
 
-/* Wait; a key may end that: c m h n i sort by cpu, memory, hypercalls, name, number; q ends. False: end. */
+/* Wait; a key may end that. False: end. */
 static bool top_wait(struct run *r, uint64_t ms, bool keys)
 {
-	static const struct {
-		char key;
-		const char *sort;
-	} sorts[] = {{'c', "cpu"}, {'m', "mem"}, {'h', "hcall"}, {'n', "name"}, {'i', "id"}};
 	struct pollfd p = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
 	char key;
 
 	if (poll(&p, 1, (int)ms) <= 0 || read(STDIN_FILENO, &key, 1) != 1)
 		return !r->rs->cancel;
-	for (unsigned i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
+	for (unsigned i = 0; i < SORTS; i++)
 		if (sorts[i].key == key)
-			sort_key = sorts[i].sort;
+			sort_key = sorts[i].name;
 	return key != 'q' && !r->rs->cancel;
 }
+
+static void top_check_key(struct run *r)
+{
+	for (unsigned i = 0; i < SORTS; i++)
+		if (strcmp(sorts[i].name, sort_key) == 0)
+			return;
+	usage(r, "\"%s\" is nothing to sort by: cpu, mem, hcall, name or id", sort_key);
+}
+
+#define FIRST_MS 300 /* a screen is not empty for longer */
 
 static void top_loop(struct run *r, bool screen, bool keys)
 {
 	static struct top_line was[PV_MAX_DOMAINS], now[PV_MAX_DOMAINS];
 	uint64_t interval = opt_number(r, "interval", 2),
 		 count = opt_number(r, "count", UINT32_MAX);
-	uint64_t before = now_ns();
+	uint64_t before = now_ns(), wait = screen && interval > 0 ? FIRST_MS : interval * 1000;
 	unsigned m = top_read(r, was, PV_MAX_DOMAINS);
 
-	for (uint64_t i = 0; i < count && top_wait(r, interval * 1000, keys); i++) {
+	for (uint64_t i = 0; i < count && top_wait(r, wait, keys); i++, wait = interval * 1000) {
 		unsigned n = top_read(r, now, PV_MAX_DOMAINS);
 		uint64_t t = now_ns();
 
@@ -594,6 +614,7 @@ int do_top(struct run *r)
 	bool keys = screen && tcgetattr(STDIN_FILENO, &old) == 0;
 
 	sort_key = opt(r, "sort") ? opt(r, "sort") : "cpu";
+	top_check_key(r);
 	if (keys) {
 		raw = old;
 		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

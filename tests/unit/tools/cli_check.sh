@@ -126,6 +126,7 @@ try 3 'cannot open' block attach web1 "$dir/none.img"
 try 3 'has no network card' net detach web1 0
 try 0 'web1.*running' events --timeout 0
 try 3 'ringsided does not run' console web1
+try 2 'nothing to sort by' top --sort size --count 1 --interval 0
 # What a guest has said does nothing to a terminal but be read; a file gets it as it was.
 on_terminal() {
 	python3 -c '
