@@ -292,8 +292,8 @@ static void judge(struct attack *a, uint64_t nr, uint64_t ticket, long rc)
 	struct mailbox *m = &mailbox;
 
 	m->judged[a->vcpu]++;
-	if ((status_known(rc) && (!denied || rc != denied)) || nr == PV_NR_time || nr == PV_NR_wallclock ||
-	    nr == PV_NR_debug_get)
+	if ((status_known(rc) && (!denied || rc != denied)) || nr == PV_NR_time ||
+	    nr == PV_NR_wallclock || nr == PV_NR_debug_get)
 		return;
 	if (m->whole != WHOLE || ticket != nr * WHOLE || sum_of_text() != text_sum || m->report.sum)
 		return;
@@ -313,8 +313,8 @@ static void one_call(void *arg)
 		pv_mem_populate(PV_DOM_SELF, mini_gfn(a->scratch), SCRATCH / PV_PAGE_SIZE, 0);
 	random_args(a, nr, v);
 	/* Until it is late, no batch of whatever lies there: it may be deadly. */
-	if (nr == PV_NR_multi && (next_random(&a->seed) % 4 ||
-				  (!a->late && v[0] - (uint64_t)a->scratch < SCRATCH))) {
+	if (nr == PV_NR_multi &&
+	    (next_random(&a->seed) % 4 || (!a->late && v[0] - (uint64_t)a->scratch < SCRATCH))) {
 		fill_multi(a);
 		v[0] = (uint64_t)a->scratch;
 		v[1] &= 7;
@@ -599,10 +599,10 @@ MINI_TEST(random_hypercalls)
 		part = attack_once(seed + attackers, count - done < 50000 ? count - done : 50000,
 				   1 + (attackers - 1) % 3, 0);
 		if (part.report.sum)
-			mini_test_failed(__FILE__, __LINE__, "seed %llu: hypercall %llu returned %lld",
-					 (unsigned long long)(seed + attackers),
-					 (unsigned long long)part.report.nr,
-					 (long long)part.report.result);
+			mini_test_failed(
+				__FILE__, __LINE__, "seed %llu: hypercall %llu returned %lld",
+				(unsigned long long)(seed + attackers),
+				(unsigned long long)part.report.nr, (long long)part.report.result);
 		done += part.done ? part.done : 1000;
 		judged += part.judged;
 		check_audit();

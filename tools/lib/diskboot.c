@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -65,8 +64,8 @@ static errcode_t read_first(ext2_filsys fs, const char *const *names, uint8_t **
 }
 
 /* Kernel and ramdisk (NULL: none), malloc'ed. */
-static int read_disk(struct rs *rs, const char *path, int disk, uint8_t **kernel, size_t *kernel_len,
-		     uint8_t **ramdisk, size_t *ramdisk_len)
+static int read_disk(struct rs *rs, const char *path, int disk, uint8_t **kernel,
+		     size_t *kernel_len, uint8_t **ramdisk, size_t *ramdisk_len)
 {
 	static const char *const kernels[] = {"/vmlinuz", "/boot/vmlinuz", "/boot/vmlinux", NULL};
 	static const char *const ramdisks[] = {"/initrd.img", "/boot/initrd.img", "/boot/initrd",
@@ -148,11 +147,11 @@ static void bound_reader(void)
 static int reader_confine(struct rs *rs)
 {
 	static const int calls[] = {
-		SCMP_SYS(read),	       SCMP_SYS(pread64),      SCMP_SYS(lseek),
-		SCMP_SYS(pwrite64),    SCMP_SYS(write),	       SCMP_SYS(fstat),
-		SCMP_SYS(brk),	       SCMP_SYS(munmap),       SCMP_SYS(mremap),
-		SCMP_SYS(madvise),     SCMP_SYS(futex),	       SCMP_SYS(close),
-		SCMP_SYS(exit_group),  SCMP_SYS(exit),	       SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(read),	       SCMP_SYS(pread64),	SCMP_SYS(lseek),
+		SCMP_SYS(pwrite64),    SCMP_SYS(write),		SCMP_SYS(fstat),
+		SCMP_SYS(brk),	       SCMP_SYS(munmap),	SCMP_SYS(mremap),
+		SCMP_SYS(madvise),     SCMP_SYS(futex),		SCMP_SYS(close),
+		SCMP_SYS(exit_group),  SCMP_SYS(exit),		SCMP_SYS(rt_sigreturn),
 		SCMP_SYS(sched_yield), SCMP_SYS(clock_gettime), SCMP_SYS(getrandom),
 		SCMP_SYS(sigaltstack), SCMP_SYS(fcntl)};
 	int rc;
@@ -162,7 +161,9 @@ static int reader_confine(struct rs *rs)
 					     .count = sizeof(calls) / sizeof(calls[0]),
 					     .otherwise = SCMP_ACT_ERRNO(EPERM),
 					     .node = -1});
-	return rc ? rs_fail_errno(rs, -rc, "the process that reads a guest's disk cannot give up its rights") : 0;
+	return rc ? rs_fail_errno(rs, -rc,
+				  "the process that reads a guest's disk cannot give up its rights")
+		  : 0;
 }
 
 /* Open files: the disk is DISK_FD, the answer goes to ANSWER_FD. */
@@ -197,7 +198,6 @@ static pid_t reader_start(const char *path, int disk, int answer)
 
 	if (pid != 0)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Out of the way first: either may have the other's number. */
 	disk = fcntl(disk, F_DUPFD, 16);
 	answer = fcntl(answer, F_DUPFD, 16);
@@ -225,8 +225,8 @@ static int reader_wait(struct rs *rs, const char *path, pid_t pid)
 		return rs_fail(rs, EINTR, "interrupted");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return rs_fail(rs, EINVAL, "%s: its file system is damaged: reading it ended with %s %d", path,
-		       WIFSIGNALED(status) ? "signal" : "status",
+	return rs_fail(rs, EINVAL, "%s: its file system is damaged: reading it ended with %s %d",
+		       path, WIFSIGNALED(status) ? "signal" : "status",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 

@@ -196,9 +196,10 @@ void wait_change(struct rs *rs, int fd, unsigned ms)
 /* Bytes of a UTF-8 character of U+00A0 or above at p, or 0. */
 static size_t utf8_length(const uint8_t *p, size_t left)
 {
-	size_t n = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-		   : p[0] >= 0xf0 && p[0] < 0xf5				 ? 4
-										 : 0;
+	size_t n = p[0] >= 0xc2 && p[0] < 0xe0	 ? 2
+		   : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+		   : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+						 : 0;
 
 	if (n == 0 || n > left || (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) ||
 	    (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||

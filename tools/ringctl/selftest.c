@@ -119,46 +119,50 @@ enum ending { POWERS_OFF, DOUBLE_FAULT, CRASHES, ANYHOW, GOES_ON, IS_KILLED };
 /* What it has in its device slot 0. */
 enum furniture { NOTHING, SLOT, DISK };
 
-#define ATTACK(n, text, file, line, ...) \
-	{.name = n, .what = text, .program = file, .words = line, ##__VA_ARGS__}
+#define ATTACK(n, text, file, line, ...)                                               \
+	{                                                                              \
+		.name = n, .what = text, .program = file, .words = line, ##__VA_ARGS__ \
+	}
 
 /* What is not named is 0: one vCPU, MEMORY_MIB, the standard shadow pool, POWERS_OFF, alone, NOTHING. */
 #define MEMORY_MIB 8
 static const struct attack {
 	const char *name; /* of the case: one word for tests/domains and this list */
 	const char *what, *program, *words;
-	const char *taker; /* words of a second domain, which is the back end of the first one's slot 0 */
+	const char *
+		taker; /* words of a second domain, which is the back end of the first one's slot 0 */
 	uint32_t vcpus, memory_mib, shadow_pages;
 	enum ending ending;
 	enum furniture furniture;
 } attacks[] = {
-	ATTACK("privileged_instructions", "privileged instructions, ports, descriptors", "abuse_cpu",
-	 "child=privileged"),
+	ATTACK("privileged_instructions", "privileged instructions, ports, descriptors",
+	       "abuse_cpu", "child=privileged"),
 	ATTACK("msr_sweep", "every model-specific register", "abuse_cpu", "test=msr_sweep"),
 	ATTACK("sysret_noncanonical", "returns to addresses that are not canonical", "abuse_cpu",
-	 "test=sysret_noncanonical"),
+	       "test=sysret_noncanonical"),
 	ATTACK("entry_flags_once", "system calls with every flag set", "abuse_cpu",
-	 "test=entry_flags_once"),
+	       "test=entry_flags_once"),
 	ATTACK("guest_if_never_off", "switching the CPU's interrupts off", "abuse_cpu",
-	 "test=guest_if_never_off skip=guest_if_never_off_kernel"),
+	       "test=guest_if_never_off skip=guest_if_never_off_kernel"),
 	ATTACK("guest_if_never_off_kernel", "two vCPUs that spin with interrupts off", "abuse_cpu",
-	 "child=spin", .vcpus = 2, .ending = GOES_ON),
+	       "child=spin", .vcpus = 2, .ending = GOES_ON),
 	ATTACK("segment_bases_canonical", "segment bases that are not canonical", "abuse_cpu",
-	 "test=segment_bases_canonical", .vcpus = 2),
+	       "test=segment_bases_canonical", .vcpus = 2),
 	ATTACK("stack16", "16-bit stack segments", "abuse_cpu", "test=stack16"),
 	ATTACK("code_limit", "interrupts at the limit of a code segment", "abuse_cpu",
-	 "test=code_limit_at_interrupt"),
-	ATTACK("debug_registers", "breakpoints in the hypervisor", "abuse_cpu", "test=debug_registers"),
+	       "test=code_limit_at_interrupt"),
+	ATTACK("debug_registers", "breakpoints in the hypervisor", "abuse_cpu",
+	       "test=debug_registers"),
 	ATTACK("movss_debug_trap", "debug traps that wait for the hypervisor", "abuse_cpu",
-	 "test=movss_debug_trap"),
+	       "test=movss_debug_trap"),
 	ATTACK("event_frame_at_edge", "events on stacks that end in the hypervisor", "abuse_cpu",
-	 "test=event_frame_at_edge skip=event_frame_at_edge_no_df"),
+	       "test=event_frame_at_edge skip=event_frame_at_edge_no_df"),
 	ATTACK("event_frame_at_edge", "no stack left for a kernel's event", "abuse_cpu",
-	 "child=no_stack_left", .ending = DOUBLE_FAULT),
+	       "child=no_stack_left", .ending = DOUBLE_FAULT),
 	ATTACK("event_frame_at_edge", "no stack left for a program's event", "abuse_cpu",
-	 "child=no_stack_left_user", .ending = DOUBLE_FAULT),
-#define BEFORE_HANDLER(n, what)                                                                   \
-	ATTACK("event_before_handler", what ", on a vCPU without a handler", "abuse_cpu",         \
+	       "child=no_stack_left_user", .ending = DOUBLE_FAULT),
+#define BEFORE_HANDLER(n, what)                                                           \
+	ATTACK("event_before_handler", what ", on a vCPU without a handler", "abuse_cpu", \
 	       "child=before_handler which=" #n, .vcpus = 2, .ending = CRASHES)
 	BEFORE_HANDLER(0, "an undefined instruction"),
 	BEFORE_HANDLER(1, "int $0x80"),
@@ -174,83 +178,86 @@ static const struct attack {
 	BEFORE_HANDLER(11, "a return to the kernel"),
 	BEFORE_HANDLER(12, "a return to user mode"),
 	BEFORE_HANDLER(13, "a system call"),
-	ATTACK("straddling_returns", "returns by memory that the hypervisor misses half of", "abuse_cpu",
-	 "child=straddling_erets"),
-	ATTACK("straddling_returns", "the same to user mode", "abuse_cpu", "child=straddling_eretu"),
+	ATTACK("straddling_returns", "returns by memory that the hypervisor misses half of",
+	       "abuse_cpu", "child=straddling_erets"),
+	ATTACK("straddling_returns", "the same to user mode", "abuse_cpu",
+	       "child=straddling_eretu"),
 	ATTACK("straddling_returns", "a return by memory of which half is not there", "abuse_cpu",
-	 "child=half_erets", .ending = CRASHES),
+	       "child=half_erets", .ending = CRASHES),
 	ATTACK("straddling_returns", "the same to user mode", "abuse_cpu", "child=half_eretu",
-	 .ending = CRASHES),
+	       .ending = CRASHES),
 	ATTACK("straddling_returns", "four vCPUs that end their domain at once", "abuse_cpu",
-	 "child=all_bad_returns", .vcpus = 4, .ending = CRASHES),
+	       "child=all_bad_returns", .vcpus = 4, .ending = CRASHES),
 	ATTACK("no_leak_in_out_structs", "stale bytes in what hypercalls answer", "abuse_cpu",
-	 "test=no_leak_in_out_structs"),
-	ATTACK("no_leak_in_registers", "traces of others in fresh memory and registers", "abuse_cpu",
-	 "child=look_for_marks"),
-	ATTACK("superpage_over_foreign", "page tables with large pages where they cannot be", "abuse_mem",
-	 "child=superpages"),
+	       "test=no_leak_in_out_structs"),
+	ATTACK("no_leak_in_registers", "traces of others in fresh memory and registers",
+	       "abuse_cpu", "child=look_for_marks"),
+	ATTACK("superpage_over_foreign", "page tables with large pages where they cannot be",
+	       "abuse_mem", "child=superpages"),
 	ATTACK("recursive_tables_bounded", "page tables that contain themselves", "abuse_mem",
-	 "child=recursive"),
+	       "child=recursive"),
 	ATTACK("root_with_gaps", "page tables with junk where nothing is present", "abuse_mem",
-	 "child=empty_slots"),
-	ATTACK("root_with_gaps", "the slots beside the hypervisor's", "abuse_mem", "child=slots_beside"),
+	       "child=empty_slots"),
+	ATTACK("root_with_gaps", "the slots beside the hypervisor's", "abuse_mem",
+	       "child=slots_beside"),
 	ATTACK("gfn_width", "frame numbers wider than there are", "abuse_mem", "child=gfn_width"),
 	ATTACK("pool_pages_not_guest", "every frame number of the machine", "abuse_mem",
-	 "child=every_mfn"),
+	       "child=every_mfn"),
 	ATTACK("frame_changes_owner", "the event page taken away in use", "abuse_mem",
-	 "child=release_used which=0", .ending = ANYHOW),
+	       "child=release_used which=0", .ending = ANYHOW),
 	ATTACK("frame_changes_owner", "the vCPU's page taken away in use", "abuse_mem",
-	 "child=release_used which=1", .ending = ANYHOW),
+	       "child=release_used which=1", .ending = ANYHOW),
 	ATTACK("frame_changes_owner", "the grant table taken away in use", "abuse_mem",
-	 "child=release_used which=2", .ending = ANYHOW),
+	       "child=release_used which=2", .ending = ANYHOW),
 	ATTACK("frame_changes_owner", "the root of all page tables taken away in use", "abuse_mem",
-	 "child=release_used which=3", .ending = ANYHOW),
+	       "child=release_used which=3", .ending = ANYHOW),
 	ATTACK("frame_changes_owner", "the loaded root taken away in use", "abuse_mem",
-	 "child=release_used which=4", .ending = ANYHOW),
+	       "child=release_used which=4", .ending = ANYHOW),
 	ATTACK("failed_registrations", "pages registered where they cannot be", "abuse_mem",
-	 "child=registrations"),
+	       "child=registrations"),
 	ATTACK("p2m_remove_then_no_access", "a frame taken away while it is written", "abuse_mem",
-	 "child=remove_while_used", .vcpus = 2),
+	       "child=remove_while_used", .vcpus = 2),
 	ATTACK("adbit_cas_race", "page-table entries that change while the hypervisor marks them",
-	 "abuse_mem", "child=adbits", .vcpus = 2),
+	       "abuse_mem", "child=adbits", .vcpus = 2),
 	ATTACK("root_pinned_while_loaded", "roots dropped while three vCPUs load them", "abuse_mem",
-	 "child=roots", .vcpus = 4),
-	ATTACK("loaded_root_record", "the same with the smallest shadow pool", "abuse_mem", "child=roots",
-	 .vcpus = 4, .shadow_pages = PV_SHADOW_PAGES_MIN + 32),
-	ATTACK("loaded_root_record", "a table linked by one vCPU and taken away by another", "abuse_mem",
-	 "child=park", .vcpus = 2),
-	ATTACK("pool_minimum_progress", "the smallest shadow pool, four vCPUs", "abuse_mem", "child=pool",
-	 .vcpus = 4, .shadow_pages = PV_SHADOW_PAGES_MIN + 32),
-	ATTACK("sparse_gfns", "frames far from each other, each of which takes a table", "abuse_mem",
-	 "child=sparse_frames"),
+	       "child=roots", .vcpus = 4),
+	ATTACK("loaded_root_record", "the same with the smallest shadow pool", "abuse_mem",
+	       "child=roots", .vcpus = 4, .shadow_pages = PV_SHADOW_PAGES_MIN + 32),
+	ATTACK("loaded_root_record", "a table linked by one vCPU and taken away by another",
+	       "abuse_mem", "child=park", .vcpus = 2),
+	ATTACK("pool_minimum_progress", "the smallest shadow pool, four vCPUs", "abuse_mem",
+	       "child=pool", .vcpus = 4, .shadow_pages = PV_SHADOW_PAGES_MIN + 32),
+	ATTACK("sparse_gfns", "frames far from each other, each of which takes a table",
+	       "abuse_mem", "child=sparse_frames"),
 	ATTACK("sparse_gfns", "the same by the device directory's page", "abuse_mem",
-	 "child=sparse_device_pages"),
+	       "child=sparse_device_pages"),
 	ATTACK("long_ops_preemptible", "hypercalls that would hold a CPU for long", "abuse_mem",
-	 "child=long_ops", .memory_mib = 16),
-	ATTACK("scalar_sweep", "every hypercall with numbers out of range", "abuse_mem", "child=sweep"),
+	       "child=long_ops", .memory_mib = 16),
+	ATTACK("scalar_sweep", "every hypercall with numbers out of range", "abuse_mem",
+	       "child=sweep"),
 	ATTACK("pointer_plus_length", "pointers that reach into the hypervisor", "abuse_mem",
-	 "test=pointer_plus_length"),
+	       "test=pointer_plus_length"),
 	ATTACK("multi_mode_change", "lists of calls that change the mode", "abuse_mem",
-	 "test=multi_mode_change"),
+	       "test=multi_mode_change"),
 	ATTACK("port_limits", "ports that are not its own", "abuse_mem", "child=ports"),
-	ATTACK("ports_at_once", "channels opened, used and closed by four vCPUs at once", "abuse_mem",
-	 "child=port_storm", .vcpus = 4),
+	ATTACK("ports_at_once", "channels opened, used and closed by four vCPUs at once",
+	       "abuse_mem", "child=port_storm", .vcpus = 4),
 	ATTACK("grant_model_equivalence", "grants taken back and changed while they are mapped",
-	 "abuse_pair", "child=giver", .taker = "child=taker"),
+	       "abuse_pair", "child=giver", .taker = "child=taker"),
 	ATTACK("map_gfn_alignment", "the same by another order, with frames where they cannot be",
-	 "abuse_pair", "child=giver", .taker = "child=taker seed=77"),
+	       "abuse_pair", "child=giver", .taker = "child=taker seed=77"),
 	ATTACK("refcounts_balance_under_faults", "two domains killed while they share memory",
-	 "abuse_pair", "child=giver", .taker = "child=taker", .ending = IS_KILLED),
+	       "abuse_pair", "child=giver", .taker = "child=taker", .ending = IS_KILLED),
 	ATTACK("slot_flapping", "a device's state changed 100,000 times", "abuse_pair",
-	 "child=slot_flapping", .furniture = SLOT),
-	ATTACK("ring_double_fetch", "requests to a disk that change while they are read", "abuse_pair",
-	 "child=double_fetch", .vcpus = 2, .furniture = DISK),
-	ATTACK("ring_double_fetch", "a ring whose counts cannot be", "abuse_pair", "child=ring_indices",
-	 .furniture = DISK),
+	       "child=slot_flapping", .furniture = SLOT),
+	ATTACK("ring_double_fetch", "requests to a disk that change while they are read",
+	       "abuse_pair", "child=double_fetch", .vcpus = 2, .furniture = DISK),
+	ATTACK("ring_double_fetch", "a ring whose counts cannot be", "abuse_pair",
+	       "child=ring_indices", .furniture = DISK),
 	ATTACK("no_assert_on_guest_input", "20,000 random hypercalls and events", "random",
-	 "child=attacker count=20000", .ending = ANYHOW),
+	       "child=attacker count=20000", .ending = ANYHOW),
 	ATTACK("preempt_everywhere", "20,000 of them by three vCPUs at once", "random",
-	 "child=attacker count=20000 seed=2", .vcpus = 3, .ending = ANYHOW),
+	       "child=attacker count=20000 seed=2", .vcpus = 3, .ending = ANYHOW),
 };
 
 static bool await_shut(struct rs *rs, uint32_t domid, struct pv_domain_info *info)
@@ -281,10 +288,10 @@ static bool ended_as(struct rs *rs, enum ending ending, uint32_t domid, struct p
 		       info->shutdown_arg == 0xdead;
 	if (ending == CRASHES)
 		return info->shutdown == PV_SHUTDOWN_CRASH;
-	return ending == DOUBLE_FAULT ? info->shutdown == PV_SHUTDOWN_CRASH &&
-						info->shutdown_arg == PV_CRASH_DOUBLE_FAULT
-				      : info->shutdown == PV_SHUTDOWN_POWEROFF &&
-						info->shutdown_arg == 0;
+	return ending == DOUBLE_FAULT
+		       ? info->shutdown == PV_SHUTDOWN_CRASH &&
+				 info->shutdown_arg == PV_CRASH_DOUBLE_FAULT
+		       : info->shutdown == PV_SHUTDOWN_POWEROFF && info->shutdown_arg == 0;
 }
 
 /* What one attack has made. */
@@ -372,8 +379,9 @@ static int furnish(struct rs *rs, const struct attack *a, struct scene *s)
 		.domid = (uint32_t)s->domid, .created = info.created, .config = NULL};
 	snprintf(s->record.name, sizeof(s->record.name), "ringside-attack");
 	return rs_disk_attach(rs, &s->record,
-			      &(struct rs_disk){
-				      .name = (char[]){"selftest"}, .path = s->disk, .read_only = true});
+			      &(struct rs_disk){.name = (char[]){"selftest"},
+						.path = s->disk,
+						.read_only = true});
 }
 
 static int scene_make(struct rs *rs, const struct attack *a, const struct rs_kernel *k,
@@ -502,7 +510,8 @@ static void check_reuse(struct run *r, struct check *c)
 		info.ports + info.grant_maps + info.frames + info.cpu_time + info.caps == 0;
 	if (domid > 0)
 		rs_destroy(r->rs, (uint32_t)domid);
-	said(c, "slot_reuse_wiped: a number that is used again has nothing of the first", clean, "");
+	said(c, "slot_reuse_wiped: a number that is used again has nothing of the first", clean,
+	     "");
 }
 
 /* Programs that are not installed are not run, and said so. */

@@ -86,7 +86,8 @@ bool dump_room(struct daemon *d, const char *dir, const char *name, uint64_t byt
 			break;
 		say("%s: %s goes, for a newer one", name, now.oldest);
 	}
-	say("%s: not dumped: %s has no room for it (see --dumps and --dump-space in ringsided(8))", name, dir);
+	say("%s: not dumped: %s has no room for it (see --dumps and --dump-space in ringsided(8))",
+	    name, dir);
 	return false;
 }
 

@@ -67,7 +67,7 @@ struct daemon {
 	struct guest *guests;
 	struct client client[CLIENTS_MAX];
 };
-#define DUMPS_MAX     3  /* standard */
+#define DUMPS_MAX     3 /* standard */
 #define DUMP_FRACTION 4 /* of the file system: standard */
 
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -228,9 +228,13 @@ static void raw_block(void *arg)
 
 static void raw_user_without_entry(void *arg);
 
-static void (*const unregistered[])(void *) = {
-	raise_ud,      raw_int80,      raw_int3,     raw_fault, raw_hv,	   raw_step,  raw_area_only,
-	raw_entry_only, raw_ipi_self, raw_user, raw_block, raw_erets, raw_eretu, raw_user_without_entry};
+static void (*const unregistered[])(void *) = {raise_ud,      raw_int80,
+					       raw_int3,      raw_fault,
+					       raw_hv,	      raw_step,
+					       raw_area_only, raw_entry_only,
+					       raw_ipi_self,  raw_user,
+					       raw_block,     raw_erets,
+					       raw_eretu,     raw_user_without_entry};
 
 static void ended_unregistered(const struct child *c, unsigned i)
 {

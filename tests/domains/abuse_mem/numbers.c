@@ -278,7 +278,8 @@ static void storm(void *arg)
 	uint32_t list[1];
 
 	for (unsigned i = 0; i < 6000; i++) {
-		uint64_t port = next_number(&seed) % 24 + 8, vcpu = next_number(&seed) % mini_start.vcpus;
+		uint64_t port = next_number(&seed) % 24 + 8,
+			 vcpu = next_number(&seed) % mini_start.vcpus;
 		long rc;
 
 		list[0] = (uint32_t)port;

@@ -139,7 +139,8 @@ MINI_TEST(adbit_cas_race)
 /* Entries that are not present, whatever else they say, lead nowhere: at each level. */
 ABUSE_CHILD(empty_slots)
 {
-	static const uint64_t junk[] = {0, PT_W | PT_U, PT_ADDR, PT_PS, PT_NX, ~PT_P & ~0ull, 0x1000};
+	static const uint64_t junk[] = {0,     PT_W | PT_U,   PT_ADDR, PT_PS,
+					PT_NX, ~PT_P & ~0ull, 0x1000};
 	uint64_t v, root = pt_new_root();
 	struct mini_fault f;
 

@@ -21,7 +21,8 @@ static uint32_t ref[PAGES];
 /* One field of one request to a value that is wrong, and back. */
 static void flip(uint64_t r)
 {
-	static const uint64_t wrong[] = {0, ~0ull, 1ull << 31, 1ull << 32, 1ull << 63, 0x100000, 255, 7};
+	static const uint64_t wrong[] = {0,	     ~0ull,    1ull << 31, 1ull << 32,
+					 1ull << 63, 0x100000, 255,	   7};
 	volatile struct pv_blk_request *q =
 		(volatile struct pv_blk_request *)ring->requests + r % ring->entries;
 	uint64_t v = wrong[(r >> 16) % COUNT(wrong)];
@@ -184,7 +185,8 @@ ABUSE_CHILD(double_fetch)
 	/* It has not lost its way. */
 	for (uint64_t s = 0; s < mini_blk_sectors(disk); s += 8) {
 		WANT(mini_blk_io(disk, PV_BLK_READ, s, page[2], 8) == 0);
-		WANT(mini_option("writable") || (page[2][0] == SECTOR_MARK + s && page[2][448] == SECTOR_MARK + s + 7));
+		WANT(mini_option("writable") ||
+		     (page[2][0] == SECTOR_MARK + s && page[2][448] == SECTOR_MARK + s + 7));
 	}
 	return 0;
 }
@@ -216,8 +218,9 @@ ABUSE_CHILD(slot_flapping)
 
 	WANT(nr >= 0);
 	for (uint64_t i = 0; i < 100000; i++)
-		WANT(mini_device_state(PV_DOM_SELF, (uint32_t)nr, i & 1 ? PV_DEV_INIT : PV_DEV_CLOSED,
-				       (uint32_t)i, (uint32_t)i, i) == 0);
+		WANT(mini_device_state(PV_DOM_SELF, (uint32_t)nr,
+				       i & 1 ? PV_DEV_INIT : PV_DEV_CLOSED, (uint32_t)i,
+				       (uint32_t)i, i) == 0);
 	/* The other half is the other's. */
 	WANT(pv_device_get(PV_DOM_SELF, (uint64_t)nr, &slot) == 0);
 	WANT(slot.class == PV_DEVICE_BLOCK && slot.back.features == 0 && slot.back.grant == 0);

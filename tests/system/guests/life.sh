@@ -70,6 +70,17 @@ is 'no domain is dying' sh -c '! ringctl list | grep -q dying'
 is 'create, paused' ringctl create --paused /tmp/a.conf
 is 'destroy' ringctl destroy a
 is 'no such guest any more' exits 3 ringctl info a
+# Kernel and ramdisk on the guest's own disk.
+mkdir -p /tmp/own
+truncate -s 24M /srv/own.img
+is 'a disk with a kernel' sh -c 'mke2fs -F /srv/own.img && mount -o loop /srv/own.img /tmp/own && cp /boot/guest-kernel /tmp/own/vmlinuz && cp /boot/guest-initrd /tmp/own/initrd.img && umount -d /tmp/own'
+printf 'name = "own"\nboot = "disk"\nmemory = 64\ncmdline = "console=hvc0 quiet"\ndisk "root" { path = "/srv/own.img" }\n' >/tmp/own.conf
+is 'a guest boots from it' ringctl create /tmp/own.conf
+is 'it comes up' up own
+is 'destroy' ringctl destroy own
+dd if=/dev/urandom of=/srv/own.img bs=1024 seek=1 count=4 conv=notrunc 2>/dev/null
+is 'a damaged one is refused' exits 8 ringctl create /tmp/own.conf
+rm -f /srv/own.img
 is 'selftest' ringctl selftest --kernel /boot/guest-kernel
 sleep 1
 is 'traces' [ "$(traces)" = "$traces_before" ]

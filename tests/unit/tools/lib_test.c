@@ -541,7 +541,8 @@ static void make_disk(const char *path, const uint8_t *kernel, size_t len, const
 	snprintf(command, sizeof(command), "%s/initrd.img", boot);
 	write_bytes(command, ramdisk, strlen(ramdisk));
 	snprintf(command, sizeof(command),
-		 "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -F -t ext4 -b 1024 -d %s/disk %s 8M", dir, path);
+		 "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -F -t ext4 -b 1024 -d %s/disk %s 8M", dir,
+		 path);
 	cr_assert_eq(system(command), 0);
 }
 
