@@ -294,6 +294,8 @@ static bool ended_as(struct rs *rs, enum ending ending, uint32_t domid, struct p
 		       : info->shutdown == PV_SHUTDOWN_POWEROFF && info->shutdown_arg == 0;
 }
 
+#define ATTACKER "ringside-attack" /* the name of each */
+
 /* What one attack has made. */
 struct scene {
 	int domid, taker; /* 0: none */
@@ -305,7 +307,7 @@ static int attacker(struct rs *rs, const struct attack *a, const struct rs_kerne
 		    const char *words, uint32_t peer)
 {
 	char line[128];
-	struct rs_build b = {.name = "ringside-attack",
+	struct rs_build b = {.name = ATTACKER,
 			     .kernel = k,
 			     .cmdline = line,
 			     .vcpus = a->vcpus ? a->vcpus : 1,
@@ -377,7 +379,7 @@ static int furnish(struct rs *rs, const struct attack *a, struct scene *s)
 		return rc;
 	s->record = (struct rs_record){
 		.domid = (uint32_t)s->domid, .created = info.created, .config = NULL};
-	snprintf(s->record.name, sizeof(s->record.name), "ringside-attack");
+	snprintf(s->record.name, sizeof(s->record.name), ATTACKER);
 	return rs_disk_attach(rs, &s->record,
 			      &(struct rs_disk){.name = (char[]){"selftest"},
 						.path = s->disk,
@@ -410,20 +412,23 @@ static void scene_end(struct rs *rs, struct scene *s)
 		unlink(s->disk);
 }
 
-/* What dead domains had comes back at once, but for what a back end still holds. */
-static bool nothing_left(struct rs *rs, const struct pv_host_info *before)
+/* Another domain may have its number by now. */
+static bool is_gone(struct rs *rs, int domid)
 {
-	struct pv_host_info now = {0};
+	struct pv_domain_info now;
+
+	return domid <= 0 || call_domain_info(rs, (uint64_t)domid, &now) < 0 ||
+	       strcmp(now.name, ATTACKER) != 0;
+}
+
+/* What the two shared goes with the last of them, and all counts are right; other guests may come and go meanwhile. */
+static bool nothing_left(struct rs *rs, const struct scene *s)
+{
 	struct pv_audit audit = {0};
 
-	for (unsigned i = 0; i < 200; i++) {
-		call_host_info(rs, &now);
-		if (now.domains == before->domains && now.free_frames >= before->free_frames)
-			break;
+	for (unsigned i = 0; i < 200 && !(is_gone(rs, s->domid) && is_gone(rs, s->taker)); i++)
 		sleep_ms(10);
-	}
-	return now.domains == before->domains && now.free_frames >= before->free_frames &&
-	       call_audit(rs, &audit) == 0;
+	return is_gone(rs, s->domid) && is_gone(rs, s->taker) && call_audit(rs, &audit) == 0;
 }
 
 #define KILLS 12
@@ -432,9 +437,6 @@ static bool nothing_left(struct rs *rs, const struct pv_host_info *before)
 static bool killed_often(struct rs *rs, const struct attack *a, const struct rs_kernel *k,
 			 char *detail, size_t size)
 {
-	struct pv_host_info before = {0};
-
-	call_host_info(rs, &before);
 	for (unsigned i = 0; i < KILLS && !rs->cancel; i++) {
 		struct scene s = {0};
 		int rc = scene_make(rs, a, k, &s);
@@ -443,7 +445,7 @@ static bool killed_often(struct rs *rs, const struct attack *a, const struct rs_
 		if (i % 2)
 			rs_destroy(rs, (uint32_t)s.taker);
 		scene_end(rs, &s);
-		if (rc < 0 || !nothing_left(rs, &before)) {
+		if (rc < 0 || !nothing_left(rs, &s)) {
 			snprintf(detail, size, "round %u: %s", i,
 				 rc < 0 ? strerror(-rc) : "something is left");
 			return false;
