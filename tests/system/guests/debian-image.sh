@@ -50,7 +50,7 @@ if [ ! -e "$dir/regress.img" ] || [ "$self" -nt "$dir/regress.img" ]; then
 	tar -xjf postgresql-$pg*.orig.tar.bz2 --strip-components=1 --wildcards '*/src/test/regress' '*/src/interfaces' '*/contrib/spi'
 	dpkg -x postgresql-server-dev-$pg*.deb dev
 	for c in src/test/regress/regress.c contrib/spi/autoinc.c contrib/spi/refint.c; do
-		gcc -O2 -fPIC -shared -fno-strict-aliasing -fwrapv -I"dev/usr/include/postgresql/$pg/server" \
+		gcc -O2 -fPIC -shared -fno-strict-aliasing -fwrapv -DREFINT_VERBOSE -I"dev/usr/include/postgresql/$pg/server" \
 			-Isrc/interfaces/libpq -o "src/test/regress/$(basename "$c" .c).so" "$c"
 	done
 	truncate -s 64M regress.img

@@ -22,7 +22,7 @@ is 'it ends' await deb regress-2 5400
 tr -d '\r' <"$logs/deb.log" | grep -aE '^(test | *[a-z_0-9]+ +\.\.\. )|tests (passed|failed)|^real|diff' | tail -300
 tell deb 'cat /var/tmp/r/regression.diffs; echo diffs-$((1 + 1))'
 await deb diffs-2 60
-tr -d '\r' <"$logs/deb.log" | sed -n '/^diff /,$p' | head -100
+tr -d '\r' <"$logs/deb.log" | sed -n '/diff -U/,$p' | head -100
 is 'all of its tests passed' sh -c "grep -aqE 'All [0-9]+ tests passed' $logs/deb.log"
 is 'the guest shuts down' ringctl shutdown --wait --timeout 300 deb
 is 'audit' ringctl audit
