@@ -112,6 +112,8 @@ ABUSE_CHILD(adbits)
 		cas_round = turn;
 		for (unsigned i = 0; i < turn % 200; i++)
 			mini_pause();
+		if (turn % 64 == 0)
+			pv_yield(); /* both may have one CPU */
 		__atomic_store_n(e, other, __ATOMIC_SEQ_CST);
 		pt_flush(mini_root, VA);
 		gone = *e;
