@@ -257,11 +257,11 @@ static int device_list(struct run *r, uint32_t class, json_t **list)
 int do_block_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"guest", "GUEST", AS_TEXT},	{"number", "NR", AS_NUMBER},
-		{"name", "DISK", AS_TEXT},	{"size", "MiB", AS_MIB},
-		{"mode", "MODE", AS_TEXT},	{"state", "STATE", AS_TEXT},
-		{"read_bytes", "READ", AS_MIB}, {"write_bytes", "WRITTEN", AS_MIB},
-		{"path", "PATH", AS_TEXT},	{0},
+		{"guest", "GUEST", AS_TEXT},	     {"number", "NR", AS_NUMBER},
+		{"name", "DISK", AS_TEXT},	     {"size", "MiB", AS_MIB},
+		{"mode", "MODE", AS_TEXT},	     {"state", "STATE", AS_TEXT},
+		{"read_bytes", "READ(MiB)", AS_MIB}, {"write_bytes", "WRITTEN(MiB)", AS_MIB},
+		{"path", "PATH", AS_TEXT},	     {0},
 	};
 	json_t *list;
 	int rc = device_list(r, PV_DEVICE_BLOCK, &list);

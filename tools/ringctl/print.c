@@ -112,11 +112,27 @@ int print_list(const struct run *r, json_t *list, const struct column *columns)
 	return 0;
 }
 
+/* What a person reads of bytes and ns, behind the number; "" for others. */
+static void format_unit(const char *key, const json_t *v, char *text, size_t size)
+{
+	const char *last = strrchr(key, '_');
+	double n = (double)json_integer_value(v);
+
+	text[0] = '\0';
+	if (!json_is_integer(v) || n == 0)
+		return;
+	if (last && strcmp(last, "_ns") == 0)
+		snprintf(text, size, " (%.3f s)", n / 1e9);
+	else if (strcmp(key, "memory") == 0 || strcmp(key, "memory_max") == 0 ||
+		 strcmp(key, "memory_high") == 0 || (last && strcmp(last, "_bytes") == 0))
+		snprintf(text, size, " (%.1f MiB)", n / (1 << 20));
+}
+
 static void print_fields(json_t *object, int indent)
 {
 	const char *key;
 	json_t *v;
-	char cell[160];
+	char cell[160], unit[32];
 
 	json_object_foreach(object, key, v)
 	{
@@ -135,7 +151,8 @@ static void print_fields(json_t *object, int indent)
 			}
 		} else {
 			format_cell(v, AS_NUMBER, cell, sizeof(cell));
-			printf("%*s%-*s %s\n", indent, "", 24 - indent, key, cell);
+			format_unit(key, v, unit, sizeof(unit));
+			printf("%*s%-*s %s%s\n", indent, "", 24 - indent, key, cell, unit);
 		}
 	}
 }

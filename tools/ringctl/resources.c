@@ -154,7 +154,11 @@ static int set_sched(struct run *r, const struct pv_domain_info *d, json_t *list
 {
 	struct pv_sched_params p = {.weight = (uint32_t)opt_number(r, "weight", 0),
 				    .cap_percent = (uint32_t)opt_number(r, "cap", ~0u)};
-	long rc = call_domain_sched(r->rs, d->domid, ~0ull, &p, 0);
+	long rc;
+
+	if (opt(r, "weight") && (p.weight < 1 || p.weight > PV_WEIGHT_MAX))
+		usage(r, "a weight is 1 to %u", PV_WEIGHT_MAX);
+	rc = call_domain_sched(r->rs, d->domid, ~0ull, &p, 0);
 
 	(void)list;
 	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc,

@@ -101,7 +101,7 @@ static json_t *add_domain(struct run *r, const struct pv_domain_info *d)
 
 /* --- list ---------------------------------------------------------------------------------------- */
 
-static bool has_name(json_t *list, const char *name)
+static json_t *of_name(json_t *list, const char *name)
 {
 	size_t i;
 	json_t *o;
@@ -109,19 +109,31 @@ static bool has_name(json_t *list, const char *name)
 	json_array_foreach(list, i, o)
 	{
 		if (strcmp(json_string_value(json_object_get(o, "name")), name) == 0)
-			return true;
+			return o;
 	}
-	return false;
+	return NULL;
+}
+
+static bool starts_itself(struct run *r, const char *path)
+{
+	struct rs_config *c;
+	bool yes = rs_config_read(r->rs, path, NULL, &c) == 0;
+
+	if (yes) {
+		yes = c->autostart;
+		rs_config_free(c);
+	}
+	return yes;
 }
 
 static void add_defined(struct run *r, json_t *list)
 {
-	char path[512], name[RS_NAME_MAX + 1];
+	char dir[512], path[1024], name[RS_NAME_MAX + 1];
 	struct dirent *e;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "%s/guests", r->rs->conf_dir);
-	d = opendir(path);
+	snprintf(dir, sizeof(dir), "%s/guests", r->rs->conf_dir);
+	d = opendir(dir);
 	while (d && (e = readdir(d))) {
 		const char *dot = strstr(e->d_name, ".conf");
 		json_t *o;
@@ -129,12 +141,17 @@ static void add_defined(struct run *r, json_t *list)
 		if (!dot || dot[5] || dot - e->d_name > RS_NAME_MAX)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(dot - e->d_name), e->d_name);
-		if (!rs_name_ok(name) || has_name(list, name))
+		if (!rs_name_ok(name))
 			continue;
-		o = json_object();
-		set_text(o, "name", name);
-		set_text(o, "state", "off");
-		json_array_append_new(list, o);
+		o = of_name(list, name);
+		if (!o) {
+			o = json_object();
+			set_text(o, "name", name);
+			set_text(o, "state", "off");
+			json_array_append_new(list, o);
+		}
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		set_text(o, "autostart", starts_itself(r, path) ? "yes" : "no");
 	}
 	if (d)
 		closedir(d);
@@ -142,13 +159,14 @@ static void add_defined(struct run *r, json_t *list)
 
 int do_list(struct run *r)
 {
-	static const struct column columns[] = {
+	struct column columns[] = {
 		{"name", "NAME", AS_TEXT},
 		{"id", "ID", AS_NUMBER},
-		{"memory", "MEM", AS_MIB},
+		{"memory", "MEM(MiB)", AS_MIB},
 		{"vcpus_up", "VCPUS", AS_NUMBER},
 		{"state", "STATE", AS_TEXT},
 		{"cpu_time_ns", "TIME(s)", AS_SECONDS},
+		{0}, /* with --all: of those that are defined */
 		{0},
 	};
 	json_t *list, *o;
@@ -157,8 +175,10 @@ int do_list(struct run *r)
 
 	if (rc)
 		return rc;
-	if (opt(r, "all"))
+	if (opt(r, "all")) {
 		add_defined(r, list);
+		columns[6] = (struct column){"autostart", "AUTOSTART", AS_TEXT};
+	}
 	if (!opt(r, "names"))
 		return print_list(r, list, columns);
 	json_array_foreach(list, i, o)

@@ -227,7 +227,7 @@ static int autostart_one(struct run *r, const char *path)
 /* `autostart = ...` lines of the file are replaced by one at its end. */
 static int set_autostart(struct run *r, const char *name, bool on)
 {
-	char path[1024], *out = NULL, *line, *save = NULL;
+	char path[1024], *out = NULL, *rest, *line;
 	uint8_t *text;
 	size_t len, size;
 	FILE *f;
@@ -238,9 +238,9 @@ static int set_autostart(struct run *r, const char *name, bool on)
 	if (rc)
 		return rc;
 	f = open_memstream(&out, &size);
-	for (line = strtok_r((char *)text, "\n", &save); f && line;
-	     line = strtok_r(NULL, "\n", &save))
-		if (strncmp(line, "autostart", 9) != 0)
+	rest = (char *)text;
+	while (f && (line = strsep(&rest, "\n")))
+		if (strncmp(line, "autostart", 9) != 0 && (rest || *line))
 			fprintf(f, "%s\n", line);
 	if (f) {
 		fprintf(f, "autostart = %s\n", on ? "true" : "false");
@@ -290,6 +290,8 @@ static int apply_restart(struct run *r, const struct pv_domain_info *info,
 	return rc ? rc : start_file(r, path, c);
 }
 
+static json_t *applied; /* names of the guests whose files were seen */
+
 static int apply_one(struct run *r, const char *path)
 {
 	bool dry = opt(r, "dry-run") != NULL, changed;
@@ -299,6 +301,7 @@ static int apply_one(struct run *r, const char *path)
 
 	if (rc)
 		return rc;
+	json_object_set_new(applied, c->name, json_true());
 	rc = rs_find(r->rs, c->name, &info);
 	if (changed)
 		printf("%s: %s\n", c->name, dry ? "would be defined" : "defined");
@@ -306,6 +309,9 @@ static int apply_one(struct run *r, const char *path)
 		rc = printf("%s: would be started\n", c->name) < 0;
 	else if (rc == -ENOENT)
 		rc = start_file(r, path, c);
+	else if (rc == 0 && info.state == PV_DOMAIN_SHUT)
+		printf("%s: has ended and is kept: `ringctl restart %s` starts it anew\n", c->name,
+		       c->name);
 	else if (rc == 0 && !is_current(r->rs, &info, c)) {
 		if (opt(r, "restart") && !dry)
 			rc = apply_restart(r, &info, c, path);
@@ -317,17 +323,16 @@ static int apply_one(struct run *r, const char *path)
 	return rc;
 }
 
-static int prune(struct run *r, const char *dir)
+static int prune(struct run *r)
 {
 	struct pv_domain_info *list;
-	char name[RS_NAME_MAX + 1], path[1024];
+	char name[RS_NAME_MAX + 1];
 	unsigned count;
 	int rc = rs_domains(r->rs, &list, &count);
 
 	for (unsigned i = 0; rc == 0 && i < count; i++) {
 		rs_domain_name(r->rs, &list[i], name);
-		snprintf(path, sizeof(path), "%s/%s.conf", dir, name);
-		if (list[i].domid == 0 || access(path, F_OK) == 0)
+		if (list[i].domid == 0 || json_object_get(applied, name))
 			continue;
 		printf("%s: %s\n", name, opt(r, "dry-run") ? "would be shut down" : "is shut down");
 		if (!opt(r, "dry-run") &&
@@ -346,9 +351,14 @@ int do_apply(struct run *r)
 	int rc;
 
 	snprintf(standard, sizeof(standard), "%s/guests", r->rs->conf_dir);
+	/* What is not there is no list of nothing, where guests would be ended by it. */
+	if (access(dir, F_OK) < 0 && (r->argc || opt(r, "prune")))
+		return rs_fail_errno(r->rs, errno, "cannot read %s", dir);
+	applied = json_object();
 	rc = for_files(r->rs, dir, apply_one, r);
 	if (rc == 0 && opt(r, "prune"))
-		rc = prune(r, dir);
+		rc = prune(r);
+	json_decref(applied);
 	return rc;
 }
 

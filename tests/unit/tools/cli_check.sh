@@ -77,6 +77,7 @@ try 2 'no list of CPUs' vcpu pin web2 all x
 try 8 'has 1 to 2 vCPUs' vcpu set web2 9
 try 1 'does not take this request' vcpu set web2 1
 try 0 '' sched --weight 512 web1
+try 2 'a weight is 1 to 65535' sched --weight 0 web1
 try 0 'web1 +1 +512' sched web1
 try 0 'memory .frames. +2048 +2048 +2048' limits web1
 try 0 '' limits --memory 16M web1
@@ -187,6 +188,7 @@ try 0 'class +PV_DEVICE_CONSOLE \(1\)' hypercall device_get 1 0 -
 try 0 '^  back:' hypercall device_get 1 0 -
 try 3 'no guest "web7" is defined' start web7
 try 0 '' autostart web1
+try 0 '^web1 .* yes$' list --all
 try 0 'web1: runs from an older file' apply
 try 0 '' destroy web1
 try 0 'web1: started' autostart
@@ -197,6 +199,11 @@ try 0 'web2: would be started' apply --dry-run "$dir/site"
 try 0 'web2: started' apply "$dir/site"
 try 0 'web1: is shut down' apply --prune "$dir/site"
 try 3 'no running guest' info web1
+try 3 'cannot read' apply --prune "$dir/sites"
+mv "$dir/site/web2.conf" "$dir/site/other.conf"
+try 0 '' apply --prune "$dir/site"
+try 0 '^web2.*running' list web2
+mv "$dir/site/other.conf" "$dir/site/web2.conf"
 echo 'vcpus = 2' >>"$dir/site/web2.conf"
 try 0 'older file' apply "$dir/site"
 try 0 'web2: started' apply --restart "$dir/site"
