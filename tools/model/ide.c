@@ -713,10 +713,14 @@ static void bm_master(struct pci_device *d)
 void ide_disk(unsigned n, const char *path, bool read_only)
 {
 	struct disk *d = &channels[n / 2].disk[n % 2];
+	int how = (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
 	struct stat st;
 	uint64_t bytes;
 
-	d->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	/* What is mounted, or somebody else's otherwise, is not to be written. */
+	if (!read_only && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		how |= O_EXCL;
+	d->fd = open(path, how);
 	if (d->fd < 0 || fstat(d->fd, &st) < 0)
 		die("%s: %s", path, strerror(errno));
 	bytes = (uint64_t)st.st_size;

@@ -18,7 +18,7 @@ model() { # DOMAIN, or of any
 		case $(tr '\0' ' ' <"$p/cmdline" 2>/dev/null) in "ringside-model --domain=${1:-}"*) echo "${p#/proc/}" ;; esac
 	done
 }
-create() { ringctl create --json /etc/ringside/$1.conf | sed -n 's/.*"\(id\|domid\)": *\([0-9]*\).*/\2/p'; }
+create() { ringctl create --json /etc/ringside/$1.conf 9</srv/www/big | sed -n 's/.*"\(id\|domid\)": *\([0-9]*\).*/\2/p'; }
 goes_on() { # The guest with split devices: it is further than before.
 	calm=$(grep -c 'GUEST calm' $log/calm.log)
 	sleep 4
@@ -50,7 +50,7 @@ emu=$(create emu)
 [ -n "$emu" ] || fail 'ringctl create'
 await emu 'GUEST (ready|done)' 240 || { fail 'the guest did not come so far'; tail -30 $log/emu.log; cat /var/log/ringside/emu-model.log; }
 tr -d '\r' <$log/emu.log | grep '^GUEST'
-for what in 'disk: [0-9]* bytes' 'disk: read' 'net: ping' 'net: fetched' 'serial: written' 'clock: '; do
+for what in 'disk: [0-9]* bytes' 'disk: read' 'net: ping' 'net: fetched' 'serial: written' 'clock: ' 'alarm: '; do
 	grep -qE "GUEST $what" $log/emu.log && pass "emulated_${what%%:*}" || fail "$what"
 done
 ! grep -q 'GUEST failed' $log/emu.log || fail 'the guest failed'
@@ -60,12 +60,20 @@ pid=$(model $emu)
 for what in 'Uid:.65534' 'CapPrm:.0*$' 'CapEff:.0*$' 'NoNewPrivs:.1' 'Seccomp:.2'; do
 	grep -q "^$what" /proc/$pid/status && pass "emulated_model_has_${what%%:*}" || fail "the model has $(grep "^${what%%:*}" /proc/$pid/status)"
 done
+ls -l /proc/$pid/fd | grep -q /srv/www/big && fail "the model has a file that ringctl was started with" || pass emulated_model_has_its_own_files
+modprobe brd rd_nr=1 rd_size=8192
+mke2fs -q /dev/ram0 2>/dev/null && mkdir -p /mnt/ram && mount -t ext2 /dev/ram0 /mnt/ram || fail 'no file system on a RAM disk'
+sed 's,/srv/emu.img,/dev/ram0,; s/"emu"/"taken"/; /^disk/!{/net/d}' /etc/ringside/emu.conf >/etc/ringside/taken.conf
+ringctl create /etc/ringside/taken.conf 2>/dev/null && fail 'a disk that dom0 has mounted is written by a guest' || pass emulated_disk_is_not_mounted
+grep -q '/dev/ram0: .*busy' /var/log/ringside/taken-model.log || fail "$(cat /var/log/ringside/taken-model.log)"
+umount /mnt/ram
+ringctl create /etc/ringside/taken.conf >/dev/null && ringctl destroy taken || fail 'a disk that nobody has mounted'
 ringctl perf emu | grep -E 'ioreqs|entries'
 
 evil=$(create evil)
 await evil 'GUEST (done|failed)' 240 || { fail 'the hostile guest did not come to its end'; tail -30 $log/evil.log; cat /var/log/ringside/evil-model.log; }
 tr -d '\r' <$log/evil.log | grep '^GUEST'
-for what in ports registers 'descriptors of the disk' 'rings of the card' 'the disk still answers' 'the disk is found again'; do
+for what in ports registers hypercalls 'descriptors of the disk' 'rings of the card' 'the disk still answers' 'the disk is found again'; do
 	grep -q "GUEST hostile: $what" $log/evil.log && pass "hostile_$(echo "$what" | tr ' ' _)" || fail "hostile: $what"
 done
 [ -n "$(model $evil)" ] && pass hostile_model_lives || { fail 'the hostile guest ended its model'; cat /var/log/ringside/evil-model.log; }

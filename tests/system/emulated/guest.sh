@@ -59,6 +59,13 @@ timeout 150 wget -q -O /tmp/big http://10.82.0.1/big && timeout 20 wget -q -O /t
 mkdir -p /www && cp /tmp/big /www/back && httpd -h /www && say 'net: serving'
 [ -e /dev/ttyS0 ] && seq 1 200 >/dev/ttyS0 && echo 'serial: end' >/dev/ttyS0 && say 'serial: written' || fail 'no serial line'
 hwclock -r >/dev/null 2>&1 && [ "$(date +%Y)" -gt 2020 ] && say "clock: $(date -u +%Y-%m-%d)" || fail 'clock'
+# What the clock is set to it says; its alarm comes.
+rings() { awk '/rtc0/ { n = 0; for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) n += $i; print n }' /proc/interrupts; }
+date -u -s '2027-02-15 12:00:00' >/dev/null && hwclock -w -u && date -u -s '2026-01-31 12:00:00' >/dev/null && hwclock -w -u &&
+	date -u -s '2027-02-15 12:00:00' >/dev/null && hwclock -w -u
+hwclock -r -u | grep -q 'Feb 15.*2027\|2027-02-15' || fail "the clock was set to 15 February 2027, and says $(hwclock -r -u)"
+before=$(rings)
+/alarm && [ "$(rings)" -gt "${before:-0}" ] && say "alarm: $(($(rings) - before)) interrupts" || fail 'the alarm did not come'
 say ready
 # Until the model is killed: then reading fails, and nothing hangs.
 while dd if=/dev/sda of=/dev/null bs=1M count=1 iflag=direct 2>/dev/null; do

@@ -6,6 +6,8 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <pv/hypercall.h>
+#include <pv/ioreq.h>
 
 #define TASK	0x1f0
 #define CONTROL 0x3f6
@@ -153,6 +155,26 @@ static int every_register(void)
 	return 0;
 }
 
+/* What no instruction asks for: any space, size and count, at a device's address or nobody's. */
+static void every_request(char *page)
+{
+	static const u64 at[] = {0x1f0,	     0x71,	 0xcf8,	   0xc004,   0xc130,
+				 0xf0000000, 0xf0000044, 0x100000, ~0ull - 4};
+	static const u64 sizes[] = {0, 1, 2, 3, 4, 8, 9, 255};
+	static const u64 counts[] = {0, 1, 2, 257, 0x20000001, ~0ull};
+
+	for (unsigned int n = 0; n < 4 * ARRAY_SIZE(sizes) * ARRAY_SIZE(at) * ARRAY_SIZE(counts);
+	     n++) {
+		unsigned int i = n / 4;
+		u64 size = sizes[i % ARRAY_SIZE(sizes)], count;
+
+		i /= ARRAY_SIZE(sizes);
+		count = counts[i % ARRAY_SIZE(counts)];
+		pv_ioreq_access(PV_IOREQ_ACCESS(n & 1, n >> 1 & 1, size),
+				at[i / ARRAY_SIZE(counts)], page, count);
+	}
+}
+
 /* ---- disk ---- */
 
 static u16 bus_master(void)
@@ -259,6 +281,8 @@ static int __init hostile_init(void)
 	devices_home();
 	every_register();
 	pr_info("GUEST hostile: registers\n");
+	every_request(page);
+	pr_info("GUEST hostile: hypercalls\n");
 	devices_home();
 	stuck = hostile_tables(page);
 	pr_info("GUEST hostile: %s\n", stuck ? "a command never ended" : "descriptors of the disk");

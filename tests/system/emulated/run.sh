@@ -14,8 +14,9 @@ cp "$top/tests/system/emulated/hostile.c" "$out/module/"
 echo 'obj-m := hostile.o' >"$out/module/Kbuild"
 make -s -C "$build/linux/src/out" M="$(realpath "$out/module")" modules >"$out/module/build.log" 2>&1 || { cat "$out/module/build.log"; exit 1; }
 gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -I"$top/include" -o "$out/holder" "$top/tests/system/emulated/holder.c" || exit 1
+gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o "$out/alarm" "$top/tests/system/emulated/alarm.c" || exit 1
 "$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux" && "$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" \
-	"$build/linux" "/test=$top/tests/system/emulated/guest.sh" "/hostile.ko=$out/module/hostile.ko" || exit 1
+	"$build/linux" "/test=$top/tests/system/emulated/guest.sh" "/hostile.ko=$out/module/hostile.ko" "/alarm=$out/alarm" || exit 1
 cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
 truncate -s 64M "$out/emu.img"
 mke2fs -q -F -t ext4 "$out/emu.img" && gzip -c "$out/emu.img" >"$out/emu.img.gz"
