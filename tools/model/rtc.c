@@ -143,8 +143,7 @@ static void timers_set(void)
 	timerfd_settime(seconds, TFD_TIMER_ABSTIME, &each, NULL);
 	memset(&each, 0, sizeof(each));
 	if (on & B_PERIODIC && rate) {
-		/* The first two are as 8 and 9. */
-		rate = rate < 3 ? rate + 7 : rate < RATE_LEAST ? RATE_LEAST : rate;
+		rate = rate < RATE_LEAST ? RATE_LEAST : rate;
 		each.it_interval.tv_nsec = (long)((1000000000ull << (rate - 1)) / 32768);
 		each.it_value = each.it_interval;
 	}

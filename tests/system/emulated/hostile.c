@@ -113,9 +113,11 @@ static void config_set(unsigned int device, unsigned int function, unsigned int 
 	outl(v, 0xcfc);
 }
 
-/* BARs and commands as firmware left them. */
+/* BARs and commands as firmware left them, and a clock that does not interrupt. */
 static void devices_home(void)
 {
+	outb(0x0b, 0x70);
+	outb(0x02, 0x71);
 	config_set(1, 1, 0x20, 0xc000);
 	config_set(1, 1, 4, 7);
 	config_set(3, 0, 0x10, 0xc100);
