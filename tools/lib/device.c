@@ -687,7 +687,7 @@ int rs_control(struct rs *rs, uint32_t domid, unsigned op, uint64_t arg, unsigne
 	long rc;
 
 	if (nr < 0)
-		return nr;
+		return rs_fail(rs, ENOENT, "domain %u: it takes no requests, or is gone", domid);
 	if (s.front.state != PV_DEV_RUNNING)
 		return rs_fail(rs, EOPNOTSUPP,
 			       "domain %u: its kernel listens to no requests (still booting, or no "

@@ -177,11 +177,26 @@ static void renamed_path(struct rs *rs, char *path, size_t size)
 	snprintf(path, size, "%s/renamed", rs->run_dir);
 }
 
+/* What ringsided has of its console goes with the guest; what another one of that name has said becomes the older part. */
+static void rename_log(struct rs *rs, const char *was, const char *is)
+{
+	char from[512], to[512], older[520];
+
+	snprintf(from, sizeof(from), "%s/console/%s.log", rs->log_dir, was);
+	snprintf(to, sizeof(to), "%s/console/%s.log", rs->log_dir, is);
+	snprintf(older, sizeof(older), "%s.1", to);
+	if (access(from, F_OK) < 0)
+		return;
+	rename(to, older);
+	rename(from, to);
+}
+
 int rs_rename(struct rs *rs, struct rs_record *r, const char *name)
 {
 	char path[512];
 	int rc;
 
+	rename_log(rs, r->name, name);
 	renamed_path(rs, path, sizeof(path));
 	rc = rs_write_file(rs, path, "", 0, 0600);
 	snprintf(r->name, sizeof(r->name), "%s", name);

@@ -272,16 +272,11 @@ int do_block_list(struct run *r)
 int do_net_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"guest", "GUEST", AS_TEXT},
-		{"number", "NR", AS_NUMBER},
-		{"name", "CARD", AS_TEXT},
-		{"mac", "MAC", AS_TEXT},
-		{"interface", "INTERFACE", AS_TEXT},
-		{"bridge", "BRIDGE", AS_TEXT},
-		{"state", "STATE", AS_TEXT},
-		{"read_ops", "TO GUEST", AS_NUMBER},
-		{"write_ops", "FROM GUEST", AS_NUMBER},
-		{0},
+		{"guest", "GUEST", AS_TEXT},	     {"number", "NR", AS_NUMBER},
+		{"name", "CARD", AS_TEXT},	     {"mac", "MAC", AS_TEXT},
+		{"interface", "INTERFACE", AS_TEXT}, {"bridge", "BRIDGE", AS_TEXT},
+		{"state", "STATE", AS_TEXT},	     {"read_ops", "PACKETS TO", AS_NUMBER},
+		{"write_ops", "FROM", AS_NUMBER},    {0},
 	};
 	json_t *list;
 	int rc = device_list(r, PV_DEVICE_NET, &list);

@@ -40,7 +40,7 @@ static int find_guest(struct run *r, const char *name, struct pv_domain_info *in
 	return rc;
 }
 
-/* Do something with each name; the last failure is the result, the others are told. */
+/* Do something with each name; the last failure is the result. Of more than one, each is told. */
 static int each(struct run *r, int (*act)(struct run *r, const struct pv_domain_info *info))
 {
 	int rc = 0;
@@ -51,12 +51,12 @@ static int each(struct run *r, int (*act)(struct run *r, const struct pv_domain_
 
 		if (one == 0)
 			one = act(r, &info);
-		if (one && i + 1 < r->argc)
+		if (one && r->argc > 1)
 			complain(r->rs);
 		if (one)
 			rc = one;
 	}
-	return rc;
+	return rc && r->argc > 1 ? rs_fail(r->rs, -rc, "not all guests did") : rc;
 }
 
 /* --- create -------------------------------------------------------------------------------------- */
@@ -249,7 +249,7 @@ static int await_end(struct run *r, const struct pv_domain_info *info)
 
 static int ask_to_end(struct run *r, const struct pv_domain_info *info)
 {
-	int rc = info->state == PV_DOMAIN_SHUT
+	int rc = info->state == PV_DOMAIN_SHUT || info->state == PV_DOMAIN_DYING
 			 ? 0
 			 : rs_control(r->rs, info->domid, PV_CONTROL_POWEROFF, 0, 5000);
 

@@ -124,7 +124,8 @@ static void format_unit(const char *key, const json_t *v, char *text, size_t siz
 	if (last && strcmp(last, "_ns") == 0)
 		snprintf(text, size, " (%.3f s)", n / 1e9);
 	else if (strcmp(key, "memory") == 0 || strcmp(key, "memory_max") == 0 ||
-		 strcmp(key, "memory_high") == 0 || (last && strcmp(last, "_bytes") == 0))
+		 strcmp(key, "memory_high") == 0 || strcmp(key, "size") == 0 ||
+		 (last && strcmp(last, "_bytes") == 0))
 		snprintf(text, size, " (%.1f MiB)", n / (1 << 20));
 }
 

@@ -66,6 +66,8 @@ static void look(struct daemon *d, const struct pv_domain_info *info, bool all)
 
 	if (!g)
 		g = guest_add(d, info);
+	else if (all)
+		rs_domain_name(d->rs, info, g->name); /* it may have been renamed, and its log */
 	if (!g)
 		return;
 	g->seen = true;

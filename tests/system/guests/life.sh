@@ -26,6 +26,7 @@ is 'pin' ringctl vcpu pin a all 0
 is 'weight' ringctl sched --weight 512 a
 is 'rename' ringctl rename a b
 is 'its new name' ringctl list b
+is 'what it said before' sh -c 'ringctl console --log b | grep -q "GUEST up"'
 is 'and back' ringctl rename b a
 is 'core file' ringctl dump-core a /srv/a.core
 rm -f /srv/a.core

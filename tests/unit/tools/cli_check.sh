@@ -115,7 +115,13 @@ try 0 '' wait web1 paused
 try 6 'not running in time' wait web1 running --timeout 1
 try 0 '' unpause web1
 try 8 'not paused' unpause web1
+mkdir -p "$dir/log/console"
+echo said by web2 >"$dir/log/console/web2.log"
 try 0 '' rename web2 db
+try 0 'said by web2' console --log db
+rm -r "$dir/log/console"
+try 3 'not all guests did' pause nobody web1
+try 0 '' unpause web1
 try 4 'already' rename db web1
 try 8 'digits alone' rename db 12
 try 0 '^db' list db
