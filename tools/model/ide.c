@@ -15,10 +15,11 @@
 
 #include "model.h"
 
-#define SECTOR	  512u
-#define MULTI_MAX 16u
-#define PRDS	  8192u /* a table of 64 KiB at most */
-#define IOVS	  256u
+#define SECTOR	   512u
+#define MULTI_MAX  16u
+#define PRDS	   8192u /* a table of 64 KiB at most */
+#define IOVS	   256u
+#define BUSY_TRIES 100u /* in five seconds */
 
 enum { BSY = 0x80, DRDY = 0x40, DF = 0x20, DSC = 0x10, DRQ = 0x08, ERR = 0x01 }; /* status */
 enum { ABRT = 0x04, IDNF = 0x10, UNC = 0x40 };					 /* error */
@@ -720,7 +721,10 @@ void ide_disk(unsigned n, const char *path, bool read_only)
 	/* What is mounted, or somebody else's otherwise, is not to be written. */
 	if (!read_only && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
 		how |= O_EXCL;
-	d->fd = open(path, how);
+	/* A guest that begins anew may be quicker than the model that it had ends. */
+	for (unsigned tries = 0;
+	     (d->fd = open(path, how)) < 0 && errno == EBUSY && tries < BUSY_TRIES; tries++)
+		usleep(50000);
 	if (d->fd < 0 || fstat(d->fd, &st) < 0)
 		die("%s: %s", path, strerror(errno));
 	bytes = (uint64_t)st.st_size;
