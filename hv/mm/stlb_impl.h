@@ -49,6 +49,11 @@ struct shadow {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
 
+/* One an entry, in the page behind the table's. Numbers of entries; prev is 0 while it is in no chain. */
+struct stlb_link {
+	u32 next, prev;
+};
+
 struct stlb_state {
 	/* ROOTS */
 	struct shadow *free;   /* all zero                                              */
@@ -63,6 +68,7 @@ struct stlb_state {
 	struct shadow kernel;  /* S10: L4 of the kernel half; never in CR3              */
 	struct shadow *chunks[CHUNKS_MAX];
 	u32 *buckets;          /* S15 */
+	struct stlb_link mark; /* of maps_take, while it is not done                    */
 };
 #define STATE_ORDER 3
 _Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "eight pages");
@@ -251,21 +257,6 @@ static inline void fill_sync(const struct cpu *c, const struct domain *d)
 	others = READ_ONCE(d->stlb.running) & ~c->bit;
 	if (unlikely(others))
 		walk_sync_cpus(others);
-}
-
-/* The inner form of walk_begin and walk_end, which does not nest. */
-static inline void walk_enter(struct cpu *c)
-{
-	HV_ASSERT(!(c->walk_epoch & 1));
-	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
-	(void)atomic_add(&c->walk_epoch, 1);
-}
-
-static inline void walk_leave(struct cpu *c)
-{
-	barrier();
-	c->walk_epoch++; /* written here alone; x86 stores in order */
-	barrier();
 }
 
 _Static_assert(sizeof(struct walk_cache) == 1 << 6, "as walk_cache_slot shifts");

@@ -9,15 +9,20 @@
 #define FIRST	      (~0u)
 _Static_assert(CHUNKS_MAX << (CHUNK_SHIFT + 9) < BUCKET_LOCKED, "numbers of entries");
 
-/* One an entry, in the page behind the table's. Numbers of entries; prev is 0 while it is in no chain. */
-struct link {
-	u32 next, prev;
-};
-_Static_assert(sizeof(struct link) * 512 == PAGE_SIZE, "a page of them");
+/* The first number of descriptor 0, which has no entries: st->mark. */
+#define MARK	   1u
+#define LOCKED_MAX 64 /* entries looked at before the lock is let go */
+_Static_assert(sizeof(struct stlb_link) * 512 == PAGE_SIZE, "a page of them");
 
-static struct link *link_of(struct stlb_state *st, u32 n)
+static struct stlb_link *link_of(struct stlb_state *st, u32 n)
 {
-	return (struct link *)(shadow_by_number(st, n >> 9)->table + 512) + n % 512;
+	return (struct stlb_link *)(shadow_by_number(st, n >> 9)->table + 512) + n % 512;
+}
+
+/* Of what stands in a chain. */
+static struct stlb_link *neighbour(struct stlb_state *st, u32 n)
+{
+	return unlikely(n == MARK) ? &st->mark : link_of(st, n);
 }
 
 static u32 *bucket_of(struct stlb_state *st, mfn_t m)
@@ -25,7 +30,7 @@ static u32 *bucket_of(struct stlb_state *st, mfn_t m)
 	return &st->buckets[(u32)m.n * 0x9e3779b1u >> (32 - BUCKET_SHIFT - st->bucket_order)];
 }
 
-/* Held for some 20 instructions, and by maps_take while it looks. The chain's first entry. */
+/* Held for some 20 instructions, or as many for each of LOCKED_MAX entries, since others wait in walks. The chain's first entry. */
 static u32 bucket_lock(u32 *b)
 {
 	u32 first;
@@ -39,32 +44,35 @@ bool maps_link(struct domain *d, u32 n, u64 e)
 {
 	struct stlb_state *st = state_of(d);
 	u32 *b = bucket_of(st, entry_mfn(e)), first = bucket_lock(b);
-	struct link *l = link_of(st, n);
+	struct stlb_link *l = link_of(st, n);
 	bool done = !l->prev && atomic_cas(entry_by_number(st, n), 0, e);
 
 	if (done) {
-		*l = (struct link){.next = first, .prev = FIRST};
+		*l = (struct stlb_link){.next = first, .prev = FIRST};
 		if (first)
-			link_of(st, first)->prev = n;
+			neighbour(st, first)->prev = n;
 		first = n;
 	}
 	atomic_store(b, first);
 	return done;
 }
 
+/* What has that link leaves its chain. */
+static void chain_cut(struct stlb_state *st, struct stlb_link l, u32 *first)
+{
+	if (l.next)
+		neighbour(st, l.next)->prev = l.prev;
+	*(l.prev == FIRST ? first : &neighbour(st, l.prev)->next) = l.next;
+}
+
 void maps_unlink(struct domain *d, u32 n, u64 e)
 {
 	struct stlb_state *st = state_of(d);
 	u32 *b = bucket_of(st, entry_mfn(e)), first = bucket_lock(b);
-	struct link *l = link_of(st, n);
+	struct stlb_link *l = link_of(st, n);
 
-	if (l->next)
-		link_of(st, l->next)->prev = l->prev;
-	if (l->prev == FIRST)
-		first = l->next;
-	else
-		link_of(st, l->prev)->next = l->next;
-	*l = (struct link){0};
+	chain_cut(st, *l, &first);
+	*l = (struct stlb_link){0};
 	atomic_store(b, first);
 }
 
@@ -102,6 +110,27 @@ static u64 take_sole(struct stlb_state *st, u32 n, mfn_t m)
 		       : 0;
 }
 
+/* A place in b's chain, before entry n: who goes through a long one lets the lock go there. Bucket locked, which holds
+ * *first; ROOTS held, so that there is one. */
+static void mark_put(struct stlb_state *st, u32 n, u32 *first)
+{
+	st->mark = (struct stlb_link){.next = n, .prev = link_of(st, n)->prev};
+	*(st->mark.prev == FIRST ? first : &link_of(st, st->mark.prev)->next) = MARK;
+	link_of(st, n)->prev = MARK;
+}
+
+/* What came behind it. */
+static u32 mark_take(struct stlb_state *st, u32 *first)
+{
+	struct stlb_link l = st->mark;
+
+	if (!l.prev)
+		return *first;
+	chain_cut(st, l, first);
+	st->mark.prev = 0;
+	return l.next;
+}
+
 u64 maps_take(struct domain *d, mfn_t m, u32 *n)
 {
 	struct stlb_state *st = state_of(d);
@@ -113,9 +142,14 @@ u64 maps_take(struct domain *d, mfn_t m, u32 *n)
 		e = take_sole(st, *n = READ_ONCE(f->link[i]), m);
 	if (e)
 		return e;
-	*n = first = bucket_lock(b);
-	while (*n && !(e = take_if(st, *n, m, PTE_LINKED)))
-		*n = link_of(st, *n)->next;
-	atomic_store(b, first);
+	do {
+		first = bucket_lock(b);
+		*n = mark_take(st, &first);
+		for (unsigned i = 0; i < LOCKED_MAX && *n && !(e = take_if(st, *n, m, PTE_LINKED)); i++)
+			*n = link_of(st, *n)->next;
+		if (*n && !e)
+			mark_put(st, *n, &first);
+		atomic_store(b, first);
+	} while (*n && !e);
 	return e;
 }

@@ -35,6 +35,21 @@ static inline void walk_end(void)
 	walk_end_on(this_cpu());
 }
 
+/* The inner form, which does not nest: neither it nor the others come within it. */
+static inline void walk_enter(struct cpu *c)
+{
+	HV_ASSERT(!(c->walk_epoch & 1));
+	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
+	(void)atomic_add(&c->walk_epoch, 1);
+}
+
+static inline void walk_leave(struct cpu *c)
+{
+	barrier();
+	c->walk_epoch++; /* written here alone; x86 stores in order */
+	barrier();
+}
+
 /* Waits until every walk that began earlier has ended. */
 void walk_sync(struct domain *d);
 

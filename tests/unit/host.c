@@ -22,7 +22,9 @@ struct features features;
 enum log_level log_level = LOG_INFO;
 
 bool host_threaded;
-u64 host_cr3[MAX_CPUS], host_shootdowns, host_invlpgs, host_accesses;
+u64 host_cr3[MAX_CPUS], host_shootdowns, host_invlpgs, host_accesses, host_held_most;
+u32 *host_bucket;
+static u64 host_held;
 struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 static bool halted[MAX_CPUS];
 static struct frame *frames_memory;
@@ -77,6 +79,9 @@ void host_jitter_real(void)
 
 	if (!host_threaded) {
 		host_accesses++;
+		if (host_bucket)
+			host_held = *host_bucket >> 31 ? host_held + 1 : 0;
+		host_held_most = MAX(host_held_most, host_held);
 		return;
 	}
 	seed = (seed ? seed : 2463534242u + (u32)(uintptr_t)&seed);

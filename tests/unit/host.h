@@ -18,6 +18,9 @@ void host_halt(void); /* this thread's CPU answers no more: shootdowns need not 
 extern u64 host_cr3[MAX_CPUS];
 extern u64 host_shootdowns, host_invlpgs; /* counted */
 extern u64 host_accesses; /* to words that CPUs share, while nothing is threaded         */
+/* The most of them in one stretch with this bucket (stlb_maps.c) locked. */
+extern u32 *host_bucket;
+extern u64 host_held_most;
 
 /* A domain with an empty P2M and a pool of `pages`; NULL when memory is short. */
 struct domain *host_domain(u16 id, u64 pages);
