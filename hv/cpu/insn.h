@@ -35,6 +35,14 @@ DEFINE_IO(u16, w)
 DEFINE_IO(u32, l)
 #undef DEFINE_IO
 
+static inline u64 read_flags(void)
+{
+	u64 v;
+
+	__asm__ volatile("pushf; pop %0" : "=r"(v) : : "memory");
+	return v;
+}
+
 static inline u64 rdmsr(u32 msr)
 {
 	u32 lo, hi;

@@ -174,6 +174,7 @@ void trap_ring0(struct regs *r)
 	unsigned vector = r->error >> 32;
 	u64 cr2 = vector == PF ? read_cr2() : 0, fixup;
 
+	HV_ASSERT(!features.smap || !(read_flags() & FLAG_AC));
 	if (vector >= 32) {
 		interrupt(vector);
 		return;
