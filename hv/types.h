@@ -55,6 +55,14 @@ typedef struct {
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
+/* READ_ONCE of a word in the compiler's eyes a register like others: what computes its address is part of the load. */
+#define LOAD_ONCE(x)                                                 \
+	({                                                           \
+		__typeof__(x) v_;                                    \
+		__asm__ volatile("mov %1, %0" : "=r"(v_) : "m"(x)); \
+		v_;                                                  \
+	})
+
 #define atomic_load(p)	   __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define atomic_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define atomic_xchg(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)

@@ -59,5 +59,10 @@ static ALWAYS_INLINE __must_use int copy_out(gva_t dst, const void *src, u64 n)
 {
 	return copy_checked((void *)dst.a, src, dst.a, n);
 }
+/* To a part of what copy_in was for: a few words. */
+static ALWAYS_INLINE __must_use int copy_back(gva_t dst, const void *src, u64 n)
+{
+	return likely(copy_words((void *)dst.a, src, n / 8)) ? 0 : -PV_EFAULT;
+}
 
 #endif

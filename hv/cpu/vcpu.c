@@ -146,7 +146,7 @@ int vcpu_area_set(struct vcpu *v, u64 gpa)
 	this_cpu()->entry->area = p;
 	walk_sync(v->dom);
 	if (!mfn_eq(old, MFN_NONE))
-		frame_put(old);
+		ram_put(old);
 	vcpu_times(v);
 	/* Ports may have become pending before there was an area to say so in. */
 	if (READ_ONCE(v->dom->ports.used)) {

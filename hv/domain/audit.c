@@ -15,6 +15,7 @@ static unsigned order;
 
 /* One audit at a time; grants_audit calls back without room for more. */
 static struct pv_audit *result;
+static u32 owned[PV_MAX_DOMAINS]; /* frames of RAM */
 static struct spinlock audit_lock = SPINLOCK(DOMLIST);
 
 static bool counts_alloc(void)
@@ -58,40 +59,33 @@ static void bad_frame(u64 *field, u64 mfn)
 		result->first_bad = mfn;
 }
 
-/* How many frames of RAM leaf e holds. */
-static u64 see_leaf(struct domain *d, u64 e)
+static void see_leaf(struct domain *d, u64 e)
 {
 	bool own = p2m_kind(e) == PV_MEM_RAM || p2m_kind(e) == PV_MEM_RAM_RO;
-	u64 first = p2m_first(e).n, ram = 0;
+	u64 first = p2m_first(e).n;
 
-	if (p2m_kind(e) == PV_MEM_DEVICE)
-		return 0;
-	for (u64 m = first; m < first + p2m_span(e); m++) {
-		struct frame *f = frame_of(MFN(m));
+	for (u64 m = first; p2m_kind(e) != PV_MEM_DEVICE && m < first + p2m_span(e); m++) {
+		const struct frame *f = frame_of(MFN(m));
 
 		found(MFN(m));
 		if (!f || (f->use != FRAME_GUEST && f->use != FRAME_HV) ||
 		    (f->use == FRAME_GUEST && own != (f->owner == d->id)))
 			bad_frame(&result->owner_errors, m);
-		else
-			ram += own && f->use == FRAME_GUEST;
 	}
-	return ram;
 }
 
 static void see_domain(struct domain *d)
 {
 	gfn_t g = GFN(0);
-	u64 ram = 0;
 
 	p2m_for_each (&d->p2m, g, e)
-		ram += see_leaf(d, e);
+		see_leaf(d, e);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		if (d->vcpus[i]->area)
 			found(d->vcpus[i]->area_mfn);
 	ioreq_audit(d, found);
 	result->count_errors += (grants_audit(d, found) != 0) + (events_audit(d, found) != 0) +
-				(ram != atomic_load(&d->frames));
+				(owned[d->id] != atomic_load(&d->frames));
 	result->shadow_errors += stlb_audit(d);
 }
 
@@ -106,6 +100,16 @@ static void visit(u32 domid)
 		atomic_store(&d->die_busy, 0);
 	}
 	domain_put(d);
+}
+
+static void owners_count(void)
+{
+	const struct frame *f;
+
+	__builtin_memset(owned, 0, sizeof(owned));
+	for (u64 m = 0; (f = frame_of(MFN(m))); m++)
+		if (f->use == FRAME_GUEST && f->owner < PV_MAX_DOMAINS)
+			owned[f->owner]++;
 }
 
 /* Everyone's finds against the descriptors. */
@@ -135,6 +139,7 @@ int audit(struct pv_audit *out)
 	lock(&audit_lock);
 	result = out;
 	if (counts_alloc()) {
+		owners_count();
 		for (u32 i = 0; i < PV_MAX_DOMAINS; i++)
 			visit(i);
 		compare();

@@ -320,7 +320,8 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 	out->grant_maps_high = READ_ONCE(d->grants.high);
 	out->grants_mapped = atomic_load(&d->grants.mapped_from);
 	out->frames = atomic_load(&d->frames);
-	out->frames_high = MAX(out->frames_high, out->frames); /* dom0's first ones were not populated */
+	out->frames_high =
+		MAX(out->frames_high, out->frames); /* dom0's first ones were not populated */
 	out->shadow = READ_ONCE(d->stlb.pages);
 	out->shadow_max = READ_ONCE(d->stlb.pages_max);
 	out->shadow_high = READ_ONCE(d->stlb.pages_high);
@@ -356,7 +357,7 @@ int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m)
 	int rc = p2m_get(d, GFN(gfn), need, m);
 
 	if (rc == 0 && READ_ONCE(frame_of(*m)->owner) != d->id) {
-		frame_put(*m);
+		ram_put(*m);
 		rc = -PV_EACCES;
 	}
 	return rc;
@@ -398,22 +399,24 @@ long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags)
 	return done ? (long)done : rc;
 }
 
-/* What a P2M entry had: its references, and what they counted for. */
-static void leaf_put(struct domain *d, u64 e)
+void ram_put(mfn_t m)
 {
-	mfn_t m = p2m_mfn(e, GFN(0));
-	u64 n = e & P2M_BIG ? RUN_FRAMES : 1, counted = 0;
+	const struct frame *f = frame_of(m);
+	u16 owner = f->owner;
 
-	if (p2m_kind(e) == PV_MEM_DEVICE)
+	if (!frame_put(m) || owner == FRAME_NO_OWNER)
 		return;
-	for (u64 i = 0; i < n; i++) {
-		struct frame *f = frame_of(MFN(m.n + i));
+	walk_begin();
+	if (domains[owner])
+		atomic_sub(&domains[owner]->frames, 1);
+	walk_end();
+}
 
-		counted += f && f->use == FRAME_GUEST; /* not the device directory's page */
-		/* the last one, or the frame waits for who registered or mapped it */
-		frame_put(MFN(m.n + i));
-	}
-	atomic_sub(&d->frames, counted);
+/* What a P2M entry had: its references. Whoever registered or mapped a frame keeps it. */
+static void leaf_put(u64 e)
+{
+	for (u64 i = 0; p2m_kind(e) != PV_MEM_DEVICE && i < p2m_span(e); i++)
+		ram_put(MFN(p2m_first(e).n + i));
 }
 
 /* Remove [gfn, gfn + count) and put what was there. Gfns done: less than count only if a leaf cannot be split. */
@@ -425,31 +428,34 @@ static u64 take_back(struct domain *d, u64 gfn, u64 count)
 	do {
 		n = p2m_remove_range(d, GFN(gfn + done), count - done, out, ARRAY_SIZE(out), &used);
 		for (unsigned i = 0; i < used; i++)
-			leaf_put(d, out[i]);
+			leaf_put(out[i]);
 		done += n;
 	} while (n && done < count);
 	return done;
 }
 
-/* How many gfns from the first on are RAM; if none, *rc says why. */
-static u64 ram_from(struct domain *d, u64 gfn, u64 count, long *rc)
+/* How many gfns from the first on are RAM, or else devices; if none, *rc says why. */
+static u64 kind_from(struct domain *d, u64 gfn, u64 count, bool device, long *rc)
 {
 	u64 n = 0, e = 0;
 
 	walk_begin();
 	while (n < count) {
 		e = p2m_find(&d->p2m, GFN(gfn + n));
-		if (p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
+		if (device ? p2m_kind(e) != PV_MEM_DEVICE
+			   : p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
 			break;
 		n += e & P2M_BIG ? RUN_FRAMES - (gfn + n) % RUN_FRAMES : 1;
 	}
 	walk_end();
 	if (n == 0 && count)
-		*rc = !e ? -PV_ENOENT : p2m_kind(e) == PV_MEM_DEVICE ? -PV_EACCES : -PV_EBUSY;
+		*rc = device || p2m_kind(e) == PV_MEM_DEVICE ? -PV_EACCES
+		      : e				     ? -PV_EBUSY
+							     : -PV_ENOENT;
 	return MIN(n, count);
 }
 
-long domain_release(struct domain *d, u64 gfn, u64 count)
+long domain_release(struct domain *d, u64 gfn, u64 count, bool device)
 {
 	long rc = 0;
 	u64 n, done;
@@ -459,7 +465,7 @@ long domain_release(struct domain *d, u64 gfn, u64 count)
 	count = MIN(count, MEM_BATCH);
 	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
 	GUARD(&d->grants.lock);
-	n = ram_from(d, gfn, count, &rc);
+	n = kind_from(d, gfn, count, device, &rc);
 	done = n ? take_back(d, gfn, n) : 0;
 	return done ? (long)done : n ? -PV_ENOMEM : rc;
 }
@@ -497,6 +503,7 @@ static bool die_names(struct domain *d)
 			continue;
 		events_forget(x, d->id);
 		devices_forget(x, d->id);
+		grants_forget(x, d->id);
 		ioreq_forget(x, d->id);
 		domain_put(x);
 		return false;
@@ -511,7 +518,7 @@ static bool die_registered(struct domain *d)
 		struct vcpu *v = d->vcpus[i];
 
 		if (v->area)
-			frame_put(v->area_mfn);
+			ram_put(v->area_mfn);
 		v->area = NULL;
 	}
 	event_pages_drop(d);
@@ -539,8 +546,9 @@ static bool die_last(struct domain *d)
 }
 
 static bool (*const die_stages[])(struct domain *d) = {
-	die_stop,     die_drain,      ioreq_end, events_close_all, die_names, grants_unmap_all,
-	devices_wipe, die_registered, stlb_free, die_frames,	   die_last,
+	/* Without its software TLB nothing that leaves the P2M is searched for there. */
+	die_stop,	  die_drain,	stlb_free,	ioreq_end,  events_close_all, die_names,
+	grants_unmap_all, devices_wipe, die_registered, die_frames, die_last,
 };
 
 int domain_destroy(struct domain *d)

@@ -135,7 +135,7 @@ struct domain {
 
 	struct p2m p2m;
 	struct stlb stlb;
-	u64 frames, frames_max; /* RAM in the P2M; atomic */
+	u64 frames, frames_max; /* RAM in the P2M, or not free yet; atomic */
 	u64 eretu;		/* guest address of its ERETU, 0: none */
 
 	u32 weight, cap_percent;
@@ -236,12 +236,16 @@ u64 vcpu_ran(const struct vcpu *v, u64 now); /* ns, up to now */
 /* p2m_get for what d registers or grants: RAM of its own. -PV_EACCES for what it has by another's grant, where
  * ring 0 or a third domain would go on reaching it when that grant is over. */
 int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) __must_use;
+/* A reference on a domain's RAM is over. With the last one its owner has a frame less: what others have mapped counts as
+ * its own as long, or two domains would have more than their limits. */
+void ram_put(mfn_t m);
 /* Give or take frames: up to count from gfn on, in 2 MiB runs where both ends are aligned. Returns how many are
  * done, or an errno if none: -PV_EINVAL range or flags; -PV_ENOMEM limit or machine; -PV_EEXIST something is there;
  * -PV_ENOENT a hole; -PV_EBUSY a grant's mapping; -PV_EACCES a device. At most MEM_BATCH frames a call. */
 #define MEM_BATCH 512
 long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags);
-long domain_release(struct domain *d, u64 gfn, u64 count);
+/* RAM, or else device memory; a grant's mapping goes by its handle. */
+long domain_release(struct domain *d, u64 gfn, u64 count, bool device);
 
 /* cpu/vcpu.c: checks s, gives v these registers, and (up) makes it runnable; else only in a domain that has not started.
  * -PV_EINVAL: s; -PV_EBUSY: v is up, or the domain has started. */

@@ -230,7 +230,7 @@ int event_pages(struct domain *d, u64 gpa)
 		return rc;
 	GUARD(&ports_lock);
 	if (t->page || t->dead) {
-		frame_put(m);
+		ram_put(m);
 		return -PV_EEXIST; /* what senders use is never exchanged under them */
 	}
 	t->page_mfn = m;
@@ -480,7 +480,7 @@ int events_init(struct domain *d, u32 max)
 void event_pages_drop(struct domain *d)
 {
 	if (d->ports.page)
-		frame_put(d->ports.page_mfn);
+		ram_put(d->ports.page_mfn);
 	d->ports.page = NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "domain/grant.h"
 #include "domain/ioreq.h"
 
+#include "cpu/copy.h"
 #include "cpu/trace.h"
 
 /* Uses (mappings, copies) of a table entry, ring 0's own: the guest sees only bits. For reading in bits 0-14, for writing
@@ -41,13 +42,12 @@ _Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(u32), "one for each e
 struct use {
 	entry_word *word; /* NULL: no entry */
 	u32 *uses;
-	bool write;
 };
 
 /* In a walk, or with a reference on a domain that is not dying, the entry stays in reach. */
-static ALWAYS_INLINE struct use use_of(struct grants *g, u64 ref, bool write)
+static ALWAYS_INLINE struct use use_of(struct grants *g, u64 ref)
 {
-	struct use u = {.write = write};
+	struct use u = {0};
 
 	if (likely(ref / PV_GRANTS_PER_PAGE < READ_ONCE(g->pages))) {
 		struct pv_grant_entry *page = g->table[ref / PV_GRANTS_PER_PAGE];
@@ -72,7 +72,7 @@ static NOINLINE int count_another(u32 *uses, u32 use)
 	return 0;
 }
 
-static NOINLINE void settle_another(struct use u)
+static NOINLINE void settle_another(struct use u, bool write)
 {
 	u32 n, left;
 	bool last;
@@ -80,8 +80,8 @@ static NOINLINE void settle_another(struct use u)
 	do {
 		while (n = READ_ONCE(*u.uses), n & USES_BUSY)
 			cpu_relax_serving();
-		left = n - USE(u.write);
-		last = !left || (u.write && !USES(left, true));
+		left = n - USE(write);
+		last = !left || (write && !USES(left, true));
 	} while (!atomic_cas(u.uses, n, last ? n | USES_BUSY : left));
 	if (!last)
 		return;
@@ -91,13 +91,13 @@ static NOINLINE void settle_another(struct use u)
 }
 
 /* A use is over: so are its bits, if it was the last (G4). Nothing is written if the table is gone. */
-static ALWAYS_INLINE void settle(struct use u)
+static ALWAYS_INLINE void settle(struct use u, bool write)
 {
-	if (likely(u.word && atomic_cas(u.uses, USE(u.write), USES_BUSY))) {
+	if (likely(u.word && atomic_cas(u.uses, USE(write), USES_BUSY))) {
 		atomic_and(u.word, ~(PV_GRANT_WRITING | PV_GRANT_READING));
 		atomic_store(u.uses, 0);
 	} else {
-		settle_another(u);
+		settle_another(u, write);
 	}
 }
 
@@ -113,24 +113,25 @@ static ALWAYS_INLINE int entry_check(u32 w, u16 caller, bool write)
 #define USE_BITS(write) (PV_GRANT_READING | ((write) ? PV_GRANT_WRITING : 0))
 
 /* Its owner changed the entry just now. */
-static NOINLINE int claim_again(struct use u, u16 caller)
+static NOINLINE int claim_again(struct use u, u16 caller, bool write)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < CLAIM_TRIES && rc == 0; i++) {
 		u32 w = READ_ONCE(*u.word);
 
-		rc = entry_check(w, caller, u.write);
-		if (rc == 0 && atomic_cas(u.word, w, w | USE_BITS(u.write)))
+		rc = entry_check(w, caller, write);
+		if (rc == 0 && atomic_cas(u.word, w, w | USE_BITS(write)))
 			return 0;
 	}
-	settle_another(u);
+	settle_another(u, write);
 	return rc ? rc : -PV_EAGAIN; /* its owner keeps writing to it */
 }
 
 /* A use of d's entry, and the gfn that goes with it. Only who may use an entry is counted, so that nobody else can keep
  * its bits; and before the bits are set, so that who settles meanwhile leaves them. */
-static ALWAYS_INLINE int claim(struct domain *d, u64 ref, u16 caller, struct use u, u64 *gfn)
+static ALWAYS_INLINE int claim(struct domain *d, u64 ref, u16 caller, struct use u, bool write,
+			       u64 *gfn)
 {
 	u32 w;
 	int rc;
@@ -138,15 +139,15 @@ static ALWAYS_INLINE int claim(struct domain *d, u64 ref, u16 caller, struct use
 	if (unlikely(!u.word))
 		return -PV_ERANGE;
 	w = READ_ONCE(*u.word);
-	rc = entry_check(w, caller, u.write);
+	rc = entry_check(w, caller, write);
 	if (unlikely(rc))
 		return rc;
-	if (unlikely(!atomic_cas(u.uses, 0, USE(u.write))))
-		rc = count_another(u.uses, USE(u.write));
+	if (unlikely(!atomic_cas(u.uses, 0, USE(write))))
+		rc = count_another(u.uses, USE(write));
 	if (unlikely(rc))
 		return rc;
-	if (unlikely(!atomic_cas(u.word, w, w | USE_BITS(u.write)))) /* G1 */
-		rc = claim_again(u, caller);
+	if (unlikely(!atomic_cas(u.word, w, w | USE_BITS(write)))) /* G1 */
+		rc = claim_again(u, caller, write);
 	if (unlikely(rc))
 		return rc;
 	/* Once; whatever the guest writes there from now on. */
@@ -162,9 +163,9 @@ static void unclaim(struct domain *d, u64 ref, bool write)
 	if (ref == NO_REF)
 		return;
 	walk_begin();
-	u = use_of(&d->grants, ref, write);
+	u = use_of(&d->grants, ref);
 	u.uses = &d->grants.uses[ref];
-	settle(u);
+	settle(u, write);
 	walk_end();
 }
 
@@ -180,7 +181,7 @@ static int table_grow(struct domain *d, struct grants *g, u32 pages)
 	for (; p < pages && !(rc = domain_own_frame(d, g->table_gfn + p, P2M_WRITE, &m)); p++)
 		g->table[p] = mfn_to_virt(m);
 	while (rc && p > g->pages)
-		frame_put(virt_to_mfn(g->table[--p]));
+		ram_put(virt_to_mfn(g->table[--p]));
 	atomic_store(&g->pages, p); /* by who finds an entry: its frame, and the uses, are there */
 	return rc;
 }
@@ -212,7 +213,26 @@ void grant_table_drop(struct domain *d)
 	g->pages = 0;
 	walk_sync(d); /* unclaim of others' mappings finds them no more */
 	while (pages)
-		frame_put(virt_to_mfn(g->table[--pages]));
+		ram_put(virt_to_mfn(g->table[--pages]));
+}
+
+static void entry_forget(entry_word *word, u16 id)
+{
+	for (unsigned i = 0; i < CLAIM_TRIES; i++) { /* then it is as its owner wants it now */
+		u32 w = READ_ONCE(*word);
+
+		if (w >> 16 != id || !(w & PV_GRANT_VALID) ||
+		    atomic_cas(word, w, w & ~PV_GRANT_VALID))
+			return;
+	}
+}
+
+void grants_forget(struct domain *d, u16 id)
+{
+	struct grants *g = &d->grants;
+
+	for (u32 i = 0; i < READ_ONCE(g->pages) * PV_GRANTS_PER_PAGE; i++)
+		entry_forget(use_of(g, i).word, id);
 }
 
 /* ---- map and unmap ---- */
@@ -248,8 +268,9 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	u32 n, ref = foreign ? NO_REF : op->ref;
 	u64 gfn = op->ref;
 	mfn_t m;
-	struct use u = use_of(&g->grants, ref, write);
-	int rc = foreign ? (ioreq_serves(d, g) ? 0 : -PV_EACCES) : claim(g, ref, d->id, u, &gfn);
+	struct use u = use_of(&g->grants, ref);
+	int rc = foreign ? (ioreq_serves(d, g) ? 0 : -PV_EACCES)
+			 : claim(g, ref, d->id, u, write, &gfn);
 
 	if (rc)
 		return rc;
@@ -275,7 +296,7 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
 	}
 	unlock(&d->grants.lock);
 	if (rc) {
-		frame_put(m);
+		ram_put(m);
 		unclaim(g, ref, write);
 	}
 	return rc;
@@ -285,7 +306,7 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op)
  * such ref; -PV_ENOENT: nothing granted there; -PV_EACCES: not to the caller, or not so; -PV_EFAULT: its gfn is no
  * RAM; -PV_EEXIST: something is at gfn; -PV_ENOMEM: memory, or handles; -PV_EBUSY: used 32767 times;
  * -PV_EAGAIN: the entry kept changing. */
-void grant_map(struct domain *d, struct pv_grant_map *op)
+static void map_checked(struct domain *d, struct pv_grant_map *op)
 {
 	struct domain *g = NULL;
 
@@ -304,7 +325,7 @@ void grant_map(struct domain *d, struct pv_grant_map *op)
 	domain_put(g);
 }
 
-/* The handle's domain reference keeps its granter findable, dead or not. */
+/* The handle's domain reference keeps its granter findable, dead or not. -PV_EBADF: no such mapping. */
 static int unmap(struct domain *d, u32 n)
 {
 	struct grants *t = &d->grants;
@@ -329,17 +350,11 @@ static int unmap(struct domain *d, u32 n)
 	if (rc)
 		return rc;
 	g = domains[h.dom];
-	frame_put(m);
+	ram_put(m);
 	unclaim(g, h.ref, h.write);
 	atomic_sub(&g->grants.mapped_from, 1);
 	domain_put(g);
 	return 0;
-}
-
-/* -PV_EBADF: no such mapping. */
-void grant_unmap(struct domain *d, struct pv_grant_unmap *op)
-{
-	op->status = unmap(d, op->handle);
 }
 
 bool grants_unmap_all(struct domain *d)
@@ -394,8 +409,8 @@ static ALWAYS_INLINE int end_open(struct domain *d, const struct pv_grant_end *p
 		g = domain_find(p->domid);
 		if (unlikely(!g || g == d))
 			return g ? -PV_EINVAL : -PV_ESRCH;
-		end->use = use_of(&g->grants, p->frame, write);
-		rc = claim(g, p->frame, d->id, end->use, &gfn);
+		end->use = use_of(&g->grants, p->frame);
+		rc = claim(g, p->frame, d->id, end->use, write, &gfn);
 		if (unlikely(rc))
 			return rc;
 	}
@@ -404,7 +419,7 @@ static ALWAYS_INLINE int end_open(struct domain *d, const struct pv_grant_end *p
 		rc = ram_check(g, e, gfn, write, end->use.word);
 		if (rc) {
 			if (end->use.word)
-				settle_another(end->use);
+				settle_another(end->use, write);
 			return rc;
 		}
 	}
@@ -412,10 +427,10 @@ static ALWAYS_INLINE int end_open(struct domain *d, const struct pv_grant_end *p
 	return 0;
 }
 
-static ALWAYS_INLINE void end_close(const struct end *end)
+static ALWAYS_INLINE void end_close(const struct end *end, bool write)
 {
 	if (end->use.word)
-		settle(end->use);
+		settle(end->use, write);
 }
 
 static ALWAYS_INLINE int copy(struct domain *d, const struct pv_grant_copy *op)
@@ -432,9 +447,9 @@ static ALWAYS_INLINE int copy(struct domain *d, const struct pv_grant_copy *op)
 			memmove(to.at, from.at, op->len);
 		else
 			copy_bytes(to.at, from.at, op->len);
-		end_close(&to);
+		end_close(&to, true);
 	}
-	end_close(&from);
+	end_close(&from, false);
 	return rc;
 }
 
@@ -443,20 +458,40 @@ static bool in_page(u64 offset, u64 len)
 	return offset + len <= PAGE_SIZE;
 }
 
-/* -PV_EINVAL: length, offsets, the own domain by number; else as grant_map. */
-void grant_copy(struct domain *d, struct pv_grant_copy *op)
+/* -PV_EINVAL: length, offsets, the own domain by number; else as map_checked. */
+static ALWAYS_INLINE int copy_op(struct cpu *c, struct domain *d, const struct pv_grant_copy *op)
 {
-	struct cpu *c = this_cpu();
-	int rc = -PV_EINVAL;
+	int rc;
 
-	if (likely(op->len && in_page(op->src.offset, op->len) &&
-		   in_page(op->dst.offset, op->len))) {
-		walk_begin_on(c);
-		rc = copy(d, op);
-		walk_end_on(c);
-	}
-	op->status = rc;
+	if (unlikely(!op->len || !in_page(op->src.offset, op->len) ||
+		     !in_page(op->dst.offset, op->len)))
+		return -PV_EINVAL;
+	walk_enter(c);
+	rc = copy(d, op);
+	walk_leave(c);
+	return rc;
 }
+
+/* ---- one operation of the caller's: copied in once, worked on, copied out from its first result on ---- */
+
+#define OPERATION(call, first_result, work)                                          \
+	long call(gva_t at, u64 nth, struct cpu *c)                                  \
+	{                                                                            \
+		struct domain *d = c->cur->dom;                                      \
+		struct pv_##call op;                                                 \
+                                                                                     \
+		if (unlikely(copy_in(&op, at, sizeof(op))))                          \
+			return nth > 1 ? (long)nth - 1 : -PV_EFAULT;                 \
+		work;                                                                \
+		at.a += offsetof(struct pv_##call, first_result);                    \
+		return unlikely(copy_back(at, &op.first_result,                      \
+					  (u8 *)(&op + 1) - (u8 *)&op.first_result)) \
+			       ? -PV_EFAULT                                          \
+			       : (long)nth;                                          \
+	}
+OPERATION(grant_map, gfn, map_checked(d, &op))
+OPERATION(grant_unmap, handle, op.status = unmap(d, op.handle))
+OPERATION(grant_copy, len, op.status = copy_op(c, d, &op))
 
 /* ---- life ---- */
 

@@ -23,15 +23,18 @@
 void grants_init(struct domain *d, u32 maps_max);
 /* d is DYING. Unmaps some of what d had mapped; false: call again. */
 bool grants_unmap_all(struct domain *d);
+/* What d has granted to domain id, which has ended, is granted to nobody. */
+void grants_forget(struct domain *d, u16 id);
 void grant_table_drop(struct domain *d); /* its frames need not be kept any more */
 /* Memory for all of d's handles from now on, not from its first mapping. */
 int grants_reserve(struct domain *d);
-void grants_free(struct domain *d);	 /* memory only */
+void grants_free(struct domain *d); /* memory only */
 int grant_table_set(struct domain *d, u64 gpa, u64 pages);
-/* One operation each; fill in op->status (and handle), no other return. */
-void grant_map(struct domain *d, struct pv_grant_map *op);
-void grant_unmap(struct domain *d, struct pv_grant_unmap *op);
-void grant_copy(struct domain *d, struct pv_grant_copy *op);
+/* One operation of the current domain's each, at `at`, the nth of its batch. Returns nth, or else what the batch does: it
+ * cannot be read, or be told what came of it. */
+typedef long grant_operation(gva_t at, u64 nth, struct cpu *c);
+/* Hidden: their addresses are taken, and nothing here has a GOT. */
+__attribute__((visibility("hidden"))) grant_operation grant_map, grant_unmap, grant_copy;
 /* Audit: calls fn for each frame of the grant table. Errors in counts against all domains' handles are returned. */
 u32 grants_audit(struct domain *d, void (*fn)(mfn_t m));
 

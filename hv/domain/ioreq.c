@@ -222,7 +222,7 @@ static struct ioreq *ioreq_of(struct domain *d)
 static void area_drop(struct ioreq *q)
 {
 	while (q->pages)
-		frame_put(q->area[--q->pages]);
+		ram_put(q->area[--q->pages]);
 }
 
 int ioreq_start(struct domain *me, struct domain *d, u64 gpa, u64 port)

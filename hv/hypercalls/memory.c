@@ -16,7 +16,7 @@ long hc_mem_populate(u64 domid, u64 gfn, u64 count, u64 flags)
 long hc_mem_release(u64 domid, u64 gfn, u64 count)
 {
 	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
-	return domain_release(d, gfn, count);
+	return domain_release(d, gfn, count, false);
 }
 
 long hc_mem_info(u64 domid, gva_t out)
@@ -51,7 +51,7 @@ static int copy_piece(struct domain *d, const struct pv_mem_copy *op, u64 n)
 		rc = copy_in(p, GVA(op->buf), n);
 	else
 		memset(p, 0, n);
-	frame_put(m);
+	ram_put(m);
 	return rc;
 }
 

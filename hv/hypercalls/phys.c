@@ -24,20 +24,11 @@ long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow)
 	return rc;
 }
 
-static int device_map(struct domain *d, u64 gfn, u64 mfn, bool allow)
+static int device_map(struct domain *d, u64 gfn, u64 mfn)
 {
-	enum pv_mem_kind kind;
-	mfn_t m;
-
-	if (allow) {
-		if (frame_is_ram(MFN(mfn)) || ioapic_owns(mfn << PAGE_SHIFT, PAGE_SIZE))
-			return -PV_EACCES;
-		return p2m_add(d, GFN(gfn), MFN(mfn), 0, PV_MEM_DEVICE);
-	}
-	walk_begin();
-	kind = p2m_kind(p2m_find(&d->p2m, GFN(gfn)));
-	walk_end();
-	return kind == PV_MEM_DEVICE ? p2m_remove(d, GFN(gfn), &m, &kind) : -PV_EACCES;
+	if (frame_is_ram(MFN(mfn)) || ioapic_owns(mfn << PAGE_SHIFT, PAGE_SIZE))
+		return -PV_EACCES;
+	return p2m_add(d, GFN(gfn), MFN(mfn), 0, PV_MEM_DEVICE);
 }
 
 long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
@@ -49,8 +40,10 @@ long hc_phys_memory(u64 domid, u64 gfn, u64 mfn, u64 count, u64 allow)
 	if (allow > 1 || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn || mfn >= PV_MAX_GFN ||
 	    count > PV_MAX_GFN - mfn)
 		return -PV_EINVAL;
+	if (!allow)
+		return domain_release(d, gfn, count, true);
 	for (; n < MIN(count, DEVICE_BATCH) && !rc; n += !rc)
-		rc = device_map(d, gfn + n, mfn + n, allow);
+		rc = device_map(d, gfn + n, mfn + n);
 	return n ? (long)n : rc;
 }
 

@@ -101,6 +101,13 @@ static u64 *slot_find(const struct p2m *p, gfn_t g, unsigned lowest, unsigned *l
 	}
 }
 
+u64 p2m_find_far(const struct p2m *p, gfn_t g)
+{
+	unsigned level;
+
+	return g.n < PV_MAX_GFN ? READ_ONCE(*slot_find(p, g, 1, &level)) : 0;
+}
+
 static bool table_empty(const u64 *t)
 {
 	for (unsigned i = 0; i < 512; i++)

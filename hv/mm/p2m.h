@@ -51,21 +51,15 @@ static inline u64 *p2m_table(u64 e)
 	return (u64 *)(e - P2M_TABLE);
 }
 /* Leaf that covers gfn, 0 if none. Needs P3. */
+u64 p2m_find_far(const struct p2m *p, gfn_t g);
 static inline u64 p2m_find(const struct p2m *p, gfn_t g)
 {
-	u64 *t = p->low, e;
+	u64 e = unlikely(g.n >> 27) ? 0 : LOAD_ONCE(p->low[g.n >> 18]);
 
-	if (unlikely(g.n >> 27)) {
-		e = g.n < PV_MAX_GFN ? READ_ONCE(p->top[g.n >> 27]) : 0;
-		if (!e)
-			return 0;
-		t = p2m_table(e);
-	}
-	e = READ_ONCE(t[g.n >> 18 & 511]);
-	if (!e)
-		return 0;
-	e = READ_ONCE(p2m_table(e)[g.n >> 9 & 511]);
-	return e & P2M_TABLE ? READ_ONCE(p2m_table(e)[g.n & 511]) : e;
+	if (unlikely(!e))
+		return p2m_find_far(p, g);
+	e = LOAD_ONCE(p2m_table(e)[g.n >> 9 & 511]);
+	return e & P2M_TABLE ? LOAD_ONCE(p2m_table(e)[g.n & 511]) : e;
 }
 static inline unsigned p2m_kind(u64 e)
 {
@@ -83,7 +77,12 @@ static inline mfn_t p2m_first(u64 e)
 /* mfn of g under leaf e. */
 static inline mfn_t p2m_mfn(u64 e, gfn_t g)
 {
-	return MFN(p2m_first(e).n + (e & P2M_BIG ? g.n % RUN_FRAMES : 0));
+	u64 phys = e & PAGE_MASK;
+
+	/* In bytes, which is what most callers want at last. */
+	if (e & P2M_BIG)
+		phys += g.n % RUN_FRAMES << PAGE_SHIFT;
+	return MFN(phys >> PAGE_SHIFT);
 }
 static inline bool p2m_writable(u64 e)
 {

@@ -144,7 +144,7 @@ Test(device, page_is_read_only_and_ring_0s, .init = boot, .fini = finish)
 	cr_assert_eq(device_page_map(front, 0), -PV_EEXIST);
 	cr_assert_eq(device_page_map(front, PV_MAX_GFN), -PV_EINVAL);
 	cr_assert_eq(device_page_map(front, ~0ull), -PV_EINVAL);
-	cr_assert_eq(domain_release(front, DIR_GFN, 1), 1);
+	cr_assert_eq(domain_release(front, DIR_GFN, 1, false), 1);
 	cr_assert_eq(device_page_map(front, DIR_GFN), 0);
 }
 

@@ -133,6 +133,15 @@ void dh_be(struct domain *d, unsigned vcpu)
 	this_cpu()->cur = d ? d->vcpus[vcpu] : NULL;
 }
 
+void dh_grant(grant_operation *operation, struct domain *d, void *op)
+{
+	struct vcpu *was = this_cpu()->cur;
+
+	this_cpu()->cur = d->vcpus[0];
+	cr_assert_eq(operation(GVA((u64)op), 1, this_cpu()), 1);
+	this_cpu()->cur = was;
+}
+
 int dh_destroy(struct domain *d)
 {
 	u32 id = d->id;

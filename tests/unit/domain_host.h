@@ -23,6 +23,8 @@ struct domain *dh_domain_ram(u32 caps, u32 vcpus, u64 frames);
 struct pv_domain_create dh_args(u32 caps, u32 vcpus, u64 frames);
 /* This CPU runs d's vCPU from now on; NULL: nobody. */
 void dh_be(struct domain *d, unsigned vcpu);
+/* One operation of d's, which is here, as by its hypercall. */
+void dh_grant(grant_operation *operation, struct domain *d, void *op);
 /* What domain_destroy says last. */
 int dh_destroy(struct domain *d);
 /* Registers an area at gpa as cpu/vcpu.c does. */

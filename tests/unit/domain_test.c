@@ -177,15 +177,15 @@ Test(domain, release, .init = boot, .fini = finish)
 {
 	struct domain *d = dh_domain_ram(0, 1, 1100);
 
-	cr_assert_eq(domain_release(d, 2000, 5), -PV_ENOENT);
-	cr_assert_eq(domain_release(d, PV_MAX_GFN, 1), -PV_EINVAL);
-	cr_assert_eq(domain_release(d, 0, ~0ull), -PV_EINVAL);
-	cr_assert_eq(domain_release(d, 1, 0), 0);
-	cr_assert_eq(domain_release(d, 1090, 500), 10);
-	cr_assert_eq(domain_release(d, 100, 1), 1); /* out of a 2 MiB leaf */
-	cr_assert_eq(domain_release(d, 100, 1), -PV_ENOENT);
-	cr_assert_eq(domain_release(d, 90, 20), 10);
-	cr_assert_eq(domain_release(d, 512, 10000), MEM_BATCH);
+	cr_assert_eq(domain_release(d, 2000, 5, false), -PV_ENOENT);
+	cr_assert_eq(domain_release(d, PV_MAX_GFN, 1, false), -PV_EINVAL);
+	cr_assert_eq(domain_release(d, 0, ~0ull, false), -PV_EINVAL);
+	cr_assert_eq(domain_release(d, 1, 0, false), 0);
+	cr_assert_eq(domain_release(d, 1090, 500, false), 10);
+	cr_assert_eq(domain_release(d, 100, 1, false), 1); /* out of a 2 MiB leaf */
+	cr_assert_eq(domain_release(d, 100, 1, false), -PV_ENOENT);
+	cr_assert_eq(domain_release(d, 90, 20, false), 10);
+	cr_assert_eq(domain_release(d, 512, 10000, false), MEM_BATCH);
 	cr_assert_eq(d->frames, 1100 - 10 - 1 - 10 - 512);
 	dh_audit();
 	cr_assert_eq(dh_destroy(d), 0);
@@ -199,7 +199,7 @@ Test(domain, high_water, .init = boot, .fini = finish)
 	struct pv_domain_info info;
 	long port;
 
-	cr_assert_eq(domain_release(d, 600, 400), 400);
+	cr_assert_eq(domain_release(d, 600, 400, false), 400);
 	domain_info(d, &info);
 	cr_assert_eq(info.frames, 700);
 	cr_assert_eq(info.frames_high, 1100);
@@ -233,11 +233,13 @@ Test(domain, registered_frames_outlive_release, .init = boot, .fini = finish)
 	cr_assert_eq(event_pages(d, 6 * PAGE_SIZE), 0);
 	cr_assert_eq(grant_table_set(d, 7 * PAGE_SIZE, 2), 0);
 	m = d->vcpus[0]->area_mfn;
-	cr_assert_eq(domain_release(d, 5, 4), 4);
+	cr_assert_eq(domain_release(d, 5, 4, false), 4);
 	cr_assert_eq(frame_of(m)->refs, 1);
 	cr_assert_eq(frame_of(m)->use, FRAME_GUEST);
 	cr_assert_eq(p2m_find(&d->p2m, GFN(5)), 0);
 	dh_audit();
+	cr_assert_eq(domain_populate(d, 5, 4, 0), -PV_ENOMEM, "they are its own as long");
+	d->frames_max += 4;
 	cr_assert_eq(domain_populate(d, 5, 4, 0), 4);
 	cr_assert_eq(dh_destroy(d), 0);
 	cr_assert_eq(frames_free(), at_boot);
@@ -248,11 +250,15 @@ Test(domain, devices_are_not_released, .init = boot, .fini = finish)
 	struct domain *d = dh_domain_ram(0, 1, 10);
 
 	cr_assert_eq(p2m_add(d, GFN(10), MFN(100000), 0, PV_MEM_DEVICE), 0);
-	cr_assert_eq(domain_release(d, 8, 5), 2);
-	cr_assert_eq(domain_release(d, 10, 1), -PV_EACCES);
+	cr_assert_eq(domain_release(d, 8, 5, false), 2);
+	cr_assert_eq(domain_release(d, 10, 1, false), -PV_EACCES);
+	cr_assert_eq(domain_release(d, 1, 1, true), -PV_EACCES);
+	cr_assert_eq(domain_release(d, 3000, 1, true), -PV_EACCES);
+	cr_assert_eq(domain_release(d, 10, 2, true), 1);
+	cr_assert_eq(domain_release(d, 10, 1, true), -PV_EACCES);
 	cr_assert_eq(device_page_map(d, 20), 0);
 	cr_assert_eq(d->frames, 8);
-	cr_assert_eq(domain_release(d, 20, 1), 1); /* the directory's page: ring 0 keeps it */
+	cr_assert_eq(domain_release(d, 20, 1, false), 1); /* the directory's page: ring 0 keeps it */
 	cr_assert_eq(d->frames, 8);
 	cr_assert_eq(device_page_map(d, 21), 0);
 	dh_audit();
@@ -339,7 +345,7 @@ static long whole_life(void)
 		table[3] = (struct pv_grant_entry){
 			.flags = PV_GRANT_VALID, .domid = ge->id, .gfn = 39};
 		map.domid = fd->id;
-		grant_map(ge, &map);
+		dh_grant(grant_map, ge, &map);
 		rc = map.status;
 	}
 	if (!rc)
@@ -448,7 +454,7 @@ static void *meddler(void *arg)
 		} else if (i % 5 == 1) {
 			(void)domain_populate(d, i * 64, 64, 0);
 		} else if (i % 5 == 2) {
-			(void)domain_release(d, (i - 1) * 64, 64);
+			(void)domain_release(d, (i - 1) * 64, 64, false);
 		} else if (i % 5 == 3) {
 			domain_pause(d);
 			(void)domain_unpause(d);

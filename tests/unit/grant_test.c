@@ -59,7 +59,7 @@ static int map(struct domain *d, struct domain *from, u32 ref, u64 gfn, u32 flag
 {
 	struct pv_grant_map op = {.domid = from->id, .ref = ref, .gfn = gfn, .flags = flags};
 
-	grant_map(d, &op);
+	dh_grant(grant_map, d, &op);
 	*handle = op.handle;
 	return op.status;
 }
@@ -68,7 +68,7 @@ static int unmap(struct domain *d, u32 handle)
 {
 	struct pv_grant_unmap op = {.handle = handle};
 
-	grant_unmap(d, &op);
+	dh_grant(grant_unmap, d, &op);
 	return op.status;
 }
 
@@ -118,11 +118,11 @@ Test(grant, refusals, .init = boot, .fini = finish)
 	struct pv_grant_map op = {.domid = b->id, .ref = 1, .gfn = HIGH, .flags = 1};
 	u32 h;
 
-	grant_map(a, &op);
+	dh_grant(grant_map, a, &op);
 	cr_assert_eq(op.status, -PV_EINVAL);
 	op.flags = 0;
 	op.reserved = 1;
-	grant_map(a, &op);
+	dh_grant(grant_map, a, &op);
 	cr_assert_eq(op.status, -PV_EINVAL);
 	grant(b, 1, b, 40, 0);
 	cr_assert_eq(map(a, b, 1, HIGH, 0, &h), -PV_EACCES); /* for another */
@@ -153,7 +153,7 @@ Test(grant, refusals, .init = boot, .fini = finish)
 	cr_assert_lt(map(a, b, 5, HIGH, PV_GRANT_RO, &h), 0);
 	cr_assert_eq(a->grants.used + b->grants.used, 0);
 	op = (struct pv_grant_map){.domid = 900, .gfn = HIGH};
-	grant_map(a, &op);
+	dh_grant(grant_map, a, &op);
 	cr_assert_eq(op.status, -PV_ESRCH);
 }
 
@@ -162,7 +162,7 @@ Test(grant, identity, .init = boot, .fini = finish)
 	struct pv_grant_map op = {.domid = b->id, .ref = 1, .gfn = PV_GRANT_IDENTITY};
 
 	grant(b, 1, a, 40, 0);
-	grant_map(a, &op);
+	dh_grant(grant_map, a, &op);
 	cr_assert_eq(op.status, 0);
 	cr_assert_eq(op.gfn, p2m_mfn(p2m_find(&b->p2m, GFN(40)), GFN(40)).n);
 	cr_assert_eq(p2m_mfn(p2m_find(&a->p2m, GFN(op.gfn)), GFN(op.gfn)).n, op.gfn);
@@ -187,15 +187,15 @@ Test(grant, map_gfn_alignment, .init = boot, .fini = finish)
 	cr_assert_eq(uses(b, 0), 0);
 	cr_assert_eq(map(c, b, 0, PV_MAX_GFN - 1, 0, &h), 0);
 	cr_assert_eq(map(c, b, 1, PV_MAX_GFN - 1, 0, &h), -PV_EEXIST);
-	cr_assert_eq(domain_release(c, 700, 1), 1);
+	cr_assert_eq(domain_release(c, 700, 1, false), 1);
 	cr_assert_eq(map(c, b, 2, 700, 0, &h), 0);
 	cr_assert_eq(p2m_mfn(p2m_find(&c->p2m, GFN(700)), GFN(700)).n,
 		     p2m_mfn(p2m_find(&b->p2m, GFN(42)), GFN(42)).n);
 	cr_assert_eq(p2m_kind(p2m_find(&c->p2m, GFN(699))), PV_MEM_RAM);
 	cr_assert_eq(p2m_kind(p2m_find(&c->p2m, GFN(701))), PV_MEM_RAM);
 	/* the mapping is its handle's: releasing stops before it */
-	cr_assert_eq(domain_release(c, 690, 30), 10);
-	cr_assert_eq(domain_release(c, 700, 1), -PV_EBUSY);
+	cr_assert_eq(domain_release(c, 690, 30, false), 10);
+	cr_assert_eq(domain_release(c, 700, 1, false), -PV_EBUSY);
 	cr_assert_eq(domain_populate(c, 700, 1, 0), -PV_EEXIST);
 	dh_audit();
 	cr_assert_eq(dh_destroy(c), 0);
@@ -253,7 +253,7 @@ static int copy(struct domain *d, struct pv_grant_end src, struct pv_grant_end d
 {
 	struct pv_grant_copy op = {.src = src, .dst = dst, .len = len};
 
-	grant_copy(d, &op);
+	dh_grant(grant_copy, d, &op);
 	return op.status;
 }
 
@@ -322,7 +322,7 @@ Test(grant, granter_dies, .init = boot, .fini = finish)
 	cr_assert_null(domain_get(id));
 	cr_assert_eq(p[0], 77);
 	cr_assert_eq(frame_of(virt_to_mfn(p))->use, FRAME_GUEST);
-	cr_assert_eq(domains[id]->frames, 0);
+	cr_assert_eq(domains[id]->frames, 1, "the one that is mapped");
 	dh_audit();
 	cr_assert_eq(dh_destroy(domains[id]), -PV_EBUSY); /* again does no harm */
 	cr_assert_eq(unmap(a, h1), 0);
@@ -331,6 +331,53 @@ Test(grant, granter_dies, .init = boot, .fini = finish)
 	cr_assert_null(domains[id]);
 	cr_assert_eq(frame_of(virt_to_mfn(p))->use, FRAME_FREE);
 	b = NULL;
+}
+
+/* What another has mapped is paid for by its owner, released or not: two domains together have no more than their
+ * limits. */
+Test(grant, mapped_frames_stay_charged, .init = boot, .fini = finish)
+{
+	u64 frames = b->frames;
+	u32 h, h2;
+
+	WRITE_ONCE(b->frames_max, frames);
+	grant(b, 1, a, 40, 0);
+	cr_assert_eq(map(a, b, 1, HIGH, 0, &h), 0);
+	cr_assert_eq(map(a, b, 1, HIGH + 1, 0, &h2), 0);
+	cr_assert_eq(domain_release(b, 40, 1, false), 1);
+	cr_assert_eq(b->frames, frames);
+	cr_assert_eq(domain_populate(b, 40, 1, 0), -PV_ENOMEM);
+	dh_audit();
+	cr_assert_eq(unmap(a, h), 0);
+	cr_assert_eq(b->frames, frames);
+	cr_assert_eq(unmap(a, h2), 0);
+	cr_assert_eq(b->frames, frames - 1);
+	dh_audit();
+	cr_assert_eq(domain_populate(b, 40, 1, 0), 1);
+}
+
+/* A later domain of a number gets nothing by what was granted to an earlier one. */
+Test(grant, number_reuse_wiped, .init = boot, .fini = finish)
+{
+	struct pv_domain_create args = dh_args(0, 1, RAM);
+	struct domain *other = make(0);
+	u32 h;
+
+	args.domid = a->id;
+	grant(b, 1, a, 40, 0);
+	grant(b, 255, a, 41, PV_GRANT_RO);
+	grant(b, 2, other, 40, 0);
+	grant(other, 3, a, 40, 0);
+	cr_assert_eq(map(a, b, 1, HIGH, 0, &h), 0);
+	cr_assert_eq(dh_destroy(a), 0);
+	cr_assert_eq(domain_create(&args, 0, &a), 0);
+	cr_assert_eq(map(a, b, 1, HIGH, 0, &h), -PV_ENOENT);
+	cr_assert_eq(map(a, b, 255, HIGH, PV_GRANT_RO, &h), -PV_ENOENT);
+	cr_assert_eq(map(a, other, 3, HIGH, 0, &h), -PV_ENOENT);
+	cr_assert_eq(map(other, b, 2, HIGH, 0, &h), 0, "nobody else's");
+	cr_assert_eq(unmap(other, h), 0);
+	cr_assert_eq(entry(b, 1)->flags | entry(b, 255)->flags, PV_GRANT_RO);
+	cr_assert_eq(dh_destroy(other), 0);
 }
 
 /* A guest that changes entries in use confuses itself alone. */
@@ -344,7 +391,7 @@ Test(grant, entry_rewritten_in_use, .init = boot, .fini = finish)
 	grant(b, 1, a, 41, PV_GRANT_RO);
 	cr_assert_eq(map(a, b, 1, HIGH + 1, PV_GRANT_RO, &h2), 0);
 	memset(entry(b, 1), 0, 16);
-	cr_assert_eq(domain_release(b, 40, 2), 2);
+	cr_assert_eq(domain_release(b, 40, 2, false), 2);
 	cr_assert_eq(frame_of(m)->refs, 1);
 	cr_assert_eq(frame_of(m)->use, FRAME_GUEST);
 	dh_audit();
@@ -463,7 +510,7 @@ static void do_memory(unsigned d)
 	bool has = m_has(d, gfn), full = dom[d]->frames == RAM;
 
 	if (dh_random() % 2)
-		cr_assert_eq(domain_release(dom[d], gfn, 1), has ? 1 : -PV_ENOENT);
+		cr_assert_eq(domain_release(dom[d], gfn, 1, false), has ? 1 : -PV_ENOENT);
 	else
 		cr_assert_eq(domain_populate(dom[d], gfn, 1, 0), full  ? -PV_ENOMEM
 								 : has ? -PV_EEXIST
@@ -488,7 +535,7 @@ static void do_die(unsigned d)
 	for (unsigned g = 0; g < DOMS; g++)
 		for (unsigned r = 0; r < REFS; r++)
 			if (m_entry[g][r].to == d)
-				m_entry[g][r].to = DOMS; /* that number is dead */
+				m_entry[g][r].valid = false; /* that number is dead */
 }
 
 static void compare(void)
@@ -576,7 +623,12 @@ static void *chaos(void *arg)
 			break;
 		case 1:
 			if (dh_random() % 2)
-				(void)domain_release(d, 30 + dh_random() % 4, 1);
+				(void)domain_release(d, 30 + dh_random() % 4, 1, false);
+			else if (dh_random() % 2) /* no mapping of a grant goes as a device */
+				(void)!p2m_add(d, GFN(HIGH + dh_random() % 32), MFN(HIGH), 0,
+					       PV_MEM_DEVICE);
+			else if (dh_random() % 2)
+				(void)domain_release(d, HIGH + dh_random() % 32, 1, true);
 			else
 				(void)domain_populate(d, 30 + dh_random() % 4, 1, 0);
 			break;
@@ -640,7 +692,7 @@ static void *mapper(void *arg)
 		struct pv_grant_map op = {
 			.domid = victim_id, .ref = (u64)arg, .gfn = HIGH + (u64)arg};
 
-		grant_map(me, &op);
+		dh_grant(grant_map, me, &op);
 		h = op.handle;
 		if (op.status == 0)
 			cr_assert_eq(unmap(me, h), 0);

@@ -30,6 +30,8 @@ static inline void host_jitter(void)
 #define atomic_or(p, v)   (host_jitter(), __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST))
 #define atomic_and(p, v)  (host_jitter(), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
 #undef READ_ONCE
+#undef LOAD_ONCE
+#define LOAD_ONCE(x)     READ_ONCE(x)
 #undef WRITE_ONCE
 #define READ_ONCE(x)     (host_jitter(), *(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (host_jitter(), *(volatile __typeof__(x) *)&(x) = (v))
