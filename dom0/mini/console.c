@@ -72,8 +72,10 @@ void mini_console_write(const char *text, size_t len)
 	while (len) {
 		long n = pv_console_write(text, len);
 
-		if (n <= 0)
+		if (n < 0)
 			return;
+		if (n == 0)
+			pv_yield(); /* the line is slower */
 		text += n;
 		len -= (size_t)n;
 	}

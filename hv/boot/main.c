@@ -58,6 +58,7 @@ static void boot_on_own_map(void)
 	domains_init();			 /* domain_create                                    */
 	dom0_start(&boot_info);		 /* dom0's first vCPU is on a run queue              */
 	memory_free_modules(&boot_info); /* nobody reads modules any more                   */
+	console_running();		 /* nobody waits for a serial line any more          */
 	cpus_release();			 /* the others run vCPUs                             */
 	sched_start();			 /* so does this one                                 */
 }

@@ -48,7 +48,7 @@ INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 e
 	struct regs *r = &g->regs;
 	struct pv_vcpu_area *a = e->area;
 	u64 level = level_of(user, g, event);
-	u64 sp = (user || level > g->stack_level ? READ_ONCE(a->rsp[level]) : r->sp - 64) & -64ul;
+	u64 sp = (user || level > g->stack_level ? LOAD_ONCE(a->rsp[level]) : r->sp - 64) & -64ul;
 	u64 cs = user ? (u16)r->cs : PV_KERNEL_CS | g->stack_level << 16;
 	u64 flags =
 		user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF);

@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* console: back ends, the log and its ring, panic.
- * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it. */
+ * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it.
+ *
+ * What is written goes through a ring. Once vCPUs run nobody waits for a line: it gets what it takes at once, the rest by
+ * and by from a timer (console_drain). */
 #include "cpu/ipi.h"
 #include "cpu/trace.h"
 #include "dev/dev.h"
+#include "domain/sched.h"
 
-#define LOG_SIZE (64u << 10)
-#define PREFIX	 "ringside: "
+#define LOG_SIZE  (64u << 10)
+#define OUT_SIZE  (32u << 10)
+#define OUT_LOG	  (8u << 10) /* of it for ring 0's own lines alone */
+#define OUT_STEP  256u	     /* bytes */
+#define OUT_STEPS 4u	     /* to a back end, before others get the CPU */
+#define OUT_IDLE \
+	100000u /* looks at a line that takes nothing: about 100 ms, a byte at 1200 baud takes 8 */
+#define PREFIX "ringside: "
 
 static struct spinlock console_lock = SPINLOCK(CONSOLE);
 static bool panicking;
 static u32 backends; /* CONSOLE_*: those that work */
 static char log_ring[LOG_SIZE];
 static u64 log_end; /* bytes ever logged */
+static char out_ring[OUT_SIZE];
+static u64 out_end, out_sent[5]; /* bytes ever written; of these gone to each back end */
+static bool running;		 /* vCPUs run: nobody waits */
 
 #define for_each_com(com)                 \
 	for (u32 com = 0; com < 4; com++) \
@@ -30,11 +43,80 @@ static void leave(void)
 		unlock(&console_lock);
 }
 
+/* Some of what back end n, a COM or else the screen, has not got. Bytes that it took. */
+static size_t out_step(unsigned n)
+{
+	u64 from = out_sent[n] = MAX(out_sent[n], out_end - MIN(out_end, OUT_SIZE));
+	const char *s = out_ring + from % OUT_SIZE;
+	size_t len = MIN(MIN(out_end - from, OUT_SIZE - from % OUT_SIZE), OUT_STEP);
+
+	if (n < 4)
+		len = serial_put(n, s, len);
+	else
+		screen_put(s, len);
+	out_sent[n] += len;
+	return len;
+}
+
+/* To back end n; true if something is left. Lock held. */
+static bool out_go_to(unsigned n, bool wait)
+{
+	u32 most = wait ? OUT_IDLE : OUT_STEPS;
+
+	if (!(backends >> n & 1))
+		out_sent[n] = out_end;
+	for (u32 i = 0; out_sent[n] < out_end && i < most; i++)
+		if (out_step(n))
+			i = wait ? 0 : i;
+		else if (!wait)
+			break;
+	if (wait) /* what a dead line does not take is lost */
+		out_sent[n] = out_end;
+	return out_sent[n] < out_end;
+}
+
+static bool out_go(bool wait)
+{
+	bool left = false;
+
+	for (unsigned n = 0; n < ARRAY_SIZE(out_sent); n++)
+		left |= out_go_to(n, wait);
+	return left;
+}
+
 static void put_raw(const char *s, size_t len)
 {
-	for_each_com(com) serial_put(com, s, len);
-	if (backends & CONSOLE_SCREEN)
-		screen_put(s, len);
+	bool wait = !running || READ_ONCE(panicking);
+
+	for (; len--; s++) {
+		if (*s == '\n')
+			out_ring[out_end++ % OUT_SIZE] = '\r';
+		out_ring[out_end++ % OUT_SIZE] = *s;
+	}
+	if (out_go(wait))
+		sched_console_soon();
+}
+
+bool console_drain(void)
+{
+	bool left;
+
+	enter();
+	left = out_go(false);
+	leave();
+	return left;
+}
+
+void console_flush(void)
+{
+	enter();
+	out_go(true);
+	leave();
+}
+
+void console_running(void)
+{
+	running = true;
 }
 
 void console_init(const struct boot_screen *screen)
@@ -54,11 +136,20 @@ void console_leave_screen(void)
 	leave();
 }
 
-void console_put(const char *s, size_t len)
+size_t console_put(const char *s, size_t len)
 {
+	u64 sent;
+
 	enter();
+	sent = out_end;
+	for (unsigned n = 0; n < ARRAY_SIZE(out_sent); n++)
+		if (backends >> n & 1)
+			sent = MIN(sent, out_sent[n]);
+	if (out_end - sent > OUT_SIZE - OUT_LOG - 2 * len)
+		len = 0;
 	put_raw(s, len);
 	leave();
+	return len;
 }
 
 void console_irqs(void)

@@ -10,8 +10,12 @@
 
 /* Back ends by the options' console=; before this nothing is written anywhere. */
 void console_init(const struct boot_screen *screen);
-/* Raw bytes to all back ends. Takes LOCK_CONSOLE. */
-void console_put(const char *s, size_t len);
+/* Raw bytes to all back ends. Takes LOCK_CONSOLE. Returns how many: 0 while a line has too much before it. */
+size_t console_put(const char *s, size_t len);
+/* vCPUs run from now on: what is written does not wait for the lines. Before, and in a panic, it does. */
+void console_running(void);
+/* All that was written, as far as lines take it: the machine goes off. */
+void console_flush(void);
 /* Bytes typed on a serial line; returns how many were taken. */
 size_t console_get(char *buf, size_t len);
 /* From now on input raises PV_VIRQ_CONSOLE. */
@@ -25,7 +29,8 @@ size_t log_read(char *buf, size_t len, u64 from, u64 *pos);
 
 /* dev/serial.c; false: there is no UART. */
 bool serial_init(unsigned com, unsigned baud);
-void serial_put(unsigned com, const char *s, size_t len);
+/* As many as it takes without waiting. */
+size_t serial_put(unsigned com, const char *s, size_t len);
 bool serial_ready(unsigned com); /* a byte has arrived */
 char serial_get(unsigned com);
 /* dev/screen.c; false: there is none. */

@@ -15,6 +15,7 @@ static void sleep(u32 port, u8 type)
 
 void machine_poweroff(void)
 {
+	console_flush();
 	if (acpi.can_power_off) {
 		sleep(acpi.pm1a, acpi.s5_a);
 		sleep(acpi.pm1b, acpi.s5_b);
@@ -29,6 +30,7 @@ void machine_reset(void)
 		u64 base;
 	} __attribute__((packed)) no_idt = {0, 0};
 
+	console_flush();
 	if (options.noreboot)
 		cpu_stop();
 	outb(0xcf9, 0x02);

@@ -128,6 +128,7 @@ struct domain {
 	u32 caps;
 	u32 pause_count;
 	u32 shutdown, shutdown_arg;
+	u64 log_until; /* up to when its lines in the log are paid for (hypercalls/console.c) */
 	struct pv_domain_info told; /* what domain_info alone needs: name, creation, crash */
 
 	u32 vcpu_count;

@@ -26,10 +26,12 @@ struct runqueue {
 	u64 min_vruntime;   /* never falls */
 	u64 programmed;	    /* when this CPU's timer fires */
 	u64 hung_look;	    /* when dom0's vCPU here is looked at again */
+	u64 drain_at;	    /* when the console is; this CPU's alone */
 };
 
 #define EXPIRE_BATCH 16
-#define YIELDED	     0ull /* slice_end of a vCPU that gives way to whoever waits */
+#define YIELDED	     0ull	      /* slice_end of a vCPU that gives way to whoever waits */
+#define DRAIN_NS     (1000ull * 1000) /* a byte of 115200 baud takes 87 us, a UART's FIFO has 16 */
 #define HUNG_LOOK_NS (4ull * 1000 * 1000 * 1000)
 #define HUNG_LOOKS   5 /* so many in a row that find dom0's vCPU stuck end it            */
 
@@ -628,11 +630,28 @@ static void look_for_hung(struct runqueue *q, struct vcpu *v, u64 now)
 	v->hung_looks = 0;
 }
 
+/* Beside program(), which knows the rest: it never puts off what is programmed. */
+static void program_drain(struct runqueue *q)
+{
+	if (q->drain_at < q->programmed)
+		timer_program(q->programmed = q->drain_at);
+}
+
+void sched_console_soon(void)
+{
+	struct runqueue *q = this_cpu()->sched;
+
+	q->drain_at = MIN(q->drain_at, now_ns() + DRAIN_NS);
+	program_drain(q);
+}
+
 void sched_timer(void)
 {
 	struct runqueue *q = this_cpu()->sched;
 	u64 now = now_ns();
 
+	if (now >= q->drain_at)
+		q->drain_at = console_drain() ? now + DRAIN_NS : PV_TIME_NEVER;
 	look_for_hung(q, this_cpu()->cur, now);
 	walk_begin();
 	for (unsigned n = 0; n < EXPIRE_BATCH && expire(q, now); n++)
@@ -644,6 +663,7 @@ void sched_timer(void)
 		resched(q);
 	else
 		program(q, now);
+	program_drain(q);
 	unlock(&q->lock);
 }
 
@@ -776,7 +796,10 @@ int sched_cpu_init(struct cpu *c)
 	_Static_assert(sizeof(*q) <= PAGE_SIZE, "a page");
 	if (!q)
 		return -PV_ENOMEM;
-	*q = (struct runqueue){.lock = SPINLOCK(RUNQUEUE), .cpu = c, .programmed = PV_TIME_NEVER};
+	*q = (struct runqueue){.lock = SPINLOCK(RUNQUEUE),
+			       .cpu = c,
+			       .programmed = PV_TIME_NEVER,
+			       .drain_at = PV_TIME_NEVER};
 	q->run.next = q->run.prev = &q->run;
 	q->timers = (struct node){&q->timers, &q->timers, PV_TIME_NEVER};
 	c->sched = q;

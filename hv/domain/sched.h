@@ -74,6 +74,9 @@ void sched_params(struct domain *d, u32 weight, u32 cap_percent);
 /* The handler of VECTOR_KICK calls this: what other CPUs asked of this one becomes entry->slow bits. */
 void sched_kicked(void);
 
+/* Something written waits for its line: console_drain is called now and then until nothing is left. */
+void sched_console_soon(void);
+bool console_drain(void); /* dev/console.c: some of it; true if more is left */
 /* cpu/entry.S: to the guest with all that the entry block holds. */
 void enter_guest(void) __noreturn;
 /* cpu/apic.c: one-shot timer of this CPU at that system time (PV_TIME_NEVER: off). */

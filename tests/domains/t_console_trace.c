@@ -31,6 +31,78 @@ MINI_TEST(console_log_and_read)
 	CHECK_EQ(pv_console_take(~0ull), -PV_EINVAL);
 }
 
+/* Position behind the log's last byte. */
+static uint64_t log_end(void)
+{
+	uint64_t low = 0, high = 1ull << 32;
+	char c;
+
+	while (low < high) {
+		uint64_t mid = (low + high) / 2;
+
+		if (pv_console_log(&c, 1, mid) == 1)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static char log_text[65537];
+
+/* What of the log came from position `from` on, as far as it is still there. */
+static const char *log_from(uint64_t from)
+{
+	uint64_t end = log_end(), done = 0;
+	long n;
+
+	if (end > 65536 && from < end - 65536)
+		from = end - 65536;
+	while (done < 65536 && (n = pv_console_log(log_text + done, 65536 - done, from + done)) > 0)
+		done += (uint64_t)n;
+	log_text[done] = 0;
+	return log_text;
+}
+
+static void child_says(struct child *c, const char *text)
+{
+	uint64_t len = strlen(text);
+
+	child_put(c, 0, text, len);
+	CHECK_EQ(CHILD(c, console_write, child_data(c, 0), len), (long)len);
+}
+
+/* What a guest says ends on somebody's terminal: no escape, and none of the 8-bit controls, gets there. */
+MINI_TEST(guest_text_is_plain)
+{
+	uint64_t from = log_end();
+	struct child c;
+
+	child_start(&c, 0, 1);
+	child_says(&c, "plain \x1b[31m \x9b"
+		       "2J \xc2\x9b \x80\x9f\x7f\xff end\n");
+	CHECK(strstr(log_from(from), "plain ?[31m ?2J ?? ???? end\n"));
+	child_end(&c);
+}
+
+/* A guest that writes without end holds up nobody, and does not wipe out what others said. */
+MINI_TEST(guest_text_has_a_budget)
+{
+	static char line[512];
+	uint64_t from = log_end();
+	struct child c;
+
+	child_start(&c, 0, 1);
+	child_says(&c, "first of many\n");
+	memset(line, 'x', sizeof(line) - 1);
+	child_put(&c, 0, line, sizeof(line) - 1);
+	for (unsigned i = 0; i < 400; i++)
+		CHECK(CHILD(&c, console_write, child_data(&c, 0), sizeof(line) - 1) > 0);
+	CHECK(strstr(log_from(from), "first of many"));
+	CHECK(strstr(log_from(from), "says too much"));
+	child_end(&c);
+}
+
 MINI_TEST(perf_read_counts)
 {
 	static struct pv_perf a, b;

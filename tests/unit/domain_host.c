@@ -53,6 +53,11 @@ void enter_guest(void)
 	abort();
 }
 
+bool console_drain(void)
+{
+	return false;
+}
+
 void timer_program(u64 deadline)
 {
 	(void)deadline;

@@ -103,6 +103,11 @@ u64 now_ns(void)
 	return threaded ? real_ns() : now;
 }
 
+bool console_drain(void)
+{
+	return false;
+}
+
 void timer_program(u64 when)
 {
 	deadline[host_cpu->id] = when;
@@ -197,10 +202,9 @@ void pirq_unbind(u32 irq)
 {
 	(void)irq;
 }
-bool frame_put(mfn_t m)
+void ram_put(mfn_t m)
 {
 	(void)m;
-	return false;
 }
 int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *out)
 {
