@@ -27,7 +27,10 @@ long hc_root_load(u64 root)
 /* A piece at a time; between pieces interrupts and other CPUs' requests are served. */
 static NOINLINE long flush(u64 root, u64 start, u64 end, u64 flags)
 {
-	struct pv_flush f = {.root = root, .start = start, .end = end, .flags = flags};
+	struct pv_flush f = {.root = flags & PV_FLUSH_ALL_ROOTS ? 0 : root,
+			     .start = start,
+			     .end = end,
+			     .flags = flags};
 
 	if (flags > 0x1f || (flags & PV_FLUSH_SCOPE) == PV_FLUSH_SCOPE ||
 	    (flags & PV_FLUSH_WRITES && flags & (PV_FLUSH_TABLES | PV_FLUSH_DYING)))

@@ -161,7 +161,7 @@ void stlb_prefill(struct cpu *c, u64 va);
  * kernel half. Returns 0. */
 long stlb_flush_page(struct cpu *c, u64 va);
 /* Any other. As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
- * *f is what remains. Shoots down other CPUs that have an affected root loaded. */
+ * *f is what remains; with PV_FLUSH_ALL_ROOTS f->root is 0 at first. Shoots down other CPUs that have an affected root loaded. */
 int stlb_flush(struct domain *d, struct pv_flush *f);
 /* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */
 void stlb_drop(struct domain *d, u64 gpa, bool user_only);

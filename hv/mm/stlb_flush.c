@@ -351,11 +351,15 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	if (kernel) {
 		rest = flush_tree(d, NULL, first, last, f->flags, &budget);
 	} else if (f->flags & PV_FLUSH_ALL_ROOTS) {
-		/* No place to stop at: a root costs at most its lower slots. */
+		/* A root a call, which costs at most its lower slots: f->root, 0 at first, counts them. */
 		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
 
 		for_each_root (r, state_of(d))
-			flush_tree(d, r, first, last, flags, &all);
+			if (!rest && r >= state_of(d)->roots + f->root) {
+				flush_tree(d, r, first, last, flags, &all);
+				f->root = r - state_of(d)->roots + 1;
+				rest = first | 1;
+			}
 	} else if ((one = root_find(state_of(d), GFN(f->root >> PAGE_SHIFT)))) {
 		rest = flush_tree(d, one, first, last, f->flags, &budget);
 	}

@@ -573,7 +573,8 @@ MINI_TEST(random_reports_are_seen)
 	check_audit();
 }
 
-MINI_TEST(random_hypercalls)
+/* Debug builds assert what ring 0 holds for true: whatever guests ask for, none of it fails. */
+MINI_TEST(no_assert_on_guest_input)
 {
 	uint64_t seed = number("seed", mini_tsc() & 0xffffff), count = number("count", 100000),
 		 done = 0, judged = 0;

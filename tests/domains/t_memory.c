@@ -263,6 +263,7 @@ MINI_TEST(memory_of_others_needs_the_capability)
 /* What is registered stays ring 0's to use after it was released, and is freed at the end. */
 MINI_TEST(release_of_registered_frames)
 {
+	struct pv_mem_info info = {0};
 	struct child c;
 	uint64_t gpa;
 
@@ -271,6 +272,10 @@ MINI_TEST(release_of_registered_frames)
 	CHECK_EQ(CHILD(&c, grant_table, gpa, 1), 0);
 	CHECK_EQ(CHILD(&c, mem_release, PV_DOM_SELF, gpa >> 12, 1), 1);
 	CHECK_EQ(ORDER(&c, ORDER_READ, gpa), 14);
+	/* Not free, it is the domain's as before. */
+	CHECK_EQ(CHILD(&c, mem_populate, PV_DOM_SELF, gpa >> 12, 1, 0), -PV_ENOMEM);
+	CHECK_EQ(pv_mem_info(c.domid, &info), 0);
+	CHECK_EQ(pv_domain_limits(c.domid, info.frames_max + 1, 0), 0);
 	CHECK_EQ(CHILD(&c, mem_populate, PV_DOM_SELF, gpa >> 12, 1, 0), 1);
 	CHECK_EQ(ORDER(&c, ORDER_READ, gpa), 0);
 	child_end(&c);

@@ -357,9 +357,11 @@ void host_flush(struct domain *d, struct pv_flush f)
 	    (f.flags == PV_FLUSH_ROOT ? !(va >> 47) && r->gfn.n == f.root >> PAGE_SHIFT
 				      : f.flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN))
 		stlb_flush_page(this_cpu(), va);
-	else
+	else {
+		f.root = f.flags & PV_FLUSH_ALL_ROOTS ? 0 : f.root;
 		while (stlb_flush(d, &f))
 			host_poll();
+	}
 }
 
 static bool allows(u64 rights, u32 access)

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ring_test: include/pv/io/ring.h and the streams of io/console.h between two threads, and against hostile
- * counts. Rules R1, R3, R5, O1, O2. */
+ * counts. Rules R1, R3-R5, O1, O2. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include <pv/io/blk.h>
 #include <pv/io/console.h>
@@ -116,6 +121,97 @@ static uint32_t submit_some(struct pv_ring_front *r, uint32_t sent)
 	if (pv_ring_front_publish(r))
 		ring_bell(&w.to_back);
 	return sent;
+}
+
+/* ---- ring_double_fetch (XSA-155): what is checked is what is used, for each word was read once ---- */
+
+/* The ring's page cannot be reached; each access is counted, let through, and the page shut again. */
+#define FLAGS_REG 17 /* REG_EFL, which headers have for _GNU_SOURCE alone */
+static char *watched;
+static unsigned fetches[4096 / 8];
+static size_t page_size;
+
+static void on_access(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+
+	(void)signal;
+	if ((char *)info->si_addr < watched || (char *)info->si_addr >= watched + page_size)
+		abort();
+	fetches[((char *)info->si_addr - watched) / 8]++;
+	mprotect(watched, page_size, PROT_READ | PROT_WRITE);
+	c->uc_mcontext.gregs[FLAGS_REG] |= 0x100; /* TF: back after the instruction */
+}
+
+static void on_step(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+
+	(void)signal;
+	(void)info;
+	mprotect(watched, page_size, PROT_NONE);
+	c->uc_mcontext.gregs[FLAGS_REG] &= ~0x100ll;
+}
+
+static void watch(bool on)
+{
+	struct sigaction access = {.sa_sigaction = on_access, .sa_flags = SA_SIGINFO},
+			 step = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGSEGV, &access, NULL);
+	sigaction(SIGTRAP, &step, NULL);
+	mprotect(watched, page_size, on ? PROT_NONE : PROT_READ | PROT_WRITE);
+}
+
+static unsigned fetches_of(size_t offset, size_t bytes, unsigned *most)
+{
+	unsigned sum = 0;
+
+	for (size_t i = offset / 8; i < (offset + bytes) / 8; i++) {
+		sum += fetches[i];
+		*most = fetches[i] > *most ? fetches[i] : *most;
+	}
+	return sum;
+}
+
+Test(ring, ring_double_fetch)
+{
+	size_t requests = sizeof(struct pv_ring),
+	       responses = requests + ENTRIES * sizeof(struct rq);
+	struct rq q = {0};
+	struct rsp a = {0};
+	struct pv_ring_front f;
+	struct pv_ring_back b;
+	unsigned most = 0;
+
+	page_size = (size_t)sysconf(_SC_PAGESIZE);
+	watched = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	cr_assert_neq(watched, MAP_FAILED);
+	pv_ring_front_init(&f, watched, ENTRIES, sizeof(q), sizeof(a));
+	pv_ring_back_init(&b, watched, ENTRIES, sizeof(q), sizeof(a), 0);
+	for (uint64_t i = 0; i < 3; i++)
+		*(struct rq *)pv_ring_front_next(&f) = (struct rq){i, {i, i, i}};
+	pv_ring_front_publish(&f);
+	watch(true);
+	for (uint64_t i = 0; i < 3; i++)
+		cr_expect_eq(pv_ring_back_take(&b, &q), 1);
+	watch(false);
+	cr_assert_eq(q.word[2], 2);
+	cr_assert_eq(fetches_of(requests, 3 * sizeof(q), &most), 3 * sizeof(q) / 8);
+	cr_assert_eq(most, 1, "the back end read a word twice");
+	for (uint64_t i = 0; i < 3; i++)
+		*(struct rsp *)pv_ring_back_next(&b) = (struct rsp){i, i};
+	pv_ring_back_publish(&b);
+	memset(fetches, 0, sizeof(fetches));
+	most = 0;
+	watch(true);
+	for (uint64_t i = 0; i < 3; i++)
+		cr_expect_eq(pv_ring_front_take(&f, &a), 1);
+	watch(false);
+	cr_assert_eq(a.sum, 2);
+	cr_assert_eq(fetches_of(responses, 3 * sizeof(a), &most), 3 * sizeof(a) / 8);
+	cr_assert_eq(most, 1, "the front end read a word twice");
+	munmap(watched, page_size);
 }
 
 Test(ring, two_threads_no_lost_wakeup)

@@ -892,6 +892,28 @@ Test(stlb, long_flush_has_checkpoints)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
+/* Of all roots: one at a time, each of them, also those that come behind the place where it stopped. */
+Test(stlb, flush_of_all_roots_has_checkpoints)
+{
+	struct pv_flush f = {.start = 0, .end = ~0ull, .flags = PV_FLUSH_ALL_ROOTS};
+	unsigned calls = 0, roots = 12;
+
+	for (u64 i = 0; i < roots; i++) {
+		cr_assert_not_null(stlb_load(d, (200 + i) << 12));
+		host_map(d, 200 + i, &next, USER, DATA, RWAD, 1);
+		cr_assert(reach(USER, PF_U));
+		*host_entry(d, 200 + i, USER, 1) = 0;
+	}
+	while (stlb_flush(d, &f))
+		calls++;
+	cr_assert_geq(calls, roots);
+	for (u64 i = 0; i < roots; i++) {
+		cr_assert_not_null(stlb_load(d, (200 + i) << 12));
+		cr_assert_not(reach(USER, PF_U));
+	}
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
 Test(stlb, resize)
 {
 	cr_assert_eq(stlb_resize(d, 200), 0);
