@@ -26,20 +26,8 @@ long hc_domain_destroy(u64 domid)
 	return d ? domain_destroy(d) : -PV_ESRCH;
 }
 
-long hc_domain_pause(u64 domid)
-{
-	HOLD_OR_RETURN(d, domid);
-
-	domain_pause(d);
-	return 0;
-}
-
-long hc_domain_unpause(u64 domid)
-{
-	HOLD_OR_RETURN(d, domid);
-
-	return domain_unpause(d);
-}
+ON0(domain_pause, (domain_pause(d), 0))
+ON0(domain_unpause, domain_unpause(d))
 
 static long info_out(struct domain *d, gva_t out)
 {

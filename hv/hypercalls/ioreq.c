@@ -5,24 +5,9 @@
 #include "domain/ioreq.h"
 #include "hypercalls/handlers.h"
 
-long hc_ioreq_start(u64 domid, u64 gpa, u64 port)
-{
-	HOLD_OR_RETURN(d, domid);
-	return ioreq_start(current()->dom, d, gpa, port);
-}
-
-long hc_ioreq_stop(u64 domid)
-{
-	HOLD_OR_RETURN(d, domid);
-	return ioreq_stop(current()->dom, d);
-}
-
-long hc_ioreq_done(u64 domid, u64 vcpus, u64 gsis)
-{
-	HOLD_OR_RETURN(d, domid);
-	return ioreq_done(current()->dom, d, vcpus, gsis);
-}
-
+ON2(ioreq_start, ioreq_start(own_domain, d, a, b))
+ON0(ioreq_stop, ioreq_stop(own_domain, d))
+ON2(ioreq_done, ioreq_done(own_domain, d, a, b))
 OWN2(ioreq_irq_bind, ioreq_irq_bind(own_domain, a, b))
 
 long hc_ioreq_access(u64 how, u64 address, gva_t data, u64 count)
