@@ -837,7 +837,7 @@ static void grants(uint32_t domid)
 	row("grant_copy", whole - PV_PAGE_SIZE / ((whole - word) > 4000 ? 1 : 8), G_CALL, 1, 250,
 	    "grant copy of 4 KiB beside the copy",
 	    whole - word > 4000 ? "the page is copied byte by byte: 4096 rounds subtracted"
-				: "the page is copied by words: 512 rounds subtracted; SYSCALL and dispatch 47, the operation copied in and out 43, the grant claimed and let go 56, each frame found in the P2M 37, walk and checks the rest");
+				: "the page is copied by words: 512 rounds subtracted; SYSCALL and dispatch 47, the operation copied in and out 24, the grant found, claimed and let go 50, each frame found in the P2M 28, walk and checks the rest");
 }
 
 static void domains(void)
