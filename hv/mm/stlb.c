@@ -263,6 +263,10 @@ bool stlb_free(struct domain *d)
 
 	if (!st)
 		return true;
+	for_each_root (r, st) {
+		stlb_drop(d, r->gfn.n << PAGE_SHIFT, false);
+		return false;
+	}
 	stlb_drop_all(d);
 	lock(&d->stlb.roots_lock);
 	while (given++ < STLB_FLUSH_BATCH / 4 && pool_shrink(d))
