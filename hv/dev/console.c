@@ -10,13 +10,12 @@
 #include "domain/sched.h"
 
 #define LOG_SIZE  (64u << 10)
-#define OUT_SIZE  (32u << 10)
+#define OUT_SIZE  (256u << 10)
 #define OUT_LOG	  (8u << 10) /* of it for ring 0's own lines alone */
 #define OUT_STEP  256u	     /* bytes */
 #define OUT_STEPS 4u	     /* to a back end, before others get the CPU */
-#define OUT_IDLE \
-	100000u /* looks at a line that takes nothing: about 100 ms, a byte at 1200 baud takes 8 */
-#define PREFIX "ringside: "
+#define OUT_IDLE  100000u    /* looks at a line that takes nothing: 100 ms; a byte at 1200 baud takes 8 */
+#define PREFIX	  "ringside: "
 
 static struct spinlock console_lock = SPINLOCK(CONSOLE);
 static bool panicking;
