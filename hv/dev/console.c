@@ -14,7 +14,7 @@
 #define OUT_LOG	  (8u << 10) /* of it for ring 0's own lines alone */
 #define OUT_STEP  256u	     /* bytes */
 #define OUT_STEPS 4u	     /* to a back end, before others get the CPU */
-#define OUT_IDLE  100000u    /* looks at a line that takes nothing: 100 ms; a byte at 1200 baud takes 8 */
+#define OUT_IDLE  100000u    /* looks at a line that takes nothing: about 100 ms */
 #define PREFIX	  "ringside: "
 
 static struct spinlock console_lock = SPINLOCK(CONSOLE);
