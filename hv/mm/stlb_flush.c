@@ -336,7 +336,7 @@ u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
 int stlb_flush(struct domain *d, struct pv_flush *f)
 {
 	u64 first = f->start & PAGE_MASK, last = (f->end - 1) | (PAGE_SIZE - 1), rest = 0;
-	bool kernel = f->flags & PV_FLUSH_KERNEL, empty = f->end <= f->start;
+	bool kernel = f->flags & PV_FLUSH_KERNEL, empty = f->end <= f->start, more = false;
 	unsigned budget = STLB_FLUSH_BATCH, all = ~0u;
 	struct root *one;
 
@@ -355,18 +355,19 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
 
 		for_each_root (r, state_of(d))
-			if (!rest && r >= state_of(d)->roots + f->root) {
+			if (!more && r >= state_of(d)->roots + f->root) {
 				flush_tree(d, r, first, last, flags, &all);
 				f->root = r - state_of(d)->roots + 1;
-				rest = first | 1;
+				more = true;
 			}
 	} else if ((one = root_find(state_of(d), GFN(f->root >> PAGE_SHIFT)))) {
 		rest = flush_tree(d, one, first, last, f->flags, &budget);
 	}
 	unlock(&d->stlb.roots_lock);
 	fill_sync(this_cpu(), d); /* S14 */
-	f->start = rest;
-	return rest != 0;
+	if (rest)
+		f->start = rest;
+	return more || rest;
 }
 
 void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
