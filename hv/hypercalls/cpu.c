@@ -8,6 +8,7 @@
 #include "cpu/vcpu.h"
 #include "hypercalls/handlers.h"
 
+OWN0(event_deliver, (this_cpu()->entry->slow |= ENTRY_SLOW_PENDING, 0))
 OWN1(vcpu_area, vcpu_area_set(current(), a))
 OWN1(debug_get, vcpu_debug_get(current(), a))
 OWN2(debug_set, vcpu_debug_set(current(), a, b))
@@ -23,12 +24,6 @@ long hc_event_entry(u64 entry, u64 stklvls)
 	e->g.stklvls = stklvls;
 	e->g.stack_min = PV_KERNEL_MIN + 64;
 	e->slow |= ENTRY_SLOW_PENDING; /* NMIs */
-	return 0;
-}
-
-long hc_event_deliver(void)
-{
-	this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
 	return 0;
 }
 

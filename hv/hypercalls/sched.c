@@ -6,11 +6,9 @@
 #include "domain/event.h"
 #include "hypercalls/handlers.h"
 
-long hc_yield(void)
-{
-	vcpu_yield();
-	return 0;
-}
+OWN0(yield, (vcpu_yield(), 0))
+OWN1(timer_set, (vcpu_timer_set(current(), a), 0))
+OWN0(vcpu_down, (vcpu_down(current()), 0))
 
 long hc_block(void)
 {
@@ -33,12 +31,6 @@ long hc_poll(gva_t list, u64 count, u64 deadline)
 	if (rc)
 		return rc < 0 ? rc : 0;
 	return hypercall_again(PV_NR_poll);
-}
-
-long hc_timer_set(u64 deadline)
-{
-	vcpu_timer_set(current(), deadline);
-	return 0;
 }
 
 long hc_shutdown(u64 reason, u64 arg)
@@ -64,12 +56,6 @@ long hc_vcpu_up(u64 vcpu, gva_t start)
 		return -PV_ENOENT;
 	COPY_OR_RETURN(struct pv_vcpu_start, s, start);
 	return vcpu_start(v, &s, true);
-}
-
-long hc_vcpu_down(void)
-{
-	vcpu_down(current());
-	return 0;
 }
 
 long hc_ipi(u64 vector, u64 mask, u64 nmi)
