@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* t_console_trace: console_*, perf_read, trace_*, audit. */
+#include <stdlib.h>
+
 #include "domtest.h"
 
 MINI_TEST(console_write_takes)
@@ -48,14 +50,16 @@ static uint64_t log_end(void)
 	return low;
 }
 
-static char log_text[65537];
-
 /* What of the log came from position `from` on, as far as it is still there. */
 static const char *log_from(uint64_t from)
 {
+	static char *log_text;
 	uint64_t end = log_end(), done = 0;
 	long n;
 
+	if (!log_text)
+		log_text = malloc(65537);
+	CHECK(log_text);
 	if (end > 65536 && from < end - 65536)
 		from = end - 65536;
 	while (done < 65536 && (n = pv_console_log(log_text + done, 65536 - done, from + done)) > 0)
