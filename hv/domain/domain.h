@@ -237,8 +237,8 @@ u64 vcpu_ran(const struct vcpu *v, u64 now); /* ns, up to now */
 /* p2m_get for what d registers or grants: RAM of its own. -PV_EACCES for what it has by another's grant, where
  * ring 0 or a third domain would go on reaching it when that grant is over. */
 int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) __must_use;
-/* A reference on a domain's RAM is over. With the last one its owner has a frame less: what others have mapped counts as
- * its own as long, or two domains would have more than their limits. */
+/* A reference on a domain's RAM is over. With the last one its owner has a frame less (G6): else two domains would have
+ * more than their limits. */
 void ram_put(mfn_t m);
 /* Give or take frames: up to count from gfn on, in 2 MiB runs where both ends are aligned. Returns how many are
  * done, or an errno if none: -PV_EINVAL range or flags; -PV_ENOMEM limit or machine; -PV_EEXIST something is there;

@@ -2,7 +2,7 @@
 /* grant: frames that one domain lets another reach.
  * Calls:      grant_table, grant_map, grant_unmap, grant_copy
  * Owns:       struct grants: as mapper its handles, and the growing of its table, under lock GRANT
- * Rules:      G1-G4 (grant.h), tried by tests/unit/grant_test.c
+ * Rules:      G1-G6 (grant.h), tried by tests/unit/grant_test.c
  * Read first: grant.h, pv/grant.h, mm/p2m.h */
 #include "domain/grant.h"
 #include "domain/ioreq.h"

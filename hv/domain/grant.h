@@ -11,7 +11,9 @@
  * G3: a mapping is in the mapper's P2M as GRANT or GRANT_RO and leaves it by p2m_remove before its
  *     reference goes (P4).
  * G4: frames mapped read-only are never reached for writing by that mapping; unmapping one leaves
- *     the others' bits. */
+ *     the others' bits.
+ * G5: what was granted to a domain ends with it, before its number can be another's.
+ * G6: a frame counts as its owner's, whoever has it mapped, until it is free. */
 #ifndef HV_GRANT_H
 #define HV_GRANT_H
 
@@ -23,7 +25,7 @@
 void grants_init(struct domain *d, u32 maps_max);
 /* d is DYING. Unmaps some of what d had mapped; false: call again. */
 bool grants_unmap_all(struct domain *d);
-/* What d has granted to domain id, which has ended, is granted to nobody. */
+/* G5: what d has granted to domain id, which has ended, is granted to nobody. */
 void grants_forget(struct domain *d, u16 id);
 void grant_table_drop(struct domain *d); /* its frames need not be kept any more */
 /* Memory for all of d's handles from now on, not from its first mapping. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* grant: leave to another domain to reach one of my frames.
  * Calls:      grant_table, grant_map, grant_unmap, grant_copy
- * Rules:      G1-G4 (domain/grant.h)
+ * Rules:      G1-G6 (domain/grant.h)
  * Read first: pv/grant.h, domain/grant.h */
 #include "domain/grant.h"
 #include "hypercalls/handlers.h"

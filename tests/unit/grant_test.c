@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* grant_test: maps, copies, revocation and death against a reference model.
- * Rules:   G1-G4 (grant.h), D4 (domain.h), P4 (mm/p2m.h)
+ * Rules:   G1-G6 (grant.h), D4 (domain.h), P4 (mm/p2m.h)
  * Sources: tests/unit/domain_host.c tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c hv/domain/domain.c hv/domain/sched.c hv/domain/event.c hv/domain/grant.c hv/domain/device.c hv/domain/audit.c hv/domain/ioreq.c
  */
 #include "domain_host.h"
@@ -333,7 +333,7 @@ Test(grant, granter_dies, .init = boot, .fini = finish)
 	b = NULL;
 }
 
-/* What another has mapped is paid for by its owner, released or not: two domains together have no more than their
+/* G6: what another has mapped is paid for by its owner, released or not: two domains together have no more than their
  * limits. */
 Test(grant, mapped_frames_stay_charged, .init = boot, .fini = finish)
 {
@@ -356,7 +356,7 @@ Test(grant, mapped_frames_stay_charged, .init = boot, .fini = finish)
 	cr_assert_eq(domain_populate(b, 40, 1, 0), 1);
 }
 
-/* A later domain of a number gets nothing by what was granted to an earlier one. */
+/* G5: a later domain of a number gets nothing by what was granted to an earlier one. */
 Test(grant, number_reuse_wiped, .init = boot, .fini = finish)
 {
 	struct pv_domain_create args = dh_args(0, 1, RAM);
