@@ -220,7 +220,7 @@ static unsigned system_call(struct pv_trace_record *r, unsigned most)
 	CHECK(root);
 	CHECK_EQ(pt_load(root), 0);
 	CHECK_EQ(pv_host_info(&h), 0);
-	mini_sleep(2 * MINI_MS); /* a mask counts from a vCPU's next turn on */
+	mini_sleep(20 * MINI_MS); /* a mask counts from a vCPU's next turn on: it has to have slept */
 	CHECK_EQ(pv_perf_read(PV_DOM_SELF, ~0ull, &before), 0);
 	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0x55);
 	mini_user_run(&u);
