@@ -223,11 +223,15 @@ static inline int pv_blk_check_segments(const struct pv_blk_request *rq,
 	uint32_t align = lim->logical_block / 512 - 1, count = 0;
 
 	for (uint32_t i = 0; i < rq->segments; i++) {
-		uint32_t n = seg[i].last + 1u - seg[i].first;
+		uint32_t n = 8;
 
-		if (seg[i].last > 7 || seg[i].first > seg[i].last || seg[i].reserved ||
-		    (seg[i].first | n) & align)
-			return -PV_BLK_EINVAL;
+		/* But for whole pages, which nearly all are. */
+		if (seg[i].first || seg[i].last != 7 || seg[i].reserved) {
+			n = seg[i].last + 1u - seg[i].first;
+			if (seg[i].last > 7 || seg[i].first > seg[i].last || seg[i].reserved ||
+			    (seg[i].first | n) & align)
+				return -PV_BLK_EINVAL;
+		}
 		count += n;
 	}
 	return count == rq->count ? 0 : -PV_BLK_EINVAL;

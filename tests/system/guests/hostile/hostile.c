@@ -156,13 +156,18 @@ static void write_entries(void)
 	PV_STORE_RELEASE(&side->prod, side->prod + n);
 }
 
-/* Requests that are right, of pages that are said to stay granted: more of these than any back end keeps, or none. */
+/*
+ * Requests that are right, of pages that are said to stay granted: more of these than the back end keeps, or none. In
+ * rounds of their own: with other refs they would have it write to any page of this guest's.
+ */
 static void write_kept(void)
 {
 	struct pv_ring *ring = area[1].va;
 	struct pv_blk_request *rq = (struct pv_blk_request *)(ring + 1);
 	u32 n = 1 + some(4);
 
+	if (ring->front.prod - READ_ONCE(ring->back.prod) > ENTRIES - n)
+		return;
 	for (u32 i = 0; i < n; i++) {
 		struct pv_blk_request *to = &rq[(ring->front.prod + i) % ENTRIES];
 
@@ -210,7 +215,9 @@ static void garbage(unsigned int ms, bool keep_connected)
 {
 	for (unsigned int i = 0; i < ms && !kthread_should_stop(); i++) {
 		for (int k = 0; k < 20; k++, writes++) {
-			if (!areas && class == PV_DEVICE_CONTROL && is_back())
+			if (class == PV_DEVICE_BLOCK && !is_back() && rounds % 4 == 1)
+				write_kept();
+			else if (!areas && class == PV_DEVICE_CONTROL && is_back())
 				ask_garbage();
 			else if (!areas || (!keep_connected && !some(100)))
 				say_garbage();
@@ -218,8 +225,6 @@ static void garbage(unsigned int ms, bool keep_connected)
 				write_all();
 			else if (!keep_connected && some(2))
 				write_word();
-			else if (class == PV_DEVICE_BLOCK && !is_back() && some(2))
-				write_kept();
 			else
 				write_entries();
 			if (port)
