@@ -22,7 +22,7 @@ attacks=
 for program in abuse_cpu abuse_mem abuse_pair random; do
 	attacks="$attacks -f /usr/lib/ringside/attacks/$program.elf=$BUILD/mini/$program.elf"
 done
-for name in ${*:-life resources rounds many kill steps devices load backends hostile smp}; do
+for name in ${*:-life verbs resources rounds many kill steps devices load backends hostile smp}; do
 	log=$BUILD/tests/guests-$name.log
 	cat "$here/guests/lib.sh" "$here/guests/$name.sh" >"$work/test.sh"
 	mem=1024 drives= more=
