@@ -26,20 +26,29 @@ bench-hv: $(BENCH)/hv.iso ## instructions of ring 0's paths, twice, as a table a
 # What programs see of Linux: the same image without Ringside, and as dom0 with as much memory.
 LAT_TIME ?= 900
 LAT_QEMU = -i -c 1 -p max,-la57,-erms,-smap -t $(LAT_TIME)
-$(BENCH)/lat: tools/bench/linux/lat.c tools/bench/counters.h tools/bench/must.h $(wildcard include/pv/*)
+$(BENCH)/lat: tools/bench/linux/lat.c tools/bench/counters.h tools/bench/must.h tools/bench/io/mark.h $(wildcard include/pv/*)
 	@mkdir -p $(@D)
 	@gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -Iinclude $< -o $@
 
-.PHONY: bench-linux bench-linux-bare
-bench-linux-bare: initramfs $(BENCH)/lat
-	@echo /lat >$(BENCH)/lat.sh
-	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(BENCH)/lat.sh -f /lat=$(BENCH)/lat \
-		-q '$(LAT_QEMU) -m 1024 -l $(BENCH)/linux-bare.log' bare
+# lat_run(words of lat.c, what it leaves: a .log and the .blocks of count.c for each side)
+define lat_run
+	@echo '/lat $(1)' >$(2).sh
+	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(2).sh -f /lat=$(BENCH)/lat \
+		-q '$(LAT_QEMU) -m 1024 -l $(2)-bare.log' bare -plugin $(abspath $(BENCH))/count.so,out=$(2)-bare.blocks,mem=1024
+	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(2).sh -f /lat=$(BENCH)/lat \
+		-o dom0_mem=1024M -q '$(LAT_QEMU) -m 1536 -l $(2)-dom0.log' dom0 -plugin $(abspath $(BENCH))/count.so,out=$(2)-dom0.blocks,mem=1024
+endef
 
-bench-linux: hv bench-linux-bare $(BENCH)/hv.json ## classic latencies of Linux, bare and as dom0, beside their goals
-	@BUILD='$(BUILD)' dom0/linux/boot.sh -s $(BENCH)/lat.sh -f /lat=$(BENCH)/lat \
-		-o dom0_mem=1024M -q '$(LAT_QEMU) -m 1536 -l $(BENCH)/linux-dom0.log' dom0
-	@python3 tools/bench/linux/table.py $(BENCH)/linux $(BENCH)/linux-bare.log $(BENCH)/linux-dom0.log $(BENCH)/hv.json
+.PHONY: bench-linux bench-profile
+bench-linux: hv initramfs $(BENCH)/lat $(BENCH)/count.so ## classic latencies of Linux, bare and as dom0, beside their goals
+	$(call lat_run,,$(BENCH)/linux)
+	@python3 tools/bench/linux/table.py $(BENCH)/linux $(BUILD)
+
+#   make bench-profile ROW=fork,exec
+bench-profile: hv initramfs $(BENCH)/lat $(BENCH)/count.so ## the functions that ROW executes (keys of bench-linux, by commas), bare and as dom0
+	$(call lat_run,$(ROW),$(BENCH)/profile)
+	@python3 tools/bench/linux/profile.py $(BENCH)/profile $(BUILD) >$(BENCH)/profile.txt
+	@head -60 $(BENCH)/profile.txt; echo 'all of it: $(BENCH)/profile.txt'
 
 # Disks, networks and consoles of guests: by split drivers, beside dom0's own path on the same devices.
 #   make bench-io ROWS=randread,read1m SCALE=4    some rows only, so many times the operations

@@ -53,7 +53,7 @@ class Symbols:
 
     def __init__(self, lines):
         at = sorted((int(a, 16), n) for a, t, n in (line.split()[:3] for line in lines if len(line.split()) >= 3)
-                    if t in "tTwW")
+                    if t in "tTwW" and not n.endswith("text_end"))
         self.start = [a for a, _ in at]
         self.name = [n for _, n in at]
 

@@ -3,9 +3,13 @@
  * QEMU's -icount, where a nanosecond of the clock is an instruction, on one CPU: without Ringside, and on it.
  *
  * An operation is repeated often enough that the clock's own cost does not show, in ROUNDS rounds; its figure is the
- * median round's. On Ringside, ring 0's counters are read before and after all rounds.
+ * median round's. On Ringside, ring 0's counters are read before and after all rounds. Between begin() and end() of each
+ * round, a plugin of QEMU's may count too (../io/count.c).
  *
- * Output, one line each:  row|key|nanoseconds|title   and   count|key|counter|times in a thousand operations */
+ * With an argument, keys by commas, those rows only.
+ *
+ * Output, one line each:  row|key|nanoseconds|title|operations of a round|which of how many rounds it is|
+ *                         count|key|counter|times in a thousand operations */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +31,7 @@
 #include <unistd.h>
 
 #include "../counters.h"
+#include "../io/mark.h"
 #include "../must.h"
 
 #define ROUNDS	 5
@@ -43,15 +48,33 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static bool is_round;
+
+static uint64_t begin(void)
+{
+	if (is_round)
+		MARK(MARK_START);
+	return now();
+}
+
+static uint64_t end(uint64_t start)
+{
+	uint64_t t = now() - start;
+
+	if (is_round)
+		MARK(MARK_STOP);
+	return t;
+}
+
 /* ---- the operations: each does `n` of its kind, and returns the nanoseconds ---- */
 
 static uint64_t op_getppid(unsigned n)
 {
-	uint64_t start = now();
+	uint64_t start = begin();
 
 	while (n--)
 		syscall(SYS_getppid);
-	return now() - start;
+	return end(start);
 }
 
 static uint64_t op_read(unsigned n)
@@ -62,20 +85,20 @@ static uint64_t op_read(unsigned n)
 
 	if (fd < 0)
 		fd = (int)MUST(open("/dev/zero", O_RDONLY));
-	start = now();
+	start = begin();
 	while (n--)
 		MUST(read(fd, &c, 1));
-	return now() - start;
+	return end(start);
 }
 
 static uint64_t op_clock(unsigned n)
 {
 	struct timespec t;
-	uint64_t start = now();
+	uint64_t start = begin();
 
 	while (n--)
 		clock_gettime(CLOCK_MONOTONIC, &t);
-	return now() - start;
+	return end(start);
 }
 
 static void on_signal(int s)
@@ -89,10 +112,10 @@ static uint64_t op_signal(unsigned n)
 	uint64_t start;
 
 	signal(SIGUSR1, on_signal);
-	start = now();
+	start = begin();
 	while (n--)
 		kill(self, SIGUSR1);
-	return now() - start;
+	return end(start);
 }
 
 static uint64_t op_sleep(unsigned n)
@@ -101,12 +124,14 @@ static uint64_t op_sleep(unsigned n)
 	uint64_t late = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1);
+	begin();
 	while (n--) {
 		uint64_t start = now();
 
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 		late += now() - start - SLEEP_NS;
 	}
+	end(0);
 	return late;
 }
 
@@ -137,12 +162,12 @@ static uint64_t trips(const struct link *l, unsigned n)
 	/* The first makes sure that the other side is there. */
 	MUST(write(l->here_out, &c, 1));
 	MUST(read(l->here_in, &c, 1));
-	start = now();
+	start = begin();
 	while (n--) {
 		MUST(write(l->here_out, &c, 1));
 		MUST(read(l->here_in, &c, 1));
 	}
-	return now() - start;
+	return end(start);
 }
 
 static uint64_t between_processes(const struct link *l, unsigned n)
@@ -209,10 +234,8 @@ static uint64_t op_unix(unsigned n)
 	return between_processes(&l, n);
 }
 
-static uint64_t op_fork(unsigned n)
+static void forks(unsigned n)
 {
-	uint64_t start = now();
-
 	while (n--) {
 		pid_t child = (pid_t)MUST(fork());
 
@@ -220,7 +243,14 @@ static uint64_t op_fork(unsigned n)
 			_exit(0);
 		MUST(waitpid(child, NULL, 0));
 	}
-	return now() - start;
+}
+
+static uint64_t op_fork(unsigned n)
+{
+	uint64_t start = begin();
+
+	forks(n);
+	return end(start);
 }
 
 static uint64_t op_fork_large(unsigned n)
@@ -231,7 +261,7 @@ static uint64_t op_fork_large(unsigned n)
 	MUST(p);
 	madvise(p, TOUCHED, MADV_NOHUGEPAGE);
 	memset(p, 1, TOUCHED);
-	op_fork(1);
+	forks(1);
 	t = op_fork(n);
 	MUST(munmap(p, TOUCHED));
 	return t;
@@ -239,7 +269,7 @@ static uint64_t op_fork_large(unsigned n)
 
 static uint64_t op_exec(unsigned n)
 {
-	uint64_t start = now();
+	uint64_t start = begin();
 
 	while (n--) {
 		pid_t child = (pid_t)MUST(fork());
@@ -250,7 +280,7 @@ static uint64_t op_exec(unsigned n)
 		}
 		MUST(waitpid(child, NULL, 0));
 	}
-	return now() - start;
+	return end(start);
 }
 
 static void *nothing(void *arg)
@@ -260,7 +290,7 @@ static void *nothing(void *arg)
 
 static uint64_t op_thread(unsigned n)
 {
-	uint64_t start = now();
+	uint64_t start = begin();
 
 	while (n--) {
 		pthread_t t;
@@ -269,12 +299,13 @@ static uint64_t op_thread(unsigned n)
 			fail("pthread_create");
 		pthread_join(t, NULL);
 	}
-	return now() - start;
+	return end(start);
 }
 
 static char *region(void)
 {
-	char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	MUST(p);
 	madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE);
@@ -285,11 +316,11 @@ static char *region(void)
 static uint64_t op_anon(unsigned n)
 {
 	volatile char *p = region();
-	uint64_t start = now(), t;
+	uint64_t start = begin(), t;
 
 	for (unsigned i = 0; i < n; i++)
 		p[i * PAGE] = 1;
-	t = now() - start;
+	t = end(start);
 	MUST(munmap((void *)p, PAGES * PAGE));
 	return t;
 }
@@ -298,13 +329,13 @@ static uint64_t op_anon(unsigned n)
 static uint64_t op_cow(unsigned n)
 {
 	volatile char *p = region();
-	uint64_t start = now(), t;
+	uint64_t start = begin(), t;
 
 	for (unsigned i = 0; i < n; i++) {
 		(void)p[i * PAGE];
 		p[i * PAGE] = 1;
 	}
-	t = now() - start;
+	t = end(start);
 	MUST(munmap((void *)p, PAGES * PAGE));
 	return t;
 }
@@ -324,16 +355,17 @@ static char *lone_page(void)
 static uint64_t op_mmap(unsigned n)
 {
 	char *lone = lone_page();
-	uint64_t start = now(), t;
+	uint64_t start = begin(), t;
 
 	while (n--) {
-		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
 
 		MUST(p);
 		*(volatile char *)p = 1;
 		MUST(munmap(p, PAGE));
 	}
-	t = now() - start;
+	t = end(start);
 	MUST(munmap(lone - PAGE, PAGES * PAGE));
 	return t;
 }
@@ -341,13 +373,13 @@ static uint64_t op_mmap(unsigned n)
 static uint64_t op_mprotect(unsigned n)
 {
 	char *p = lone_page();
-	uint64_t start = now(), t;
+	uint64_t start = begin(), t;
 
 	while (n--) {
 		MUST(mprotect(p, PAGE, PROT_READ));
 		MUST(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
 	}
-	t = now() - start;
+	t = end(start);
 	MUST(munmap(p - PAGE, PAGES * PAGE));
 	return t;
 }
@@ -364,7 +396,8 @@ static void count(const char *name, uint64_t times, void *arg)
 	const struct counted *c = arg;
 
 	if (times * 1000 / c->operations)
-		printf("count|%s|%s|%llu\n", c->key, name, (unsigned long long)(times * 1000 / c->operations));
+		printf("count|%s|%s|%llu\n", c->key, name,
+		       (unsigned long long)(times * 1000 / c->operations));
 }
 
 /* ---- */
@@ -376,21 +409,45 @@ static int ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Keys by commas; NULL: all rows. */
+static const char *wanted;
+
+static bool is_wanted(const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = wanted; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, key, len) && (at[len] == ',' || !at[len]))
+			return true;
+	}
+	return !wanted;
+}
+
 static void row(const char *key, const char *title, uint64_t (*op)(unsigned), unsigned n)
 {
 	static struct pv_perf before, after;
-	uint64_t round[ROUNDS];
+	uint64_t round[ROUNDS], sorted[ROUNDS];
+	unsigned median = 0;
 	bool known;
 
+	if (!is_wanted(key))
+		return;
 	op(n < 10 ? 1 : n / 10); /* warm */
 	known = counters_read(PV_DOM_SELF, &before);
+	is_round = true;
 	for (unsigned i = 0; i < ROUNDS; i++)
-		round[i] = op(n);
+		round[i] = sorted[i] = op(n);
+	is_round = false;
 	known = known && counters_read(PV_DOM_SELF, &after);
-	qsort(round, ROUNDS, sizeof(round[0]), ascending);
-	printf("row|%s|%llu|%s\n", key, (unsigned long long)((round[ROUNDS / 2] + n / 2) / n), title);
+	qsort(sorted, ROUNDS, sizeof(sorted[0]), ascending);
+	while (round[median] != sorted[ROUNDS / 2])
+		median++;
+	printf("row|%s|%llu|%s|%u|%u|%u|\n", key, (unsigned long long)((round[median] + n / 2) / n),
+	       title, n, median, ROUNDS);
 	if (known)
-		counters_between(&before, &after, count, &(struct counted){key, (uint64_t)n * ROUNDS});
+		counters_between(&before, &after, count,
+				 &(struct counted){key, (uint64_t)n * ROUNDS});
 	fflush(stdout);
 }
 
@@ -403,6 +460,7 @@ int main(int argc, char **argv)
 		execv("/proc/self/exe", argv);
 		fail("execv");
 	}
+	wanted = argc > 1 ? argv[1] : NULL;
 	row("getppid", "getppid", op_getppid, 5000);
 	row("read", "read 1 B of /dev/zero", op_read, 5000);
 	row("clock", "clock_gettime (vDSO)", op_clock, 5000);

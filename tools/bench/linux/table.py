@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""table.py OUT BARE.log DOM0.log HV.json: the rows of lat.c, without Ringside and on it, as OUT.txt and OUT.json.
+"""table.py OUT BUILD: the rows of lat.c, without Ringside (OUT-bare.log) and on it (OUT-dom0.log), as OUT.txt, OUT.json.
 
-Of each row that misses its goal it says what dom0's more is made of: what ring 0 counted, times what each costs by
-HV.json, the figures of bench-hv. Ends with 1 if one of the two runs is not whole; a missed goal is only shown."""
+Of each row that misses its goal it says what dom0's more is made of, by the functions that executed it (profile.py) and
+ring 0's counters. Ends with 1 if one of the two runs is not whole; a missed goal is only shown."""
 import json
 import sys
+
+import profile
 
 # What dom0's figure may be: so many instructions more than bare, or so many times bare.
 GOALS = {
@@ -13,40 +15,6 @@ GOALS = {
     "pipe_threads": "1.05", "unix": "1.05", "fork": "1.08", "fork_large": "1.03", "exec": "1.08", "thread": "1.02",
     "anon": "+280", "cow": "+280", "mmap": "1.05", "mprotect": "1.03",
 }
-# What ring 0 counts: its name here, and its cost: rows of bench-hv, less others.
-PARTS = {
-    "syscalls": ("system calls in", ["syscall_in"], []),
-    "eretu_fast": ("out by SYSRET", ["syscall_out"], []),
-    "eretu_slow": ("returns by IRET", ["ud"], ["ud_in"]),
-    "exceptions": ("exceptions", ["ud_in"], []),
-    "page_faults": ("#PF delivered", ["pf_in"], []),
-    "prefills": ("prefills", ["pf_out", "ud_in"], ["ud"]),
-    "fills": ("hidden fills", ["fill_4k"], []),
-    "flushes": ("flushes (at least)", ["flush_page"], []),
-    "root_loads": ("root_load", ["root_load"], []),
-    "vectors": ("vectors", ["send"], ["nop"]),
-    "switches": ("vCPU switches", ["switch"], []),
-    "erets": ("ERETS", ["erets"], []),
-    "hypercalls": ("other hypercalls (at least)", ["nop"], []),
-}
-
-
-def parts(row, costs):
-    """Lines of what a row's more is made of."""
-    counts = dict(row["counts"])
-    for name in ("flushes", "root_loads"):
-        counts["hypercalls"] = counts.get("hypercalls", 0) - counts.get(name, 0)
-    lines, rest = [], row["dom0"] - row["bare"]
-    for name, (title, plus, minus) in PARTS.items():
-        times = counts.get(name, 0)
-        if times < 0.05:
-            continue
-        cost = sum(costs[k] for k in plus) - sum(costs[k] for k in minus)
-        rest -= round(times * cost)
-        lines.append(f"    {times:8.2f} x {cost:5} = {round(times * cost):7}  {title}")
-    return lines + [f"    {'':16} {rest:9}  the rest"]
-
-
 def read(log):
     rows, ended = {}, False
     for line in open(log, errors="replace"):
@@ -70,7 +38,7 @@ def met(goal, bare, dom0):
     return round(dom0 / bare, 2) <= float(goal)
 
 
-def table(rows, costs):
+def table(rows, sides):
     width = max(len(r["title"]) for r in rows)
     lines = [f"{'':{width}}  {'bare':>10} {'dom0':>10} {'more':>8} {'ratio':>6} {'goal':>6}"]
     for r in rows:
@@ -83,24 +51,23 @@ def table(rows, costs):
             counts = ", ".join(f"{name} {n:.2f}" for name, n in r["counts"].items()
                                if n >= 0.01 and name != "run_ns")
             lines.append(f"  {r['title']}: {counts}")
-        lines += ["", "Goals that are missed: what dom0 needs more is, by these counters and what each costs in bench-hv:"]
+        lines += ["", "Goals that are missed: what dom0 needs more is. Of ring 0's parts, how often by its counters and what one costs here;",
+                  "of Linux's, what it executes more or less than without Ringside:"]
         for r in rows:
             if not r["met"]:
-                lines += [f"  {r['title']}: {r['dom0'] - r['bare']}", *parts(r, costs)]
-        lines += ["The rest is what bench-hv has no row for (tables that are made and emptied, the timer, longer flushes), less what",
-                  "Linux saves: it has no SWAPGS and no registers to restore here."]
+                lines += [f"  {r['title']}: {r['dom0'] - r['bare']}",
+                          *profile.made_of(r["key"], sides["bare"][r["key"]][1], sides["dom0"][r["key"]][1], r["counts"],
+                                           r["dom0"] - r["bare"])]
     return "\n".join(lines) + "\n"
 
 
 def main():
-    out = sys.argv[1]
-    bare, dom0 = read(sys.argv[2]), read(sys.argv[3])
+    out, build = sys.argv[1:]
+    bare, dom0 = read(f"{out}-bare.log"), read(f"{out}-dom0.log")
     rows = [{"key": k, "title": b["title"], "bare": b["value"], "dom0": dom0[k]["value"], "goal": GOALS[k],
              "met": met(GOALS[k], b["value"], dom0[k]["value"]), "counts": dom0[k]["counts"]}
             for k, b in bare.items()]
-    with open(sys.argv[4]) as f:
-        costs = {r["key"]: r["ring0"] for r in json.load(f)["rows"]}
-    text = table(rows, costs)
+    text = table(rows, profile.load(out, build))
     print(text, end="")
     with open(out + ".txt", "w") as f:
         f.write(text)
