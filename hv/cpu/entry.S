@@ -99,6 +99,9 @@ syscall_entry:
 	mov	%r11, E_tmp_sp(%rsp)
 	MOVE	rcx, E_kcr3(%rsp), %cr3
 	mov	E_area(%rsp), %r11
+	movq	$0, AREA_vif(%r11) /* C would write these two again */
+	rdgsbase %rcx
+	mov	%rcx, AREA_user_gs_base(%r11)
 	mov	AREA_rsp(%r11), %r11
 	and	$-64, %r11
 	cmp	E_stack_min(%rsp), %r11
@@ -114,18 +117,12 @@ syscall_entry:
 	movq	$0, F_reserved(%r11)
 2:	CLAC
 	EXTABLE 1b, 2b, syscall_refused
-	lea	-64(%r11), %rcx
-	mov	%rcx, E_guest_sp(%rsp)
-	mov	E_area(%rsp), %r11
-	movq	$0, AREA_vif(%r11)
-	rdgsbase %rcx
-	mov	%rcx, AREA_user_gs_base(%r11)
 	mov	E_kgs(%rsp), %rcx
 	wrgsbase %rcx
 	COUNT	syscalls, rcx
 	movl	$0, E_user(%rsp)
 	mov	E_event_entry(%rsp), %rcx
-	mov	E_guest_sp(%rsp), %rsp
+	lea	-64(%r11), %rsp
 	mov	$FLAGS_KERNEL, %r11d
 	sysretq
 
