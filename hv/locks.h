@@ -7,7 +7,8 @@
  *     stretch of ring 0's own instructions, and never across a return to a guest.
  * L3: no lock is held while guest memory is touched by virtual address (copy_in, copy_out).
  * L4: fills, event delivery and returns take no lock at all; see mm/stlb.h for what they rely on. But a fill that
- *     maps a frame once more holds its bucket's lock bit (mm/stlb_maps.c), in which nothing is waited for. */
+ *     maps a frame once more holds its bucket's lock bit (mm/stlb_maps.c), in which nothing is waited for; and one
+ *     that makes tables tries ROOTS, once. */
 #ifndef HV_LOCKS_H
 #define HV_LOCKS_H
 
@@ -58,10 +59,24 @@ static inline void lock(struct spinlock *l)
 		cpu_relax_serving();
 }
 
+/* Without waiting, so also in a walk; no other lock is taken until unlock_tried. */
+static inline bool lock_try(struct spinlock *l)
+{
+	u16 mine = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+
+	return __atomic_compare_exchange_n(&l->next, &mine, (u16)(mine + 1), false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static inline void unlock_tried(struct spinlock *l)
+{
+	__atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE);
+}
+
 static inline void unlock(struct spinlock *l)
 {
 	lock_rank_leave(l);
-	__atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE);
+	unlock_tried(l);
 }
 
 static inline struct spinlock *guard_begin(struct spinlock *l)

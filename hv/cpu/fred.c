@@ -131,15 +131,9 @@ static NOINLINE void page_filled(struct entry *e, u64 va, u64 answer)
 		trace(PV_TRACE_fill, va, access_of(e));
 }
 
-void page_fault(struct entry *e)
+/* It is the guest's own. */
+INLINE void page_fault_event(struct entry *e, u64 va, u64 error)
 {
-	u64 va = read_cr2();
-	u64 error = stlb_fill(e->cpu, va, access_of(e));
-
-	if (unlikely(error & (FILL_DONE | FILL_RETRY))) {
-		page_filled(e, va, error);
-		return;
-	}
 	e->g.prefill = va;
 	e->slow |= ENTRY_SLOW_PREFILL;
 	e->counts[PV_COUNT_page_faults]++;
@@ -147,6 +141,26 @@ void page_fault(struct entry *e)
 		page_fault_traced(e, va, error);
 	else
 		deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
+}
+
+static NOINLINE void page_fault_present(struct entry *e, u64 va)
+{
+	u64 error = stlb_fill(e->cpu, va, access_of(e));
+
+	if (error & (FILL_DONE | FILL_RETRY))
+		page_filled(e, va, error);
+	else
+		page_fault_event(e, va, error);
+}
+
+void page_fault(struct entry *e)
+{
+	u64 va = read_cr2();
+
+	if (likely(stlb_absent(e->cpu, va)))
+		page_fault_event(e, va, access_of(e));
+	else
+		page_fault_present(e, va);
 }
 
 void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)

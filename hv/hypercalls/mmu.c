@@ -12,14 +12,16 @@ long hc_root_load(u64 root)
 {
 	struct cpu *c = this_cpu();
 	struct vcpu *v = c->cur;
-	struct root *r = stlb_load(v->dom, root);
+	struct root *r =
+		stlb_is_loaded(c, v->dom, root) ? c->loaded : stlb_load_other(c, v->dom, root);
+	struct entry *e = c->entry;
 
-	if (!r)
+	if (unlikely(!r))
 		return -PV_EINVAL;
 	v->root_gpa = root & PAGE_MASK;
-	c->entry->kcr3 = r->kcr3;
-	c->entry->ucr3 = r->ucr3;
-	count(root_loads, 1);
+	e->kcr3 = r->kcr3;
+	e->ucr3 = r->ucr3;
+	v->perf.counter[PV_COUNT_root_loads]++;
 	(void)stlb_check(v->dom);
 	return 0;
 }

@@ -20,7 +20,9 @@ struct root *root_find(struct stlb_state *st, gfn_t g)
 /* The lower half of r goes, and r itself unless some CPU has it loaded (S6). ROOTS held. */
 static void root_drop(struct removal *rm, struct root *r)
 {
-	struct root **at = &state_of(rm->d)->hash[r->gfn.n % ROOT_HASH];
+	struct stlb_state *st = state_of(rm->d);
+	struct root **at = &st->hash[r->gfn.n % ROOT_HASH];
+	size_t i;
 
 	removal_half(rm, r);
 	if (atomic_load(&r->loads))
@@ -30,6 +32,8 @@ static void root_drop(struct removal *rm, struct root *r)
 	*at = r->next;
 	removal_table(rm, r->kernel_shadow);
 	removal_table(rm, r->user_shadow);
+	i = (size_t)(r - st->roots);
+	st->live[i / 64] &= ~(1ull << i % 64);
 	r->kernel_shadow = NULL;
 }
 
@@ -93,27 +97,60 @@ bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root
 	return done;
 }
 
-/* Views of a new root: ring 0's slots, and nothing else yet. ROOTS held. */
-static struct root *root_make(struct domain *d, gfn_t g)
+/* A new kernel view has the kernel half as far as there are tables for it, which else would be missed slot by slot
+ * (S10). ROOTS held, so that none of them goes. */
+static void kernel_half_enter(struct shadow *l4, const struct shadow *kernel)
+{
+	unsigned i = KERNEL_SLOT;
+
+	while ((i = next_used(kernel->used, i)) < 512) {
+		l4->table[i] = READ_ONCE(kernel->table[i]);
+		l4->used[i / 64] |= 1ull << i % 64;
+		i++;
+	}
+}
+
+static struct root *root_unused(struct stlb_state *st)
+{
+	for (size_t w = 0; w < ARRAY_SIZE(st->live); w++)
+		if (~st->live[w]) {
+			size_t bit = (size_t)__builtin_ctzll(~st->live[w]);
+
+			st->live[w] |= 1ull << bit;
+			return &st->roots[w * 64 + bit];
+		}
+	return NULL;
+}
+
+/* Views of a new root: ring 0's slots, and the kernel half. ROOTS held. */
+static NOINLINE struct root *root_make(struct domain *d, gfn_t g)
 {
 	struct stlb_state *st = state_of(d);
-	struct root *r, *end = st->roots + ROOTS_MAX;
 	struct shadow *l4[2];
+	struct root *r;
+	bool ram;
 
-	do
-		for (r = st->roots; r < end && r->kernel_shadow; r++)
-			;
-	while (r == end && evict(d, NULL));
-	while (r < end && !pool_take(d, 2, l4))
-		if (!evict(d, NULL))
-			r = end;
-	if (r == end)
+	walk_begin();
+	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
+	walk_end();
+	if (!ram)
 		return NULL;
+	while (!pool_take(d, 2, l4))
+		if (!evict(d, NULL))
+			return NULL;
+	while (!(r = root_unused(st)))
+		if (!evict(d, NULL)) {
+			pool_put(d, l4[0]);
+			pool_put(d, l4[1]);
+			return NULL;
+		}
 	*r = (struct root){.gfn = g, .dom = d, .kernel_shadow = l4[0], .user_shadow = l4[1]};
+	generation_end(d, r);
 	for (unsigned i = 0; i < 2; i++)
 		shadow_setup(l4[i], 4, r, 0);
 	memcpy(&l4[0]->table[LOW_SLOTS], stlb_slots, sizeof(stlb_slots)); /* S10 */
 	l4[1]->table[KERNEL_SLOT - 1] = stlb_user_slot;
+	kernel_half_enter(l4[0], &st->kernel);
 	r->kcr3 = virt_to_mfn(l4[0]->table).n << PAGE_SHIFT;
 	r->ucr3 = virt_to_mfn(l4[1]->table).n << PAGE_SHIFT;
 	r->next = st->hash[g.n % ROOT_HASH];
@@ -122,7 +159,7 @@ static struct root *root_make(struct domain *d, gfn_t g)
 }
 
 /* S6: counted before it is in CR3; the old one uncounted after it is not. */
-static void root_switch(struct cpu *c, struct root *r)
+static ALWAYS_INLINE void root_switch(struct cpu *c, struct root *r)
 {
 	struct root *old = c->loaded;
 
@@ -140,24 +177,18 @@ static void root_switch(struct cpu *c, struct root *r)
 	atomic_sub(&old->loads, 1);
 }
 
-struct root *stlb_load_other(struct domain *d, u64 gpa)
+struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa)
 {
 	gfn_t g = GFN(gpa >> PAGE_SHIFT);
 	struct root *r;
-	bool ram;
 
-	walk_begin();
-	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
-	walk_end();
-	if (!ram)
-		return NULL;
 	lock(&d->stlb.roots_lock);
 	r = root_find(state_of(d), g);
-	if (!r)
+	if (unlikely(!r))
 		r = root_make(d, g);
-	if (r) {
+	if (likely(r)) {
 		r->used_at = ++state_of(d)->clock;
-		root_switch(this_cpu(), r);
+		root_switch(c, r);
 	}
 	unlock(&d->stlb.roots_lock);
 	return r;
@@ -244,7 +275,6 @@ int stlb_init(struct domain *d, u64 pages)
 	d->stlb = (struct stlb){.roots_lock = SPINLOCK(ROOTS), .priv = st};
 	if (!st)
 		return -PV_ENOMEM;
-	generation_end(d);
 	st->descriptors = 1; /* S15: no entry has the number 0 */
 	st->bucket_order = MIN(pages_order(pages, 16 * sizeof(u32)), FRAME_ORDER_MAX);
 	st->buckets = hv_page_alloc(st->bucket_order);

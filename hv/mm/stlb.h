@@ -28,7 +28,8 @@
  *     user mode, empties the lower half and ends that state; the first miss of a U=0 page empties it and begins it. So
  *     it holds also when another CPU is in user mode in the same root.
  * S10: lower-half tables belong to one root and serve both views: the kernel view's L4 owns them. The kernel half is one
- *     tree a domain, below an L4 that no CPU loads. Either is entered in the other views when first missed there. L4 slots
+ *     tree a domain, below an L4 that no CPU loads. Either is entered in the other views when first missed there, and what
+ *     there is of the kernel half in a new root at once. L4 slots
  *     256-271 are ring 0's in the kernel view; in the user view slot 271 alone, with the entry L3. What guest tables say
  *     there is not read.
  * S11: A and D go into guest entries by compare-and-swap on the value walked; a write that lost gives no right.
@@ -105,15 +106,15 @@ struct root {
 	u8 low_u0;            /* S9: 0, LOW_U0_HELD or LOW_U0_CHANGING                 */
 	u64 used_at;          /* stamp for eviction                                    */
 	struct root *next;    /* hash chain                                            */
+	/* Paging-structure caches (stlb_impl.h) hold what was walked from here under one value; a new value, never used
+	 * before by any root, ends them all. Changed after something went out of sight and before walk_sync. */
+	u64 gen;
 	struct shadow *kernel_shadow, *user_shadow;
 };
 
 struct stlb {
 	struct spinlock roots_lock; /* LOCK_ROOTS */
 	bool removing;        /* S14; ROOTS                                               */
-	/* Paging-structure caches (stlb_impl.h) hold what was walked under one value; a new value, never
-	 * used before by any domain, ends them all. Changed after something went out of sight and before walk_sync. */
-	u64 gen;
 	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
 	 * tables, and the guest's to fill them. Atomic. */
 	u64 running;
@@ -135,8 +136,9 @@ bool stlb_free(struct domain *d);
 /* Load the root for guest-physical address gpa (bits 0-11 ignored), made if need be: counts it for this CPU, sets
  * this_cpu()->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6). If it is loaded
  * already, nothing happens. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the
- * guest. NULL: gpa is not RAM of the domain, or the pool cannot hold one more root (nothing changed). */
-struct root *stlb_load_other(struct domain *d, u64 gpa);
+ * guest. NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root
+ * (nothing changed). */
+struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa);
 static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u64 gpa)
 {
 	const struct root *r = c->loaded;
@@ -145,10 +147,54 @@ static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u
 }
 static inline struct root *stlb_load(struct domain *d, u64 gpa)
 {
-	return stlb_is_loaded(this_cpu(), d, gpa) ? this_cpu()->loaded : stlb_load_other(d, gpa);
+	struct cpu *c = this_cpu();
+
+	return stlb_is_loaded(c, d, gpa) ? c->loaded : stlb_load_other(c, d, gpa);
 }
 /* This CPU went to ring 0's own root (the caller has loaded CR3 before). */
 void stlb_unload(void);
+
+_Static_assert(sizeof(struct walk_cache) == 1 << 6, "as walk_cache_slot shifts");
+
+static inline u64 walk_cache_tag(u64 va, unsigned level)
+{
+	return va >> (PAGE_SHIFT + 9 * level);
+}
+
+static inline struct walk_cache *walk_cache_slot(struct cpu *c, const struct root *r, u64 va,
+						 unsigned level)
+{
+	u64 hash = va >> (PAGE_SHIFT + 9 * level - 6) ^ (uintptr_t)r;
+
+	/* In bytes: GCC would shift to the number and back. */
+	return (void *)((u8 *)c->walks[level - 1] +
+			(hash & (WALK_CACHE - 1) * sizeof(struct walk_cache)));
+}
+
+/* NULL: not known. Needs a walk. */
+static inline const struct walk_cache *walk_cached(struct cpu *c, const struct root *r, u64 va,
+						   unsigned level)
+{
+	const struct walk_cache *w = walk_cache_slot(c, r, va, level);
+
+	return w->tag == walk_cache_tag(va, level) && w->root == r &&
+			       w->gen == READ_ONCE(r->gen)
+		       ? w
+		       : NULL;
+}
+
+/* Whether a miss at va is the guest's own fault, as most are: its leaf table is known, and has nothing there. */
+static inline bool stlb_absent(struct cpu *c, u64 va)
+{
+	const struct walk_cache *w;
+	bool absent;
+
+	walk_enter(c);
+	w = walk_cached(c, c->loaded, va, 1);
+	absent = likely(w) && !(READ_ONCE(w->guest[va_index(va, 1)]) & PTE_P);
+	walk_leave(c);
+	return absent;
+}
 
 /* A miss of this CPU's loaded root at va. access: of PF_W, PF_U (user mode) and PF_I. Takes no lock in the common
  * case; evicts when the pool is short. */

@@ -140,8 +140,8 @@ static ALWAYS_INLINE enum step entered(struct shadow *s, unsigned i, u64 e)
 {
 	if (!bit_test(s->used, i))
 		bit_set(s->used, i);
-	if (e & PTE_W)
-		WRITE_ONCE(s->writes, true);
+	if (e & PTE_W && !bit_test(&s->writes, i / 8))
+		bit_set(&s->writes, i / 8);
 	return STEP_DONE;
 }
 
@@ -247,7 +247,7 @@ static void recheck(struct fill *f, struct shadow *leaf)
 		if (old)
 			maps_lower(f->d, entry_number(leaf, i), old);
 	}
-	WRITE_ONCE(leaf->writes, true);
+	atomic_store(&leaf->writes, ~0ull);
 }
 
 /* The other entries of va's group, where ours are empty: a miss seldom comes alone. */
@@ -283,6 +283,19 @@ static struct shadow *relink(struct fill *f, u64 *slot, u64 e)
 	return leaf;
 }
 
+/* n pages, if they are there and nobody is in the way: in a walk nothing is waited for. */
+static bool spares_try(struct fill *f, unsigned n)
+{
+	bool done = lock_try(&f->d->stlb.roots_lock);
+
+	if (!done)
+		return false;
+	done = pool_take(f->d, n, f->spare);
+	unlock_tried(&f->d->stlb.roots_lock);
+	f->spares = done ? n : 0;
+	return done;
+}
+
 /* The table below s, made if need be; or NULL with f->step. */
 static struct shadow *child(struct fill *f, struct shadow *s)
 {
@@ -292,7 +305,9 @@ static struct shadow *child(struct fill *f, struct shadow *s)
 
 	if (likely((e & (PTE_P | PTE_PS)) == PTE_P))
 		return shadow_below(f->st, e);
-	f->step = e & PTE_P ? STEP_CLASH : e || f->spares ? STEP_AGAIN : STEP_PAGES;
+	f->step = e & PTE_P				   ? STEP_CLASH
+		  : e || f->spares || spares_try(f, level) ? STEP_AGAIN
+							   : STEP_PAGES;
 	f->wanted = level;
 	if (f->step != STEP_AGAIN)
 		return NULL;
@@ -455,7 +470,7 @@ static NOINLINE enum step fill_full(struct cpu *c, struct look *k)
 	f.spares = 0;
 	do {
 		walk_enter(c);
-		f.gen = atomic_load(&f.d->stlb.gen);
+		f.gen = atomic_load(&f.r->gen);
 		s = walk(&f);
 		walk_leave(c);
 	} while (prepare(&f, s) && ++try < FILL_TRIES);
@@ -531,21 +546,10 @@ static ALWAYS_INLINE u64 fill(struct cpu *c, const struct walk_cache *w, u64 va,
 	return answer(c, s, &k);
 }
 
-static NOINLINE u64 fill_present(struct cpu *c, const struct walk_cache *w, u64 va, u32 access)
-{
-	return fill(c, w, va, access, false);
-}
-
 u64 stlb_fill(struct cpu *c, u64 va, u32 access)
 {
-	const struct walk_cache *w;
-
 	walk_enter(c);
-	w = walk_cached(c, c->loaded, va, 1);
-	if (unlikely(!w || READ_ONCE(w->guest[va_index(va, 1)]) & PTE_P))
-		return fill_present(c, w, va, access);
-	walk_leave(c); /* as most faults of the guest's own */
-	return access;
+	return fill(c, walk_cached(c, c->loaded, va, 1), va, access, false);
 }
 
 void stlb_prefill(struct cpu *c, u64 va)

@@ -56,7 +56,7 @@ static void view_follow(struct shadow *view, const struct shadow *owner, unsigne
 /* Tables went: end what is known of them, and wait for walks that may enter them in views yet. */
 static void tables_finish(struct removal *rm, struct stlb_state *st)
 {
-	generation_end(rm->d);
+	generation_end(rm->d, rm->root);
 	fill_sync(this_cpu(), rm->d);
 	if (rm->root && rm->root->kernel_shadow)
 		view_follow(rm->root->user_shadow, rm->root->kernel_shadow, 0, LOW_SLOTS);
@@ -140,12 +140,14 @@ static void protect_leaf(u64 *slot, u64 bits)
 /* Walks that began before are over: what they entered shows in `writes`. */
 static void protect_table(struct shadow *leaf)
 {
-	if (!READ_ONCE(leaf->writes))
-		return;
-	(void)atomic_xchg(&leaf->writes, false);
-	for (unsigned w = 0; w < 8; w++)
-		for (u64 used = READ_ONCE(leaf->used[w]); used; used &= used - 1)
-			protect_leaf(&leaf->table[w * 64 + __builtin_ctzll(used)], PTE_P);
+	u64 writes = READ_ONCE(leaf->writes) ? atomic_xchg(&leaf->writes, 0) : 0;
+
+	for (; writes; writes &= writes - 1) {
+		u64 *slot = &leaf->table[8 * (unsigned)__builtin_ctzll(writes)];
+
+		for (unsigned i = 0; i < 8; i++)
+			protect_leaf(&slot[i], PTE_P);
+	}
 }
 
 /* Entry i of s, level 2 or more, `whole` if all that it translates is to go.
@@ -379,8 +381,11 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 
 	for (unsigned i = 0; i < n; i++)
 		tables |= p2m_kind(entries[i]) == PV_MEM_RAM; /* it may have held page tables */
-	if (tables)
-		generation_end(d);
+	if (tables && state_of(d)) {
+		lock(&d->stlb.roots_lock);
+		generation_end(d, NULL);
+		unlock(&d->stlb.roots_lock);
+	}
 	walk_sync(d); /* P4: no walk knows the entries any more, none can enter them again */
 	for (unsigned i = 0; state_of(d) && i < n; i++)
 		for (unsigned k = 0; k < p2m_span(entries[i]); k++) {

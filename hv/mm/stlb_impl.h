@@ -43,8 +43,8 @@ struct shadow {
 	u32 first;           /* entry_number of its first; number << 9                  */
 	u32 sole;            /* S15: what a leaf entry gets while its hint is free      */
 	u8 level;
-	bool writes;         /* some entry may be writable: set by walks after it is entered, cleared before all
-			      * are protected                                           */
+	u64 writes;          /* a bit for each 8 entries of which some may be writable: set by walks after
+			      * it is entered, cleared before they are protected        */
 	u16 stale, stale_at; /* debug: checks in a row that found entry stale_at stale  */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
@@ -64,7 +64,8 @@ struct stlb_state {
 	u32 bucket_order;      /* of the pages at buckets                               */
 	u64 clock;
 	struct root *hash[ROOT_HASH];
-	struct root roots[ROOTS_MAX]; /* kernel_shadow NULL: not in use                 */
+	u64 live[ROOTS_MAX / 64]; /* of roots: those in use                             */
+	struct root roots[ROOTS_MAX];
 	struct shadow kernel;  /* S10: L4 of the kernel half; never in CR3              */
 	struct shadow *chunks[CHUNKS_MAX];
 	u32 *buckets;          /* S15 */
@@ -73,9 +74,22 @@ struct stlb_state {
 #define STATE_ORDER 3
 _Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "eight pages");
 
+/* The first root in use from roots[from] on, or NULL. */
+static inline struct root *root_next(struct stlb_state *st, size_t from)
+{
+	for (size_t w = from / 64; w < ARRAY_SIZE(st->live); w++, from = w * 64) {
+		u64 bits = st->live[w] >> (from % 64);
+
+		if (bits)
+			return &st->roots[from + (size_t)__builtin_ctzll(bits)];
+	}
+	return NULL;
+}
+
+/* r itself may go meanwhile. */
 #define for_each_root(r, st)                                                               \
-	for (struct root *r = (st)->roots; r < (st)->roots + ROOTS_MAX; r++)               \
-		if (r->kernel_shadow)
+	for (struct root *r = root_next(st, 0); r;                                         \
+	     r = root_next(st, (size_t)(r - (st)->roots) + 1))
 
 static inline struct stlb_state *state_of(struct domain *d)
 {
@@ -205,7 +219,8 @@ bool pool_shrink(struct domain *d);
 /* Empty up to `budget` entries of dead tables into the pool. */
 void dead_reap(struct domain *d, unsigned budget);
 void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base);
-void generation_end(struct domain *d);
+/* What is cached of r's walks, or of all roots' (r NULL). ROOTS held. */
+void generation_end(struct domain *d, struct root *r);
 /* Wait for walks of CPUs in the mask; the caller's own is left out. walk_sync is this for all CPUs: what goes may
  * be held by any. For what only fills use, those that run the domain will do. */
 void walk_sync_cpus(u64 mask) __attribute__((cold));
@@ -257,35 +272,6 @@ static inline void fill_sync(const struct cpu *c, const struct domain *d)
 	others = READ_ONCE(d->stlb.running) & ~c->bit;
 	if (unlikely(others))
 		walk_sync_cpus(others);
-}
-
-_Static_assert(sizeof(struct walk_cache) == 1 << 6, "as walk_cache_slot shifts");
-
-static inline u64 walk_cache_tag(u64 va, unsigned level)
-{
-	return va >> (PAGE_SHIFT + 9 * level);
-}
-
-static inline struct walk_cache *walk_cache_slot(struct cpu *c, const struct root *r, u64 va,
-						 unsigned level)
-{
-	u64 hash = va >> (PAGE_SHIFT + 9 * level - 6) ^ (uintptr_t)r;
-
-	/* In bytes: GCC would shift to the number and back. */
-	return (void *)((u8 *)c->walks[level - 1] +
-			(hash & (WALK_CACHE - 1) * sizeof(struct walk_cache)));
-}
-
-/* NULL: not known. Needs a walk. */
-static inline const struct walk_cache *walk_cached(struct cpu *c, const struct root *r, u64 va,
-						   unsigned level)
-{
-	const struct walk_cache *w = walk_cache_slot(c, r, va, level);
-
-	return w->tag == walk_cache_tag(va, level) && w->root == r &&
-			       w->gen == READ_ONCE(r->dom->stlb.gen)
-		       ? w
-		       : NULL;
 }
 
 #endif

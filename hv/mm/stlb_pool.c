@@ -28,9 +28,14 @@ void walk_sync(struct domain *d)
 	walk_sync_cpus(cpus_up);
 }
 
-void generation_end(struct domain *d)
+void generation_end(struct domain *d, struct root *r)
 {
-	atomic_store(&d->stlb.gen, atomic_add(&generations, 1));
+	if (r) {
+		atomic_store(&r->gen, atomic_add(&generations, 1));
+		return;
+	}
+	for_each_root (each, state_of(d))
+		generation_end(d, each);
 }
 
 bool pool_take(struct domain *d, unsigned n, struct shadow **out)
@@ -117,19 +122,19 @@ void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
 	WRITE_ONCE(s->level, level);
 }
 
-/* One used entry of a dead table. Its children die after it; a leaf's reach ended with the
- * shootdown. */
-static void reap_entry(struct domain *d, struct shadow *s, unsigned i)
+/* One used entry of a dead table, which nobody else looks at any more. Its children die after it; a leaf's reach
+ * ended with the shootdown. */
+static ALWAYS_INLINE void reap_entry(struct domain *d, struct shadow *s, unsigned i)
 {
 	struct stlb_state *st = state_of(d);
-	u64 e = entry_take(&s->table[i], leaf_bits(s->level));
+	u64 e = s->table[i], leaf = leaf_bits(s->level);
 	struct shadow *below;
 
-	if (e) {
+	s->table[i] = 0;
+	if ((e & leaf) == leaf) {
 		maps_lower(d, entry_number(s, i), e);
 		return;
 	}
-	e = atomic_xchg(&s->table[i], 0);
 	if (!e || s->level == 4) /* its lower half went before, its kernel half is the domain's */
 		return;
 	below = e & PTE_P ? shadow_below(st, e) : parked_shadow(st, e);
@@ -143,11 +148,16 @@ void dead_reap(struct domain *d, unsigned budget)
 	struct shadow *s;
 
 	while ((s = st->dead)) {
-		for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
-			if (budget-- == 0)
+		for (unsigned w = 0; w < 8; w++) {
+			u64 used = s->used[w];
+
+			if (!used)
+				continue;
+			if (budget < 64)
 				return;
-			bit_clear(s->used, i);
-			reap_entry(d, s, i);
+			s->used[w] = 0;
+			for (; used; used &= used - 1, budget--)
+				reap_entry(d, s, w * 64 + (unsigned)__builtin_ctzll(used));
 		}
 		for (unsigned i = LOW_SLOTS; s->level == 4 && i < KERNEL_SLOT; i++)
 			s->table[i] = 0;

@@ -159,21 +159,60 @@ Test(stlb, last_page_of_the_lower_half_is_never_mapped)
 	cr_assert_not(hw_access(last, PF_U).ok);
 }
 
+static u64 misses(void)
+{
+	return this_cpu()->cur->perf.counter[PV_COUNT_fills];
+}
+
 Test(stlb, kernel_half_is_shared)
 {
 	map(KERN, DATA, RWAD);
 	cr_assert(reach(KERN, 0));
 	host_gfn(d, ROOT2)[(KERN >> 39 & 511)] = host_gfn(d, ROOT)[(KERN >> 39 & 511)];
 	cr_assert_not_null(stlb_load(d, ROOT2 << 12));
-	u64 pages = d->stlb.pages;
+	u64 pages = d->stlb.pages, before = misses();
 
 	cr_assert(reaches(KERN, PF_W, DATA));
 	cr_assert_eq(d->stlb.pages, pages, "its tables were there");
+	cr_assert_eq(misses(), before, "in the new root, too");
 	*host_entry(d, ROOT, KERN, 1) = 0;
 	flush(0, KERN, KERN + 4096, PV_FLUSH_KERNEL);
 	cr_assert_not(reach(KERN, 0));
 	stlb_load(d, ROOT << 12);
 	cr_assert_not(reach(KERN, 0));
+	stlb_drop(d, ROOT2 << 12, false);
+	flush(0, 0, ~0ull, PV_FLUSH_KERNEL | PV_FLUSH_TABLES);
+	cr_assert_not_null(stlb_load(d, ROOT2 << 12), "of a kernel half without tables nothing is entered");
+	cr_assert_not(reach(KERN, 0));
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
+/* What is known of one root's walks outlives another's end, and ends with its own. */
+Test(stlb, walks_known_by_root)
+{
+	u64 *pte = map(USER, DATA, RWAD), *other;
+
+	map(USER + 4096 * 9, DATA + 1, RWAD);
+	cr_assert(reach(USER, 0));
+	cr_assert_not_null(walk_cached(this_cpu(), this_cpu()->loaded, USER, 1));
+	cr_assert_not_null(stlb_load(d, ROOT2 << 12));
+	host_map(d, ROOT2, &next, USER, DATA + 2, RWAD, 1);
+	other = host_entry(d, ROOT2, USER, 1);
+	cr_assert(reaches(USER, 0, DATA + 2));
+	stlb_load(d, ROOT << 12);
+	stlb_drop(d, ROOT2 << 12, false);
+	cr_assert_not_null(walk_cached(this_cpu(), this_cpu()->loaded, USER, 1));
+	cr_assert(reaches(USER + 4096 * 9, 0, DATA + 1));
+	*other = 0;
+	cr_assert_not_null(stlb_load(d, ROOT2 << 12), "perhaps in the same place");
+	cr_assert_null(walk_cached(this_cpu(), this_cpu()->loaded, USER, 1));
+	cr_assert_not(reach(USER, 0));
+	stlb_load(d, ROOT << 12);
+	*pte = 0;
+	flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
+	cr_assert_null(walk_cached(this_cpu(), this_cpu()->loaded, USER, 1));
+	cr_assert_not(reach(USER, 0));
+	cr_assert_eq(host_audit(all, 1), 0);
 }
 
 Test(stlb, flush_one_page)
@@ -195,21 +234,16 @@ Test(stlb, flush_one_page)
 	cr_assert_eq(stlb_leaves(d, PTE_P), 0);
 }
 
-static u64 misses(void)
-{
-	return this_cpu()->cur->perf.counter[PV_COUNT_fills];
-}
-
 /* Pages stay cached for reading, also in tables that are parked already. */
 Test(stlb, flush_of_writes)
 {
-	u64 *pte = map(USER, DATA, RWAD), *pte2 = map(USER + 4096, DATA + 1, RWAD), before;
+	u64 *pte = map(USER, DATA, RWAD), *pte2 = map(USER + 4096 * 13, DATA + 1, RWAD), before;
 
 	for (unsigned parked = 0; parked < 2; parked++) {
 		*pte |= PTE_W;
 		*pte2 |= PTE_W;
 		cr_assert(reaches(USER, PF_U | PF_W, DATA));
-		cr_assert(reaches(USER + 4096, PF_U | PF_W, DATA + 1));
+		cr_assert(reaches(USER + 4096 * 13, PF_U | PF_W, DATA + 1));
 		*pte &= ~PTE_W;
 		*pte2 &= ~PTE_W;
 		if (parked)
@@ -217,10 +251,10 @@ Test(stlb, flush_of_writes)
 		flush(ROOT, 0, ~0ull, PV_FLUSH_WRITES);
 		before = misses();
 		cr_assert(reaches(USER, PF_U, DATA));
-		cr_assert(reaches(USER + 4096, PF_U, DATA + 1));
+		cr_assert(reaches(USER + 4096 * 13, PF_U, DATA + 1));
 		cr_assert_eq(misses(), before + parked);
 		cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W));
-		cr_assert(!reach(USER + 4096, PF_U | PF_W));
+		cr_assert(!reach(USER + 4096 * 13, PF_U | PF_W));
 		cr_assert_eq(host_audit(all, 1), 0);
 	}
 }
