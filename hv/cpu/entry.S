@@ -247,8 +247,9 @@ eretu:
 	mov	E_guest_sp(%rsp), %rcx
 	cmp	E_stack_min(%rsp), %rcx
 	jb	eretu_c
+eretu_checked:
 	cmpq	$0, E_slow(%rsp)
-	jne	eretu_c
+	jne	eretu_prefill
 	mov	E_area(%rsp), %rdx
 	cmpq	$0, AREA_pending_any(%rdx)
 	jne	eretu_c
@@ -298,18 +299,23 @@ eretu_iret:
 	lea	R_ip(%rsp), %rsp
 	iretq
 
-/* By C. A #PF that the guest waits for is filled first; after that the plain way may be open. */
+/* A #PF that the guest waits for is filled first; after that the plain way may be open. */
+eretu_prefill:
+	cmpl	$0, E_slow(%rsp)
+	jne	eretu_c
+	cmpl	$1, E_slow + 4(%rsp)
+	jne	eretu_c
+	CALL_C	fred_prefill
+	mov	E_guest_sp(%rsp), %rcx
+	jmp	eretu_checked
+
+/* By C. */
 eretu_unreadable:
 	mov	(%rsp), %rsp
 eretu_c:
 	CLAC
 	xor	%esi, %esi
-	cmpl	$0, E_slow(%rsp)
-	jne	eret_c
-	cmpl	$1, E_slow + 4(%rsp)
-	jne	eret_c
-	CALL_C	fred_prefill
-	jmp	eretu
+	jmp	eret_c
 
 /* erets: as eretu, but kernel mode goes on: no change of view or GS base. What lowers the stack level, unblocks NMIs,
  * or takes a vector that has waited for the virtual IF is C's. */
