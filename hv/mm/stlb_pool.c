@@ -119,6 +119,7 @@ void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
 	s->root = r;
 	s->base = base;
 	s->sole = PTE_SOLE | (r ? PTE_HINT : 0);
+	s->writes = 0;
 	WRITE_ONCE(s->level, level);
 }
 
