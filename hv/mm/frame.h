@@ -9,8 +9,8 @@
  * F4: a frame is zeroed between its last use by a domain and its next by anyone.
  * F5: refs saturates: frame_get fails at FRAME_REFS_MAX, it never wraps.
  * F6: what leads to a frame is known, so that nothing is searched when it leaves a P2M: of shadow leaf entries (4 KiB
- *     ones, and on the first frame of a 2 MiB run also 2 MiB ones) that have the same PTE_HINT, one by the frame's
- *     hint, the others by a chain (S15 in mm/stlb.h). They are told before the walk ends that enters the entry, and
+ *     ones, and on the first frame of a 2 MiB run also 2 MiB ones) two by the frame's hints, the others by a chain
+ *     (S15 in mm/stlb.h). They are told before the walk ends that enters the entry, and
  *     forgotten after the shootdown that ends the entry's reach: with none, no CPU's hardware TLB reaches the
  *     frame either. */
 #ifndef HV_FRAME_H

@@ -783,6 +783,26 @@ Test(stlb, long_chain_is_let_go)
 }
 
 /* S15: an entry's place is taken again, by the same frame or another, with a hint or a link. */
+/* Two entries that lead to a frame are told by its hints, the third by a chain; all are found when it goes. */
+Test(stlb, a_frame_has_two_hints)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		map(USER + i * 0x200000, DATA, RWAD);
+		cr_assert(reaches(USER + i * 0x200000, PF_U | PF_W, DATA));
+		cr_assert_eq(stlb_leaves(d, PTE_SOLE), i < 2 ? i + 1 : 2);
+		cr_assert_eq(stlb_leaves(d, PTE_LINKED), i < 2 ? 0 : 1);
+		cr_assert_eq(host_audit(all, 1), 0);
+	}
+	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
+	cr_assert(reaches(USER, PF_U, DATA), "the hint that is free again");
+	cr_assert_eq(stlb_leaves(d, PTE_SOLE), 2);
+	cr_assert(host_release(d, DATA));
+	for (unsigned i = 0; i < 3; i++)
+		cr_assert(!reach(USER + i * 0x200000, PF_U) && error == (PF_P | PF_U | PF_RSVD));
+	cr_assert_eq(stlb_leaves(d, PTE_SOLE) + stlb_leaves(d, PTE_LINKED), 0);
+	cr_assert_eq(host_audit(all, 1), 0);
+}
+
 Test(stlb, places_change_frames)
 {
 	u64 *pte[4];
