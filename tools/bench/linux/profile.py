@@ -15,15 +15,15 @@ SHOWN = 1  # instructions of an operation: what is less is not shown
 # What a row's more is made of: a title, of which counter of ring 0's it is the cost, and functions of ring 0's.
 RING0 = [
     ("system calls: in", "syscalls", r"syscall_entry"),
-    ("returns to user mode", "eretu_fast eretu_slow", r"eretu(_iret)?"),
+    ("returns to user mode", "eretu_fast eretu_slow", r"eretu(_checked|_iret|_unreadable|_c)?"),
     ("returns to kernel mode", "erets", r"erets"),
-    ("#PF: delivered, or found to be a miss", "entries", r"trap_page_fault|page_fault|stlb_fill|trap_exit|entry_stubs"),
-    ("prefills of known tables", "prefills", r"eretu_c|fred_prefill|stlb_prefill"),
-    ("misses of known tables, with neighbours", "fills", r"fill_present|page_filled|quiet_entry|enter_over|bit_set.*"),
+    ("#PF: delivered, or found to be a miss", "entries", r"trap_page_fault|page_fault|trap_exit|entry_stubs"),
+    ("prefills of known tables", "prefills", r"eretu_prefill|fred_prefill|stlb_prefill"),
+    ("misses of known tables, with neighbours", "fills", r"page_fault_present|stlb_fill|page_filled|quiet_entry|enter_over|bit_set.*"),
     ("walks from the root, tables made", "fills prefills",
      r"fill_(full|rest)|guest_(walk|look|table).*|remember|relink|recheck|pool_(take|reserve|put|grow)|shadow_setup|child|mirror"
      r"|spares_try|prepare"),
-    ("frames that are mapped once more: chains", "", r"maps_(un)?link|enter_linked"),
+    ("frames that are mapped once more: hints, chains", "", r"maps_(un)?link|enter_more"),
     ("flushes", "flushes",
      r"hc_flush.*|flush.*|stlb_flush.*|clear_.*|removal_.*|shoot|tlb_shootdown|cpus_running|leaf_find|protect_.*|take_leaf"
      r"|tables_finish|walk_sync.*"),
