@@ -43,8 +43,8 @@
  *     the frames' counts; who does so with it sets stlb.removing for as long. So a flush that finds nothing to take out
  *     waits for walks, or for the lock: the entry that it was called for may be on its way out on another CPU.
  * S15: each leaf entry can be found by its frame. The frame has two hints, each the number of one entry in all of
- *     the machine (PTE_SOLE; PTE_HINT says which): most frames have no more. Each half of the address space tries
- *     one of its own first.
+ *     the machine (PTE_SOLE; PTE_HINT says which): most frames have no more. A table tries the
+ *     hint first that its last entry got.
  *     Every other, and all of device memory, is in the chain of its bucket, in its domain (PTE_LINKED). Who
  *     took an entry out clears its hint or unlinks it when its reach has ended; until then the hint is
  *     nobody else's, and no other entry is linked in that place.

@@ -148,10 +148,11 @@ static ALWAYS_INLINE enum step entered(struct shadow *s, unsigned i, u64 e)
 /* The hint that sole tells of is not free, or it is device memory, which has none: the other hint, or a chain. */
 static NOINLINE enum step enter_more(struct domain *d, struct shadow *s, unsigned i, u64 e)
 {
-	u64 sole = s->sole ^ PTE_HINT;
+	u64 sole = READ_ONCE(s->sole) ^ PTE_HINT;
 
 	if (e & PTE_LINKED || !atomic_cas(maps_hint(e | sole), 0, entry_number(s, i)))
 		return maps_link(d, entry_number(s, i), e | PTE_LINKED) ? entered(s, i, e) : STEP_AGAIN;
+	WRITE_ONCE(s->sole, sole); /* so it may be for its neighbours */
 	if (atomic_cas(&s->table[i], 0, e | sole))
 		return entered(s, i, e);
 	atomic_store(maps_hint(e | sole), 0);
@@ -167,13 +168,13 @@ static NOINLINE enum step enter_over(struct shadow *s, unsigned i, u64 old, u64 
 
 static ALWAYS_INLINE enum step enter(struct domain *d, struct shadow *s, unsigned i, u64 e)
 {
-	u64 *slot = &s->table[i], old = READ_ONCE(*slot);
+	u64 *slot = &s->table[i], old = READ_ONCE(*slot), sole = READ_ONCE(s->sole);
 
 	if (unlikely(old))
 		return enter_over(s, i, old, e);
-	if (unlikely(e & PTE_LINKED || !atomic_cas(maps_hint(e | s->sole), 0, entry_number(s, i))))
+	if (unlikely(e & PTE_LINKED || !atomic_cas(maps_hint(e | sole), 0, entry_number(s, i))))
 		return enter_more(d, s, i, e);
-	e |= s->sole;
+	e |= sole;
 	if (likely(atomic_cas(slot, 0, e)))
 		return entered(s, i, e);
 	atomic_store(maps_hint(e), 0);

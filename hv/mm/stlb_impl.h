@@ -41,7 +41,7 @@ struct shadow {
 	u64 base;            /* first address that it translates                        */
 	u32 number;
 	u32 first;           /* entry_number of its first; number << 9                  */
-	u32 sole;            /* S15: what a leaf entry gets, if the hint is free        */
+	u32 sole;            /* S15: what a leaf entry gets, if that hint is free       */
 	u8 level;
 	u64 writes;          /* a bit for each 8 entries of which some may be writable: set by walks after
 			      * it is entered, cleared before they are protected        */

@@ -123,8 +123,27 @@ void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
 	WRITE_ONCE(s->level, level);
 }
 
-/* One used entry of a dead table, which nobody else looks at any more. Its children die after it; a leaf's reach
- * ended with the shootdown. */
+/* Used entries of a dead leaf table from w * 64 on, which nobody else looks at any more. Their reach ended with the
+ * shootdown. Returns how many. */
+static ALWAYS_INLINE unsigned reap_leaves(struct domain *d, struct shadow *s, unsigned w)
+{
+	u64 *table = s->table + w * 64;
+	unsigned count = 0;
+
+	for (u64 used = s->used[w]; used; used &= used - 1, count++) {
+		unsigned i = (unsigned)__builtin_ctzll(used);
+		u64 e = table[i];
+
+		table[i] = 0;
+		if (likely(e & PTE_SOLE))
+			atomic_store(maps_hint(e), 0);
+		else if (e & PTE_P)
+			maps_unlink(d, entry_number(s, w * 64 + i), e);
+	}
+	return count;
+}
+
+/* One of another table. Its children die after it. */
 static ALWAYS_INLINE void reap_entry(struct domain *d, struct shadow *s, unsigned i)
 {
 	struct stlb_state *st = state_of(d);
@@ -156,12 +175,16 @@ void dead_reap(struct domain *d, unsigned budget)
 				continue;
 			if (budget < 64)
 				return;
+			if (s->level == 1) {
+				budget -= reap_leaves(d, s, w);
+				used = 0;
+			}
 			s->used[w] = 0;
 			for (; used; used &= used - 1, budget--)
 				reap_entry(d, s, w * 64 + (unsigned)__builtin_ctzll(used));
 		}
-		for (unsigned i = LOW_SLOTS; s->level == 4 && i < KERNEL_SLOT; i++)
-			s->table[i] = 0;
+		if (s->level == 4)
+			memset(&s->table[LOW_SLOTS], 0, sizeof(stlb_slots));
 		st->dead = s->next;
 		pool_put(d, s);
 	}
