@@ -140,8 +140,8 @@ static ALWAYS_INLINE enum step entered(struct shadow *s, unsigned i, u64 e)
 {
 	if (!bit_test(s->used, i))
 		bit_set(s->used, i);
-	if (e & PTE_W && !bit_test(&s->writes, i / 8))
-		bit_set(&s->writes, i / 8);
+	if (e & PTE_W && !(READ_ONCE(s->writes) >> i / 8 & 1))
+		(void)atomic_or(&s->writes, 1ull << i / 8);
 	return STEP_DONE;
 }
 
