@@ -268,6 +268,12 @@ static NOINLINE long flush_page_none(struct cpu *c, struct domain *d)
 	return 0;
 }
 
+/* No CPU but c, which has a root of d loaded. */
+static inline bool runs_alone(const struct cpu *c, const struct domain *d)
+{
+	return READ_ONCE(d->stlb.running) == c->bit;
+}
+
 /* With other CPUs that may have the entry (e of s, if it was taken out) in their TLBs, or without the cache. In a
  * walk, which ends here. */
 static NOINLINE long flush_page_slow(struct cpu *c, u64 va, struct shadow *s, u64 e)
@@ -283,16 +289,11 @@ static NOINLINE long flush_page_slow(struct cpu *c, u64 va, struct shadow *s, u6
 	}
 	if (!e)
 		return flush_page_none(c, d);
-	shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~c->bit);
+	if (!runs_alone(c, d))
+		shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~c->bit);
 	entry_gone(c, d, va, entry_number(s, va_index(va, s->level)), e);
 	walk_leave(c);
 	return 0;
-}
-
-/* No CPU but c, which has a root of d loaded. */
-static inline bool runs_alone(const struct cpu *c, const struct domain *d)
-{
-	return READ_ONCE(d->stlb.running) == c->bit;
 }
 
 long stlb_flush_page(struct cpu *c, u64 va)

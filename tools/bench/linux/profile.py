@@ -14,7 +14,7 @@ import figures  # noqa: E402
 SHOWN = 1  # instructions of an operation: what is less is not shown
 # What a row's more is made of: a title, of which counter of ring 0's it is the cost, and functions of ring 0's.
 RING0 = [
-    ("system calls: in", "syscalls", r"syscall_entry"),
+    ("SYSCALL: system calls in, and the first of returns and hypercalls", "syscalls", r"syscall_entry"),
     ("returns to user mode", "eretu_fast eretu_slow", r"eretu(_checked|_iret|_unreadable|_c)?"),
     ("returns to kernel mode", "erets", r"erets"),
     ("#PF: delivered, or found to be a miss", "entries", r"trap_page_fault|page_fault|trap_exit|entry_stubs"),
