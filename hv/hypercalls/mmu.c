@@ -12,8 +12,7 @@ long hc_root_load(u64 root)
 {
 	struct cpu *c = this_cpu();
 	struct vcpu *v = c->cur;
-	struct root *r =
-		stlb_is_loaded(c, v->dom, root) ? c->loaded : stlb_load_other(c, v->dom, root);
+	struct root *r = stlb_load_other(c, v->dom, root); /* guests know what is loaded */
 	struct entry *e = c->entry;
 
 	if (unlikely(!r))

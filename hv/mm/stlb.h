@@ -135,8 +135,8 @@ int stlb_resize(struct domain *d, u64 pages) __must_use;
 bool stlb_free(struct domain *d);
 
 /* Load the root for guest-physical address gpa (bits 0-11 ignored), made if need be: counts it for this CPU, sets
- * this_cpu()->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6). If it is loaded
- * already, nothing happens. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the
+ * this_cpu()->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6); stlb_load does nothing if it
+ * is loaded already. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the
  * guest. NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root
  * (nothing changed). */
 struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa);
