@@ -61,6 +61,10 @@ class Symbols:
         i = bisect.bisect_right(self.start, address) - 1
         return self.name[i] if i >= 0 else "?"
 
+    def begins(self, address):
+        i = bisect.bisect_right(self.start, address) - 1
+        return i >= 0 and self.start[i] == address
+
 
 def symbols(build):
     ring0 = subprocess.run(["nm", f"{build}/ringside.full.elf"], capture_output=True, text=True, check=True).stdout

@@ -12,7 +12,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "io"))
 import figures  # noqa: E402
 
 SHOWN = 1  # instructions of an operation: what is less is not shown
-# What a row's more is made of: a title, of which counter of ring 0's it is the cost, and functions of ring 0's.
+# What a row's more is made of: a title, of which counters of ring 0's, or @function's calls, it is the cost, and functions
+# of ring 0's.
 RING0 = [
     ("SYSCALL: system calls in, and the first of returns and hypercalls", "syscalls", r"syscall_entry"),
     ("returns to user mode", "eretu_fast eretu_slow", r"eretu(_checked|_iret|_unreadable|_c)?"),
@@ -20,10 +21,10 @@ RING0 = [
     ("#PF: delivered, or found to be a miss", "entries", r"trap_page_fault|page_fault|trap_exit|entry_stubs"),
     ("prefills of known tables", "prefills", r"eretu_prefill|fred_prefill|stlb_prefill"),
     ("misses of known tables, with neighbours", "fills", r"page_fault_present|stlb_fill|page_filled|quiet_entry|enter_over|bit_set.*"),
-    ("walks from the root, tables made", "fills prefills",
+    ("walks from the root, tables made", "@fill_full",
      r"fill_(full|rest)|guest_(walk|look|table).*|remember|relink|recheck|pool_(take|reserve|put|grow)|shadow_setup|child|mirror"
      r"|spares_try|prepare"),
-    ("frames that are mapped once more: hints, chains", "", r"maps_(un)?link|enter_more"),
+    ("frames that are mapped once more: hints, chains", "@enter_more", r"maps_(un)?link|enter_more"),
     ("flushes", "flushes",
      r"hc_flush.*|flush.*|stlb_flush.*|clear_.*|removal_.*|shoot|tlb_shootdown|cpus_running|leaf_find|protect_.*|take_leaf"
      r"|tables_finish|walk_sync.*"),
@@ -60,18 +61,18 @@ def rows(log):
 
 
 def functions(blocks, operations, names):
-    """{(who, function): (instructions, how often its most frequent block ran)} of one operation."""
+    """{(who, function): (instructions, how often it was entered)} of one operation."""
     sums = {}
     ring0, linux = names
     for address, _, insns, times in blocks:
         if address in figures.RING0:
-            at = "ring 0", ring0.of(address)
+            at, begins = ("ring 0", ring0.of(address)), ring0.begins(address)
         elif address >> 47:
-            at = "Linux", linux.of(address)
+            at, begins = ("Linux", linux.of(address)), linux.begins(address)
         else:
-            at = "program", "(program)"
-        n, often = sums.get(at, (0, 0))
-        sums[at] = n + insns * times / operations, max(often, times / operations)
+            at, begins = ("program", "(program)"), False
+        n, entered = sums.get(at, (0, 0))
+        sums[at] = n + insns * times / operations, entered + begins * times / operations
     return sums
 
 
@@ -112,7 +113,7 @@ def made_of(key, bare, dom0, counts, more):
             if w != who or not n:
                 continue
             rest -= n
-            times = sum(counts.get(c, 0) for c in counters.split())
+            times = sum(dom0.get((who, c[1:]), (0, 0))[1] if c[0] == "@" else counts.get(c, 0) for c in counters.split())
             unit = f"{times:8.2f} x {n / times:6.0f} =" if times >= 0.05 else " " * 19
             lines.append(f"    {unit} {n:7}  {title}")
     return lines + [f"    {'':19} {rest:7}  {rest_is}"]
