@@ -10,9 +10,6 @@ $(BENCH)/hv.iso: $(BUILD)/ringside.elf $(MINI_OUT)/bench.elf tools/iso.sh
 	@mkdir -p $(@D)
 	@tools/iso.sh -o "panic=poweroff dom0_vcpus=2" $@ $(BUILD)/ringside.elf "$(MINI_OUT)/bench.elf hv"
 
-$(BENCH)/hv.json: $(BENCH)/hv.iso
-	@$(MAKE) --no-print-directory bench-hv >/dev/null
-
 # With one CPU the program prints the table, with two only what crosses between them.
 .PHONY: bench-hv
 bench-hv: $(BENCH)/hv.iso ## instructions of ring 0's paths, twice, as a table and build/bench/hv.json
