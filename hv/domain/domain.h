@@ -74,6 +74,7 @@ struct vcpu {
 		gva_t data;	    /* where what is read goes */
 		u32 bytes;	    /* of it; 0: a write */
 		u32 count, request; /* request: of the last that was posted */
+		u32 life;	    /* of the model that it was posted to */
 		bool waits;	    /* for the answer (I3) */
 	} io;
 
@@ -150,7 +151,7 @@ struct domain {
 	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
 	u64 *io; /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
 	u64 io_version; /* of what *io says, the only one of that number in the machine; 0: no ports */
-	struct ioreq *ioreq; /* a page, from its first device model on; or NULL */
+	struct ioreq *ioreq;	     /* a page, from its first device model on; or NULL */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 die_stage, die_busy;
 	u64 die_cursor;

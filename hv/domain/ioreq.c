@@ -15,6 +15,7 @@ struct ioreq {
 	struct spinlock lock; /* head, GSIs; and that one starts or stops at a time */
 	bool open;	      /* there is a model; read without the lock (I2) */
 	u16 model;
+	u32 lives; /* how many models have gone */
 	u32 port;  /* of the model's; 0: there was none yet */
 	u32 users; /* I2; atomic */
 	u32 head;  /* of the ring; what the area says is a copy */
@@ -111,6 +112,7 @@ static int request(struct ioreq *q, struct vcpu *v, const struct io_access *a, u
 	v->io.data = a->data;
 	v->io.bytes = a->write ? 0 : bytes;
 	v->io.count = a->count;
+	v->io.life = q->lives;
 	v->io.waits = true;
 	bit_set(&ring_of(q)->posted, v->id);
 	return 0;
@@ -141,18 +143,21 @@ long ioreq_access(struct vcpu *v, const struct io_access *a)
 		return -PV_ENODEV;
 	if (single && copy_in(&value, a->data, a->size))
 		return -PV_EFAULT;
-	if (!area_enter(q))
-		return floats(a);
-	flags = flags_of(q, a);
-	if (!flags) {
-		area_leave(q);
-		return a->space == PV_IOREQ_PORT ? floats(a) : -PV_ENODEV;
-	}
+	/* The lock first: ioreq_forget holds it while it waits for whoever has entered. */
 	lock(&q->lock);
+	if (!area_enter(q)) {
+		unlock(&q->lock);
+		return floats(a);
+	}
+	flags = flags_of(q, a);
 	if (flags & PV_IOREQ_BUFFER && single && a->size <= 4)
 		buffered = write_buffer(q, v, a, value);
 	after = q->head;
 	unlock(&q->lock);
+	if (!flags) {
+		area_leave(q);
+		return a->space == PV_IOREQ_PORT ? floats(a) : -PV_ENODEV;
+	}
 	if (!buffered)
 		rc = request(q, v, a, value, after);
 	if (!rc && !(buffered && flags & PV_IOREQ_QUIET))
@@ -173,7 +178,8 @@ bool ioreq_answered(const struct vcpu *v)
 	const struct ioreq *q = v->dom->ioreq;
 
 	/* Of a model that has gone since this reads a word that is somebody else's, and is asked again. */
-	return !atomic_load(&q->open) || atomic_load(&slot_of(q, v)->answer) == v->io.request;
+	return atomic_load(&q->lives) != v->io.life ||
+	       atomic_load(&slot_of(q, v)->answer) == v->io.request;
 }
 
 bool ioreq_settle(struct vcpu *v)
@@ -186,11 +192,14 @@ bool ioreq_settle(struct vcpu *v)
 		return false;
 	}
 	v->io.waits = false;
-	if (v->io.bytes && area_enter(q)) {
-		rc = copy_out(v->io.data, slot_of(q, v)->data, v->io.bytes) ? -PV_EFAULT : rc;
-		area_leave(q);
-	} else if (v->io.bytes && read_ones(v->io.data, v->io.bytes)) {
-		rc = -PV_EFAULT;
+	if (v->io.bytes) {
+		bool here = area_enter(q), theirs = here && q->lives == v->io.life;
+
+		if (theirs ? copy_out(v->io.data, slot_of(q, v)->data, v->io.bytes)
+			   : read_ones(v->io.data, v->io.bytes))
+			rc = -PV_EFAULT;
+		if (here)
+			area_leave(q);
 	}
 	guest_of(v)->regs.ax = rc;
 	return true;
@@ -266,6 +275,7 @@ void ioreq_forget(struct domain *d, u16 dead)
 		return;
 	while (atomic_load(&q->users))
 		cpu_relax_serving();
+	atomic_add(&q->lives, 1);
 	area_drop(q);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		vcpu_wake(d->vcpus[i]);

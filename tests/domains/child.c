@@ -339,6 +339,18 @@ static long io(void (*fn)(void *), uint64_t at, uint64_t size, uint64_t value, u
 	return ok ? 0 : f.vector;
 }
 
+/* Writes by hypercall, as fast as it can. */
+static long pound(uint64_t port, uint64_t ns)
+{
+	uint64_t until = mini_now() + ns;
+	char byte = 0;
+	long n = 0;
+
+	for (; mini_now() < until; n++)
+		pv_ioreq_access(PV_IOREQ_ACCESS(PV_IOREQ_PORT, 1, 1), port, &byte, 1);
+	return n;
+}
+
 static long obey(uint64_t nr, const uint64_t *a)
 {
 	struct mini_fault f;
@@ -359,6 +371,8 @@ static long obey(uint64_t nr, const uint64_t *a)
 		return mini_direct_cover(a[0], 16) < 0	     ? -PV_ENOMEM
 		       : mini_try(&f, xadd_do, (void *)a[0]) ? 0
 							     : f.vector;
+	case ORDER_POUND:
+		return pound(a[0], a[1]);
 	case ORDER_READ:
 		return touch(a[0], false, 0);
 	case ORDER_WRITE:

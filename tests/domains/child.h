@@ -40,11 +40,12 @@ enum child_order {
 	ORDER_SLEEP, /* args: ns                                                 */
 	ORDER_INB,   /* args: I/O port; 0, or the vector of the fault            */
 	/* 0, or the vector of the fault: */
-	ORDER_IN,      /* args: port, size; value                                  */
-	ORDER_OUT,     /* args: port, size, value                                  */
-	ORDER_STRING,  /* args: port, size, count, offset in data, write           */
-	ORDER_MEMORY,  /* args: gpa, size, value, write; 4-byte registers; value   */
-	ORDER_XADD,    /* args: gpa, or a port in data: what is not decoded        */
+	ORDER_IN,     /* args: port, size; value                                  */
+	ORDER_OUT,    /* args: port, size, value                                  */
+	ORDER_STRING, /* args: port, size, count, offset in data, write           */
+	ORDER_MEMORY, /* args: gpa, size, value, write; 4-byte registers; value   */
+	ORDER_XADD,   /* args: gpa, or a port in data: what is not decoded        */
+	ORDER_POUND,  /* args: port, ns; byte after byte to it for so long; how many      */
 };
 
 #endif

@@ -288,6 +288,28 @@ MINI_TEST(ioreq_model_goes)
 	model_close();
 }
 
+/* Models come and go on one CPU while the guest, on another, is in the midst of an access. */
+MINI_TEST(ioreq_model_goes_under_load)
+{
+	uint64_t end;
+	unsigned rounds = 0;
+
+	model_open();
+	range(0, PV_IOREQ_PORT, 0, 0, 0);
+	range(PV_IOREQ_RANGES - 1, PV_IOREQ_PORT, QUIET, 16,
+	      PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET);
+	child_send(&m.c, ORDER_POUND, QUIET, 200 * MINI_MS);
+	for (end = mini_now() + 200 * MINI_MS; mini_now() < end; rounds++) {
+		CHECK_EQ(pv_ioreq_stop(m.c.domid), 0);
+		CHECK_EQ(pv_ioreq_start(m.c.domid, mini_gpa(m.ring), (uint64_t)m.port), 0);
+		m.ring->tail = m.ring->head;
+	}
+	CHECK(rounds > 0);
+	CHECK_EQ(pv_ioreq_stop(m.c.domid), 0);
+	CHECK_EQ(ORDER(&m.c, ORDER_SLEEP, 0), 0); /* it is there */
+	model_close();
+}
+
 MINI_TEST(ioreq_guest_dies_waiting)
 {
 	model_open();
@@ -422,6 +444,8 @@ MINI_TEST(ioreq_access_errors)
 			CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, size), PORTS, data, 1),
 				 -PV_EINVAL);
 	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 16), DEVICE, data, 1), -PV_EINVAL);
+	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 4), DEVICE, data, 2), -PV_EINVAL);
+	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 1, 8), DEVICE, data, 2), -PV_EINVAL);
 	for (unsigned bit = 0; bit < 64; bit++)
 		if (bit < 8 || (bit > 16 && bit != 24))
 			CHECK_EQ(ACCESS(in | 1ull << bit, PORTS, data, 1), -PV_EINVAL);
