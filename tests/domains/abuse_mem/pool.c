@@ -125,7 +125,9 @@ MINI_TEST(long_ops_preemptible)
 /* ---- a parked table that one vCPU links again while another one takes it away ---- */
 
 #define PARK_AT	    0x40000000ull
-#define PARK_ROUNDS 4000
+#define PARK_ROUNDS 4000 /* or as many as fit PARK_TIME: two CPUs that take turns are slow */
+#define PARK_TIME   (10 * MINI_S)
+#define PARK_END    ~0u
 
 static uint64_t park_root;
 static uint32_t park_round, park_done;
@@ -136,9 +138,11 @@ static void park_flusher(void *arg)
 
 	(void)arg;
 	pt_load(park_root);
-	while (seen != PARK_ROUNDS) {
+	for (;;) {
 		while ((now = __atomic_load_n(&park_round, __ATOMIC_ACQUIRE)) == seen)
 			;
+		if (now == PARK_END)
+			break;
 		seen = now;
 		for (volatile unsigned i = 0; i < seen % 400; i++)
 			;
@@ -150,14 +154,14 @@ static void park_flusher(void *arg)
 
 ABUSE_CHILD(park)
 {
-	uint64_t page = mini_gpa(mini_page());
+	uint64_t page = mini_gpa(mini_page()), end = mini_now() + PARK_TIME;
 
 	park_root = pt_new_root();
 	for (unsigned i = 0; i < 512; i++)
 		WANT(pt_map(park_root, PARK_AT + i * 4096ull, page, PT_U | PT_A) == 0);
 	pt_load(park_root);
 	WANT(mini_vcpu_start(1, park_flusher, NULL) == 0);
-	for (uint32_t n = 1; n <= PARK_ROUNDS; n++) {
+	for (uint32_t n = 1; n <= PARK_ROUNDS && mini_now() < end; n++) {
 		for (unsigned i = 0; i < 512; i += 4)
 			(void)*(volatile char *)(PARK_AT + i * 4096ull);
 		pv_flush(park_root, 0, ~0ull, PV_FLUSH_ROOT);
@@ -166,6 +170,7 @@ ABUSE_CHILD(park)
 		while (__atomic_load_n(&park_done, __ATOMIC_ACQUIRE) != n)
 			;
 	}
+	__atomic_store_n(&park_round, PARK_END, __ATOMIC_RELEASE);
 	pt_load(mini_root);
 	return 0;
 }

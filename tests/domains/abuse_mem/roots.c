@@ -99,12 +99,12 @@ static void write_often(void *arg)
 ABUSE_CHILD(adbits)
 {
 	volatile uint64_t *e = pt_entry(mini_root, VA, 1, true);
-	uint64_t gone, kept;
+	uint64_t gone, kept, end = mini_now() + 10 * MINI_S;
 
 	cas_page = mini_page();
 	WANT(e && cas_page);
 	WANT(mini_vcpu_start(1, write_often, NULL) == 0);
-	for (uint64_t turn = 1; turn <= 3000; turn++) {
+	for (uint64_t turn = 1; turn <= 3000 && mini_now() < end; turn++) {
 		uint64_t other = turn & 1 ? 0x6e6f7468696e6700ull & ~PT_P
 					  : mini_gpa(cas_page) | PT_P | PT_A | PT_D;
 
