@@ -134,7 +134,7 @@ static NOINLINE void port_tell_watched(struct cpu *c, struct domain *d, u64 port
 	port_tell(c, d, port, w);
 }
 
-/* In a walk, or with a reference on d. A port that was made has its page. */
+/* In a walk: port_change waits for it. A port that was made has its page. */
 static ALWAYS_INLINE void port_raise(struct cpu *c, struct domain *d, u64 port, u64 w)
 {
 	if (unlikely(bit_set(d->ports.page->pending, port)))
@@ -385,8 +385,9 @@ static int port_change(struct domain *d, u64 port, u64 clear, u64 set)
 	if (rc)
 		return rc;
 	w = (w & ~clear) | set;
-	/* A sender saw the new word, or we see its bit. */
+	/* A sender sees the new word, or has told whom the old one names, and we see its bit. */
 	(void)atomic_xchg(&d->ports.word[port], w);
+	walk_sync(d);
 	if (bit_test(d->ports.page->pending, port))
 		port_tell(this_cpu(), d, port, w);
 	return 0;

@@ -328,7 +328,9 @@ int ioreq_done(struct domain *me, struct domain *d, u64 vcpus, u64 gsis)
 	for (u64 m = gsis; m; m &= m - 1) {
 		unsigned gsi = __builtin_ctzll(m);
 
+		walk_begin();
 		event_raise_pirq(d, READ_ONCE(q->gsi_port[gsi]), PV_IOREQ_GSI + gsi);
+		walk_end();
 	}
 	return 0;
 }
