@@ -240,6 +240,8 @@ int domain_unpause(struct domain *d)
 		(void)vcpu_up(d->vcpus[0]);
 	for (u32 i = 0; runs && i < d->vcpu_count; i++)
 		vcpu_resume(d->vcpus[i]);
+	if (first)
+		virq_raise_all(PV_VIRQ_DOMAIN);
 	return paused ? 0 : -PV_EBADF;
 }
 

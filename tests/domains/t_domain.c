@@ -344,14 +344,16 @@ MINI_TEST(domain_shutdown_from_outside)
 	child_end(&c);
 }
 
-MINI_TEST(domain_end_raises_the_virq)
+MINI_TEST(domain_start_and_end_raise_the_virq)
 {
 	long port = pv_event_bind_virq(PV_VIRQ_DOMAIN, 0);
 	struct child c;
 	uint32_t seen;
 
 	CHECK(port > 0);
+	seen = mini_port_count[port];
 	child_start(&c, 0, 1);
+	CHECK(mini_port_count[port] != seen);
 	seen = mini_port_count[port];
 	CHECK_EQ(pv_domain_shutdown(c.domid, PV_SHUTDOWN_POWEROFF, 0), 0);
 	CHECK(mini_port_wait((uint32_t)port, &seen, mini_now() + 2 * MINI_S));
