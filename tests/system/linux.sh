@@ -184,7 +184,7 @@ test_selftests() {
 	memory='-m 1024' ring0=
 	[ "$mode" = bare ] || memory='-m 1536' ring0='-o dom0_mem=1024M'
 	grep -E "${SELFTESTS:-.}" "$BUILD/selftests/run.list" >"$work/run.list"
-	machine "selftests" selftests "-c 2 -p max,-smap -t 3600 $memory" "$ring0 -f /selftests/run.list=$work/run.list $(
+	machine "selftests" selftests "-c 2 -p max,-smap -t 5400 $memory" "$ring0 -f /selftests/run.list=$work/run.list $(
 		cut -d'|' -f2 "$work/run.list" | sort -u | sed "s,.*,-f /selftests/&=$BUILD/selftests/&," | tr '\n' ' ')"
 	# Some of them make a kernel complain.
 	case $why in QEMU* | 'the script'*) ;; *) why= ;; esac
