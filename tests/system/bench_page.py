@@ -71,8 +71,9 @@ def length(bar):
 
 
 def same_bar(seen, want):
-    """Are the parts in the same order, and as long as their values? Where two meet, some pixels have a colour between."""
-    whole = sum(v for _, v in want)
+    """Are the parts in the same order, and as long as their values? Where two meet, some pixels have a colour between, and
+    what is thinner than these is not seen at all."""
+    whole = sum(v for c, v in want if c in {colour for colour, _, _ in seen}) or 1
     thick = [(c, v / whole * length(seen)) for c, v in want if v / whole * length(seen) > 8]
     shown = [(c, n) for c, _, n in seen if c in dict(thick)]
     return [c for c, _ in shown] == [c for c, _ in thick] and all(abs(n - w) < 5 for (_, n), (_, w) in zip(shown, thick))
