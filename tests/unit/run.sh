@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Run each unit test program; add up what they report. A program that says nothing, or fails otherwise, is one failure.
+LSAN_OPTIONS=suppressions=$(dirname "$0")/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS
 passed=0 failed=0
 for t in "$@"; do
 	out=$("$t" 2>&1)
