@@ -469,7 +469,8 @@ enter_guest:
 	mov	-15(%rsp), %rsp
 	jmp	exit_loaded
 
-/* Around a C function for ring 0's own traps, with AC off: one may hit between STAC and CLAC. rdi: struct regs; rcx: TOP; rbp: this frame. */
+/* Around a C function for ring 0's own traps, with AC off: one may hit between STAC and CLAC. rdi: struct regs; rcx: TOP;
+ * rbp: this frame. */
 .macro PUSH_RING0
 	.irp r, CALLER_SAVED, CALLEE_SAVED
 	push	%\r

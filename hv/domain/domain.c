@@ -322,8 +322,8 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 	out->grant_maps_high = READ_ONCE(d->grants.high);
 	out->grants_mapped = atomic_load(&d->grants.mapped_from);
 	out->frames = atomic_load(&d->frames);
-	out->frames_high =
-		MAX(out->frames_high, out->frames); /* dom0's first ones were not populated */
+	/* dom0's first ones were not populated. */
+	out->frames_high = MAX(out->frames_high, out->frames);
 	out->shadow = READ_ONCE(d->stlb.pages);
 	out->shadow_max = READ_ONCE(d->stlb.pages_max);
 	out->shadow_high = READ_ONCE(d->stlb.pages_high);
