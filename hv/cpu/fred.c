@@ -226,12 +226,23 @@ INLINE void deliver_vector(struct entry *e, struct vcpu *v)
 		undelivered(e, vector);
 }
 
+/* The kernel has another GS base than at its last ERETU: it is between the load of a selector and that of its own base, and
+ * an NMI's handler would find nothing by it. The NMI is looked at again when the kernel takes vectors, or returns. */
+static bool gs_is_in_between(const struct entry *e)
+{
+	return !e->g.user && e->g.kgs && read_gsbase() != e->g.kgs;
+}
+
 static NOINLINE void deliver_nmi_or_vector(struct entry *e, struct vcpu *v)
 {
-	if (take_nmi(v, e))
-		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
-	else
+	if (gs_is_in_between(e)) {
 		deliver_vector(e, v);
+		WRITE_ONCE(e->area->pending_any, 1);
+	} else if (take_nmi(v, e)) {
+		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
+	} else {
+		deliver_vector(e, v);
+	}
 }
 
 /* The highest pending vector or an NMI, if the guest takes it now. */

@@ -83,7 +83,5 @@ void enter_guest(void) __noreturn;
 void timer_program(u64 deadline_ns);
 /* cpu/entry.S: sti; hlt; cli. */
 void cpu_halt_once(void);
-/* cpu/entry.S: sti; nop; cli. */
-void interrupts_serve(void);
 
 #endif

@@ -249,14 +249,19 @@ void low_u0_set(struct root *r, bool held)
 	unlock(&r->dom->stlb.roots_lock);
 }
 
+#define RESIZE_BATCH 64 /* pages, each of which may have to be cleared, and its links */
+
 int stlb_resize(struct domain *d, u64 pages)
 {
 	u64 before = d->stlb.pages_max;
 	int rc = 0;
 
 	lock(&d->stlb.roots_lock);
-	while (rc == 0 && d->stlb.pages_max < pages)
+	while (rc == 0 && d->stlb.pages_max < pages) {
 		rc = pool_grow(d) ? 0 : -PV_ENOMEM;
+		if (d->stlb.pages_max % RESIZE_BATCH == 0)
+			interrupts_serve();
+	}
 	if (rc)
 		pages = before;
 	while (d->stlb.pages_max > pages && (pool_shrink(d) || evict(d, NULL)))

@@ -12,6 +12,7 @@
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
 /* Of a budget of runs of 2 MiB: what one costs, all of whose entries are looked at. */
 #define PROTECT_COST 16u
+#define FORGET_BATCH 256u /* entries of one frame, of which there may be as many as the pool has */
 
 /* CPUs that have r, or any root of d (r NULL), loaded. */
 static u64 cpus_running(const struct domain *d, const struct root *r)
@@ -399,8 +400,11 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 				removal_begin(&rm, d, NULL);
 				found = true;
 			}
-			while ((e = maps_take(d, m, &number)))
+			for (unsigned taken = 1; (e = maps_take(d, m, &number)); taken++) {
 				note_leaf(&rm, number, e);
+				if (taken % FORGET_BATCH == 0)
+					interrupts_serve();
+			}
 		}
 	if (!found)
 		return;

@@ -213,6 +213,64 @@ MINI_TEST(nmi_waits_for_the_entry_point)
 	mini_page_free(stack); /* raw_cpu stays registered until the vCPU's next start */
 }
 
+/* pv_ipi(2, 1, 1), an NMI to vCPU 0, while the GS base is another. */
+static void nmi_without_gs(void)
+{
+	register uint64_t nmi __asm__("rdx") = 1;
+	uint64_t gs = (uint64_t)mini_cpu(), nr = PV_NR_ipi;
+
+	__asm__ volatile("wrgsbase %[none]; syscall; wrgsbase %[gs]"
+			 : "+a"(nr)
+			 : "D"(2ul), "S"(1ul), "r"(nmi), [none] "r"(0x1000ul), [gs] "r"(gs)
+			 : "rcx", "r11", "memory");
+	CHECK_EQ(nr, 0);
+}
+
+CODE(code_ud2, "ud2");
+static volatile uint32_t nmis;
+
+static bool count_nmi(struct pv_regs *regs)
+{
+	nmis += (regs->frame.ss & PV_SS_NMI) != 0;
+	return true;
+}
+
+/* On with user mode, by an ERETU that unblocks NMIs. */
+static enum mini_user_next after_nmi(struct mini_user *u, struct pv_regs *regs)
+{
+	count_nmi(regs);
+	return u->event_type == PV_EVENT_NMI ? MINI_USER_RESUME : MINI_USER_STOP;
+}
+
+MINI_TEST(nmi_waits_for_the_kernels_gs_base)
+{
+	uint64_t root = SPACE(code_ud2);
+	struct mini_user u;
+
+	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0);
+	mini_user_run(&u); /* ring 0 knows the kernel's base from here on */
+	mini_set_exception_handler(2, count_nmi);
+	mini_irq_disable();
+	nmis = 0;
+	nmi_without_gs();
+	CHECK_EQ(nmis, 0);
+	mini_irq_enable();
+	CHECK_EQ(nmis, 1);
+	mini_irq_disable();
+	CHECK_EQ(pv_ipi(2, 1, 1), 0);
+	CHECK_EQ(nmis, 2); /* with the own base it comes at once */
+	nmi_without_gs();
+	CHECK_EQ(nmis, 2);
+	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0);
+	u.event = after_nmi;
+	mini_user_run(&u);
+	CHECK_EQ(nmis, 3);
+	mini_irq_enable();
+	mini_set_exception_handler(2, NULL);
+	CHECK_EQ(pt_load(mini_root), 0);
+	mini_user_space_free(root);
+}
+
 /* ---- what returns bring back ---- */
 
 static bool skip_ud(struct pv_regs *regs)

@@ -77,11 +77,6 @@ void cpu_kick(unsigned cpu)
 	atomic_add(&dh_kicks, 1);
 }
 
-void interrupts_serve(void)
-{
-	abort();
-}
-
 void cpu_halt_once(void)
 {
 	abort();

@@ -174,6 +174,11 @@ void cpu_relax_serving(void)
 	sched_yield();
 }
 
+void interrupts_serve(void)
+{
+	host_poll();
+}
+
 void tlb_shootdown(u64 mask)
 {
 	unsigned self = this_cpu()->id;

@@ -85,6 +85,7 @@ static inline void clear_page(void *p)
 
 void cpu_relax_serving(void);
 void tlb_shootdown(u64 cpumask);
+void interrupts_serve(void);
 void tlb_flush_local_page(u64 va);
 void cr3_load(u64 cr3);
 u64 now_ns(void);

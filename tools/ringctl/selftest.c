@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ringctl.h"
@@ -83,32 +84,51 @@ static void check_refusals(struct run *r, struct check *c)
 		EPERM);
 }
 
+/* Frames that a domain which is built and destroyed leaves behind. */
+static bool build_and_destroy(struct run *r, struct check *c, const struct rs_build *b,
+			      long long *lost)
+{
+	struct pv_host_info before = {0}, after = {0};
+	int domid;
+
+	call_host_info(r->rs, &before);
+	domid = rs_build(r->rs, b);
+	if (domid <= 0)
+		said(c, "a domain is built", false, r->rs->error);
+	else if (rs_destroy(r->rs, (uint32_t)domid))
+		said(c, "it is destroyed", false, r->rs->error);
+	else if (!call_host_info(r->rs, &after)) {
+		*lost = (long long)before.free_frames - (long long)after.free_frames;
+		return true;
+	}
+	return false;
+}
+
+/* Others take and give back frames meanwhile: what a domain leaves behind shows each time. */
+#define LEAK_TRIES 10
+
 static void check_domain(struct run *r, struct check *c, const char *kernel)
 {
 	struct rs_kernel k;
-	struct rs_build b = {.name = "ringside-selftest",
-			     .kernel = &k,
-			     .cmdline = "",
-			     .memory = 64 << 20,
-			     .vcpus = 2};
-	struct pv_host_info before = {0}, after = {0};
-	int domid = rs_kernel_load(r->rs, kernel, &k);
+	struct rs_build b = {.name = "ringside-selftest", .kernel = &k, .cmdline = "", .vcpus = 2};
+	long long lost = 1;
 	char detail[64];
 
-	if (domid < 0) {
+	if (rs_kernel_load(r->rs, kernel, &k) < 0) {
 		said(c, "a kernel can be read", false, r->rs->error);
 		return;
 	}
-	call_host_info(r->rs, &before);
 	b.memory = (k.end + (16 << 20)) & ~((2ull << 20) - 1);
-	domid = rs_build(r->rs, &b);
-	said(c, "a domain is built", domid > 0, domid > 0 ? "" : r->rs->error);
-	if (domid > 0)
-		said(c, "and destroyed", rs_destroy(r->rs, (uint32_t)domid) == 0, "");
-	call_host_info(r->rs, &after);
-	snprintf(detail, sizeof(detail), "%lld frames",
-		 (long long)before.free_frames - (long long)after.free_frames);
-	said(c, "it leaves no frame behind", before.free_frames == after.free_frames, detail);
+	for (unsigned i = 0; i < LEAK_TRIES && lost; i++) {
+		if (!build_and_destroy(r, c, &b, &lost))
+			goto out;
+		if (lost)
+			nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	}
+	said(c, "a domain is built and destroyed", true, "");
+	snprintf(detail, sizeof(detail), "%lld frames", lost);
+	said(c, "it leaves no frame behind", !lost, detail);
+out:
 	rs_kernel_free(&k);
 }
 

@@ -214,7 +214,7 @@ echo 'vcpus = 2' >>"$dir/site/web2.conf"
 try 0 'older file' apply "$dir/site"
 try 0 'web2: started' apply --restart "$dir/site"
 if [ -z "$("$ringctl" apply "$dir/site")" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo 'apply twice does something'; fi
-try 1 'held +a domain is built' selftest --kernel "$dir/vmlinux"
+try 1 'held +a domain is built and destroyed' selftest --kernel "$dir/vmlinux"
 try 0 '' undefine web1
 try 0 '' undefine web2
 EDITOR=true; export EDITOR
