@@ -46,7 +46,8 @@ $(2)/hv.lds: hv/boot/hv.lds hv/cpu/layout.h
 	@mkdir -p $$(@D)
 	@$$(HV_CC) -E -P -D__ASSEMBLER__ $$(HV_CPPFLAGS) -x assembler-with-cpp $$< -o $$@
 
-# Linked twice: the second time with a table of its functions, for panics. The full file has debug information, for gdb and addr2line; what is booted has none.
+# Linked twice: the second time with a table of its functions, for panics. The full file has debug information, for
+# gdb and addr2line; what is booted has none.
 $(2)/ringside.elf: $$(HV_OBJS_$(1)) $(2)/hv.lds hv/lib/symbols.awk
 	@echo "  LD    $$@"
 	@$$(HV_CC) $$(HV_LDFLAGS) -T $(2)/hv.lds -o $(2)/first.elf $$(HV_OBJS_$(1))
@@ -65,7 +66,7 @@ $(eval $(call HV_FLAVOUR,debug,$(BUILD)/debug,-O1 -fno-omit-frame-pointer -DHV_D
 .PHONY: hv loc
 hv: $(BUILD)/ringside.elf $(BUILD)/debug/ringside.elf
 
-loc:
+loc: ## lines of ring 0's code, without comments and blanks
 	@total=0; for d in $(HV_DIRS) debug .; do \
 		case $$d in .) depth="-maxdepth 1";; *) depth=;; esac; \
 		n=$$(find hv/$$d $$depth \( -name '*.c' -o -name '*.h' -o -name '*.S' \) \

@@ -43,8 +43,8 @@ void cpu_relax_serving(void);
  * without cpu_relax_serving. */
 void tlb_shootdown(u64 cpumask);
 
-/* cpu/traps.c: what interrupts wait for this CPU, in the midst of long work for a hypercall. Their handlers take locks of
- * rank RUNQUEUE and higher, so others may be held; no walk may. */
+/* cpu/traps.c: takes the interrupts that wait for this CPU, in the midst of long work for a hypercall. Their handlers
+ * take locks of rank RUNQUEUE and higher: the caller may hold lower ones, and is in no walk. */
 void interrupts_serve(void);
 
 /* System time in ns since boot; monotonic on and across CPUs. */

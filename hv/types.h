@@ -55,7 +55,7 @@ typedef struct {
 #define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-/* READ_ONCE of a word in the compiler's eyes a register like others: what computes its address is part of the load. */
+/* READ_ONCE by one instruction, in whose operand the compiler puts as much of the address's computation as fits. */
 #define LOAD_ONCE(x)                                                 \
 	({                                                           \
 		__typeof__(x) v_;                                    \

@@ -98,8 +98,8 @@ static void map_make(struct pv_start_info *i)
 	}
 }
 
-/* What is not dom0's RAM, for a dom0 that drives the machine. Others' RAM is reserved: it is no place for the window of a
- * device. */
+/* What is not dom0's RAM, for a dom0 that drives the machine. Others' RAM is reserved: it is no place for the
+ * window of a device. */
 static void map_rest(struct pv_start_info *i, const struct boot_info *bi)
 {
 	static struct ranges others;

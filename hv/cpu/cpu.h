@@ -90,7 +90,7 @@ struct cpu {
 	u64 bit; /* 1 << id: its place in masks of CPUs                            */
 	struct entry *entry;
 	struct vcpu *cur; /* whom it runs; NULL: idle. Written here only               */
-	/* F-rules of mm/stlb.h: the root that CR3 holds, NULL for ring 0's own. Written with
+	/* S6 in mm/stlb.h: the root that CR3 holds, NULL for ring 0's own. Written with
 	 * interrupts off around the CR3 load; read by others to decide shootdowns. */
 	struct root *loaded;
 	u64 walk_epoch;	  /* odd while it reads P2M or shadow tables (S3)              */

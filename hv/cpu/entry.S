@@ -359,8 +359,8 @@ eret_c:
 	CALL_C	fred_eret
 	jmp	exit_loaded
 
-/* Exceptions and interrupts: a stub each, 16 bytes, that leaves regs.error with the vector in its upper half; #PF from ring 3
- * needs none. */
+/* Exceptions and interrupts: a stub each, 16 bytes, that leaves regs.error with the vector in its upper half; #PF
+ * from ring 3 needs none. */
 #define ERROR_CODES 0x60227d00 /* vectors for which the CPU pushes one                   */
 #define IST_VECTORS 0x00040106 /* #DB, NMI, #DF, #MC                                     */
 	.globl entry_stubs
@@ -469,8 +469,8 @@ enter_guest:
 	mov	-15(%rsp), %rsp
 	jmp	exit_loaded
 
-/* Around a C function for ring 0's own traps, with AC off: one may hit between STAC and CLAC. rdi: struct regs; rcx: TOP;
- * rbp: this frame. */
+/* Around a C function for ring 0's own traps, with AC off: one may hit between STAC and CLAC. rdi: struct regs;
+ * rcx: TOP; rbp: this frame. */
 .macro PUSH_RING0
 	.irp r, CALLER_SAVED, CALLEE_SAVED
 	push	%\r

@@ -226,8 +226,9 @@ INLINE void deliver_vector(struct entry *e, struct vcpu *v)
 		undelivered(e, vector);
 }
 
-/* The kernel has another GS base than at its last ERETU: it is between the load of a selector and that of its own base, and
- * an NMI's handler would find nothing by it. The NMI is looked at again when the kernel takes vectors, or returns. */
+/* The kernel has another GS base than at its last ERETU: it is between the load of a selector and that of its own
+ * base, and an NMI's handler would find nothing by it. The NMI is looked at again when the kernel takes vectors, or
+ * returns. */
 static bool gs_is_in_between(const struct entry *e)
 {
 	return !e->g.user && e->g.kgs && read_gsbase() != e->g.kgs;

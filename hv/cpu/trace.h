@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* trace: a ring of records on each CPU, without locks.
  *
- * T1: a CPU alone writes its ring, interrupts off; head counts up for ever and is stored after the record. A reader copies
- *     a record and then looks at head again: what may have been overwritten meanwhile is dropped.
+ * T1: a CPU alone writes its ring, interrupts off; head counts up for ever and is stored after the record. A reader
+ *     copies a record and then looks at head again: what may have been overwritten meanwhile is dropped.
  * T2: with no kind enabled a trace point costs a load and a branch.
- * T3: system calls and returns to user mode, whose short ways have no trace point, leave these ways while their kinds are
- *     enabled: from a vCPU's next turn on a CPU on (vcpu_load). */
+ * T3: system calls and returns to user mode, whose short ways have no trace point, leave these ways while their kinds
+ *     are enabled: from a vCPU's next turn on a CPU on (vcpu_load). */
 #ifndef HV_TRACE_H
 #define HV_TRACE_H
 

@@ -2,8 +2,8 @@
 /* console: back ends, the log and its ring, panic.
  * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it.
  *
- * What is written goes through a ring. Once vCPUs run nobody waits for a line: it gets what it takes at once, the rest by
- * and by from a timer (console_drain). */
+ * What is written goes through a ring. Once vCPUs run nobody waits for a line: it gets what it takes at once, the rest
+ * by and by from a timer (console_drain). */
 #include "cpu/ipi.h"
 #include "cpu/trace.h"
 #include "dev/dev.h"

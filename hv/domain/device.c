@@ -46,8 +46,8 @@ int device_page_map(struct domain *d, u64 gfn)
 	return rc;
 }
 
-/* Make or remove a slot of d's, and tell both ends. The domain reads while we write: the class says last that the slot is
- * there, and first that it is not. DEVICE held. */
+/* Make or remove a slot of d's, and tell both ends. The domain reads while we write: the class says last that the slot
+ * is there, and first that it is not. DEVICE held. */
 static void slot_change(struct domain *d, struct pv_device_slot *s,
 			const struct pv_device_slot *desc)
 {

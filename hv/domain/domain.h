@@ -75,7 +75,7 @@ struct vcpu {
 		u32 bytes;	    /* of it; 0: a write */
 		u32 count, request; /* request: of the last that was posted */
 		u32 life;	    /* of the model that it was posted to */
-		bool waits;	    /* for the answer (I3) */
+		bool waits;	    /* for the answer (Q3) */
 	} io;
 
 	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
@@ -249,13 +249,13 @@ long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags);
 /* RAM, or else device memory; a grant's mapping goes by its handle. */
 long domain_release(struct domain *d, u64 gfn, u64 count, bool device);
 
-/* cpu/vcpu.c: checks s, gives v these registers, and (up) makes it runnable; else only in a domain that has not started.
- * -PV_EINVAL: s; -PV_EBUSY: v is up, or the domain has started. */
+/* cpu/vcpu.c: checks s, gives v these registers, and (up) makes it runnable; else only in a domain that has not
+ * started. -PV_EINVAL: s; -PV_EBUSY: v is up, or the domain has started. */
 int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up);
 int vcpu_up(struct vcpu *v);	/* -PV_EBUSY: it is up, or has not left its CPU */
 bool vcpu_down(struct vcpu *v); /* DOWN, timers off; then as vcpu_stop */
 
-/* Boot: domain table, per-CPU queues; before any domain is made. */
+/* Boot: each CPU's queue; before any domain is made. */
 void domains_init(void);
 
 /* cpu/vcpu.c, the machine's part of a switch: entry block <-> struct vcpu (D3). vcpu_load loads the root;
@@ -265,10 +265,11 @@ bool vcpu_load(struct cpu *c, struct vcpu *v);
 int vcpu_machine_init(struct vcpu *v); /* xsave area; -PV_ENOMEM */
 void vcpu_machine_free(struct vcpu *v);
 void vcpu_idle_state(void); /* ring 0's root, so that nobody's root is loaded */
-/* Rate limited per domain? No: the log drops. Prints registers of a vCPU to the log. */
+/* Registers of a vCPU, to the log. */
 void vcpu_dump(struct vcpu *v);
 
-/* Device memory needs no list: the P2M says it. -PV_EINVAL: range; -PV_ENOMEM. Under d's lock, made at the first use. */
+/* d may reach these ports from now on, or may not; d->io is made at the first use, under d's lock. Device memory needs
+ * no such list: the P2M says it. -PV_EINVAL: range; -PV_ENOMEM. */
 #define IO_PORTS 65536u
 int io_ports_set(struct domain *d, u64 first, u64 count, bool allow);
 

@@ -33,8 +33,8 @@ long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu);
 long event_bind_virq(struct domain *d, u64 virq, u64 vcpu);
 /* A port whose raiser is ring 0's interrupt routing; irq is what event_status tells. */
 long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu);
-/* Only if the port is that of irq, or is for domain `from`. Without the PIRQ lock; inside a walk, or with a reference on
- * d. */
+/* Only if the port is that of irq, or is for domain `from`. Without the PIRQ lock; inside a walk, or with a reference
+ * on d. */
 void event_raise_pirq(struct domain *d, u32 port, u32 irq);
 void event_raise_from(struct domain *d, u32 port, u16 from);
 /* Is the port one that waits for, or leads to, domain `from`? */
@@ -53,7 +53,7 @@ int event_poll(const u32 *ports, u32 count, u64 deadline);
 /* Errors in counts and channels' ends; fn for the event page. */
 u32 events_audit(struct domain *d, void (*fn)(mfn_t m));
 
-/* cpu/ or dev/: the port of that physical interrupt was closed. PORT lock held: rank PIRQ or higher only. */
+/* dev/irq.c: the port of that physical interrupt was closed. PORT lock held: rank PIRQ or higher only. */
 void pirq_unbind(u32 irq);
 
 #endif

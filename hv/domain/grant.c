@@ -10,9 +10,9 @@
 #include "cpu/copy.h"
 #include "cpu/trace.h"
 
-/* Uses (mappings, copies) of a table entry, ring 0's own: the guest sees only bits. For reading in bits 0-14, for writing
- * in 16-30; bits 15 and 31 show that there is no room for more. USES_BUSY: a CPU takes the entry's bits away; it waits for
- * nobody, so that a copy can do it in a walk. */
+/* Uses (mappings, copies) of a table entry, ring 0's own: the guest sees only bits. For reading in bits 0-14, for
+ * writing in 16-30; bits 15 and 31 show that there is no room for more. USES_BUSY: a CPU takes the entry's bits away;
+ * it waits for nobody, so that a copy can do it in a walk. */
 #define USE(write)     ((write) ? 1u << 16 : 1u)
 #define USES(n, write) ((write) ? (n) >> 16 : (n)&0x7fffu)
 #define USES_FULL      0x80008000u

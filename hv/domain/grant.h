@@ -32,8 +32,8 @@ void grant_table_drop(struct domain *d); /* its frames need not be kept any more
 int grants_reserve(struct domain *d);
 void grants_free(struct domain *d); /* memory only */
 int grant_table_set(struct domain *d, u64 gpa, u64 pages);
-/* One operation of the current domain's each, at `at`, the nth of its batch. Returns nth, or else what the batch does: it
- * cannot be read, or be told what came of it. */
+/* One operation of the current domain's each, at `at`, the nth of its batch. Returns nth, or else what the batch does:
+ * it cannot be read, or be told what came of it. */
 typedef long grant_operation(gva_t at, u64 nth, struct cpu *c);
 /* Hidden: their addresses are taken, and nothing here has a GOT. */
 __attribute__((visibility("hidden"))) grant_operation grant_map, grant_unmap, grant_copy;

@@ -2,7 +2,7 @@
 /* ioreq: who serves a domain's emulated devices, and what is asked of them.
  * Calls:      ioreq_start, ioreq_stop, ioreq_done, ioreq_irq_bind, ioreq_access
  * Owns:       struct ioreq of a domain, from its first model until the domain is freed
- * Rules:      I1-I3 (ioreq.h), tried by tests/domains/t_ioreq.c
+ * Rules:      Q1-Q3 (ioreq.h), tried by tests/domains/t_ioreq.c
  * Read first: ioreq.h, pv/ioreq.h */
 #include "domain/ioreq.h"
 
@@ -13,11 +13,11 @@
 
 struct ioreq {
 	struct spinlock lock; /* head, GSIs; and that one starts or stops at a time */
-	bool open;	      /* there is a model; read without the lock (I2) */
+	bool open;	      /* there is a model; read without the lock (Q2) */
 	u16 model;
 	u32 lives; /* how many models have gone */
 	u32 port;  /* of the model's; 0: there was none yet */
-	u32 users; /* I2; atomic */
+	u32 users; /* Q2; atomic */
 	u32 head;  /* of the ring; what the area says is a copy */
 	u32 pages;
 	u32 gsi_port[PV_IOREQ_GSIS]; /* 0, or the port that it was bound to last */
@@ -35,7 +35,7 @@ static struct pv_ioreq_slot *slot_of(const struct ioreq *q, const struct vcpu *v
 	return mfn_to_virt(q->area[1 + v->id]);
 }
 
-/* I2. False: nobody serves. */
+/* Q2. False: nobody serves. */
 static bool area_enter(struct ioreq *q)
 {
 	atomic_add(&q->users, 1);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ioreq: accesses to emulated devices, on their way to a device model and back.
  *
- * I1: the area is the model's memory: what ring 0 reads of it, it reads once, and relies on none of it. A model that
+ * Q1: the area is the model's memory: what ring 0 reads of it, it reads once, and relies on none of it. A model that
  *     answers wrongly, early or never harms its guest alone.
- * I2: who touches the area counts as a user from before it finds the model there until after; a model that goes waits
+ * Q2: who touches the area counts as a user from before it finds the model there until after; a model that goes waits
  *     for users, so that no byte is written once ioreq_stop has returned.
- * I3: a vCPU with a request out takes no event and is not woken by one: its hypercall is not over. It waits until the
+ * Q3: a vCPU with a request out takes no event and is not woken by one: its hypercall is not over. It waits until the
  *     answer is there, the model has gone, or it is itself taken down. */
 #ifndef HV_IOREQ_H
 #define HV_IOREQ_H

@@ -385,7 +385,8 @@ static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, en
 		place(q, v, now, stay);
 }
 
-/* Whom this CPU runs from now on, chosen and, unless it runs already, not yet loaded; NULL: nobody. Who ran has left. */
+/* Whom this CPU runs from now on: chosen and, unless it runs already, not yet loaded; NULL: nobody. Who ran before
+ * has left. */
 static struct vcpu *choose(struct cpu *c, struct runqueue *q)
 {
 	struct vcpu *prev = c->cur, *next = prev;
@@ -519,7 +520,7 @@ static bool something_pending(struct vcpu *v)
 	struct pv_vcpu_area *a = v->area;
 
 	if (unlikely(v->io.waits))
-		return ioreq_answered(v); /* I3 */
+		return ioreq_answered(v); /* Q3 */
 	if (atomic_load(&v->nmi_pending))
 		return true;
 	if (polling(v) && event_any_pending(v->dom, v->poll_ports, v->poll_count))

@@ -2,8 +2,8 @@
 /* sched: which vCPU runs on which CPU, for how long; blocking, waking, timers.
  *
  * C1: each CPU has a queue (LOCK_RUNQUEUE) of runnable vCPUs by virtual run time; the smallest
- *     runs, for a slice at least unless C4 says otherwise. A vCPU's virtual time grows by ns * PV_WEIGHT_DEFAULT / weight of its domain: each of
- *     a domain's vCPUs has the whole weight.
+ *     runs, for a slice at least unless C4 says otherwise. A vCPU's virtual time grows by
+ *     ns * PV_WEIGHT_DEFAULT / weight of its domain: each of a domain's vCPUs has the whole weight.
  * C2: a vCPU is on one queue, or runs on one CPU (on_cpu), or neither; its scheduling fields
  *     belong to the lock of queue v->cpu, which changes only under both queues' locks. Only a
  *     saved vCPU is on a queue: one that is preempted, or woken before it has left its CPU, gets
@@ -34,8 +34,8 @@ int sched_cpu_init(struct cpu *c); /* its queue, if it has none; -PV_ENOMEM */
 /* Leave boot: run vCPUs for ever. */
 void sched_start(void) __noreturn;
 /* On the way back to a guest with ENTRY_SLOW_RESCHED: puts the current vCPU away if it may or should not run on, picks
- * another, halts while there is none, switches by vcpu_save/vcpu_load. On return current() is runnable here and its registers are in
- * the entry block. Runs on the main stack. */
+ * another, halts while there is none, switches by vcpu_save/vcpu_load. On return current() is runnable here and its
+ * registers are in the entry block. Runs on the main stack. */
 void schedule(void);
 /* Timer interrupt of this CPU: expired timers, end of slice; programs the next. */
 void sched_timer(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpu: a vCPU's own machine state.
- * Calls:      eretu, erets, vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid
+ * Calls:      vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid
  * Read first: cpu/fred.h, cpu/vcpu.h */
 #include "cpu/desc.h"
 #include "cpu/fred.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dispatch: from a number to a handler.
- * Calls:      nop, multi
+ * Calls:      nop, multi; eretu and erets, as far as they come here
  * Read first: pv/hypercalls.def, cpu/entry.S (hypercall) */
 #include "cpu/trace.h"
 #include "hypercalls/handlers.h"

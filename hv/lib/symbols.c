@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* symbols: names of ring 0's functions, for a panic. Made from its own first link (symbols.awk), in order of address. */
+/* symbols: names of ring 0's functions, for a panic. Made from its own first link (symbols.awk), in order of
+ * address. */
 #include "lib/lib.h"
 
 extern const struct symbol {

@@ -7,7 +7,7 @@
  * P3: entries are read without a lock, inside walk_begin/walk_end (mm/stlb.h) or with the P2M lock;
  *     changed with it.
  * P4: removing or narrowing an entry: entry changed, readers waited for, shadow entries dropped, shootdown
- *     done; then the reference may go. p2m_remove is the only door out.
+ *     done; then the reference may go. p2m_remove_range is the only door out (p2m_remove is it for one gfn).
  * P5: a 2 MiB entry covers an aligned run of 512 frames with one right; it is split when a part changes, and then
  *     no shadow entry of 2 MiB is left of it.
  * P6: how many tables a domain has is bounded by how many frames it may have and map, wherever it puts them: they
@@ -109,8 +109,8 @@ int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) __mu
  * 512 and is one element with P2M_BIG. *used: elements of out[] written. */
 u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used);
 
-/* The first leaf that ends behind *g, which becomes its first gfn; 0 if there is none. Needs no walk where nobody can take
- * the tree away; a leaf that goes meanwhile may be told or not. */
+/* The first leaf that ends behind *g, which becomes its first gfn; 0 if there is none. Needs no walk where nobody can
+ * take the tree away; a leaf that goes meanwhile may be told or not. */
 u64 p2m_next(const struct p2m *p, gfn_t *g);
 #define p2m_for_each(p, g, e) for (u64 e; (e = p2m_next((p), &(g))); (g).n += p2m_span(e))
 

@@ -11,9 +11,9 @@
  *     this CPU's walk_epoch odd; whoever takes something away (P2M entry, shadow table, stale guest PTE)
  *     first takes it out of sight, then walk_sync()s: waits until every walk begun earlier has ended.
  * S4: an entry is entered by compare-and-swap and its `used` bit set after. Leaf entries are taken out by
- *     one locked operation, whoever does it, and their bits stay until the table is dead or, parked, checked (S12). Of L3
- *     and L4 tables the bit is cleared first. So a set bit may stand over an empty entry, never the reverse for long: an
- *     entry without its bit belongs to a walk that is not over.
+ *     one locked operation, whoever does it, and their bits stay until the table is dead or, parked, checked (S12).
+ *     So do the bits of L2 entries, which are few; of L3 and L4 tables the bit is cleared first. So a set bit may stand
+ *     over an empty entry, never the reverse for long: an entry without its bit belongs to a walk that is not over.
  * S5: a shadow page goes back to the pool all zero, after walk_sync and a shootdown of the CPUs that may have it in
  *     their paging-structure caches. Only entries in `used` are touched: no table is cleared or scanned whole.
  * S6: a root that some CPU has loaded stays whole (its two L4 pages) until another is loaded there: root->loads
@@ -27,15 +27,15 @@
  * S9: while a root has a U=0 lower-half entry cached (low_u0), its user view has no lower half at all. A miss there, in
  *     user mode, empties the lower half and ends that state; the first miss of a U=0 page empties it and begins it. So
  *     it holds also when another CPU is in user mode in the same root.
- * S10: lower-half tables belong to one root and serve both views: the kernel view's L4 owns them. The kernel half is one
- *     tree a domain, below an L4 that no CPU loads. Either is entered in the other views when first missed there, and what
- *     there is of the kernel half in a new root at once. L4 slots
- *     256-271 are ring 0's in the kernel view; in the user view slot 271 alone, with the entry L3. What guest tables say
- *     there is not read.
+ * S10: lower-half tables belong to one root and serve both views: the kernel view's L4 owns them. The kernel half is
+ *     one tree a domain, below an L4 that no CPU loads. Either is entered in the other views when first missed there,
+ *     and what there is of the kernel half in a new root at once. L4 slots 256-271 are ring 0's in the kernel view; in
+ *     the user view slot 271 alone, with an L3 table of its own (cpu/layout.h). What guest tables say there is not
+ *     read.
  * S11: A and D go into guest entries by compare-and-swap on the value walked; a write that lost gives no right.
- * S12: a leaf table flushed as a whole is parked: its L2 entry keeps its number with P=0. The first miss there marks that
- *     entry busy by compare-and-swap, so that the table is this walk's alone (who wants to remove it waits), makes each
- *     used entry anew from the guest's present one or removes it, and links it again. It was shot down before that
+ * S12: a leaf table flushed as a whole is parked: its L2 entry keeps its number with P=0. The first miss there marks
+ *     that entry busy by compare-and-swap, so that the table is this walk's alone (who wants to remove it waits), makes
+ *     each used entry anew from the guest's present one or removes it, and links it again. It was shot down before that
  *     (removing is 0), so no TLB holds its entries.
  * S13: an entry that leads to another frame is never overwritten: it is removed and shot down first, else F6's
  *     count would say 0 while a TLB still reaches the frame.
@@ -51,8 +51,8 @@
  *
  * What a guest sees besides its own faults: a leaf whose gfn its P2M does not have (or not writable, for a
  * write), a table outside its RAM, address bits 48-51, or PS in an L4 entry: #PF with P and RSVD. Slots 256-271:
- * not present, and so is the last page of the lower half: no SYSCALL there can return to a non-canonical address, and no
- * access that begins in the lower half runs out of it. User mode in the upper half: always #PF, P as the guest's
+ * not present, and so is the last page of the lower half: no SYSCALL there can return to a non-canonical address, and
+ * no access that begins in the lower half runs out of it. User mode in the upper half: always #PF, P as the guest's
  * tables say. */
 #ifndef HV_STLB_H
 #define HV_STLB_H
@@ -135,10 +135,10 @@ int stlb_resize(struct domain *d, u64 pages) __must_use;
 bool stlb_free(struct domain *d);
 
 /* Load the root for guest-physical address gpa (bits 0-11 ignored), made if need be: counts it for this CPU, sets
- * this_cpu()->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6); stlb_load does nothing if it
- * is loaded already. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the
- * guest. NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root
- * (nothing changed). */
+ * this_cpu()->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6); stlb_load does nothing if
+ * it is loaded already. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the guest.
+ * NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root (nothing
+ * changed). */
 struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa);
 static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u64 gpa)
 {
@@ -208,7 +208,8 @@ void stlb_prefill(struct cpu *c, u64 va);
  * kernel half. Returns 0. */
 long stlb_flush_page(struct cpu *c, u64 va);
 /* Any other. As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
- * *f is what remains; with PV_FLUSH_ALL_ROOTS f->root is 0 at first. Shoots down other CPUs that have an affected root loaded. */
+ * *f is what remains; with PV_FLUSH_ALL_ROOTS f->root is 0 at first. Shoots down other CPUs that have an affected root
+ * loaded. */
 int stlb_flush(struct domain *d, struct pv_flush *f);
 /* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */
 void stlb_drop(struct domain *d, u64 gpa, bool user_only);

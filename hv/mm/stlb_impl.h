@@ -31,8 +31,9 @@
 #define ROOT_HASH     128
 _Static_assert(ROOTS_MAX > MAX_CPUS, "a root for each CPU, and one to make");
 
-/* One page of a domain's pool, with the page of links behind it (stlb_maps.c). level is 0 while it is free. Changed by whoever made it until it is
- * entered in its parent, then its `used` only; root and place until it is dead. */
+/* One page of a domain's pool, with the page of links behind it (stlb_maps.c). level is 0 while it is free. All of it
+ * is its maker's until it is entered in its parent; from then on `used`, `sole` and `writes` change, and the rest stays
+ * until it is dead. */
 struct shadow {
 	u64 used[8];         /* S4 */
 	u64 *table;          /* the page, in the direct map                             */
@@ -232,8 +233,8 @@ bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root
 /* S9: r's lower half is emptied, and from now on takes U=0 pages or is in the user view. */
 void low_u0_set(struct root *r, bool held);
 
-/* stlb_fill.c: the guest's tables of r allow less than our entry e for the page at va, the first of it. Marks A there, as
- * a CPU that speculates may. Needs a walk. */
+/* stlb_fill.c: the guest's tables of r allow less than our entry e for the page at va, the first of it. Marks A there,
+ * as a CPU that speculates may. Needs a walk. */
 bool entry_stale(struct root *r, u64 va, u64 e);
 
 /* The table that has our entry for the page at va, a 4 KiB or a 2 MiB one; NULL if there is none. Needs a walk. */

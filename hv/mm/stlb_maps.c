@@ -30,7 +30,8 @@ static u32 *bucket_of(struct stlb_state *st, mfn_t m)
 	return &st->buckets[(u32)m.n * 0x9e3779b1u >> (32 - BUCKET_SHIFT - st->bucket_order)];
 }
 
-/* Held for some 20 instructions, or as many for each of LOCKED_MAX entries, since others wait in walks. The chain's first entry. */
+/* The chain's first entry. Held for some 20 instructions, or as many for each of LOCKED_MAX entries, since others wait
+ * in walks. */
 static u32 bucket_lock(u32 *b)
 {
 	u32 first;

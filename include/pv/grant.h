@@ -5,8 +5,8 @@
  * grant_table): gfn and domid first, then flags with PV_GRANT_VALID by a release store.
  * Ring 0 sets PV_GRANT_READING and PV_GRANT_WRITING while the frame is reached. To revoke:
  * compare-and-swap flags from a value without these bits to 0; while in use that fails. What a domain
- * has by another's grant is not its own to grant. When a domain ends, ring 0 clears PV_GRANT_VALID of what was granted to it:
- * the next domain of its number is another. */
+ * has by another's grant is not its own to grant. When a domain ends, ring 0 clears PV_GRANT_VALID
+ * of what was granted to it: the next domain of its number is another. */
 #ifndef PV_GRANT_H
 #define PV_GRANT_H
 

@@ -6,15 +6,15 @@
  * then a page for each vCPU of the guest (struct pv_ioreq_slot). ioreq_start registers it, with a port of the model's
  * that waits for the guest (event_alloc): ring 0 raises it.
  *
- * The guest's kernel makes an access by ioreq_access (guest/emulate.h has it do so for a driver's instruction). An access is
- * one request in the vCPU's slot, and the vCPU waits until `answer` equals `request`. Writes in a range with
+ * The guest's kernel makes an access by ioreq_access (guest/emulate.h has it do so for a driver's instruction). An
+ * access is one request in the vCPU's slot, and the vCPU waits until `answer` equals `request`. Writes in a range with
  * PV_IOREQ_BUFFER go to the ring instead, and the vCPU goes on; with PV_IOREQ_QUIET the model is not even told: it sees
  * them when the next access comes that it is told of. The order of a domain's accesses is that of the ring; a request
  * comes behind the writes up to its `after`.
  *
  * The model: clear posted[] by an exchange; for each bit, serve the ring up to `after`, then the slot; write data, then
- * `answer`, then call ioreq_done for all that were answered. Before it sleeps it sets `awake` to 0 and looks at posted[]
- * and `head` once more; ring 0 raises no port while `awake` is not 0. */
+ * `answer`, then call ioreq_done for all that were answered. Before it sleeps it sets `awake` to 0 and looks at
+ * posted[] and `head` once more; ring 0 raises no port while `awake` is not 0. */
 #ifndef PV_IOREQ_H
 #define PV_IOREQ_H
 
@@ -27,8 +27,8 @@ enum pv_ioreq_space { PV_IOREQ_PORT, PV_IOREQ_MEMORY };
 	((uint64_t)(space) << 24 | (uint64_t)(write) << 16 | (uint64_t)(size) << 8)
 
 /* Ports, or guest-physical bytes, that the devices have. An access counts for the range that its first byte lies in; in
- * memory that means where the domain has nothing, and there only. Ports that no range has float: reads give ones, writes
- * are lost, and the model hears nothing. */
+ * memory that means where the domain has nothing, and there only. Ports that no range has float: reads give ones,
+ * writes are lost, and the model hears nothing. */
 struct pv_ioreq_range {
 	uint64_t first;
 	uint32_t count;

@@ -37,8 +37,8 @@ PV_ASSERT_SIZE(struct pv_linux_hypercall, 56);
 #define PV_LINUX_BULK_MAX  65536u
 
 /* CALL(name, how, argument, type). how, of those with an argument that points at a `type`, IN: it is read, OUT: it is
- * written; BULK: the next argument says how many there are, and the result of how many came true; WHOLE: a part of these
- * makes no sense. OTHERS: the first argument is another domain. */
+ * written; BULK: the next argument says how many there are, and the result of how many came true; WHOLE: a part of
+ * these makes no sense. OTHERS: the first argument is another domain. */
 #define PV_LINUX_IN     1
 #define PV_LINUX_OUT    2
 #define PV_LINUX_BULK   4
@@ -132,8 +132,8 @@ struct pv_linux_ioreq_start {
 PV_ASSERT_SIZE(struct pv_linux_ioreq_start, 16);
 #define PV_LINUX_IOREQ_START PV_LINUX_IOC(0x40, struct pv_linux_ioreq_start)
 
-/* As ioreq_done, if there is a bit in vcpus or gsis; then, with PV_LINUX_IOREQ_WAIT, set `awake` to 0 and, if nothing is
- * in the ring or a slot, sleep until ring 0 raises the model's port: ETIMEDOUT, EINTR. Other threads may serve
+/* As ioreq_done, if there is a bit in vcpus or gsis; then, with PV_LINUX_IOREQ_WAIT, set `awake` to 0 and, if nothing
+ * is in the ring or a slot, sleep until ring 0 raises the model's port: ETIMEDOUT, EINTR. Other threads may serve
  * meanwhile, without waiting. */
 struct pv_linux_ioreq_serve {
 	uint64_t vcpus;      /* answered                                                    */

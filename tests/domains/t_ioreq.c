@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* t_ioreq: emulated devices, served by this program: vCPU 1 is the model while vCPU 0 gives the child orders.
- * Rules: I1-I3 (hv/domain/ioreq.h) */
+ * Rules: Q1-Q3 (hv/domain/ioreq.h) */
 #include "domtest.h"
 
 #define PORTS	0x300	     /* forwarded */

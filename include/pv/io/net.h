@@ -65,8 +65,9 @@ struct pv_net_tx_request {
 };
 PV_ASSERT_SIZE(struct pv_net_tx_request, 24);
 
-/* Back end: 0, or -PV_NET_EINVAL: the copied descriptors of a chain, 1 to PV_NET_DESCRIPTORS, are no packet, or one that
- * `features`, which were agreed on, do not allow. Whether the offload fields fit the packet is still to be seen. */
+/* Back end: 0, or -PV_NET_EINVAL: the copied descriptors of a chain, 1 to PV_NET_DESCRIPTORS, are no packet, or one
+ * that `features`, which were agreed on, do not allow. Whether the offload fields fit the packet is still to be seen.
+ */
 static inline int pv_net_check_chain(const struct pv_net_tx_request *rq, uint32_t count,
 				     uint64_t features)
 {
