@@ -17,11 +17,11 @@ series=$(sed 's/#.*//' "$patches/series")
 tarball=$(cut -d' ' -f1 "$linux/tarball")
 passed=0 failed=0
 
-# The object files of all sources that the patches of the prefix name.
+# The object files of all sources that the patches of the prefix name; the host's tools are built by "prepare".
 objects() {
 	for p in $(cat "$out/patches/series"); do
 		sed -n 's,^+++ b/\(.*\)\.[cS]$,\1.o,p' "$patches/$p"
-	done | sort -u | while read -r o; do
+	done | grep -v ^tools/ | sort -u | while read -r o; do
 		[ ! -e "$linux/src/out/$o" ] || echo "$o"
 	done
 }
@@ -32,6 +32,10 @@ missing() {
 	(cd "$out/src/out" && nm $(cat ../../objects)) >"$out/names"
 	awk '$1 == "U" && $2 ~ /ringside/ {wanted[$2]} $2 ~ /^[A-TV-Z]$/ {got[$3]}
 		END {for (n in wanted) if (!(n in got)) print "nobody defines " n}' "$out/names"
+}
+
+build() { # ARGUMENTS
+	make -s -C "$out/src" O="$(realpath "$out/src/out")" -j2 "$@"
 }
 
 prefix() { # HOW MANY
@@ -45,8 +49,10 @@ prefix() { # HOW MANY
 	sh "$top/dom0/linux/prepare.sh" "$out" "$out/patches" "$headers" "$tarball" &&
 		sh "$top/dom0/linux/configure.sh" "$out/src" "$out/src/out" "$fragments" "$@" || return 1
 	objects >"$out/objects"
+	# What is in a folder "lib" two folders above build: one after the other, lest they meet.
 	# shellcheck disable=SC2046
-	make -s -C "$out/src" O="$(realpath "$out/src/out")" "$@" -j2 prepare $(cat "$out/objects") || return 1
+	build "$@" prepare && build "$@" -j1 prepare $(grep '/lib/' "$out/objects") &&
+		build "$@" prepare $(grep -v '/lib/' "$out/objects") || return 1
 	! missing | grep .
 }
 

@@ -20,7 +20,7 @@ bench-hv: $(BENCH)/hv.iso ## instructions of ring 0's paths, twice, as a table a
 	@python3 tools/bench/table.py $(BENCH)/hv.json $(BENCH)/hv.1.log,$(BENCH)/cross.1.log \
 		$(BENCH)/hv.2.log,$(BENCH)/cross.2.log
 
-# What programs see of Linux: the same image without Ringside, and as dom0 with as much memory.
+# What programs see of Linux: the same image without Ringside, as dom0, and in a guest, with as much memory.
 LAT_TIME ?= 900
 LAT_QEMU = -i -c 1 -p max,-la57,-erms,-smap -t $(LAT_TIME)
 $(BENCH)/lat: tools/bench/linux/lat.c tools/bench/counters.h tools/bench/must.h tools/bench/io/mark.h $(wildcard include/pv/*)
@@ -37,8 +37,9 @@ define lat_run
 endef
 
 .PHONY: bench-linux bench-profile
-bench-linux: hv initramfs $(BENCH)/lat $(BENCH)/count.so ## classic latencies of Linux, bare and as dom0, beside their goals
+bench-linux: hv initramfs tools $(BENCH)/lat $(BENCH)/count.so ## classic latencies of Linux, bare, as dom0 and in a guest, beside their goals
 	$(call lat_run,,$(BENCH)/linux)
+	@BUILD='$(BUILD)' tools/bench/linux/guest.sh $(BENCH)/linux '$(LAT_QEMU)'
 	@python3 tools/bench/linux/table.py $(BENCH)/linux $(BUILD)
 
 #   make bench-profile ROW=fork,exec

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# guest.sh OUT 'OPTIONS for tools/qemu.sh': lat.c in a guest with one vCPU and as much memory as the other sides of `make
+# bench-linux`; dom0 beside it sleeps. OUT-guest.log: what it printed. BUILD: what make has built.
+set -eu
+
+top=$(dirname "$0")/../../..
+here=$top/tools/bench/linux
+out=$1 machine=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$top/dom0/linux/initramfs.sh" "$work/base.cpio.gz" "$BUILD/linux"
+"$top/dom0/linux/initramfs.sh" -a "$work/add.cpio.gz" "$BUILD/linux" "/lat=$BUILD/bench/lat" "/test=$out.sh"
+cat "$work/base.cpio.gz" "$work/add.cpio.gz" >"$work/ramdisk"
+strip -o "$work/ringctl" "$BUILD/tools/ringctl"
+strip -o "$work/ringsided" "$BUILD/tools/ringsided"
+cat >"$work/guest.conf" <<-END
+	name = "lat"
+	kernel = "/guest-kernel"
+	ramdisk = "/guest-ramdisk"
+	cmdline = "console=hvc0 quiet"
+	memory = 1024
+END
+"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$here/dom0.sh" -k quiet -o dom0_mem=256M \
+	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" \
+	-f "/guest.conf=$work/guest.conf" -f "/guest-kernel=$BUILD/linux/bzImage" -f "/guest-ramdisk=$work/ramdisk" \
+	-q "$machine -m 1536 -l $out-guest.log" dom0
