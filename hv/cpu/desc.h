@@ -8,7 +8,8 @@
 #define LDT_ENTRIES 512u /* a page; CPU-local copy of the running vCPU's                 */
 
 struct pv_vcpu_area;
-/* What a vCPU without a registered area has: no event stack, nothing pending. Only read. */
+/* What a vCPU without a registered area has: no event stack, no vector pending; but pending_any, so that its ERETU
+ * comes to C. Only read. */
 extern struct pv_vcpu_area area_none;
 
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);

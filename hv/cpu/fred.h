@@ -2,7 +2,8 @@
 /* fred: FRED event delivery and return in software (FRED spec. rev. 5.0, chapters 5 and 6).
  *
  * E7: delivery writes the frame by plain stores from ring 0's own stack; if that fails it is a #DF, and if that
- *     fails too the domain ends. Nothing of the vCPU's state has changed before the frame is written.
+ *     fails too the domain ends. Nothing of the vCPU's state has changed before the frame is written, but for vif and
+ *     user_gs_base of the area, which the short way of SYSCALL (entry.S) writes first and any delivery writes so.
  * E8: the frame holds no bit of ring 0's own: selectors and flags are those that the guest believes in.
  * E9: in ring 3 the hardware IF is always on; the guest's is the area's vif in kernel mode, and on in user mode. */
 #ifndef HV_FRED_H

@@ -8,9 +8,8 @@
  *   271       0xffff878000000000   per-CPU stacks (CPU_BASE), and ring 0's image in the last 2 GiB
  *   272-511   0xffff880000000000   kernel half: the guest's                   kernel view only
  *
- * The user view holds of slot 271 no more than the entry code (.entry), the IDT, and each CPU's
- * entry block and exception stacks: what a CPU needs to leave that view. It has an L3 table of its own
- * there. */
+ * The user view holds of slot 271 no more than the entry code (.entry), the IDT, and each CPU's slots
+ * below but for the main stack: what a CPU needs to leave that view. It has an L3 table of its own there. */
 #ifndef HV_LAYOUT_H
 #define HV_LAYOUT_H
 
@@ -30,7 +29,7 @@
 #define HV_END	    UL(0xffff880000000000)
 
 /* Per CPU: slots of STACK_SLOT bytes, each with its pages at the top and nothing below them (guard).
- * The last word of each slot is the address of struct cpu. */
+ * The last word of each slot but STACK_TABLES is the address of struct cpu. */
 #define STACK_SLOT   UL(0x4000)
 #define CPU_STACKS   8
 #define CPU_AREA     (STACK_SLOT * CPU_STACKS)

@@ -41,8 +41,8 @@ void screen_put(const char *s, size_t len);
 
 /* ---- interrupts that belong to a domain ----
  *
- * R1: a vector from VECTOR_DEV_MIN to VECTOR_DEV_MAX has one owner: domain and port. Table under LOCK_PIRQ, slots read
- *     whole by the handler.
+ * R1: a vector from VECTOR_DEV_MIN to VECTOR_DEV_MAX has one owner: domain and port. Table under LOCK_PIRQ, which the
+ *     handler takes too.
  * R2: a level interrupt is masked when it arrives and unmasked by phys_irq_eoi, so that a domain that does not
  *     serve it holds nothing but its own line. */
 

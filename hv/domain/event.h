@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* event: virtual vectors and event channels.
  *
- * E4: a port is one 64-bit word, changed by compare-and-swap or under its domain's PORT lock, read
- *     whole: sending takes no lock.
+ * E4: a port is one 64-bit word, changed as a whole under lock PORT and read as a whole: sending takes
+ *     no lock.
  * E5: a channel's two ends name each other. Closing one makes the other UNBOUND for the same
  *     domain; sending to an end that no longer names the sender does nothing.
  * E6: order of raising: pending bit of the port, bit of the word, pending vector, pending_any,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stlb_fill: misses. Walk the guest's tables as hardware would, and enter what they allow.
  * Calls:      from #PF; after each #PF of the guest's own (prefill)
- * Rules:      S1, S3, S4, S7, S9-S13 (mm/stlb.h)
+ * Rules:      S1, S3, S4, S7, S9-S15 (mm/stlb.h)
  * Read first: stlb_impl.h
  *
  * Most misses and nearly all of the guest's own faults end in the paging-structure cache: the
