@@ -128,14 +128,73 @@ static void keep(struct daemon *d, struct guest *g, const char *text, size_t len
 		g->log_len += len;
 }
 
+/* Of a string that ESC and another byte began at p: its bytes, or 0 if its end is not there. */
+static size_t string_length(const char *p, size_t left)
+{
+	for (size_t n = 2; n < left; n++)
+		if (p[n] == '\a')
+			return n + 1;
+		else if (p[n] == '\033')
+			return n + 1 < left && p[n + 1] == '\\' ? n + 2 : 0;
+	return 0;
+}
+
+/* Bytes at p that a terminal would answer, or 0: DA, DSR, window and mode reports, colours, settings. */
+static size_t question_length(const char *p, size_t left)
+{
+	size_t n = 2;
+
+	if (p[0] == '\005') /* ENQ */
+		return 1;
+	if (p[0] != '\033' || left < 2)
+		return 0;
+	switch (p[1]) {
+	case 'Z':
+		return 2;
+	case ']':
+		n = string_length(p, left);
+		return n && memchr(p, '?', n) ? n : 0;
+	case 'P':
+		return string_length(p, left);
+	case '[':
+		while (n < left && p[n] >= ' ' && p[n] < '@')
+			n++;
+		if (n == left || p[n] <= 0)
+			return 0;
+		return strchr("cntx", p[n]) || (p[n] == 'p' && p[n - 1] == '$') ||
+				       (p[n] == 'q' && p[2] == '>') || (p[n] == 'u' && p[2] == '?')
+			       ? n + 1
+			       : 0;
+	}
+	return 0;
+}
+
+/* What was asked long ago has been answered: the guest would take another answer for what somebody types. */
+static size_t leave_questions_out(char *text, size_t len)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < len;) {
+		size_t n = question_length(text + i, len - i);
+
+		if (n)
+			i += n;
+		else
+			text[to++] = text[i++];
+	}
+	return to;
+}
+
 void console_replay(struct guest *g, struct client *c)
 {
 	uint64_t from = g->said > HISTORY ? g->said - HISTORY : 0;
-	size_t first = (size_t)(from % HISTORY), len = (size_t)(g->said - from);
-	size_t part = len < HISTORY - first ? len : HISTORY - first;
+	size_t len = (size_t)(g->said - from);
+	char text[HISTORY];
 
-	if (write(c->fd, g->history + first, part) == (ssize_t)part && len > part &&
-	    write(c->fd, g->history, len - part) < 0)
+	for (size_t i = 0; i < len; i++)
+		text[i] = g->history[(from + i) % HISTORY];
+	len = leave_questions_out(text, len);
+	if (len && write(c->fd, text, len) < 0)
 		return; /* it does not read: it misses this */
 }
 

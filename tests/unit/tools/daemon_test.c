@@ -368,6 +368,25 @@ Test(daemon, history_is_the_end)
 	close(fd);
 }
 
+/* A terminal that attaches is not asked again what another one was asked: the guest would take its answer for input. */
+Test(daemon, history_asks_nothing)
+{
+	struct client *c;
+	int fd;
+
+	front_open(PV_DEV_READY);
+	scan(&d, true);
+	front_says("one\033[6n \033[31mred\033[m\033[c\033[>0q\033[?2026$p\033[18t\005\033Z"
+		   "\033]0;title\a\033]11;?\a\033]10;?\033\\\033P+q544e\033\\ \033[2J\033[?25h two\033[6");
+	console_serve(&d, d.guests);
+	fd = client_open(hello, &c);
+	client_reads(fd, "ok\none \033[31mred\033[m\033]0;title\a \033[2J\033[?25h two\033[6");
+	front_says("\033[6n");
+	console_serve(&d, d.guests);
+	client_reads(fd, "\033[6n"); /* the first time */
+	close(fd);
+}
+
 Test(daemon, broken_page_costs_the_console_only)
 {
 	front_open(PV_DEV_READY);
