@@ -35,8 +35,20 @@ done
 for p in tools/man/*; do
 	is "$p is well-formed" sh -c "! command -v mandoc || ! mandoc -Tlint -W error $p | grep ."
 done
+# A ringctl that has guests, on a host that has none.
+cat >"$dir/ringctl" <<END
+#!/bin/sh
+case "\$*" in
+'list --names') printf 'dom0\nweb1\n' ;;
+'list --all') printf 'NAME  ID  MEM(MiB)  VCPUS  STATE    TIME(s)  AUTOSTART\ndom0   0       490      2  running     32.0  -
+web1   1        31      1  running      4.1  -\nweb3   -         -      -  off            -  no\n' ;;
+'block list web1') printf 'GUEST  NR  DISK  SIZE(MiB)\nweb1    0  data         32\n' ;;
+*) exec "$(realpath "$ringctl")" "\$@" ;;
+esac
+END
+chmod +x "$dir/ringctl"
 complete_words() {
-	PATH=$(dirname "$(realpath "$ringctl")"):$PATH bash -c '
+	PATH=$dir:$PATH bash -c '
 		. tools/completion/ringctl
 		COMP_WORDS=('"$1"'); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 		_ringctl; printf "%s\n" "${COMPREPLY[@]}"' | grep -qx -- "$2"
@@ -46,4 +58,16 @@ is 'completion of second words' complete_words 'ringctl block at' attach
 is 'completion of options' complete_words 'ringctl create --dr' --dry-run
 is 'completion of options of two words' complete_words 'ringctl net attach --br' --bridge
 is 'completion of hypercalls' complete_words 'ringctl hypercall domain_in' domain_info
+is 'completion of guests' complete_words 'ringctl console ""' web1
+lacks_word() { ! complete_words "$@"; }
+is 'and dom0 is none' lacks_word 'ringctl destroy ""' dom0
+is 'nor what runs one that may start' lacks_word 'ringctl start ""' web1
+is 'but may be asked for' complete_words 'ringctl info ""' dom0
+is 'completion of what may start' complete_words 'ringctl start ""' web3
+is 'completion of what is defined' complete_words 'ringctl edit ""' web3
+is 'completion of files' complete_words 'ringctl block attach web1 tools/man/ringctl.' tools/man/ringctl.1
+is 'completion of disks' complete_words 'ringctl block detach --force web1 ""' data
+is 'completion of states' complete_words 'ringctl wait web1 ""' paused
+is 'completion of an option of words' complete_words 'ringctl top --sort ""' hcall
+is 'completion of help' complete_words 'ringctl help vcpu ""' pin
 finish
