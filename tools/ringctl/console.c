@@ -82,7 +82,8 @@ static int send_input(int fd)
 	return write_all(fd, text, (size_t)n) < 0 || key;
 }
 
-static void shuttle(struct rs *rs, int fd)
+/* False: the other side has closed. */
+static bool shuttle(struct rs *rs, int fd)
 {
 	struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
 	char text[4096];
@@ -90,18 +91,54 @@ static void shuttle(struct rs *rs, int fd)
 
 	while (!rs->cancel) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return;
+			return true;
 		if (p[0].revents) {
 			n = read(fd, text, sizeof(text));
-			if (n <= 0 || write_all(STDOUT_FILENO, text, (size_t)n) < 0)
-				return;
+			if (n <= 0)
+				return false;
+			if (write_all(STDOUT_FILENO, text, (size_t)n) < 0)
+				return true;
 		}
 		if (p[1].revents && send_input(fd)) {
 			if (isatty(STDIN_FILENO))
-				return;
+				return true;
 			p[1].fd = -1; /* input from a pipe has ended: output goes on */
 		}
 	}
+	return true;
+}
+
+#define BUILD_MS 10000
+
+/* A guest that is being made has no console yet. */
+static void await_built(struct rs *rs, struct pv_domain_info *info)
+{
+	struct rs_record record;
+	bool ready = false;
+
+	for (unsigned ms = 0; ms < BUILD_MS && !ready && !rs->cancel; ms += 50) {
+		if (info->state != PV_DOMAIN_BUILDING)
+			return;
+		if (rs_record_load(rs, info, &record) == 0) {
+			ready = record.ready; /* it was left like this */
+			rs_record_free(&record);
+		}
+		if (!ready)
+			sleep_ms(50);
+		if (call_domain_info(rs, info->domid, info) < 0)
+			return;
+	}
+}
+
+/* Why nothing comes any more. */
+static int say_end(struct rs *rs, const struct pv_domain_info *info, const char *name)
+{
+	struct pv_domain_info now;
+
+	if (rs_is_still(rs, info, &now) && now.state != PV_DOMAIN_DYING)
+		return rs_fail(rs, EPIPE, "%s: ringsided has closed the console", name);
+	fprintf(stderr, "(%s has ended)\n", name);
+	return 0;
 }
 
 static int print_log(struct rs *rs, const struct pv_domain_info *info)
@@ -125,6 +162,8 @@ int console_attach(struct rs *rs, const struct pv_domain_info *info, bool log_on
 {
 	struct termios old, raw;
 	bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &old) == 0;
+	char name[RS_NAME_MAX + 1];
+	bool there = true;
 	int fd, rc;
 
 	if (log_only)
@@ -139,14 +178,15 @@ int console_attach(struct rs *rs, const struct pv_domain_info *info, bool log_on
 		cfmakeraw(&raw);
 		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	}
+	rs_domain_name(rs, info, name);
 	if (rc == 0)
-		shuttle(rs, fd);
+		there = shuttle(rs, fd);
 	if (rc == 0 && terminal) {
 		tcsetattr(STDIN_FILENO, TCSANOW, &old);
 		fputc('\n', stderr);
 	}
 	close(fd);
-	return rc;
+	return there ? rc : say_end(rs, info, name);
 }
 
 int do_console(struct run *r)
@@ -156,5 +196,8 @@ int do_console(struct run *r)
 
 	if (rc == 0 && info.domid == 0)
 		return rs_fail(r->rs, EINVAL, "domain 0 is this one");
-	return rc ? rc : console_attach(r->rs, &info, opt(r, "log") != NULL);
+	if (rc)
+		return rc;
+	await_built(r->rs, &info);
+	return console_attach(r->rs, &info, opt(r, "log") != NULL);
 }
