@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,58 @@ static void add_defined(struct run *r, json_t *list)
 		closedir(d);
 }
 
+/* Running or not, by name or number. */
+static int keep_named(struct run *r, json_t *list)
+{
+	json_t *kept = json_array(), *o;
+	int rc = 0;
+	size_t n;
+
+	for (int i = 0; i < r->argc; i++) {
+		bool found = false;
+
+		json_array_foreach(list, n, o)
+		{
+			char id[24];
+
+			snprintf(id, sizeof(id), "%lld",
+				 (long long)json_integer_value(json_object_get(o, "id")));
+			if (strcmp(json_string_value(json_object_get(o, "name")), r->argv[i]) &&
+			    !(json_object_get(o, "id") && strcmp(id, r->argv[i]) == 0))
+				continue;
+			found = true;
+			json_array_append(kept, o);
+		}
+		if (!found)
+			rc = rs_fail(r->rs, ENOENT,
+				     "no guest is named \"%s\", running or defined: `ringctl list "
+				     "--all` shows all",
+				     r->argv[i]);
+	}
+	json_array_clear(list);
+	json_array_extend(list, kept);
+	json_decref(kept);
+	return rc;
+}
+
+/* Also those that are defined and do not run. */
+static int list_all(struct run *r, json_t **list)
+{
+	const int argc = r->argc;
+	int rc;
+
+	r->argc = 0;
+	rc = domain_list(r, list, add_domain);
+	r->argc = argc;
+	if (rc)
+		return rc;
+	add_defined(r, *list);
+	rc = argc ? keep_named(r, *list) : 0;
+	if (rc)
+		json_decref(*list);
+	return rc;
+}
+
 int do_list(struct run *r)
 {
 	struct column columns[] = {
@@ -171,14 +224,12 @@ int do_list(struct run *r)
 	};
 	json_t *list, *o;
 	size_t i;
-	int rc = domain_list(r, &list, add_domain);
+	int rc = opt(r, "all") ? list_all(r, &list) : domain_list(r, &list, add_domain);
 
 	if (rc)
 		return rc;
-	if (opt(r, "all")) {
-		add_defined(r, list);
+	if (opt(r, "all"))
 		columns[6] = (struct column){"autostart", "AUTOSTART", AS_TEXT};
-	}
 	if (!opt(r, "names"))
 		return print_list(r, list, columns);
 	json_array_foreach(list, i, o)
@@ -480,19 +531,25 @@ static const struct sort {
 
 static const char *sort_key;
 
+static int descending(double x, double y)
+{
+	return x > y ? -1 : x < y;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct top_line *x = a, *y = b;
+	int order = 0;
 
 	if (strcmp(sort_key, "name") == 0)
-		return strcmp(x->name, y->name);
-	if (strcmp(sort_key, "id") == 0)
-		return x->info.domid < y->info.domid ? -1 : 1;
-	if (strcmp(sort_key, "mem") == 0)
-		return x->info.frames > y->info.frames ? -1 : 1;
-	if (strcmp(sort_key, "hcall") == 0)
-		return x->calls > y->calls ? -1 : 1;
-	return x->cpu > y->cpu ? -1 : 1;
+		order = strcmp(x->name, y->name);
+	else if (strcmp(sort_key, "mem") == 0)
+		order = descending((double)x->info.frames, (double)y->info.frames);
+	else if (strcmp(sort_key, "hcall") == 0)
+		order = descending(x->calls, y->calls);
+	else if (strcmp(sort_key, "cpu") == 0)
+		order = descending(x->cpu, y->cpu);
+	return order ? order : descending(y->info.domid, x->info.domid);
 }
 
 static unsigned top_read(struct run *r, struct top_line *lines, unsigned max)
@@ -550,13 +607,23 @@ static void top_json(const struct top_line *lines, unsigned n)
 	json_decref(list);
 }
 
+/* What fits on the screen, without its last line; `more` are left out. */
+static unsigned top_rows(unsigned n, bool screen, unsigned *more)
+{
+	struct winsize w = {0};
+	unsigned rows = n;
+
+	if (screen && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 5 &&
+	    n > w.ws_row - 4u)
+		rows = w.ws_row - 5u;
+	*more = n - rows;
+	return rows;
+}
+
 static void top_print(struct run *r, const struct top_line *lines, unsigned n, bool screen)
 {
 	struct pv_host_info h = {0};
-	struct winsize w = {0};
-	unsigned rows = screen && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 4
-				? w.ws_row - 3u
-				: n;
+	unsigned more, rows = top_rows(n, screen, &more);
 
 	if (opt(r, "json")) {
 		top_json(lines, n);
@@ -566,34 +633,45 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 	if (screen)
 		fputs("\033[H\033[J", stdout);
 	host(r, &h);
-	printf("%u CPUs, %u domains, %llu of %llu MiB free", h.cpus, h.domains,
+	printf("%u CPUs, %u domains, %llu of %llu MiB free\n", h.cpus, h.domains,
 	       (unsigned long long)(h.free_frames >> 8), (unsigned long long)(h.total_frames >> 8));
 	for (unsigned i = 0; i < SORTS && screen; i++)
-		printf("%s%c %s%s", i ? ", " : "; sort by ", sorts[i].key, sorts[i].what,
+		printf("%s%c %s%s", i ? ", " : "sort by ", sorts[i].key, sorts[i].what,
 		       strcmp(sorts[i].name, sort_key) == 0 ? "*" : "");
-	puts(screen ? "; q ends" : "");
+	fputs(screen ? "; q ends\n" : "", stdout);
 	printf("%5s %-20s %-8s %7s %8s %6s %10s\n", "ID", "NAME", "STATE", "CPU%", "MEM(MiB)",
 	       "VCPUS", "HCALLS/s");
-	for (unsigned i = 0; i < n && i < rows; i++)
+	for (unsigned i = 0; i < rows; i++)
 		printf("%5u %-20s %-8s %7.1f %8llu %6u %10.0f\n", lines[i].info.domid,
 		       lines[i].name, rs_state_name(lines[i].info.state), lines[i].cpu,
 		       (unsigned long long)(lines[i].info.frames >> 8), lines[i].info.vcpus_up,
 		       lines[i].calls);
+	if (more)
+		printf("      and %u more\n", more);
 	flush_output(r);
 }
 
-/* Wait; a key may end that. False: end. */
-static bool top_wait(struct run *r, uint64_t ms, bool keys)
+/* Wait; a key or another size of the screen may end that. */
+static enum top_next {
+	TOP_TIME,
+	TOP_AGAIN,
+	TOP_END
+} top_wait(struct run *r, uint64_t ms, bool keys)
 {
 	struct pollfd p = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
+	int rc = r->rs->cancel ? 0 : poll(&p, 1, (int)ms);
 	char key;
 
-	if (poll(&p, 1, (int)ms) <= 0 || read(STDIN_FILENO, &key, 1) != 1)
-		return !r->rs->cancel;
+	if (r->rs->cancel)
+		return TOP_END;
+	if (rc <= 0)
+		return rc < 0 ? TOP_AGAIN : TOP_TIME;
+	if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q')
+		return TOP_END;
 	for (unsigned i = 0; i < SORTS; i++)
 		if (sorts[i].key == key)
 			sort_key = sorts[i].name;
-	return key != 'q' && !r->rs->cancel;
+	return TOP_AGAIN;
 }
 
 static void top_check_key(struct run *r)
@@ -609,38 +687,70 @@ static void top_check_key(struct run *r)
 static void top_loop(struct run *r, bool screen, bool keys)
 {
 	static struct top_line was[PV_MAX_DOMAINS], now[PV_MAX_DOMAINS];
-	uint64_t interval = opt_number(r, "interval", 2),
+	uint64_t interval = opt_number(r, "interval", 2) * 1000,
 		 count = opt_number(r, "count", UINT32_MAX);
-	uint64_t before = now_ns(), wait = screen && interval > 0 ? FIRST_MS : interval * 1000;
-	unsigned m = top_read(r, was, PV_MAX_DOMAINS);
+	uint64_t before = now_ns(),
+		 due = before / 1000000 + (screen && interval ? FIRST_MS : interval);
+	unsigned n = 0, m = top_read(r, was, PV_MAX_DOMAINS);
 
-	for (uint64_t i = 0; i < count && top_wait(r, wait, keys); i++, wait = interval * 1000) {
-		unsigned n = top_read(r, now, PV_MAX_DOMAINS);
-		uint64_t t = now_ns();
+	for (uint64_t shown = 0; shown < count;) {
+		uint64_t t = now_ns() / 1000000;
+		enum top_next next = top_wait(r, t < due ? due - t : 0, keys);
 
-		top_rates(now, n, was, m, (double)(t - before) / 1e9);
-		before = t;
-		memcpy(was, now, n * sizeof(*now));
-		m = n;
+		if (next == TOP_END)
+			return;
+		if (next == TOP_TIME) {
+			t = now_ns();
+			n = top_read(r, now, PV_MAX_DOMAINS);
+			top_rates(now, n, was, m, (double)(t - before) / 1e9);
+			before = t;
+			memcpy(was, now, n * sizeof(*now));
+			m = n;
+			due = t / 1000000 + interval;
+			shown++;
+		}
 		qsort(now, n, sizeof(*now), compare);
-		top_print(r, now, n, screen);
+		if (n)
+			top_print(r, now, n, screen);
 	}
+}
+
+static void on_resize(int sig)
+{
+	(void)sig; /* poll ends */
+}
+
+/* A screen of its own, if the picture stays until a key ends it; what was there before comes back. */
+static bool top_begin(struct run *r, bool keys, struct termios *old)
+{
+	const char *term = getenv("TERM");
+	bool own = keys && !opt(r, "count") && term && strcmp(term, "dumb") != 0;
+	struct termios raw = *old;
+
+	signal(SIGWINCH, on_resize);
+	if (keys) {
+		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+		raw.c_cc[VSUSP] = _POSIX_VDISABLE;
+		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	}
+	if (own)
+		fputs("\033[?1049h", stdout);
+	return own;
 }
 
 int do_top(struct run *r)
 {
-	struct termios old, raw;
-	bool screen = isatty(STDOUT_FILENO) && !opt(r, "json");
+	struct termios old = {0};
+	bool screen = isatty(STDOUT_FILENO) && !opt(r, "json"), own;
 	bool keys = screen && tcgetattr(STDIN_FILENO, &old) == 0;
 
 	sort_key = opt(r, "sort") ? opt(r, "sort") : "cpu";
 	top_check_key(r);
-	if (keys) {
-		raw = old;
-		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	}
+	own = top_begin(r, keys, &old);
 	top_loop(r, screen, keys);
+	if (own)
+		fputs("\033[?1049l", stdout);
+	flush_output(r);
 	if (keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &old);
 	return 0;
