@@ -61,10 +61,11 @@ if [ -n "$(word stay)" ]; then
 	  ringctl list                  ringctl console web1     (Ctrl-] leaves)
 	  wget -qO - http://web2/       ringctl top
 	  ringctl pause web1; ringctl unpause web1
-	  ringctl create /etc/ringside/web1.conf name=web3 --dry-run
+	  ringctl info web1             ringctl list --json
 	  ringctl shutdown --wait web1  ringctl help
-	\`poweroff -f\` ends the machine.
+	\`poweroff\` ends the machine.
 	END
+	echo "alias poweroff='poweroff -f'" >>/etc/profile
 	setsid cttyhack sh -l
 	exit 0
 fi

@@ -12,6 +12,9 @@ for verb in poweroff reboot; do
 	chmod +x /sbin/$verb
 done
 
+# A person types them too; BusyBox's shell takes its own before any file.
+echo "alias poweroff='poweroff -f' reboot='reboot -f'" >>/etc/profile
+
 hostname "$name"
 say "up $(cut -d' ' -f1 /proc/uptime) s after its kernel began"
 mkdir -p /mnt
