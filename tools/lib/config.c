@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config: a guest's file, read by libconfuse; docs and an example of every key: tools/ringctl/example.conf. */
+#include <arpa/inet.h>
 #include <confuse.h>
 #include <ctype.h>
 #include <errno.h>
@@ -154,18 +155,46 @@ const char *rs_action_name(enum rs_action a)
 static __thread struct parse {
 	struct rs *rs;
 	const char *where;
+	const char *extra; /* what follows the file's text, or NULL; its first line is extra_line */
+	int extra_line;
 	bool failed;
 } * now;
 
+/* Of the lines that came as arguments, the nth; no line end. */
+static const char *extra_line(int n, int *len)
+{
+	const char *p = now->extra;
+
+	while (n-- > 0 && strchr(p, '\n'))
+		p = strchr(p, '\n') + 1;
+	*len = (int)strcspn(p, "\n");
+	return p;
+}
+
 static void report(cfg_t *cfg, const char *fmt, va_list args)
 {
-	char text[300];
+	char text[300], hint[128] = "", *end;
+	int line = cfg ? cfg->line : 0, len;
 
 	if (now->failed)
 		return; /* the first error is the one that helps */
 	now->failed = true;
 	vsnprintf(text, sizeof(text), fmt, args);
-	rs_fail(now->rs, EINVAL, "%s:%d: %s", now->where, cfg ? cfg->line : 0, text);
+	end = strchr(text, '\n');
+	if (end) {
+		*end = '\0';
+		snprintf(hint, sizeof(hint), "...: is a quote not closed?");
+	} else if (cfg && cfg_title(cfg) && strncmp(text, "no such option", 14) == 0) {
+		snprintf(hint, sizeof(hint), " in %s \"%s\": is its } missing?", cfg_name(cfg),
+			 cfg_title(cfg));
+	}
+	if (now->extra && line >= now->extra_line) {
+		const char *p = extra_line(line - now->extra_line, &len);
+
+		rs_fail(now->rs, EINVAL, "argument %.*s: %s%s", len, p, text, hint);
+	} else {
+		rs_fail(now->rs, EINVAL, "%s:%d: %s%s", now->where, line, text, hint);
+	}
 }
 
 static int check_size(cfg_t *cfg, cfg_opt_t *opt)
@@ -200,6 +229,17 @@ static int check_mac(cfg_t *cfg, cfg_opt_t *opt)
 		return 0;
 	cfg_error(cfg, "mac = \"%s\": not the address of one card; example: 02:52:00:00:00:01",
 		  text);
+	return -1;
+}
+
+static int check_ip(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+	struct in_addr parsed;
+
+	if (!*text || inet_pton(AF_INET, text, &parsed) == 1)
+		return 0;
+	cfg_error(cfg, "ip = \"%s\": not an IPv4 address; example: 10.82.0.10", text);
 	return -1;
 }
 
@@ -335,27 +375,17 @@ static const struct {
 	const char *opt;
 	cfg_validate_callback_t check;
 } checks[] = {
-	{"name", check_name},
-	{"boot", check_boot},
-	{"memory", check_size},
-	{"memory_max", check_size},
-	{"cpus", check_cpus},
-	{"on_poweroff", check_action},
-	{"on_reboot", check_action},
-	{"on_crash", check_action},
-	{"net|mac", check_mac},
-	{"disk|type", check_type},
-	{"net|type", check_type},
-	{"vcpus", check_range},
-	{"weight", check_range},
-	{"cap", check_range},
-	{"disk|queues", check_range},
-	{"net|queues", check_range},
-	{"net|mtu", check_range},
-	{"net|rate", check_range},
-	{"limits|shadow_pages", check_range},
-	{"limits|ports", check_range},
-	{"limits|grant_maps", check_range},
+	{"name", check_name},	       {"boot", check_boot},
+	{"memory", check_size},	       {"memory_max", check_size},
+	{"cpus", check_cpus},	       {"on_poweroff", check_action},
+	{"on_reboot", check_action},   {"on_crash", check_action},
+	{"net|mac", check_mac},	       {"net|ip", check_ip},
+	{"disk|type", check_type},     {"net|type", check_type},
+	{"vcpus", check_range},	       {"weight", check_range},
+	{"cap", check_range},	       {"disk|queues", check_range},
+	{"net|queues", check_range},   {"net|mtu", check_range},
+	{"net|rate", check_range},     {"limits|shadow_pages", check_range},
+	{"limits|ports", check_range}, {"limits|grant_maps", check_range},
 };
 
 /* --- from libconfuse to ours -------------------------------------------------------------------- */
@@ -497,9 +527,25 @@ static int convert(struct rs *rs, const char *where, cfg_t *cfg, struct rs_confi
 	return 0;
 }
 
-int rs_config_parse(struct rs *rs, const char *where, const char *text, struct rs_config **config)
+/* All that the guest is, comments and order of keys left out; whether it starts with the machine says nothing of it. */
+static char *meaning(cfg_t *cfg)
 {
-	struct parse state = {.rs = rs, .where = where};
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	cfg_setbool(cfg, "autostart", cfg_false);
+	cfg_print(cfg, f);
+	fclose(f);
+	return text;
+}
+
+static int parse(struct parse *state, const char *text, struct rs_config **config)
+{
+	struct rs *rs = state->rs;
+	const char *where = state->where;
 	struct rs_config *c = calloc(1, sizeof(*c));
 	cfg_t *cfg = cfg_init(guest_opts, CFGF_NONE);
 	int rc = 0;
@@ -512,13 +558,14 @@ int rs_config_parse(struct rs *rs, const char *where, const char *text, struct r
 	cfg_set_error_function(cfg, report);
 	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		cfg_set_validate_func(cfg, checks[i].opt, checks[i].check);
-	now = &state;
-	if (cfg_parse_buf(cfg, text) == CFG_SUCCESS && !state.failed)
+	now = state;
+	if (cfg_parse_buf(cfg, text) == CFG_SUCCESS && !state->failed)
 		rc = convert(rs, where, cfg, c);
 	else
-		rc = state.failed ? -EINVAL : rs_fail(rs, EINVAL, "%s: not a guest's file", where);
+		rc = state->failed ? -EINVAL : rs_fail(rs, EINVAL, "%s: not a guest's file", where);
 	now = NULL;
 	c->text = strdup(text);
+	c->meaning = rc ? NULL : meaning(cfg);
 	cfg_free(cfg);
 	if (rc) {
 		rs_config_free(c);
@@ -528,8 +575,21 @@ int rs_config_parse(struct rs *rs, const char *where, const char *text, struct r
 	return 0;
 }
 
+int rs_config_parse(struct rs *rs, const char *where, const char *text, struct rs_config **config)
+{
+	struct parse state = {.rs = rs, .where = where};
+
+	return parse(&state, text, config);
+}
+
+bool rs_config_same(const struct rs_config *a, const struct rs_config *b)
+{
+	return a->meaning && b->meaning && strcmp(a->meaning, b->meaning) == 0;
+}
+
 int rs_config_read(struct rs *rs, const char *path, const char *extra, struct rs_config **config)
 {
+	struct parse state = {.rs = rs, .where = path, .extra_line = 2};
 	uint8_t *text;
 	size_t len;
 	char *all;
@@ -546,7 +606,10 @@ int rs_config_read(struct rs *rs, const char *path, const char *extra, struct rs
 		return rs_fail(rs, ENOMEM, "%s: out of memory", path);
 	}
 	free(text);
-	rc = rs_config_parse(rs, path, all, config);
+	state.extra = extra;
+	for (size_t i = 0; i < len; i++)
+		state.extra_line += all[i] == '\n';
+	rc = parse(&state, all, config);
 	free(all);
 	return rc;
 }
@@ -570,5 +633,6 @@ void rs_config_free(struct rs_config *c)
 	free(c->ramdisk);
 	free(c->cmdline);
 	free(c->text);
+	free(c->meaning);
 	free(c);
 }

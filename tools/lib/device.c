@@ -367,6 +367,14 @@ int rs_disk_replace(struct rs *rs, struct rs_record *r, unsigned n, const struct
 
 /* --- network cards ------------------------------------------------------------------------------ */
 
+int rs_no_bridge(struct rs *rs, const char *bridge)
+{
+	return rs_fail(rs, ENODEV,
+		       "there is no bridge %s: `ringctl-net start` makes rsbr0; or name another "
+		       "one by `bridge`",
+		       bridge);
+}
+
 int rs_interface_up(struct rs *rs, const char *ifname, const char *bridge, unsigned mtu)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = 0;
@@ -379,11 +387,7 @@ int rs_interface_up(struct rs *rs, const char *ifname, const char *bridge, unsig
 		req.ifr_ifindex = (int)if_nametoindex(ifname);
 		if (ioctl(fd, SIOCBRADDIF, &req) < 0)
 			rc = errno == ENODEV
-				     ? rs_fail(rs, ENODEV,
-					       "there is no bridge %s: `ringctl-net start` makes "
-					       "rsbr0; "
-					       "or name another one by `bridge`",
-					       bridge)
+				     ? rs_no_bridge(rs, bridge)
 				     : rs_fail_errno(rs, errno, "cannot add %s to bridge %s",
 						     ifname, bridge);
 	}
@@ -655,7 +659,8 @@ static int control_refused(struct rs *rs, uint32_t domid, uint32_t why)
 {
 	int err = why <= 4095 ? (int)why : EIO;
 
-	return why ? rs_fail(rs, err, "domain %u: its kernel refuses: %s", domid, strerror(err))
+	return why ? rs_fail(rs, err, "%s: its kernel refuses: %s", rs_label(rs, domid),
+			     strerror(err))
 		   : 0;
 }
 
@@ -674,8 +679,8 @@ static int control_answer(struct rs *rs, uint32_t domid, unsigned slot_nr, uint6
 			return control_refused(rs, domid, s.front.port);
 		nanosleep(&tick, NULL);
 	}
-	return rs_fail(rs, ETIMEDOUT, "domain %u: its kernel does not answer within %u ms", domid,
-		       timeout_ms);
+	return rs_fail(rs, ETIMEDOUT, "%s: its kernel does not answer within %u ms",
+		       rs_label(rs, domid), timeout_ms);
 }
 
 int rs_control(struct rs *rs, uint32_t domid, unsigned op, uint64_t arg, unsigned timeout_ms)
@@ -687,24 +692,26 @@ int rs_control(struct rs *rs, uint32_t domid, unsigned op, uint64_t arg, unsigne
 	long rc;
 
 	if (nr < 0)
-		return rs_fail(rs, ENOENT, "domain %u: it takes no requests, or is gone", domid);
+		return rs_fail(rs, ENOENT, "%s: it takes no requests, or is gone",
+			       rs_label(rs, domid));
 	if (s.front.state != PV_DEV_RUNNING)
-		return rs_fail(rs, EOPNOTSUPP,
-			       "domain %u: its kernel listens to no requests (still booting, or no "
-			       "driver)",
-			       domid);
+		return rs_fail(
+			rs, EOPNOTSUPP,
+			"%s: its kernel listens to no requests (still booting, or no driver)",
+			rs_label(rs, domid));
 	if (s.front.grant == 1u << PV_CONTROL_WAKE && op != PV_CONTROL_WAKE)
-		return rs_fail(rs, EOPNOTSUPP, "domain %u is suspended: `ringctl wakeup` it first",
-			       domid);
+		return rs_fail(rs, EOPNOTSUPP, "%s is suspended: `ringctl wakeup` it first",
+			       rs_label(rs, domid));
 	if (!(s.front.grant >> op & 1))
-		return rs_fail(rs, EOPNOTSUPP, "domain %u: its kernel does not take this request",
-			       domid);
+		return rs_fail(rs, EOPNOTSUPP, "%s: its kernel does not take this request",
+			       rs_label(rs, domid));
 	seq = (uint16_t)(PV_CONTROL_SEQ(s.back.features) + 1);
 	if (seq == 0)
 		seq = 1;
 	side.features = PV_CONTROL_WORD(seq, op, arg);
 	rc = call_device_update(rs, domid, (uint64_t)nr, &side);
 	if (rc < 0)
-		return rs_fail_errno(rs, (int)-rc, "domain %u: cannot send the request", domid);
+		return rs_fail_errno(rs, (int)-rc, "%s: cannot send the request",
+				     rs_label(rs, domid));
 	return control_answer(rs, domid, (unsigned)nr, side.features, timeout_ms);
 }

@@ -202,7 +202,9 @@ static int unpack(struct rs *rs, const char *where, const uint8_t *image, size_t
 	if (rc == 0)
 		return 0;
 	if (!format)
-		return rs_fail(rs, EINVAL, "%s: its kernel is packed in a way that is not known",
+		return rs_fail(rs, EINVAL,
+			       "%s: neither a vmlinux nor a bzImage, packed by gzip, zstd, xz or "
+			       "lz4 or not packed",
 			       where);
 	if (rc == -EINVAL)
 		return rs_fail(rs, EINVAL,

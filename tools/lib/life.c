@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* life: from a guest's file to a running domain, and its end. */
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,15 @@ static void parts_free(struct parts *p)
 	free(p->ramdisk);
 }
 
+/* What was said is about this part of the guest. */
+static int fail_part(struct rs *rs, const struct rs_config *c, const char *part, int rc)
+{
+	char why[sizeof(rs->error)];
+
+	snprintf(why, sizeof(why), "%s", rs->error);
+	return rs_fail(rs, -rc, "%s: %s: %s", c->name, part, why);
+}
+
 static int parts_load(struct rs *rs, const struct rs_config *c, struct parts *p)
 {
 	int rc;
@@ -45,8 +55,13 @@ static int parts_load(struct rs *rs, const struct rs_config *c, struct parts *p)
 		rc = rs_disk_boot(rs, c->disk[0].path, &p->kernel, &p->ramdisk, &p->ramdisk_len);
 	} else {
 		rc = rs_kernel_load(rs, c->kernel, &p->kernel);
-		if (rc == 0 && c->ramdisk)
+		if (rc)
+			fail_part(rs, c, "kernel", rc);
+		if (rc == 0 && c->ramdisk) {
 			rc = rs_read_file(rs, c->ramdisk, &p->ramdisk, &p->ramdisk_len);
+			if (rc)
+				fail_part(rs, c, "ramdisk", rc);
+		}
 	}
 	if (rc)
 		parts_free(p);
@@ -97,7 +112,7 @@ static int check_disks(struct rs *rs, const struct rs_config *c)
 {
 	for (unsigned i = 0; i < c->disks; i++)
 		if (access(c->disk[i].path, c->disk[i].read_only ? R_OK : R_OK | W_OK) < 0)
-			return rs_fail_errno(rs, errno, "disk \"%s\": cannot use %s",
+			return rs_fail_errno(rs, errno, "%s: disk \"%s\": cannot use %s", c->name,
 					     c->disk[i].name, c->disk[i].path);
 	return 0;
 }
@@ -119,6 +134,20 @@ static int check_name(struct rs *rs, const struct rs_config *c, bool remove_remn
 		       info.state == PV_DOMAIN_SHUT ? ": `ringctl destroy` it first" : "");
 }
 
+/* Would its disks be its own, and are there bridges for its cards? */
+static int check_devices(struct rs *rs, const struct rs_config *c)
+{
+	const struct rs_record nobody = {.domid = ~0u};
+	int rc = 0;
+
+	for (unsigned i = 0; i < c->disks && rc == 0; i++)
+		rc = rs_disk_check(rs, &nobody, &c->disk[i]);
+	for (unsigned i = 0; i < c->nets && rc == 0; i++)
+		if (c->net[i].bridge && !if_nametoindex(c->net[i].bridge))
+			rc = rs_no_bridge(rs, c->net[i].bridge);
+	return rc;
+}
+
 int rs_create_check(struct rs *rs, const struct rs_config *c, struct rs_build *b,
 		    struct rs_layout *l)
 {
@@ -127,6 +156,8 @@ int rs_create_check(struct rs *rs, const struct rs_config *c, struct rs_build *b
 
 	if (rc == 0)
 		rc = check_disks(rs, c);
+	if (rc == 0)
+		rc = check_devices(rs, c);
 	if (rc == 0)
 		rc = parts_load(rs, c, &p);
 	if (rc)

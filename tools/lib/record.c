@@ -232,6 +232,31 @@ void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[
 	name_of(rs, info, any_renamed(rs), name);
 }
 
+const char *rs_label(struct rs *rs, uint32_t domid)
+{
+	struct pv_domain_info info;
+
+	if (call_domain_info(rs, domid, &info) == 0)
+		rs_domain_name(rs, &info, rs->label);
+	else
+		snprintf(rs->label, sizeof(rs->label), "domain %u", domid);
+	return rs->label;
+}
+
+/* Why it is not among those that run. */
+static int not_running(struct rs *rs, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/guests/%s.conf", rs->conf_dir, name);
+	if (rs_name_ok(name) && access(path, F_OK) == 0)
+		return rs_fail(rs, ENOENT,
+			       "guest \"%s\" does not run: `ringctl start %s` starts it", name,
+			       name);
+	return rs_fail(rs, ENOENT, "no running guest is named \"%s\": `ringctl list` shows all",
+		       name);
+}
+
 int rs_domains(struct rs *rs, struct pv_domain_info **list, unsigned *count)
 {
 	struct pv_domain_info *all = calloc(PV_MAX_DOMAINS, sizeof(*all));
@@ -282,10 +307,7 @@ int rs_find(struct rs *rs, const char *name, struct pv_domain_info *info)
 	if (at < count)
 		*info = list[at];
 	free(list);
-	return at < count ? 0
-			  : rs_fail(rs, ENOENT,
-				    "no running guest is named \"%s\": `ringctl list` shows all",
-				    name);
+	return at < count ? 0 : not_running(rs, name);
 }
 
 enum rs_action rs_action_at_end(const struct rs_record *r, uint32_t reason)

@@ -40,6 +40,7 @@ struct rs {
 	const char *run_dir, *conf_dir, *log_dir; /* where state, guests' files and logs are */
 	volatile int cancel; /* a signal handler may set it: populate and copies end with -EINTR */
 	char error[512];
+	char label[RS_NAME_MAX + 1]; /* rs_label's */
 };
 
 /* The device nodes. NULL: *error (of at least 512 bytes) says why. */
@@ -157,6 +158,7 @@ struct rs_net {
 struct rs_config {
 	char *name, *kernel, *ramdisk, *cmdline;
 	char *text;		     /* what it was made from: the file and what was added */
+	char *meaning;		     /* for rs_config_same */
 	bool boot_disk;		     /* kernel, ramdisk and cmdline are on the first disk */
 	uint64_t memory, memory_max; /* bytes, whole 2 MiB */
 	unsigned vcpus;
@@ -175,6 +177,8 @@ struct rs_config {
 int rs_config_read(struct rs *rs, const char *path, const char *extra, struct rs_config **config);
 int rs_config_parse(struct rs *rs, const char *where, const char *text, struct rs_config **config);
 void rs_config_free(struct rs_config *c);
+/* Is it the same guest, whatever its comments and `autostart` say? */
+bool rs_config_same(const struct rs_config *a, const struct rs_config *b);
 /* "512", "512M", "2G", "64k": bytes; a bare number counts in `unit` bytes. */
 int rs_parse_size(const char *text, uint64_t unit, uint64_t *bytes);
 /* "0-3,6": a bit each. */
@@ -282,6 +286,8 @@ enum rs_action rs_action_at_end(const struct rs_record *r, uint32_t reason);
 /* Give a domain another name; r is saved. */
 int rs_rename(struct rs *rs, struct rs_record *r, const char *name);
 /* The name that users know a domain by. */
+/* The same for messages: until the next one. */
+const char *rs_label(struct rs *rs, uint32_t domid);
 void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1]);
 
 /* One tool at a time works on a name. A file descriptor to close; -EBUSY with who has it in rs->error, if it does not
@@ -311,6 +317,7 @@ int rs_net_attach(struct rs *rs, struct rs_record *r, const struct rs_net *net);
 bool rs_emulated(const struct rs_config *c);
 /* Start its device model (tools/model), which ends with it; before the guest runs. */
 int rs_model_start(struct rs *rs, struct rs_record *r, const struct rs_config *c);
+int rs_no_bridge(struct rs *rs, const char *bridge); /* fails with what to do */
 /* dom0's end of a network card: up, and plugged into a bridge (NULL: none). */
 int rs_interface_up(struct rs *rs, const char *ifname, const char *bridge, unsigned mtu);
 /* The nth device of r->device. force: do not wait for the guest. */

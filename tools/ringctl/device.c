@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ringctl.h"
@@ -52,14 +53,49 @@ static int find_device(struct run *r, const struct rs_record *record, uint32_t c
 		       record->name);
 }
 
-static char *next_name(const struct rs_record *record, uint32_t class, const char *prefix)
+static bool has_name(const struct rs_record *record, uint32_t class, const char *name)
 {
-	char *name = NULL;
+	for (unsigned i = 0; i < record->devices; i++)
+		if (record->device[i].class == class && strcmp(record->device[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The name of a device to be: the one that was asked for, or a free one; malloc'ed. */
+static int new_name(struct run *r, const struct rs_record *record, uint32_t class,
+		    const char *prefix, const char *asked, char **name)
+{
 	unsigned n = 0;
 
+	*name = NULL;
+	if (asked && has_name(record, class, asked))
+		return rs_fail(r->rs, EEXIST, "%s has a %s \"%s\" already", record->name,
+			       class == PV_DEVICE_NET ? "network card" : "disk", asked);
 	for (unsigned i = 0; i < record->devices; i++)
 		n += record->device[i].class == class;
-	return asprintf(&name, "%s%u", prefix, n) < 0 ? NULL : name;
+	do {
+		free(*name);
+		if ((asked ? asprintf(name, "%s", asked) : asprintf(name, "%s%u", prefix, n++)) < 0)
+			return rs_fail(r->rs, ENOMEM, "out of memory");
+	} while (!asked && has_name(record, class, *name));
+	return 0;
+}
+
+/* An address that none of the guest's cards has. */
+static void new_mac(const struct rs_record *record, uint8_t mac[6])
+{
+	unsigned n = 64, i;
+
+	do {
+		rs_default_mac(record->name, n++, mac);
+		for (i = 0; i < record->devices; i++) {
+			uint8_t other[6];
+
+			if (rs_parse_mac(record->device[i].mac, other) == 0 &&
+			    memcmp(other, mac, sizeof(other)) == 0)
+				break;
+		}
+	} while (i < record->devices);
 }
 
 static int detach(struct run *r, uint32_t class)
@@ -94,8 +130,10 @@ int do_block_attach(struct run *r)
 
 	if (lock < 0)
 		return lock;
-	disk.name = r->argc > 2 ? strdup(r->argv[2]) : next_name(&record, PV_DEVICE_BLOCK, "disk");
-	rc = rs_disk_attach(r->rs, &record, &disk);
+	rc = new_name(r, &record, PV_DEVICE_BLOCK, "disk", r->argc > 2 ? r->argv[2] : NULL,
+		      &disk.name);
+	if (rc == 0)
+		rc = rs_disk_attach(r->rs, &record, &disk);
 	if (rc == 0)
 		printf("%s: disk \"%s\", slot %u\n", record.name, disk.name,
 		       record.device[record.devices - 1].slot);
@@ -132,16 +170,22 @@ int do_block_replace(struct run *r)
 
 static int grow(struct run *r, const struct rs_device *d, const char *size)
 {
+	struct stat st;
 	uint64_t bytes;
 	int fd, rc = 0;
 
-	if (rs_parse_size(size, 1 << 20, &bytes))
+	if (rs_parse_size(size, 1 << 20, &bytes) || !bytes)
 		usage(r, "\"%s\" is no size", size);
 	if (!d->loop[0])
 		return rs_fail(r->rs, EINVAL,
 			       "%s is a block device: resize it by its own tool (lvresize), then "
 			       "leave SIZE out",
 			       d->path);
+	if (stat(d->path, &st) == 0 && (uint64_t)st.st_size > bytes && !opt(r, "shrink"))
+		return rs_fail(r->rs, EINVAL,
+			       "%s is larger than that (%llu MiB): --shrink cuts off its end, and "
+			       "what is there is lost",
+			       d->path, (unsigned long long)st.st_size >> 20);
 	if (truncate(d->path, (off_t)bytes) < 0)
 		return rs_fail_errno(r->rs, errno, "cannot resize %s", d->path);
 	fd = open(d->loop, O_RDONLY | O_CLOEXEC);
@@ -258,7 +302,7 @@ int do_block_list(struct run *r)
 {
 	static const struct column columns[] = {
 		{"guest", "GUEST", AS_TEXT},	     {"number", "NR", AS_NUMBER},
-		{"name", "DISK", AS_TEXT},	     {"size", "MiB", AS_MIB},
+		{"name", "DISK", AS_TEXT},	     {"size", "SIZE(MiB)", AS_MIB},
 		{"mode", "MODE", AS_TEXT},	     {"state", "STATE", AS_TEXT},
 		{"read_bytes", "READ(MiB)", AS_MIB}, {"write_bytes", "WRITTEN(MiB)", AS_MIB},
 		{"path", "PATH", AS_TEXT},	     {0},
@@ -272,11 +316,16 @@ int do_block_list(struct run *r)
 int do_net_list(struct run *r)
 {
 	static const struct column columns[] = {
-		{"guest", "GUEST", AS_TEXT},	     {"number", "NR", AS_NUMBER},
-		{"name", "CARD", AS_TEXT},	     {"mac", "MAC", AS_TEXT},
-		{"interface", "INTERFACE", AS_TEXT}, {"bridge", "BRIDGE", AS_TEXT},
-		{"state", "STATE", AS_TEXT},	     {"read_ops", "PACKETS TO", AS_NUMBER},
-		{"write_ops", "FROM", AS_NUMBER},    {0},
+		{"guest", "GUEST", AS_TEXT},
+		{"number", "NR", AS_NUMBER},
+		{"name", "CARD", AS_TEXT},
+		{"mac", "MAC", AS_TEXT},
+		{"interface", "INTERFACE", AS_TEXT},
+		{"bridge", "BRIDGE", AS_TEXT},
+		{"state", "STATE", AS_TEXT},
+		{"read_ops", "TO GUEST", AS_NUMBER},
+		{"write_ops", "FROM GUEST", AS_NUMBER},
+		{0},
 	};
 	json_t *list;
 	int rc = device_list(r, PV_DEVICE_NET, &list);
@@ -303,10 +352,11 @@ int do_net_attach(struct run *r)
 	lock = open_guest(r, r->argv[0], &info, &record);
 	if (lock < 0)
 		return lock;
-	net.name = r->argc > 1 ? strdup(r->argv[1]) : next_name(&record, PV_DEVICE_NET, "net");
+	rc = new_name(r, &record, PV_DEVICE_NET, "net", r->argc > 1 ? r->argv[1] : NULL, &net.name);
 	if (!mac)
-		rs_default_mac(record.name, record.devices + 64, net.mac);
-	rc = rs_net_attach(r->rs, &record, &net);
+		new_mac(&record, net.mac);
+	if (rc == 0)
+		rc = rs_net_attach(r->rs, &record, &net);
 	if (rc == 0)
 		printf("%s: card \"%s\", interface %s\n", record.name, net.name,
 		       record.device[record.devices - 1].ifname);

@@ -243,8 +243,8 @@ static int await_end(struct run *r, const struct pv_domain_info *info)
 	if (opt(r, "force"))
 		return rs_remove(r->rs, info);
 	return rs_fail(r->rs, ETIMEDOUT,
-		       "domain %u did not end in time: --force or `ringctl destroy` ends it",
-		       info->domid);
+		       "%s did not end in time: --force or `ringctl destroy` ends it",
+		       rs_label(r->rs, info->domid));
 }
 
 static int ask_to_end(struct run *r, const struct pv_domain_info *info)
@@ -347,7 +347,8 @@ static int suspend_one(struct run *r, const struct pv_domain_info *info)
 	for (unsigned i = 0; i < 600 && rc == 0 && !requests(r->rs, info->domid); i++)
 		sleep_ms(100);
 	if (rc == 0 && requests(r->rs, info->domid) != 1u << PV_CONTROL_WAKE)
-		return rs_fail(r->rs, EBUSY, "domain %u cannot stop all its programs", info->domid);
+		return rs_fail(r->rs, EBUSY, "%s cannot stop all its programs",
+			       rs_label(r->rs, info->domid));
 	return rc;
 }
 
@@ -362,12 +363,13 @@ static int wakeup_one(struct run *r, const struct pv_domain_info *info)
 	int rc;
 
 	if (requests(r->rs, info->domid) != asleep)
-		return rs_fail(r->rs, EINVAL, "domain %u is not suspended", info->domid);
+		return rs_fail(r->rs, EINVAL, "%s is not suspended", rs_label(r->rs, info->domid));
 	rc = rs_control(r->rs, info->domid, PV_CONTROL_WAKE, 0, 5000);
 	for (unsigned i = 0; i < 100 && rc == 0 && requests(r->rs, info->domid) == asleep; i++)
 		sleep_ms(100);
 	if (rc == 0 && requests(r->rs, info->domid) == asleep)
-		return rs_fail(r->rs, ETIMEDOUT, "domain %u does not wake up", info->domid);
+		return rs_fail(r->rs, ETIMEDOUT, "%s does not wake up",
+			       rs_label(r->rs, info->domid));
 	return rc;
 }
 
@@ -392,7 +394,9 @@ static int pause_one(struct run *r, const struct pv_domain_info *info)
 {
 	long rc = info->state == PV_DOMAIN_PAUSED ? 0 : call_domain_pause(r->rs, info->domid);
 
-	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot pause domain %u", info->domid) : 0;
+	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot pause %s",
+				      rs_label(r->rs, info->domid))
+		      : 0;
 }
 
 int do_pause(struct run *r)
@@ -405,10 +409,12 @@ static int unpause_one(struct run *r, const struct pv_domain_info *info)
 	long rc;
 
 	if (info->state != PV_DOMAIN_PAUSED && info->state != PV_DOMAIN_BUILDING)
-		return rs_fail(r->rs, EINVAL, "domain %u is not paused: it is %s", info->domid,
-			       rs_state_name(info->state));
+		return rs_fail(r->rs, EINVAL, "%s is not paused: it is %s",
+			       rs_label(r->rs, info->domid), rs_state_name(info->state));
 	rc = call_domain_unpause(r->rs, info->domid);
-	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot unpause domain %u", info->domid) : 0;
+	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot unpause %s",
+				      rs_label(r->rs, info->domid))
+		      : 0;
 }
 
 int do_unpause(struct run *r)

@@ -287,7 +287,7 @@ const struct verb verbs[] = {
 	 2,
 	 3,
 	 false,
-	 {{0}}},
+	 {{"shrink", 0, NULL, "SIZE may be smaller: what is behind it is lost"}}},
 	{"net attach",
 	 "NAME [CARD]",
 	 "give a running guest a network card",
@@ -417,10 +417,31 @@ static unsigned option_count(const struct verb *v)
 	return n;
 }
 
+#define LINE 79
+
+/* The rest of a line that is `at` columns long already, and further ones if need be. */
+static void print_wrapped(FILE *f, int at, const char *text)
+{
+	const int indent = at;
+
+	while (*text) {
+		int word = (int)strcspn(text, " ");
+
+		if (at > indent && at + 1 + word > LINE) {
+			fprintf(f, "\n%*s", indent, "");
+			at = indent;
+		}
+		at += fprintf(f, "%s%.*s", at > indent ? " " : "", word, text);
+		text += word + strspn(text + word, " ");
+	}
+	fputc('\n', f);
+}
+
 static void print_verb(FILE *f, const struct verb *v)
 {
-	fprintf(f, "usage: ringctl %s%s%s%s\n%s\n", v->name, option_count(v) ? " [OPTION...]" : "",
-		*v->args ? " " : "", v->args, v->help);
+	fprintf(f, "usage: ringctl %s%s%s%s\n", v->name, option_count(v) ? " [OPTION...]" : "",
+		*v->args ? " " : "", v->args);
+	print_wrapped(f, 0, v->help);
 	for (unsigned i = 0; i < option_count(v); i++) {
 		const struct option_doc *o = &v->options[i];
 		char left[64], letter[8] = "    ";
@@ -429,19 +450,50 @@ static void print_verb(FILE *f, const struct verb *v)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->arg ? " " : "",
 			 o->arg ? o->arg : "");
-		fprintf(f, "  %-26s %s\n", left, o->help);
+		print_wrapped(f, fprintf(f, "  %-26s ", left), o->help);
 	}
 }
 
+/* The verb that begins each part of the table. */
+static const char *const headings[][2] = {
+	{"create", "Life"},
+	{"list", "Looking"},
+	{"console", "Consoles and memory"},
+	{"vcpu list", "CPUs and memory"},
+	{"block attach", "Devices"},
+	{"define", "Guests that are kept"},
+	{"selftest", "For experts"},
+};
+
 static void print_verbs(FILE *f)
 {
-	fputs("usage: ringctl VERB [OPTION...] [ARGUMENT...]\n\n", f);
+	fputs("usage: ringctl VERB [OPTION...] [ARGUMENT...]\n", f);
+	for (const struct verb *v = verbs; v->name; v++) {
+		for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
+			if (strcmp(headings[i][0], v->name) == 0)
+				fprintf(f, "\n%s\n", headings[i][1]);
+		print_wrapped(f, fprintf(f, "  %-14s ", v->name), v->help);
+	}
+	fputc('\n', f);
+	print_wrapped(f, 0,
+		      "`ringctl help VERB` lists its options; ringctl(1) has examples and exit "
+		      "codes, ringside-guest(5) the keys of a guest's file.");
+}
+
+/* "vcpu": all verbs that begin so. False: there are none. */
+static bool print_family(FILE *f, const char *first)
+{
+	const size_t len = strlen(first);
+	bool any = false;
+
 	for (const struct verb *v = verbs; v->name; v++)
-		fprintf(f, "  %-14s %s\n", v->name, v->help);
-	fputs("\n`ringctl help VERB` lists its options; ringctl(1) has examples and exit codes, "
-	      "ringside-guest(5) "
-	      "the keys of a guest's file.\n",
-	      f);
+		if (strncmp(v->name, first, len) == 0 && v->name[len] == ' ') {
+			if (any)
+				fputc('\n', f);
+			print_verb(f, v);
+			any = true;
+		}
+	return any;
 }
 
 static const struct verb *find_verb(const char *first, const char *second, int *words)
@@ -527,7 +579,8 @@ int do_help(struct run *r)
 	} else if (!r->argc) {
 		print_verbs(stdout);
 	} else if (!v) {
-		no_such_verb(r->argv[0]);
+		if (r->argc > 1 || !print_family(stdout, r->argv[0]))
+			no_such_verb(r->argv[0]);
 	} else if (opt(r, "options")) {
 		for (unsigned i = 0; i < option_count(v); i++)
 			printf("--%s\n", v->options[i].name);
@@ -646,6 +699,8 @@ int exit_code(int err)
 	case ERANGE:
 	case E2BIG:
 	case EBADMSG:
+	case EISDIR:
+	case ENOTDIR:
 		return EXIT_CONFIG;
 	}
 	return EXIT_FAILED;
@@ -687,6 +742,10 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] = (char *)"version";
 	r.verb = find_verb(argv[1], argc > 2 ? argv[2] : NULL, &words);
+	if (!r.verb && argc == 3 &&
+	    (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
+	    print_family(stdout, argv[1]))
+		return 0;
 	if (!r.verb)
 		no_such_verb(argv[1]);
 	parse_options(&r, argc - words, argv + words);

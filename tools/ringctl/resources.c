@@ -85,6 +85,7 @@ int do_vcpu_pin(struct run *r)
 	struct pv_sched_params p = {.cap_percent = ~0u};
 	bool all = strcmp(r->argv[1], "all") == 0;
 	uint64_t vcpu = all ? ~0ull : number(r, r->argv[1], PV_MAX_VCPUS - 1);
+	struct pv_host_info host = {0};
 	struct pv_domain_info info;
 	struct rs_record record;
 	int lock;
@@ -103,8 +104,11 @@ int do_vcpu_pin(struct run *r)
 	if (rc == -ENOENT)
 		rc = rs_fail(r->rs, ENOENT, "%s has no vCPU %s: it has %u", r->argv[0], r->argv[1],
 			     info.vcpus);
+	else if (rc == -EINVAL && call_host_info(r->rs, &host) == 0)
+		rc = rs_fail(r->rs, EINVAL, "none of the CPUs %s is there: the machine has 0 to %u",
+			     r->argv[2], host.cpus - 1);
 	else if (rc < 0)
-		rc = rs_fail_errno(r->rs, (int)-rc, "ring 0 refuses: is one of these CPUs there?");
+		rc = rs_fail_errno(r->rs, (int)-rc, "ring 0 refuses CPUs %s", r->argv[2]);
 	if (lock < 0)
 		return (int)rc;
 	for (unsigned i = 0; i < PV_MAX_VCPUS; i++)
@@ -158,6 +162,8 @@ static int set_sched(struct run *r, const struct pv_domain_info *d, json_t *list
 
 	if (opt(r, "weight") && (p.weight < 1 || p.weight > PV_WEIGHT_MAX))
 		usage(r, "a weight is 1 to %u", PV_WEIGHT_MAX);
+	if (opt(r, "cap") && p.cap_percent > 100 * PV_MAX_VCPUS)
+		usage(r, "a cap is 0 (none) to %u per cent of one CPU", 100 * PV_MAX_VCPUS);
 	rc = call_domain_sched(r->rs, d->domid, ~0ull, &p, 0);
 
 	(void)list;
@@ -213,6 +219,23 @@ static bool has_model(struct rs *rs, const struct pv_domain_info *info)
 	return emulated;
 }
 
+/* Its kernel gives back what it can spare, and gets what it lacks in the background. */
+static void say_short(struct run *r, const struct pv_domain_info *info, uint64_t frames)
+{
+	struct pv_domain_info now = *info;
+
+	for (unsigned i = 0; i < 10 && now.frames != frames; i++) {
+		if (i)
+			sleep_ms(100);
+		if (!rs_is_still(r->rs, info, &now))
+			return;
+	}
+	if (now.frames != frames)
+		printf("%s: has %llu MiB now, of %llu: its kernel goes on as it can\n",
+		       rs_label(r->rs, info->domid), (unsigned long long)(now.frames >> 8),
+		       (unsigned long long)(frames >> 8));
+}
+
 int do_mem_set(struct run *r)
 {
 	struct pv_domain_info info;
@@ -232,5 +255,8 @@ int do_mem_set(struct run *r)
 	if (has_model(r->rs, &info))
 		return rs_fail(r->rs, EOPNOTSUPP,
 			       "%s has emulated devices: its memory stays as it is", r->argv[0]);
-	return rs_control(r->rs, info.domid, PV_CONTROL_MEMORY, frames, 60000);
+	rc = rs_control(r->rs, info.domid, PV_CONTROL_MEMORY, frames, 60000);
+	if (rc == 0)
+		say_short(r, &info, frames);
+	return (int)rc;
 }

@@ -104,12 +104,16 @@ int do_undefine(struct run *r)
 	char path[1024];
 	int rc = 0;
 
-	for (int i = 0; i < r->argc && rc == 0; i++) {
-		rc = check_defined(rs, r->argv[i], path, sizeof(path));
-		if (rc == 0 && unlink(path) < 0)
-			rc = rs_fail_errno(rs, errno, "cannot remove %s", path);
+	for (int i = 0; i < r->argc; i++) {
+		int one = check_defined(rs, r->argv[i], path, sizeof(path));
+
+		if (one == 0 && unlink(path) < 0)
+			one = rs_fail_errno(rs, errno, "cannot remove %s", path);
+		if (one && r->argc > 1)
+			complain(rs);
+		rc = one ? one : rc;
 	}
-	return rc;
+	return rc && r->argc > 1 ? rs_fail(rs, -rc, "not all guests were defined") : rc;
 }
 
 static int run_editor(struct rs *rs, const char *path)
@@ -128,6 +132,20 @@ static int run_editor(struct rs *rs, const char *path)
 	return status == 0 ? 0
 			   : rs_fail(rs, ECANCELED, "the editor (%s) failed: nothing was changed",
 				     editor);
+}
+
+/* What somebody has written is not lost because it is wrong. */
+static int edit_end(struct rs *rs, const char *work, int rc)
+{
+	char why[sizeof(rs->error)];
+
+	if (rc == 0 || rc == -ECANCELED) {
+		unlink(work);
+		return rc;
+	}
+	snprintf(why, sizeof(why), "%s", rs->error);
+	return rs_fail(rs, -rc, "%s\nringctl: nothing was changed; your text is kept in %s", why,
+		       work);
 }
 
 int do_edit(struct run *r)
@@ -163,13 +181,12 @@ int do_edit(struct run *r)
 	}
 	if (rc == 0)
 		rc = define(rs, work, &c, false, &changed);
-	if (rc == 0)
+	if (rc == 0) {
+		printf("%s: %s\n", c->name,
+		       changed ? "defined: it counts from the next start" : "unchanged");
 		rs_config_free(c);
-	if (rc == 0)
-		unlink(work);
-	else
-		fprintf(stderr, "ringctl: your text is kept in %s\n", work);
-	return rc;
+	}
+	return edit_end(rs, work, rc);
 }
 
 /* --- autostart, apply ---------------------------------------------------------------------------- */
@@ -192,6 +209,7 @@ static int for_files(struct rs *rs, const char *dir, int (*act)(struct run *r, c
 		if (len > 5 && strcmp(list[i]->d_name + len - 5, ".conf") == 0)
 			one = act(r, path);
 		if (one < 0) {
+			fflush(stdout);
 			complain(rs);
 			rc = one;
 		}
@@ -203,11 +221,15 @@ static int for_files(struct rs *rs, const char *dir, int (*act)(struct run *r, c
 
 static int start_file(struct run *r, const char *path, const struct rs_config *c)
 {
+	char why[sizeof(r->rs->error)];
 	int rc = rs_create(r->rs, c, path, false, NULL);
 
 	if (rc > 0)
 		printf("%s: started, domain %d\n", c->name, rc);
-	return rc < 0 ? rc : 0;
+	if (rc >= 0)
+		return 0;
+	snprintf(why, sizeof(why), "%s", r->rs->error);
+	return rs_fail(r->rs, -rc, "%s: not started: %s", c->name, why);
 }
 
 static int autostart_one(struct run *r, const char *path)
@@ -265,13 +287,16 @@ int do_autostart(struct run *r)
 	return set_autostart(r, r->argv[0], r->argc == 1 || strcmp(r->argv[1], "on") == 0);
 }
 
-/* Does it run from this text? */
+/* Would this file make it as it was made? */
 static bool is_current(struct rs *rs, const struct pv_domain_info *info, const struct rs_config *c)
 {
+	struct rs_config *runs = NULL;
 	struct rs_record record;
 	bool same = rs_record_load(rs, info, &record) == 0 && record.config &&
-		    strcmp(record.config, c->text) == 0;
+		    rs_config_parse(rs, record.name, record.config, &runs) == 0 &&
+		    rs_config_same(runs, c);
 
+	rs_config_free(runs);
 	rs_record_free(&record);
 	return same;
 }

@@ -58,7 +58,7 @@ v 0 '"agrees": true' audit --json
 # CPUs and memory.
 v 0 '' vcpu pin one all 0
 v 0 '^one +[0-9]+ +1 .* 0$' vcpu list
-v 8 'is one of these CPUs there' vcpu pin one 0 9
+v 8 'none of the CPUs 9 is there: the machine has 0 to [0-9]' vcpu pin one 0 9
 v 0 '"cpus"' vcpu list --json one
 v 0 '' vcpu set one 1
 v 8 'has 1 to 2 vCPUs' vcpu set one 3
@@ -66,6 +66,7 @@ v 0 '' vcpu set one 2
 v 0 '' sched --weight 512 --cap 50 one
 v 0 '^one +[0-9]+ +512 +50 ' sched
 v 0 '' mem set one 48
+v 0 'one: has [0-9]+ MiB now, of 8: its kernel goes on as it can' mem set one 8
 v 0 '' mem set one 160
 n=0
 until ringctl list one | grep -qE '^one +[0-9]+ +160 ' || [ $n = 100 ]; do
@@ -78,8 +79,15 @@ truncate -s 8M /srv/x.img
 truncate -s 8M /srv/y.img
 v 0 'two: disk "scratch", slot' block attach two /srv/x.img scratch
 v 4 'in use by guest "two"' block attach one /srv/x.img
+sed 's/"one"/"three"/' /tmp/one.conf >/tmp/three.conf
+v 4 'web1.img: in use by guest "one"' create --dry-run /tmp/three.conf
+v 4 'two has a disk "scratch" already' block attach two /srv/y.img scratch
 v 0 '^two +0 +scratch +8 +rw +running .* /srv/x.img$' block list
 v 0 '"mode": "rw"' block list --json two
+v 0 'scratch": 16 MiB' block resize two scratch 16M
+v 8 'x.img is larger than that .16 MiB.: --shrink cuts off its end' block resize two scratch 8M
+is 'and it is as large as it was' [ "$(stat -c %s /srv/x.img)" = 16777216 ]
+v 0 'scratch": 8 MiB' block resize --shrink two scratch 8M
 v 0 'scratch": 16 MiB' block resize two scratch 16M
 truncate -s 16M /srv/y.img
 v 0 '' block replace two scratch /srv/y.img
@@ -89,6 +97,15 @@ v 3 'has no disk' block detach two scratch
 v 0 'card "second", interface rs' net attach two second --ip 10.82.0.61
 v 0 '^two +0 +second .* rsbr0 ' net list
 v 0 '"ip": "10.82.0.61"' net list --json
+v 4 'two has a network card "second" already' net attach two second
+# Cards come and go: no two have one address, or one name.
+for card in a b; do ringctl net attach two $card >/dev/null; done
+ringctl net detach two a
+ringctl net attach two >/dev/null
+ringctl net attach two >/dev/null
+is 'each card has an address of its own' sh -c '[ -z "$(ringctl net list two | awk "{ print \$4 }" | sort | uniq -d)" ]'
+is 'and a name' sh -c '[ -z "$(ringctl net list two | awk "{ print \$3 }" | sort | uniq -d)" ]'
+for card in 1 1 1; do ringctl net detach two $card; done
 v 0 '' net replace two second
 is 'another card with what the first one had' sh -c 'nft list ruleset | grep -q 10.82.0.61'
 v 0 '' net detach two second
@@ -120,6 +137,7 @@ v 0 '' rename zwei two
 v 0 'two: defined' define /tmp/two.conf
 v 0 'one: defined' define /tmp/one.conf
 v 0 '' autostart two on
+is 'apply has nothing to do after that' sh -c '[ -z "$(ringctl apply)" ]'
 v 0 '^two .* yes$' list --all
 export EDITOR=true
 v 0 '' edit one
@@ -162,7 +180,11 @@ v 0 'state +PV_DOMAIN_RUNNING' hypercall domain_info 0 -
 v 0 'usage: ringctl suspend' help suspend
 v 0 'held +ring 0 answers' selftest --attacks /none
 is 'two is up' up two
+ringctl console two </dev/null >/tmp/two.said 2>&1 &
+sleep 1
 v 0 '' shutdown --all --wait --timeout 60
+is 'its console ends by itself, well' wait $!
+is 'and says why' grep -q '(two has ended)' /tmp/two.said
 is 'all are gone' [ "$(ringctl list --names)" = dom0 ]
 # Scripts that this dom0 lacks: image, bug-report.
 for verb in $(ringctl help --verbs | grep -vx 'image\|bug-report' | tr ' ' _); do

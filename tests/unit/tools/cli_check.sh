@@ -19,10 +19,18 @@ try() {
 	fi
 }
 
+# silent WHAT ARGUMENT...: it has nothing to say.
+silent() {
+	what=$1
+	shift
+	is "$what" [ -z "$("$ringctl" "$@" 2>&1)" ]
+}
+
 "$ringctl" --make-kernel "$dir/vmlinux" || exit 1
 guest() { printf 'name = %s\nkernel = %s\nmemory = 8\n' "$1" "$dir/vmlinux" >"$dir/$1.conf"; }
 guest web1
 guest web2
+guest web3
 printf 'name = bad\nkernel = /x\nmemori = 8\n' >"$dir/bad.conf"
 
 try 2 'a verb is missing'
@@ -32,6 +40,10 @@ try 2 'it is `ringctl block attach`, `ringctl block detach`' block
 try 2 'it is `ringctl mem set`' setmem
 try 2 'it is `ringctl unpause`' help resume
 try 0 'usage: ringctl create' create --help
+try 0 'usage: ringctl vcpu pin NAME' help vcpu
+try 0 'usage: ringctl vcpu set NAME' vcpu --help
+try 0 '^Devices$' help
+is 'help fits on a terminal' sh -c '! "$0" help | grep -E "^.{80}"' "$ringctl"
 try 2 'argument is missing' create
 try 2 'is no option' list --bogus
 try 0 'version +fake' host info
@@ -40,6 +52,22 @@ try 0 'fake: up' dmesg
 try 0 'agrees +yes' audit
 try 3 'No such file' create "$dir/none.conf"
 try 8 "bad.conf:3: " create "$dir/bad.conf"
+try 8 'is a directory|Is a directory' create "$dir"
+# A mistake is looked for where the message says: on the command line, at a brace, at a quote.
+try 8 "argument memori = .*: no such option 'memori'" create "$dir/web1.conf" vcpus=1 memori=8
+wrong() { printf 'name = bad\nkernel = /x\n%b' "$1" >"$dir/bad.conf"; }
+wrong 'disk "root" {\n\tpath = "/x"\nnet "lan" { }\n'
+try 8 'bad.conf:5: no such option .net. in disk "root": is its } missing' create "$dir/bad.conf"
+printf 'name = "bad\nkernel = "/x"\n' >"$dir/bad.conf"
+try 8 'bad.conf:2: name = "bad\.\.\.: is a quote not closed' create "$dir/bad.conf"
+wrong 'net "lan" { ip = "300.1.1.1" }\n'
+try 8 'bad.conf:3: ip = "300.1.1.1": not an IPv4 address' create "$dir/bad.conf"
+wrong 'memory = 8\n'
+try 3 'bad: kernel: cannot open /x' create "$dir/bad.conf"
+try 8 "bad: kernel: .*: neither a vmlinux nor a bzImage" create "$dir/bad.conf" "kernel=$dir/bad.conf"
+try 3 'bad: ramdisk: cannot open /x' create "$dir/bad.conf" "kernel=$dir/vmlinux" ramdisk=/x
+printf 'net "lan" { bridge = "nobr" }\n' >>"$dir/bad.conf"
+try 7 'there is no bridge nobr' create --dry-run "$dir/bad.conf" "kernel=$dir/vmlinux"
 try 0 'would start: 8 MiB' create --dry-run "$dir/web1.conf"
 try 2 'KEY=VALUE' create "$dir/web1.conf" memory
 head -c 4000000 /dev/zero >"$dir/ramdisk"
@@ -78,6 +106,7 @@ try 8 'has 1 to 2 vCPUs' vcpu set web2 9
 try 1 'does not take this request' vcpu set web2 1
 try 0 '' sched --weight 512 web1
 try 2 'a weight is 1 to 65535' sched --weight 0 web1
+try 2 'a cap is 0' sched --cap 100000 web1
 try 0 'web1 +1 +512' sched web1
 try 0 'memory .frames. +2048 +2048 +2048' limits web1
 try 0 '' limits --memory 16M web1
@@ -99,7 +128,7 @@ try 8 'may have 16 MiB' mem set web1 32
 try 0 '' sysrq web1 h
 try 2 'one character' sysrq web1 help
 try 0 '' time web1
-try 8 'not suspended' wakeup web1
+try 8 '^ringctl: web1 is not suspended' wakeup web1
 try 0 '' suspend web1
 try 1 'is suspended: .ringctl wakeup. it' sysrq web1 h
 try 1 'is suspended' suspend web1
@@ -114,7 +143,7 @@ try 0 'paused' list web1
 try 0 '' wait web1 paused
 try 6 'not running in time' wait web1 running --timeout 1
 try 0 '' unpause web1
-try 8 'not paused' unpause web1
+try 8 'web1 is not paused: it is running' unpause web1
 mkdir -p "$dir/log/console"
 echo said by web2 >"$dir/log/console/web2.log"
 try 0 '' rename web2 db
@@ -154,6 +183,31 @@ is 'a log for a terminal' sh -c '[ "$0" = "$(printf "ared^[]0;title^G\\xc2\\x9bx
 	"$(on_terminal "$ringctl" console --log web1 | tr -d '\r')"
 is 'and for a file' sh -c '"$0" console --log web1 | cmp - "$1"' "$ringctl" "$dir/log/console/web1.log"
 rm -r "$dir/log/console"
+# top on a terminal of 24 lines and 80 columns: its lines fit, a key sorts, the screen and the modes come back.
+cat >"$dir/top.py" <<'END'
+import fcntl, os, pty, re, struct, subprocess, sys, termios, time
+master, slave = pty.openpty()
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+before = termios.tcgetattr(slave)
+child = subprocess.Popen([sys.argv[1], "top", "--interval", "60"], stdin=slave, stdout=slave, env={**os.environ, "TERM": "xterm"})
+out = b""
+def until(pattern):
+    global out
+    end = time.time() + 60
+    while not re.search(pattern, out) and time.time() < end:
+        out += os.read(master, 4096)
+until(rb"c CPU\*.*\n(.*\n)+.*dom0.*\n")
+os.write(master, b"n")
+until(rb"n name\*.*\n(.*\n)+.*dom0.*\n")
+os.write(master, b"q")
+until(rb"1049l")
+assert child.wait() == 0
+assert out.startswith(b"\033[?1049h"), out
+assert termios.tcgetattr(slave) == before
+lines = re.sub(rb"\033\[\??[0-9]*[a-zA-Z]", b"", out).split(b"\r\n")
+assert max(len(line) for line in lines) < 80, lines
+END
+is 'top on a terminal' python3 "$dir/top.py" "$ringctl"
 try 0 '' dump-core web1 "$dir/core"
 try 4 'exists already' dump-core web1 "$dir/core"
 if readelf -l "$dir/core" 2>&1 | grep -q '0xffffffff80000000' && readelf -n "$dir/core" 2>&1 | grep -q PRSTATUS &&
@@ -195,7 +249,24 @@ try 0 '^  back:' hypercall device_get 1 0 -
 try 3 'no guest "web7" is defined' start web7
 try 0 '' autostart web1
 try 0 '^web1 .* yes$' list --all
+# A guest is the same guest whether it starts with the machine, and whatever comments its file has.
+silent 'apply after autostart' apply
+printf '# a comment\n' >>"$dir/etc/guests/web1.conf"
+silent 'apply after a comment' apply
+printf 'vcpus = 2\n' >>"$dir/etc/guests/web1.conf"
 try 0 'web1: runs from an older file' apply
+try 0 'web1: defined' define "$dir/web1.conf"
+try 0 '' autostart web1
+# Those that are named, running or not.
+lists() { want=$1; shift; [ "$("$ringctl" list --names "$@" | tr '\n' ' ')" = "$want" ]; }
+try 0 'web3: defined' define "$dir/web3.conf"
+is 'list --all' lists 'dom0 web1 web3 ' --all
+is 'list --all of one that is off' lists 'web3 ' --all web3
+is 'list --all of one that runs' lists 'web1 ' --all 1
+try 3 'no guest is named "web9", running or defined' list --all web9
+try 3 'guest "web3" does not run: .ringctl start web3. starts it' info web3
+try 3 'no guest "nope" is defined' undefine nope web3
+is 'the others are forgotten all the same' lists 'dom0 web1 ' --all
 try 0 '' destroy web1
 try 0 'web1: started' autostart
 try 0 '' autostart web1
@@ -204,7 +275,7 @@ cp "$dir/web2.conf" "$dir/site/"
 try 0 'web2: would be started' apply --dry-run "$dir/site"
 try 0 'web2: started' apply "$dir/site"
 try 0 'web1: is shut down' apply --prune "$dir/site"
-try 3 'no running guest' info web1
+try 3 'guest "web1" does not run' info web1
 try 3 'cannot read' apply --prune "$dir/sites"
 mv "$dir/site/web2.conf" "$dir/site/other.conf"
 try 0 '' apply --prune "$dir/site"
@@ -213,7 +284,18 @@ mv "$dir/site/other.conf" "$dir/site/web2.conf"
 echo 'vcpus = 2' >>"$dir/site/web2.conf"
 try 0 'older file' apply "$dir/site"
 try 0 'web2: started' apply --restart "$dir/site"
-if [ -z "$("$ringctl" apply "$dir/site")" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo 'apply twice does something'; fi
+silent 'apply twice' apply "$dir/site"
+# What was written is kept if it is wrong, and only then.
+export EDITOR='sed -i s/8/8x/'
+try 0 'web1: defined' define "$dir/web1.conf"
+try 8 'your text is kept in /tmp/ringctl-edit' edit web1
+rm -f "$(printf '%s\n' "$out" | sed -n 's/.*kept in //p')"
+EDITOR='sed -i s/8/9/'
+try 0 'web1: defined: it counts from the next start' edit web1
+EDITOR=true
+try 0 'web1: unchanged' edit web1
+EDITOR=false
+try 1 'the editor .false. failed: nothing was changed$' edit web1
 try 1 'held +a domain is built and destroyed' selftest --kernel "$dir/vmlinux"
 try 0 '' undefine web1
 try 0 '' undefine web2
