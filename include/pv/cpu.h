@@ -121,8 +121,8 @@ PV_ASSERT_SIZE(struct pv_vcpu_area, 256);
 
 enum pv_run_state { PV_RUN_RUNNING, PV_RUN_RUNNABLE, PV_RUN_BLOCKED, PV_RUN_OFFLINE };
 
-/* System time for guests: nanoseconds since the machine's ring 0 started. Hypercall clock tells it once: nothing of it
- * changes, nor differs between CPUs. The layout is
+/* System time for guests: nanoseconds since the machine's ring 0 started. Hypercall clock tells it
+ * once: nothing of it changes, nor differs between CPUs. The layout is
  * Linux's pvclock_vcpu_time_info (asm/pvclock-abi.h). Read: version even and the same before
  * and after; ns = system_time + (((tsc - tsc_timestamp) <<>> shift) * mul >> 32). */
 struct pv_clock {

@@ -14,8 +14,8 @@
 #define PV_NOTE_ENTRY 2 /* virtual address of the first instruction                      */
 #define PV_NOTE_ROOT  3 /* guest-physical address of the first L4 table                  */
 /* Optional: address of the only SYSCALL instruction by which the kernel calls ERETU. An ERETU that is
- * refused (selectors, an address that is not canonical) becomes #GP or #SS from kernel mode there, with
- * rsp at pv_regs' frame; without the note it ends the domain. */
+ * refused (selectors, an address that is not canonical) becomes #GP, #NP or #SS from kernel mode there,
+ * with rsp at pv_regs' frame; without the note it ends the domain. */
 #define PV_NOTE_ERETU 4
 
 /* A first vCPU starts in kernel mode at ENTRY with rdi = guest-physical address of this page,
@@ -77,9 +77,9 @@ enum pv_crash {
 	/* ERETU without a vcpu_area or with pv_regs that cannot be read; a refused ERETU without
 	 * PV_NOTE_ERETU; any refused ERETS. */
 	PV_CRASH_BAD_RETURN,
-	PV_CRASH_NO_SHADOW,     /* not even the smallest working set fits (a bug of ours)   */
-	PV_CRASH_BUILDER,       /* destroyed by who built it                               */
-	PV_CRASH_TRIPLE,        /* CPU exception class that has no event                   */
+	PV_CRASH_NO_SHADOW,     /* not given so far                                        */
+	PV_CRASH_BUILDER,       /* not given so far                                        */
+	PV_CRASH_TRIPLE,        /* not given so far                                        */
 	PV_CRASH_HUNG,          /* dom0: a vCPU ran on with interrupts off, some pending, and no hypercall */
 };
 
@@ -145,7 +145,7 @@ PV_ASSERT_SIZE(struct pv_host_info, 120);
 #define PV_HOST_SMAP  0x01u /* ring 0 runs with SMAP on                                    */
 #define PV_HOST_SMEP  0x02u
 #define PV_HOST_UMIP  0x04u
-#define PV_HOST_PCID  0x08u
+#define PV_HOST_PCID  0x08u /* ring 0 uses PCID: not so far                              */
 #define PV_HOST_DEBUG 0x10u /* a debug build                                               */
 #define PV_HOST_X2APIC 0x20u
 
