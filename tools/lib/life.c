@@ -224,7 +224,7 @@ static int furnish_and_start(struct rs *rs, const struct rs_config *c, struct rs
 {
 	int rc = furnish(rs, c, r);
 
-	r->ready = 1;
+	r->ready = paused ? RS_LEFT_PAUSED : RS_READY;
 	if (rc == 0)
 		rc = rs_record_save(rs, r);
 	if (rc == 0 && !paused) {

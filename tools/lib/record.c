@@ -257,6 +257,18 @@ static int not_running(struct rs *rs, const char *name)
 		       name);
 }
 
+/* What `create --paused` has made and left is BUILDING to ring 0 until it first runs: to people it is paused. */
+static void as_told(struct rs *rs, struct pv_domain_info *info)
+{
+	struct rs_record r = {0};
+
+	if (info->state != PV_DOMAIN_BUILDING)
+		return;
+	if (rs_record_load(rs, info, &r) == 0 && r.ready == RS_LEFT_PAUSED)
+		info->state = PV_DOMAIN_PAUSED;
+	rs_record_free(&r);
+}
+
 int rs_domains(struct rs *rs, struct pv_domain_info **list, unsigned *count)
 {
 	struct pv_domain_info *all = calloc(PV_MAX_DOMAINS, sizeof(*all));
@@ -272,6 +284,8 @@ int rs_domains(struct rs *rs, struct pv_domain_info **list, unsigned *count)
 		free(all);
 		return rs_fail_errno(rs, (int)-rc, "cannot list the domains");
 	}
+	for (unsigned i = 0; i < n; i++)
+		as_told(rs, &all[i]);
 	*list = all;
 	*count = n;
 	return 0;
@@ -288,8 +302,10 @@ int rs_find(struct rs *rs, const char *name, struct pv_domain_info *info)
 	if (*name && strspn(name, "0123456789") == strlen(name)) {
 		unsigned long domid = strtoul(name, NULL, 10);
 
-		if (domid < PV_MAX_DOMAINS && call_domain_info(rs, domid, info) == 0)
+		if (domid < PV_MAX_DOMAINS && call_domain_info(rs, domid, info) == 0) {
+			as_told(rs, info);
 			return 0;
+		}
 		return rs_fail(rs, ENOENT, "no domain has number %s: `ringctl list` shows all",
 			       name);
 	}

@@ -261,6 +261,9 @@ struct rs_device {
 	bool read_only;
 };
 
+#define RS_READY       1u
+#define RS_LEFT_PAUSED 2u /* and has not begun to run it */
+
 struct rs_record {
 	uint32_t domid;
 	uint64_t created;
@@ -270,7 +273,7 @@ struct rs_record {
 	uint32_t actions[3];		 /* poweroff, reboot, crash: enum rs_action */
 	uint32_t restarts;		 /* by policy, since somebody started it */
 	uint32_t restarts_soon; /* of these, the last ones that came soon after its start */
-	uint64_t ready;		/* 1: create is done with it */
+	uint64_t ready;		/* create is done with it: RS_READY, RS_LEFT_PAUSED; else 0 */
 	unsigned devices;
 	struct rs_device device[PV_DEVICE_SLOTS];
 	char *config; /* text of the guest's file, as started */

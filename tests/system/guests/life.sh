@@ -69,6 +69,11 @@ is 'shutdown' ringctl shutdown --wait --timeout 60 a
 is 'it is gone then' exits 3 ringctl info a
 is 'no domain is dying' sh -c '! ringctl list | grep -q dying'
 is 'create, paused' ringctl create --paused /tmp/a.conf
+is 'it is seen to be' ringctl wait a paused --timeout 1
+is 'it is not made once more' exits 4 ringctl create /tmp/a.conf
+forget a
+is 'unpause' ringctl unpause a
+is 'it comes up' up a
 is 'destroy' ringctl destroy a
 is 'no such guest any more' exits 3 ringctl info a
 # Kernel and ramdisk on the guest's own disk.

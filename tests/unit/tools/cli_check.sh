@@ -86,6 +86,15 @@ cp "$dir/vmlinux" "$dir/vmlinux.img"
 try 0 'would start: 8 MiB, 1 vCPU, 1 disks' create --dry-run "$dir/own-disk.conf"
 try 3 'no kernel in it' create --dry-run "$dir/own-empty.conf"
 try 8 'wants an ext2' create --dry-run "$dir/own-vmlinux.conf"
+# One that is left paused is that to everybody, and nobody's remnant.
+try 0 'web1: domain 1' create --paused "$dir/web1.conf"
+try 0 '^web1 +1 +8 +. +paused' list
+try 0 '"state": "paused"' info --json 1
+try 0 '' wait web1 paused --timeout 1
+try 4 'exists already: domain 1, paused' create "$dir/web1.conf"
+try 0 '' unpause web1
+try 0 '^web1 .* running' list
+try 0 '' destroy web1
 try 0 'web1: domain 1' create "$dir/web1.conf"
 try 4 'exists already' create "$dir/web1.conf"
 try 0 '"id": 2' create --json "$dir/web2.conf" vcpus=2
