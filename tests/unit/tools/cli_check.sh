@@ -192,9 +192,9 @@ is 'a log for a terminal' sh -c '[ "$0" = "$(printf "ared^[]0;title^G\\xc2\\x9bx
 	"$(on_terminal "$ringctl" console --log web1 | tr -d '\r')"
 is 'and for a file' sh -c '"$0" console --log web1 | cmp - "$1"' "$ringctl" "$dir/log/console/web1.log"
 rm -r "$dir/log/console"
-# top on a terminal of 24 lines and 80 columns: its lines fit, a key sorts, the screen and the modes come back.
+# top on a terminal of 24 lines and 80 columns: its lines fit, a key sorts, another size is seen, the screen and the modes come back.
 cat >"$dir/top.py" <<'END'
-import fcntl, os, pty, re, struct, subprocess, sys, termios, time
+import fcntl, os, pty, re, signal, struct, subprocess, sys, termios, time
 master, slave = pty.openpty()
 fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 before = termios.tcgetattr(slave)
@@ -208,6 +208,10 @@ def until(pattern):
 until(rb"c CPU\*.*\n(.*\n)+.*dom0.*\n")
 os.write(master, b"n")
 until(rb"n name\*.*\n(.*\n)+.*dom0.*\n")
+# A smaller screen: drawn at once, with what fits.
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 6, 80, 0, 0))
+child.send_signal(signal.SIGWINCH)
+until(rb"and [0-9] more")
 os.write(master, b"q")
 until(rb"1049l")
 assert child.wait() == 0
