@@ -369,7 +369,7 @@ int rs_disk_replace(struct rs *rs, struct rs_record *r, unsigned n, const struct
 
 int rs_no_bridge(struct rs *rs, const char *bridge)
 {
-	return rs_fail(rs, ENODEV,
+	return rs_fail(rs, ENOENT,
 		       "there is no bridge %s: `ringctl-net start` makes rsbr0; or name another "
 		       "one by `bridge`",
 		       bridge);

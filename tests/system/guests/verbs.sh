@@ -110,7 +110,7 @@ v 0 '' net replace two second
 is 'another card with what the first one had' sh -c 'nft list ruleset | grep -q 10.82.0.61'
 v 0 '' net detach two second
 is 'its rules are gone' sh -c '! nft list ruleset | grep -q 10.82.0.61'
-v 7 'no bridge nobr' net attach two third --bridge nobr --ip 10.82.0.62
+v 3 'no bridge nobr' net attach two third --bridge nobr --ip 10.82.0.62
 is 'nothing of it is left' sh -c '! nft list ruleset | grep -q 10.82.0.62 && ! ringctl net list | grep -q third'
 # Looking into it.
 v 0 '' dump-core two /srv/two.core

@@ -67,7 +67,7 @@ try 3 'bad: kernel: cannot open /x' create "$dir/bad.conf"
 try 8 "bad: kernel: .*: neither a vmlinux nor a bzImage" create "$dir/bad.conf" "kernel=$dir/bad.conf"
 try 3 'bad: ramdisk: cannot open /x' create "$dir/bad.conf" "kernel=$dir/vmlinux" ramdisk=/x
 printf 'net "lan" { bridge = "nobr" }\n' >>"$dir/bad.conf"
-try 7 'there is no bridge nobr' create --dry-run "$dir/bad.conf" "kernel=$dir/vmlinux"
+try 3 'there is no bridge nobr' create --dry-run "$dir/bad.conf" "kernel=$dir/vmlinux"
 try 0 'would start: 8 MiB' create --dry-run "$dir/web1.conf"
 try 2 'KEY=VALUE' create "$dir/web1.conf" memory
 head -c 4000000 /dev/zero >"$dir/ramdisk"
