@@ -218,7 +218,8 @@ static void name_of(struct rs *rs, const struct pv_domain_info *info, bool renam
 
 	if (renamed && rs_record_load(rs, info, &r) == 0 && r.name[0])
 		memcpy(name, r.name, RS_NAME_MAX + 1);
-	else if (info->name[0])
+	else if (info->name[0] &&
+		 !memchr(info->name, '/', sizeof(info->name))) /* logs have it in their paths */
 		snprintf(name, RS_NAME_MAX + 1, "%.*s", RS_NAME_MAX, info->name);
 	else if (info->domid == 0)
 		snprintf(name, RS_NAME_MAX + 1, "dom0");

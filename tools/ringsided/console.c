@@ -10,6 +10,13 @@
 
 #include "ringsided.h"
 
+void guest_say(struct guest *g, const char *text)
+{
+	if (g->told < TOLD_MAX)
+		say("%s: %s%s", g->name, text,
+		    ++g->told == TOLD_MAX ? " (no more is said of it)" : "");
+}
+
 /* --- connecting ----------------------------------------------------------------------------------- */
 
 static void set_back(struct daemon *d, struct guest *g, uint32_t state)
@@ -36,12 +43,12 @@ static void connect_front(struct daemon *d, struct guest *g, const struct pv_dev
 	int port;
 
 	if (rs_grant_map(d->rs, g->domid, &s->front.grant, 1, false, &g->map) < 0) {
-		say("%s: %s", g->name, d->rs->error);
+		guest_say(g, d->rs->error);
 		return;
 	}
 	port = rs_event_bind(d->rs, d->events, g->domid, s->front.port);
 	if (port < 0) {
-		say("%s: %s", g->name, d->rs->error);
+		guest_say(g, d->rs->error);
 		rs_grant_unmap(&g->map);
 		return;
 	}
@@ -243,7 +250,7 @@ void console_serve(struct daemon *d, struct guest *g)
 		rs_event_notify(d->events, g->port);
 	if (sane)
 		return;
-	say("%s: its console's page makes no sense: closed", g->name);
+	guest_say(g, "its console's page makes no sense: closed");
 	g->broken = true;
 	console_disconnect(d, g, true);
 }

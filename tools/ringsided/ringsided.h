@@ -21,6 +21,7 @@
 #define HISTORY	    16384u
 #define LOG_MAX	    (1u << 20) /* bytes; then it becomes NAME.log.1 */
 #define CLIENTS_MAX 64
+#define TOLD_MAX    20
 
 struct guest {
 	struct guest *next;
@@ -44,6 +45,7 @@ struct guest {
 	uint64_t log_len;
 	pid_t worker; /* carries out its policy; 0: none */
 	bool settled; /* its end was seen to */
+	unsigned told; /* lines that guest_say wrote */
 };
 
 struct client {
@@ -71,6 +73,8 @@ struct daemon {
 #define DUMP_FRACTION 4 /* of the file system: standard */
 
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What a guest can cause as often as it likes: of each TOLD_MAX lines, so that none fills dom0's log. */
+void guest_say(struct guest *g, const char *text);
 
 /* scan.c: make `guests` what ring 0 says; of consoles that are served look only at the pages, if not all. */
 void scan(struct daemon *d, bool all);

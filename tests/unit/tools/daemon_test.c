@@ -25,9 +25,12 @@ static struct pv_stream front_out, front_in;
 static unsigned mapped, bound, notified;
 static struct pv_device_slot *slot;
 
+static unsigned said;
+
 void say(const char *fmt, ...)
 {
 	(void)fmt;
+	said++;
 }
 
 /* --- the kernel's part --- */
@@ -403,6 +406,30 @@ Test(daemon, broken_page_costs_the_console_only)
 	front_open(PV_DEV_READY); /* the guest's next kernel */
 	scan(&d, true);
 	cr_assert(d.guests->connected);
+}
+
+/* Nor does it fill dom0's log by doing so again and again. */
+Test(daemon, broken_pages_are_told_a_few_times)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		front_open(PV_DEV_READY);
+		scan(&d, true);
+		cr_assert(d.guests->connected);
+		page->out_prod.prod = PV_CONSOLE_OUT_SIZE + 1;
+		console_serve(&d, d.guests);
+		slot->front.state = PV_DEV_CLOSED;
+		scan(&d, true);
+	}
+	cr_assert(said > 0 && said <= TOLD_MAX, "%u", said);
+}
+
+/* A domain that may make others may name them as it likes. */
+Test(daemon, a_name_is_no_path)
+{
+	strcpy(fake.domain[1].info.name, "../../escaped");
+	front_open(PV_DEV_READY);
+	scan(&d, true);
+	cr_assert_null(strchr(d.guests->name, '/'), "%s", d.guests->name);
 }
 
 /* A killed ringsided leaves the slot RUNNING and the counts in the page. */
