@@ -55,10 +55,10 @@ void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const str
 	no_place(first);
 }
 
-void io_remove(enum pv_ioreq_space space, uint64_t first)
+void io_remove(enum pv_ioreq_space space, uint64_t first, const void *dev)
 {
 	for (unsigned i = 0; i < IO_MAX; i++)
-		if (regions[space][i].ops && regions[space][i].first == first)
+		if (regions[space][i].first == first && regions[space][i].dev == dev)
 			regions[space][i].ops = NULL;
 }
 
@@ -79,23 +79,22 @@ static const struct region *region_of(unsigned space, uint64_t address)
 
 void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags)
 {
-	struct pv_ioreq_range *free = NULL;
-
-	for (struct pv_ioreq_range *r = ring->range; r < ring->range + PV_IOREQ_RANGES; r++)
-		if (!r->flags)
-			free = free ? free : r;
-		else if (r->space == space && r->first == first && r->count == count)
+	for (struct pv_ioreq_range *r = ring->range; r < ring->range + PV_IOREQ_RANGES; r++) {
+		if (!flags && r->flags && r->space == space && r->first == first &&
+		    r->count == count) {
 			__atomic_store_n(&r->flags, 0, __ATOMIC_RELEASE);
-	if (!flags)
-		return;
-	if (!free) {
-		no_place(first);
+			return;
+		}
+		if (!flags || r->flags)
+			continue;
+		r->first = first;
+		r->count = (uint32_t)count;
+		r->space = (uint16_t)space;
+		__atomic_store_n(&r->flags, (uint16_t)flags, __ATOMIC_RELEASE);
 		return;
 	}
-	free->first = first;
-	free->count = (uint32_t)count;
-	free->space = (uint16_t)space;
-	__atomic_store_n(&free->flags, (uint16_t)flags, __ATOMIC_RELEASE);
+	if (flags)
+		no_place(first);
 }
 
 /* ---- accesses ---- */

@@ -16,7 +16,7 @@
 #define GSI	   8
 #define DAY	   86400
 #define CENTURY	   0x32
-#define RATE_LEAST 6u	/* 1024 Hz: what is faster would keep dom0 busy */
+#define RATE_LEAST 9u	/* 128 Hz: what is faster would keep dom0 busy */
 #define WILD	   0xc0 /* of an alarm: any value */
 
 enum { SEC, SEC_ALARM, MIN, MIN_ALARM, HOUR, HOUR_ALARM, WDAY, MDAY, MONTH, YEAR, A, B, C, D };
@@ -170,28 +170,27 @@ static void *watch(void *unused)
 
 /* ---- registers ---- */
 
+/* Registers that count. */
+static bool is_clock(unsigned reg)
+{
+	return reg == SEC || reg == MIN || reg == HOUR || (reg >= WDAY && reg <= YEAR) ||
+	       reg == CENTURY;
+}
+
 static uint8_t rtc_get(unsigned reg)
 {
 	uint8_t v;
 
-	switch (reg) {
-	case C:
-		seconds_look();
-		v = memory[C];
-		memory[C] = 0;
-		return v;
-	case D:
+	if (reg == D)
 		return 0x80; /* the battery is well */
-	case SEC:
-	case MIN:
-	case HOUR:
-	case WDAY ... YEAR:
-	case CENTURY:
+	if (is_clock(reg))
 		registers_fill();
-		return memory[reg];
-	default:
-		return memory[reg];
-	}
+	if (reg == C)
+		seconds_look();
+	v = memory[reg];
+	if (reg == C)
+		memory[C] = 0;
+	return v;
 }
 
 static void control_set(uint8_t v)
@@ -220,18 +219,12 @@ static void rtc_set(unsigned reg, uint8_t v)
 	case C:
 	case D:
 		break;
-	case SEC:
-	case MIN:
-	case HOUR:
-	case WDAY ... YEAR:
-	case CENTURY:
-		registers_fill();
-		memory[reg] = v;
-		if (!(memory[B] & B_SET))
-			registers_count();
-		break;
 	default:
+		if (is_clock(reg))
+			registers_fill();
 		memory[reg] = v;
+		if (is_clock(reg) && !(memory[B] & B_SET))
+			registers_count();
 	}
 }
 

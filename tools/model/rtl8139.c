@@ -164,13 +164,16 @@ static void eeprom_write(struct rtl *r, uint8_t v)
 
 static void transmit(struct rtl *r, unsigned d)
 {
+	static uint8_t room[FRAME_MAX];
 	uint32_t size = r->tx_status[d] & 0x1fff;
-	void *at = mem_at(get32(r, TSAD + 4 * d), size);
+	const void *at = NULL;
 
 	if (!(r->reg[CR] & CR_TX) || !pci_is_master(&r->pci))
 		return;
 	/* What is not to be had, or not taken, is lost on the wire. */
-	if (at && size <= FRAME_MAX && size >= 14)
+	if (size <= FRAME_MAX && size >= 14)
+		at = mem_see(get32(r, TSAD + 4 * d), size, room);
+	if (at)
 		while (write(r->tap, at, size) < 0 && errno == EINTR)
 			;
 	r->tx_status[d] |= TSD_OWN | TSD_OK;
@@ -491,7 +494,7 @@ static void rtl_map(struct pci_device *d, unsigned bar, uint64_t at, bool on)
 	if (on)
 		io_add(space, at, REGS, &ops, r);
 	else
-		io_remove(space, at);
+		io_remove(space, at, r);
 	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]); i++)
 		model_range(space, at + part[i].first, part[i].count,
 			    !on ? 0

@@ -43,6 +43,15 @@ void thread_start(void *(*fn)(void *), void *arg)
 	(void)arg;
 }
 
+bool copier_copy(uint64_t gpa, void *buf, size_t len, bool write)
+{
+	(void)gpa;
+	(void)buf;
+	(void)len;
+	(void)write;
+	return false;
+}
+
 static uint32_t dev_read(void *dev, uint64_t at, unsigned size)
 {
 	(void)dev;
@@ -202,6 +211,50 @@ Test(model_access, as_many_devices_as_may_be)
 		cr_assert(forwarded(PV_IOREQ_MEMORY, 0xf0000000 + i), "%u", i);
 	}
 	cr_assert_lt(ranges(), PV_IOREQ_RANGES);
+}
+
+static void config_set(unsigned device, unsigned function, unsigned reg, uint32_t v)
+{
+	struct pv_ioreq_slot *s = &area->slot[1];
+
+	*(uint32_t *)s->data = 1u << 31 | device << 11 | function << 8 | reg;
+	ask(PV_IOREQ_PORT, true, 4, 1, 0xcf8);
+	*(uint32_t *)s->data = v;
+	ask(PV_IOREQ_PORT, true, 4, 1, 0xcfc);
+}
+
+/* A BAR that was over another device leaves it as it was. */
+Test(model_access, bars_over_devices)
+{
+	static const uint16_t over[] = {0x70, 0x1f0, 0x170, 0xcf0};
+	static const uint8_t mac[6] = {2, 0x52};
+	char path[] = "/tmp/model_access_test.XXXXXX";
+	int file = mkstemp(path);
+	unsigned before;
+
+	cr_assert_eq(ftruncate(file, 4096), 0);
+	pci_init();
+	rtc_init();
+	ide_disk(0, path, false);
+	unlink(path);
+	ide_start();
+	rtl8139_add(0, -1, mac);
+	rtl8139_add(1, -1, mac);
+	before = ranges();
+	for (unsigned i = 0; i < sizeof(over) / sizeof(over[0]); i++) {
+		config_set(1, 1, 0x20, over[i]);
+		config_set(1, 1, 0x20, 0xc000);
+	}
+	config_set(3, 0, 0x14, 0xf0000100); /* the other card's */
+	config_set(3, 0, 0x14, 0xf0000000);
+	cr_assert_eq(ranges(), before);
+	cr_assert(forwarded(PV_IOREQ_PORT, 0x70) && forwarded(PV_IOREQ_PORT, 0x1f0));
+	cr_assert(forwarded(PV_IOREQ_MEMORY, 0xf0000100));
+	cr_assert_eq(*(uint8_t *)ask(PV_IOREQ_PORT, false, 1, 1, 0x1f7)->data, 0x50);
+	area->slot[1].data[0] = 0xd;
+	ask(PV_IOREQ_PORT, true, 1, 1, 0x70);
+	cr_assert_eq(*(uint8_t *)ask(PV_IOREQ_PORT, false, 1, 1, 0x71)->data, 0x80);
+	cr_assert_eq(*(uint8_t *)ask(PV_IOREQ_MEMORY, false, 1, 1, 0xf0000100)->data, 2);
 }
 
 /* A model that cannot say what it has does not become ready. */
