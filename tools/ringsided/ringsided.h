@@ -43,8 +43,8 @@ struct guest {
 	size_t typed_len; /* waits for room in the page */
 	int log;
 	uint64_t log_len;
-	pid_t worker; /* carries out its policy; 0: none */
-	bool settled; /* its end was seen to */
+	pid_t worker;  /* carries out its policy; 0: none */
+	bool settled;  /* its end was seen to */
 	unsigned told; /* lines that guest_say wrote */
 };
 

@@ -380,7 +380,8 @@ Test(daemon, history_asks_nothing)
 	front_open(PV_DEV_READY);
 	scan(&d, true);
 	front_says("one\033[6n \033[31mred\033[m\033[c\033[>0q\033[?2026$p\033[18t\005\033Z"
-		   "\033]0;title\a\033]11;?\a\033]10;?\033\\\033P+q544e\033\\ \033[2J\033[?25h two\033[6");
+		   "\033]0;title\a\033]11;?\a\033]10;?\033\\\033P+q544e\033\\ \033[2J\033[?25h "
+		   "two\033[6");
 	console_serve(&d, d.guests);
 	fd = client_open(hello, &c);
 	client_reads(fd, "ok\none \033[31mred\033[m\033]0;title\a \033[2J\033[?25h two\033[6");
