@@ -125,6 +125,7 @@ extern u64 cpus_up; /* mask                                             */
 /* What the machine can do; set at boot, the same on all CPUs. */
 extern struct features {
 	bool smap, smep, umip, x2apic, page_1g, invariant_tsc, debug_build;
+	bool x87_pointers; /* XRSTOR always loads them: of some CPUs it leaves who ran last's   */
 	u32 xsave_size; /* bytes of an XSAVE area for xcr0                             */
 	u64 xcr0;
 } features;

@@ -272,8 +272,9 @@ eretu_checked:
 	mov	%rdi, E_tmp_ip(%rsp)
 	MOVE	rax, P_sp(%rcx), E_tmp_sp(%rsp)
 	USER_GS
-	LOAD_PV
-	CLAC
+13:	LOAD_PV
+14:	CLAC
+	EXTABLE 13b, 14b, eretu_unread
 	or	$FLAGS_KERNEL, %r11d
 	COUNT	eretu_fast, rcx
 	ENTER_USER_VIEW
@@ -309,9 +310,12 @@ eretu_prefill:
 	mov	E_guest_sp(%rsp), %rcx
 	jmp	eretu_checked
 
-/* By C. */
+/* By C, which reads all of it again: with the kernel's GS base, and on the entry stack. */
 eretu_unreadable:
 	mov	(%rsp), %rsp
+eretu_unread:
+	mov	E_kgs(%rsp), %rax
+	wrgsbase %rax
 eretu_c:
 	CLAC
 	xor	%esi, %esi

@@ -57,6 +57,7 @@ static void ask_cpuid(void)
 		{seven.b, 20, NULL, &features.smap},
 		{seven.c, 2, NULL, &features.umip},
 		{cpuid(0x80000007, 0).d, 8, NULL, &features.invariant_tsc},
+		{cpuid(0x80000008, 0).b, 2, NULL, &features.x87_pointers},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(list); i++) {

@@ -226,24 +226,23 @@ INLINE void deliver_vector(struct entry *e, struct vcpu *v)
 		undelivered(e, vector);
 }
 
-/* The kernel has another GS base than at its last ERETU: it is between the load of a selector and that of its own
- * base, and an NMI's handler would find nothing by it. The NMI is looked at again when the kernel takes vectors, or
- * returns. */
+/* The kernel, which takes no vectors now, has another GS base than at its last ERETU: it is between the load of a
+ * selector and that of its own base, and an NMI's handler would find nothing by it. The NMI is looked at again when the
+ * kernel takes vectors, or returns. */
 static bool gs_is_in_between(const struct entry *e)
 {
-	return !e->g.user && e->g.kgs && read_gsbase() != e->g.kgs;
+	return !e->g.user && e->g.kgs && read_gsbase() != e->g.kgs &&
+	       !(READ_ONCE(e->area->vif) & PV_FLAG_IF);
 }
 
 static NOINLINE void deliver_nmi_or_vector(struct entry *e, struct vcpu *v)
 {
-	if (gs_is_in_between(e)) {
-		deliver_vector(e, v);
+	if (gs_is_in_between(e))
 		WRITE_ONCE(e->area->pending_any, 1);
-	} else if (take_nmi(v, e)) {
+	else if (take_nmi(v, e))
 		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
-	} else {
+	else
 		deliver_vector(e, v);
-	}
 }
 
 /* The highest pending vector or an NMI, if the guest takes it now. */

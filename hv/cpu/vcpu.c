@@ -28,6 +28,15 @@ static void fpu_load(const void *area)
 	__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
+/* The x87 instruction and data pointers become ring 0's own: no domain reads another's by FNSTENV. What else this changes
+ * is loaded after it. */
+static void fpu_pointers_forget(void)
+{
+	static const u32 zero;
+
+	__asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
+}
+
 static void fpu_reset(void *area)
 {
 	memset(area, 0, features.xsave_size);
@@ -229,6 +238,14 @@ bool vcpu_root_load(struct cpu *c, struct vcpu *v)
 	return true;
 }
 
+/* v comes after a vCPU of another root, which may be another domain's. */
+static NOINLINE bool other_root_load(struct cpu *c, struct vcpu *v)
+{
+	if (!features.x87_pointers)
+		fpu_pointers_forget();
+	return vcpu_root_load(c, v);
+}
+
 static NOINLINE void load_traced(struct cpu *c, const struct vcpu *v)
 {
 	trace(PV_TRACE_switch_to, (u64)v->dom->id << 16 | v->id, 0);
@@ -242,7 +259,7 @@ bool vcpu_load(struct cpu *c, struct vcpu *v)
 {
 	struct entry *e = c->entry;
 
-	if (unlikely(!stlb_is_loaded(c, v->dom, v->root_gpa)) && !vcpu_root_load(c, v))
+	if (unlikely(!stlb_is_loaded(c, v->dom, v->root_gpa)) && !other_root_load(c, v))
 		return false;
 	e->g = v->g;
 	e->eretu_mark = 0;

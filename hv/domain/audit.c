@@ -95,9 +95,9 @@ static void visit(u32 domid)
 
 	if (!d)
 		return;
-	if (!atomic_xchg(&d->die_busy, 1)) { /* its destruction waits for us */
+	if (!atomic_xchg(&d->busy, 1)) { /* its destruction waits for us */
 		see_domain(d);
-		atomic_store(&d->die_busy, 0);
+		atomic_store(&d->busy, 0);
 	}
 	domain_put(d);
 }

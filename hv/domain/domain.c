@@ -69,9 +69,8 @@ struct domain *domain_get(u64 domid)
 /* All memory of a domain that nothing reaches any more, or that was never seen by anyone. */
 static void domain_free(struct domain *d)
 {
-	while (!stlb_free(d))
+	while (!stlb_free(d) || !p2m_free(d))
 		;
-	p2m_free(d);
 	events_free(d);
 	grants_free(d);
 	hv_page_free(d->devices, 0);
@@ -365,6 +364,8 @@ int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m)
 	return rc;
 }
 
+#define POPULATE_BATCH 64 /* frames that may have to be cleared */
+
 static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_kind kind)
 {
 	u64 frames = atomic_add(&d->frames, 1ull << order);
@@ -397,6 +398,8 @@ long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags)
 		rc = populate_one(d, GFN(gfn + done), 0, kind);
 		if (rc)
 			break;
+		if (done % POPULATE_BATCH == POPULATE_BATCH - 1)
+			interrupts_serve();
 	}
 	return done ? (long)done : rc;
 }
@@ -465,6 +468,8 @@ long domain_release(struct domain *d, u64 gfn, u64 count, bool device)
 	if (gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
 		return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
+	while (!stlb_loosen(d, GFN(gfn), count))
+		interrupts_serve();
 	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
 	GUARD(&d->grants.lock);
 	n = kind_from(d, gfn, count, device, &rc);
@@ -499,13 +504,16 @@ static bool die_drain(struct domain *d)
 static bool die_names(struct domain *d)
 {
 	while (d->die_cursor < PV_MAX_DOMAINS) {
-		struct domain *x = domain_get(d->die_cursor++);
+		struct domain *x = domain_get_any(d->die_cursor++);
 
 		if (!x)
 			continue;
-		events_forget(x, d->id);
-		devices_forget(x, d->id);
-		grants_forget(x, d->id);
+		/* One that is dying too may be past the stages that end these, but not past the last. */
+		if (READ_ONCE(x->state) != PV_DOMAIN_DYING) {
+			events_forget(x, d->id);
+			devices_forget(x, d->id);
+			grants_forget(x, d->id);
+		}
 		ioreq_forget(x, d->id);
 		domain_put(x);
 		return false;
@@ -528,12 +536,16 @@ static bool die_registered(struct domain *d)
 	return true;
 }
 
+#define DIE_LOOKS 512 /* at holes of the P2M, for which there may be as many tables as P6 allows */
+
 static bool die_frames(struct domain *d)
 {
 	gfn_t g = GFN(d->die_cursor);
 
-	if (!p2m_next(&d->p2m, &g))
-		return true;
+	if (!p2m_next(&d->p2m, &g, DIE_LOOKS)) {
+		d->die_cursor = g.n;
+		return g.n >= PV_MAX_GFN;
+	}
 	/* To the end of the next run, so that no leaf is split, which would take memory. */
 	d->die_cursor = ROUND_UP(g.n + 1, RUN_FRAMES);
 	take_back(d, g.n, d->die_cursor - g.n);
@@ -542,7 +554,8 @@ static bool die_frames(struct domain *d)
 
 static bool die_last(struct domain *d)
 {
-	p2m_free(d);
+	if (!p2m_free(d))
+		return false;
 	atomic_sub(&d->refs, 1); /* the list's; the caller has one, so not the last */
 	return true;
 }
@@ -559,7 +572,7 @@ int domain_destroy(struct domain *d)
 
 	if (current() && current()->dom == d)
 		return -PV_EINVAL;
-	if (atomic_xchg(&d->die_busy, 1))
+	if (atomic_xchg(&d->busy, 1))
 		return -PV_EAGAIN; /* somebody else is at it */
 	if (d->die_stage < ARRAY_SIZE(die_stages) && die_stages[d->die_stage](d)) {
 		d->die_stage++;
@@ -567,6 +580,6 @@ int domain_destroy(struct domain *d)
 	}
 	if (d->die_stage == ARRAY_SIZE(die_stages))
 		rc = atomic_load(&d->grants.mapped_from) ? -PV_EBUSY : 0;
-	atomic_store(&d->die_busy, 0);
+	atomic_store(&d->busy, 0);
 	return rc;
 }

@@ -153,7 +153,8 @@ struct domain {
 	u64 io_version; /* of what *io says, the only one of that number in the machine; 0: no ports */
 	struct ioreq *ioreq;	     /* a page, from its first device model on; or NULL */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
-	u32 die_stage, die_busy;
+	u32 busy; /* somebody destroys it, audits it, or changes the size of its pool; atomic */
+	u32 die_stage;
 	u64 die_cursor;
 };
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE && sizeof(struct domain) <= PAGE_SIZE,

@@ -115,7 +115,7 @@ static void wake_pollers(struct domain *d, u32 port)
 	}
 }
 
-/* The port's pending bit is set: tell the vCPU, unless masked. */
+/* The port's pending bit is set: tell the vCPU, unless masked. In a walk, for which a vCPU that moves its area waits. */
 static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u64 w)
 {
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];
@@ -361,17 +361,26 @@ void events_forget(struct domain *d, u16 dead)
 
 /* ---- the rest ---- */
 
+/* The port's vCPU may have missed it. In a walk. */
+static void port_tell_late(struct domain *d, u64 port, u64 w)
+{
+	if (bit_test(d->ports.page->pending, port))
+		port_tell(this_cpu(), d, port, w);
+}
+
 int event_unmask(struct domain *d, u64 port)
 {
 	u64 w;
-	int rc = port_check(d, port, &w);
+	int rc;
 
-	if (rc)
-		return rc;
-	bit_clear(d->ports.page->mask, port);
-	if (bit_test(d->ports.page->pending, port))
-		port_tell(this_cpu(), d, port, w);
-	return 0;
+	walk_begin(); /* port_change waits for us, or we see its word */
+	rc = port_check(d, port, &w);
+	if (!rc) {
+		bit_clear(d->ports.page->mask, port);
+		port_tell_late(d, port, w);
+	}
+	walk_end();
+	return rc;
 }
 
 /* Change some bits of a port's word, and tell whoever it names now what it may have missed. */
@@ -388,8 +397,9 @@ static int port_change(struct domain *d, u64 port, u64 clear, u64 set)
 	/* A sender sees the new word, or has told whom the old one names, and we see its bit. */
 	(void)atomic_xchg(&d->ports.word[port], w);
 	walk_sync(d);
-	if (bit_test(d->ports.page->pending, port))
-		port_tell(this_cpu(), d, port, w);
+	walk_begin();
+	port_tell_late(d, port, w);
+	walk_end();
 	return 0;
 }
 

@@ -34,7 +34,8 @@ _Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(u32), "one for each e
 #define NO_HANDLE   (~0u)
 #define NO_REF	    (~0u) /* of a mapping that needed no grant */
 #define CLAIM_TRIES 8
-#define UNMAP_BATCH 32
+#define UNMAP_BATCH 512 /* looks at handles that are unused; a mapping costs as much as UNMAP_COST of them */
+#define UNMAP_COST  16
 
 /* ---- the granter's side ---- */
 
@@ -335,6 +336,9 @@ static int unmap(struct domain *d, u32 n)
 	mfn_t m;
 	int rc = -PV_EBADF;
 
+	/* If it is another handle by now, it was for nothing. */
+	while (n < READ_ONCE(t->made) && !stlb_loosen(d, GFN(READ_ONCE(t->handles[n].gfn)), 1))
+		interrupts_serve();
 	lock(&t->lock);
 	if (n < t->made)
 		h = t->handles[n];
@@ -361,13 +365,12 @@ bool grants_unmap_all(struct domain *d)
 {
 	struct grants *g = &d->grants;
 
-	for (unsigned done = 0; g->used && d->die_cursor < g->made && done < UNMAP_BATCH;
-	     d->die_cursor++) {
+	for (unsigned cost = 0; g->used && d->die_cursor < g->made && cost < UNMAP_BATCH; d->die_cursor++) {
 		int rc = unmap(d, d->die_cursor);
 
 		if (rc && rc != -PV_EBADF)
 			return false;
-		done += !rc;
+		cost += rc ? 1 : UNMAP_COST;
 	}
 	return !g->used || d->die_cursor >= g->made;
 }

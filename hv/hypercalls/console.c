@@ -9,6 +9,7 @@
 /* Of a domain's lines in the log: so many at once, and so fast for long. */
 #define BURST	    (32ul << 10) /* half of the log: what others said stays */
 #define NS_PER_BYTE 250000ul
+#define WARNING	    sizeof("ringside: warning: domain 1000 says too much: lines are dropped")
 
 /* What it says beyond is dropped; its last line before tells so. */
 static bool within_budget(struct domain *d, u64 bytes)
@@ -20,8 +21,10 @@ static bool within_budget(struct domain *d, u64 bytes)
 	if (d->log_until > now + BURST * NS_PER_BYTE)
 		return false;
 	d->log_until += bytes * NS_PER_BYTE;
-	if (d->log_until > now + BURST * NS_PER_BYTE)
+	if (d->log_until > now + BURST * NS_PER_BYTE) {
+		d->log_until += WARNING * NS_PER_BYTE; /* it pays for this too */
 		log_warn("domain %u says too much: lines are dropped", d->id);
+	}
 	return true;
 }
 

@@ -94,8 +94,12 @@ long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages)
 	if (frames_max > PV_MAX_GFN ||
 	    (shadow_pages && shadow_pages < PV_SHADOW_PAGES_MIN + 8ul * d->vcpu_count))
 		rc = -PV_EINVAL;
-	if (!rc && shadow_pages)
+	if (!rc && shadow_pages) {
+		if (atomic_xchg(&d->busy, 1))
+			return -PV_EBUSY;
 		rc = stlb_resize(d, shadow_pages);
+		atomic_store(&d->busy, 0);
+	}
 	if (!rc && frames_max)
 		WRITE_ONCE(d->frames_max, frames_max);
 	return rc;

@@ -8,6 +8,8 @@
 #include "domain/domain.h"
 #include "mm/stlb.h"
 
+#define FREE_BATCH 256 /* tables */
+
 /* P6. Eight times what its frames and grants need side by side. */
 static u64 tables_max(const struct domain *d)
 {
@@ -45,30 +47,42 @@ int p2m_init(struct domain *d)
 	d->p2m.top = table_alloc(d);
 	d->p2m.low = d->p2m.top ? table_alloc(d) : NULL;
 	if (!d->p2m.low) {
-		p2m_free(d);
+		(void)p2m_free(d); /* it is one table */
 		return -PV_ENOMEM;
 	}
 	d->p2m.top[0] = table_entry(d->p2m.low);
 	return 0;
 }
 
-static void tree_free(struct p2m *p, u64 *t, unsigned level)
+/* All below t, and then t, or as much as *budget tables are; whether it is t too. */
+static bool tree_free(struct p2m *p, u64 *t, unsigned level, unsigned *budget)
 {
-	for (unsigned i = 0; level > 1 && i < 512; i++)
-		if (t[i] & P2M_TABLE)
-			tree_free(p, p2m_table(t[i]), level - 1);
+	for (unsigned i = 0; level > 1 && i < 512; i++) {
+		if (!(t[i] & P2M_TABLE))
+			continue;
+		if (!tree_free(p, p2m_table(t[i]), level - 1, budget))
+			return false;
+		t[i] = 0;
+	}
+	if (!*budget)
+		return false;
+	--*budget;
 	table_free(p, t);
+	return true;
 }
 
-void p2m_free(struct domain *d)
+bool p2m_free(struct domain *d)
 {
+	unsigned budget = FREE_BATCH;
+
 	if (!d->p2m.top)
-		return;
-	walk_sync(
-		d); /* P3: a walk that found the domain just before it left the table of domains */
-	tree_free(&d->p2m, d->p2m.top, 4);
+		return true;
+	walk_sync(d); /* P3: a walk that found the domain just before it left the table of domains */
+	if (!tree_free(&d->p2m, d->p2m.top, 4, &budget))
+		return false;
 	HV_ASSERT(d->p2m.tables == 0);
 	d->p2m.top = NULL;
+	return true;
 }
 
 int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out)
@@ -217,12 +231,12 @@ int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind)
 	return 0;
 }
 
-u64 p2m_next(const struct p2m *p, gfn_t *g)
+u64 p2m_next(const struct p2m *p, gfn_t *g, u64 looks)
 {
 	unsigned level;
 	u64 e = 0;
 
-	while (p->top && !e && g->n < PV_MAX_GFN) {
+	for (; looks && p->top && !e && g->n < PV_MAX_GFN; looks--) {
 		e = READ_ONCE(*slot_find(p, *g, 1, &level));
 		g->n &= ~0ull << 9 * (level - 1);
 		g->n += e ? 0 : 1ull << 9 * (level - 1);

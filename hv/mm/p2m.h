@@ -43,8 +43,8 @@ struct p2m {
 enum p2m_need { P2M_READ, P2M_WRITE };
 
 int p2m_init(struct domain *d);
-/* Free the tree; every leaf has been removed before. */
-void p2m_free(struct domain *d);
+/* Free the tree, a piece at a time; false: call again. Every leaf has been removed before. */
+bool p2m_free(struct domain *d);
 
 static inline u64 *p2m_table(u64 e)
 {
@@ -109,9 +109,10 @@ int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) __mu
  * 512 and is one element with P2M_BIG. *used: elements of out[] written. */
 u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used);
 
-/* The first leaf that ends behind *g, which becomes its first gfn; 0 if there is none. Needs no walk where nobody can
- * take the tree away; a leaf that goes meanwhile may be told or not. */
-u64 p2m_next(const struct p2m *p, gfn_t *g);
-#define p2m_for_each(p, g, e) for (u64 e; (e = p2m_next((p), &(g))); (g).n += p2m_span(e))
+/* The first leaf that ends behind *g, which becomes its first gfn; 0 if there is none, or not within so many looks at
+ * holes: then *g is where to go on, from PV_MAX_GFN on nowhere. Needs no walk where nobody can take the tree away; a leaf
+ * that goes meanwhile may be told or not. */
+u64 p2m_next(const struct p2m *p, gfn_t *g, u64 looks);
+#define p2m_for_each(p, g, e) for (u64 e; (e = p2m_next((p), &(g), ~0ull)); (g).n += p2m_span(e))
 
 #endif

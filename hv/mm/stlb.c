@@ -251,24 +251,29 @@ void low_u0_set(struct root *r, bool held)
 
 #define RESIZE_BATCH 64 /* pages, each of which may have to be cleared, and its links */
 
+/* A piece of the way there; false: there, or *rc says why not. */
+static bool resize_some(struct domain *d, u64 pages, int *rc)
+{
+	GUARD(&d->stlb.roots_lock);
+	for (unsigned i = 0; i < RESIZE_BATCH && d->stlb.pages_max != pages; i++) {
+		if (d->stlb.pages_max < pages ? pool_grow(d) : pool_shrink(d) || evict(d, NULL))
+			continue;
+		*rc = d->stlb.pages_max < pages ? -PV_ENOMEM : -PV_EBUSY; /* loaded roots have the rest */
+		return false;
+	}
+	return d->stlb.pages_max != pages;
+}
+
 int stlb_resize(struct domain *d, u64 pages)
 {
-	u64 before = d->stlb.pages_max;
+	u64 before = READ_ONCE(d->stlb.pages_max);
 	int rc = 0;
 
-	lock(&d->stlb.roots_lock);
-	while (rc == 0 && d->stlb.pages_max < pages) {
-		rc = pool_grow(d) ? 0 : -PV_ENOMEM;
-		if (d->stlb.pages_max % RESIZE_BATCH == 0)
+	while (rc == 0 && resize_some(d, pages, &rc))
+		interrupts_serve();
+	if (rc == -PV_ENOMEM)
+		while (resize_some(d, before, &rc))
 			interrupts_serve();
-	}
-	if (rc)
-		pages = before;
-	while (d->stlb.pages_max > pages && (pool_shrink(d) || evict(d, NULL)))
-		;
-	if (d->stlb.pages_max > pages)
-		rc = -PV_EBUSY; /* loaded roots have the rest */
-	unlock(&d->stlb.roots_lock);
 	return rc;
 }
 

@@ -128,8 +128,10 @@ struct stlb {
 #define FILL_DONE  0x100ul /* the access can be tried again                                   */
 #define FILL_RETRY 0x200ul /* lost a race, or the root's L4 is gone: load the root again, try again */
 
-/* Pool of `pages` shadow pages, taken from the frame allocator now. -PV_ENOMEM: nothing taken. */
+/* Pool of `pages` shadow pages, taken from the frame allocator now. -PV_ENOMEM: nothing taken. Interrupts are served
+ * meanwhile. */
 int stlb_init(struct domain *d, u64 pages) __must_use;
+/* One at a time. -PV_EBUSY: fewer pages, but not so few: loaded roots have the rest. */
 int stlb_resize(struct domain *d, u64 pages) __must_use;
 /* Free everything a piece at a time; false: call again. No vCPU of d runs. */
 bool stlb_free(struct domain *d);
@@ -216,6 +218,9 @@ void stlb_drop(struct domain *d, u64 gpa, bool user_only);
 /* Everything of the domain but the L4s of loaded roots, shot down: always right. */
 void stlb_drop_all(struct domain *d);
 
+/* Before something at [g, g + count) leaves the P2M, without locks: take out some of what leads there if that is much, since
+ * stlb_forget cannot be interrupted. False: there may be much more: serve interrupts, and call again. */
+bool stlb_loosen(struct domain *d, gfn_t g, u64 count) __must_use;
 /* P4 for p2m.c: the P2M no longer holds these (entry format of p2m.h, count of them, starting gfn); take out
  * every shadow entry that reaches them and shoot down. Waits for walks. */
 void stlb_forget(struct domain *d, const u64 *entries, unsigned count);

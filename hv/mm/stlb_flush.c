@@ -11,8 +11,8 @@
 
 #define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
 /* Of a budget of runs of 2 MiB: what one costs, all of whose entries are looked at. */
-#define PROTECT_COST 16u
-#define FORGET_BATCH 256u /* entries of one frame, of which there may be as many as the pool has */
+#define PROTECT_COST 128u
+#define LOOSE_MAX    1024u /* entries that stlb_forget may have before it                        */
 
 /* CPUs that have r, or any root of d (r NULL), loaded. */
 static u64 cpus_running(const struct domain *d, const struct root *r)
@@ -374,6 +374,49 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	return more || rest;
 }
 
+/* What d has at g, for now; any frame if that is nothing. In a walk. */
+static mfn_t frame_at(struct domain *d, gfn_t g)
+{
+	return p2m_mfn(p2m_find(&d->p2m, g), g);
+}
+
+/* Whether stlb_forget has little to do for them. */
+static bool are_loose(struct domain *d, gfn_t g, u64 count)
+{
+	u64 weight = 0;
+
+	walk_begin();
+	for (; count && weight <= LOOSE_MAX; count--, g.n++)
+		weight += maps_weight(d, frame_at(d, g), LOOSE_MAX + 1);
+	walk_end();
+	return weight <= LOOSE_MAX;
+}
+
+bool stlb_loosen(struct domain *d, gfn_t g, u64 count)
+{
+	struct removal rm;
+	unsigned taken = 0;
+	u32 number;
+	u64 e;
+
+	if (!state_of(d) || are_loose(d, g, count))
+		return true;
+	lock(&d->stlb.roots_lock);
+	removal_begin(&rm, d, NULL);
+	for (; count && taken < LOOSE_MAX; count--, g.n++) {
+		mfn_t m;
+
+		walk_begin();
+		m = frame_at(d, g);
+		walk_end();
+		for (; taken < LOOSE_MAX && (e = maps_take(d, m, true, &number)); taken++)
+			note_leaf(&rm, number, e);
+	}
+	removal_end(&rm);
+	unlock(&d->stlb.roots_lock);
+	return !taken;
+}
+
 void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 {
 	struct removal rm;
@@ -400,11 +443,8 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 				removal_begin(&rm, d, NULL);
 				found = true;
 			}
-			for (unsigned taken = 1; (e = maps_take(d, m, &number)); taken++) {
+			while ((e = maps_take(d, m, false, &number)))
 				note_leaf(&rm, number, e);
-				if (taken % FORGET_BATCH == 0)
-					interrupts_serve();
-			}
 		}
 	if (!found)
 		return;

@@ -199,8 +199,10 @@ void maps_unlink(struct domain *d, u32 n, u64 e);
 bool maps_any(struct domain *d, mfn_t m);
 /* Does the hint, or a chain, tell entry n, which is e? */
 bool maps_known(struct domain *d, u32 n, u64 e);
-/* Take one of those out and tell its number; 0: none is left. ROOTS held. */
-u64 maps_take(struct domain *d, mfn_t m, u32 *n);
+/* Take one of those out, or (any) of all in the same chain, and tell its number; 0: none is left. ROOTS held. */
+u64 maps_take(struct domain *d, mfn_t m, bool any, u32 *n);
+/* About how many maps_take looks at until none is left; `many` if that is more than one look's length. */
+unsigned maps_weight(struct domain *d, mfn_t m, unsigned many);
 
 /* F6: e was taken out from where n says, and nothing reaches by it any more. */
 static inline void maps_lower(struct domain *d, u32 n, u64 e)

@@ -85,19 +85,36 @@ bool maps_any(struct domain *d, mfn_t m)
 	       (f && (READ_ONCE(f->link[0]) | READ_ONCE(f->link[1])));
 }
 
+unsigned maps_weight(struct domain *d, mfn_t m, unsigned many)
+{
+	struct stlb_state *st = state_of(d);
+	const struct frame *f = frame_of(m);
+	unsigned weight = f ? (READ_ONCE(f->link[0]) != 0) + (READ_ONCE(f->link[1]) != 0) : 0;
+	u32 *b = bucket_of(st, m), first, n;
+	unsigned length = 0;
+
+	if (!READ_ONCE(*b))
+		return weight;
+	first = bucket_lock(b);
+	for (n = first; n && length < LOCKED_MAX; length++)
+		n = neighbour(st, n)->next;
+	atomic_store(b, first);
+	return n ? many : weight + length;
+}
+
 bool maps_known(struct domain *d, u32 n, u64 e)
 {
 	return e & PTE_SOLE ? READ_ONCE(*maps_hint(e)) == n : link_of(state_of(d), n)->prev != 0;
 }
 
-/* Take entry n out if it leads to m, and that bit is set. */
-static u64 take_if(struct stlb_state *st, u32 n, mfn_t m, u64 bit)
+/* Take entry n out if it leads to m, or to any frame, and that bit is set. */
+static u64 take_if(struct stlb_state *st, u32 n, mfn_t m, bool any, u64 bit)
 {
 	u64 *slot = entry_by_number(st, n), e;
 
 	do {
 		e = READ_ONCE(*slot);
-		if (!(e & PTE_P) || !(e & bit) || !mfn_eq(entry_mfn(e), m))
+		if (!(e & PTE_P) || !(e & bit) || !(any || mfn_eq(entry_mfn(e), m)))
 			return 0;
 	} while (!atomic_cas(slot, e, 0));
 	return e;
@@ -107,7 +124,7 @@ static u64 take_if(struct stlb_state *st, u32 n, mfn_t m, u64 bit)
 static u64 take_sole(struct stlb_state *st, u32 n, mfn_t m)
 {
 	return n && n >> 9 < st->descriptors && shadow_by_number(st, n >> 9)->table
-		       ? take_if(st, n, m, PTE_SOLE)
+		       ? take_if(st, n, m, false, PTE_SOLE)
 		       : 0;
 }
 
@@ -132,7 +149,7 @@ static u32 mark_take(struct stlb_state *st, u32 *first)
 	return l.next;
 }
 
-u64 maps_take(struct domain *d, mfn_t m, u32 *n)
+u64 maps_take(struct domain *d, mfn_t m, bool any, u32 *n)
 {
 	struct stlb_state *st = state_of(d);
 	struct frame *f = frame_of(m);
@@ -146,7 +163,7 @@ u64 maps_take(struct domain *d, mfn_t m, u32 *n)
 	do {
 		first = bucket_lock(b);
 		*n = mark_take(st, &first);
-		for (unsigned i = 0; i < LOCKED_MAX && *n && !(e = take_if(st, *n, m, PTE_LINKED)); i++)
+		for (unsigned i = 0; i < LOCKED_MAX && *n && !(e = take_if(st, *n, m, any, PTE_LINKED)); i++)
 			*n = link_of(st, *n)->next;
 		if (*n && !e)
 			mark_put(st, *n, &first);

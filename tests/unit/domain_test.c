@@ -5,6 +5,8 @@
  */
 #include "domain_host.h"
 
+#include "domain/ioreq.h"
+
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <string.h>
@@ -135,6 +137,50 @@ Test(domain, dying_is_not_found, .init = boot, .fini = finish)
 	domain_put(held);
 	cr_assert_eq(dh_destroy(d), 0);
 	cr_assert_null(domain_get_any(id));
+	cr_assert_eq(frames_free(), at_boot);
+}
+
+/* A domain whose frames were far from each other leaves tables: a call looks at some of them only. */
+Test(domain, tables_end_in_pieces, .init = boot, .fini = finish)
+{
+	struct domain *d = dh_domain(0, 1, 2), *held;
+	unsigned calls = 0;
+
+	for (u64 g = 0; g < 30; g++) {
+		cr_assert_eq(domain_populate(d, g * RUN_FRAMES * 512, 1, 0), 1);
+		cr_assert_eq(domain_release(d, g * RUN_FRAMES * 512, 1, false), 1);
+	}
+	cr_assert_geq(d->p2m.tables, 60);
+	held = domain_get_any(d->id);
+	while (domain_destroy(d) == -PV_EAGAIN)
+		calls++;
+	domain_put(held);
+	cr_assert_geq(calls, 60, "a table's 512 entries are a call's work");
+	cr_assert_eq(frames_free(), at_boot);
+}
+
+/* A device model's domain ends while the domain that it served is ending: nothing of its area is charged to who gets its
+ * number next. */
+Test(domain, model_ends_before_its_guest, .init = boot, .fini = finish)
+{
+	struct domain *x = dh_domain_ram(0, 1, 10), *r = dh_domain_ram(PV_CAP_MEMORY, 1, 10), *held;
+	struct pv_domain_create a = dh_args(0, 1, 10);
+	long port;
+
+	cr_assert_eq(event_pages(r, 6 * PAGE_SIZE), 0);
+	port = event_alloc(r, x->id, 0);
+	cr_assert_gt(port, 0);
+	cr_assert_eq(ioreq_start(r, x, 2 * PAGE_SIZE, (u64)port), 0);
+	held = domain_get_any(x->id);
+	cr_assert_eq(domain_destroy(x), -PV_EAGAIN); /* and whoever did is gone */
+	a.domid = r->id;
+	cr_assert_eq(dh_destroy(r), 0);
+	cr_assert_eq(domain_create(&a, 0, &r), 0);
+	domain_put(held);
+	cr_assert_eq(dh_destroy(x), 0);
+	cr_assert_eq(r->frames, 0);
+	dh_audit();
+	cr_assert_eq(dh_destroy(r), 0);
 	cr_assert_eq(frames_free(), at_boot);
 }
 

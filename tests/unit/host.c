@@ -261,7 +261,7 @@ struct domain *host_domain(u16 id, u64 pages)
 		return NULL;
 	}
 	if (stlb_init(d, pages)) {
-		p2m_free(d);
+		(void)p2m_free(d);
 		free(d);
 		return NULL;
 	}
@@ -285,7 +285,8 @@ void host_domain_free(struct domain *d)
 					frame_put(MFN(m + j));
 		}
 	}
-	p2m_free(d);
+	while (!p2m_free(d))
+		;
 	free(d);
 }
 

@@ -782,6 +782,35 @@ Test(stlb, long_chain_is_let_go)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
+/* What a removal does with locks held is little, however often a guest maps a frame, or one whose entries stand before
+ * those of that frame: it is loosened before, a piece at a time. */
+Test(stlb, much_is_loosened_in_pieces)
+{
+	unsigned calls = 1;
+
+	for (unsigned i = 0; i < 2500; i++)
+		map(USER + i * PAGE_SIZE, DATA + i % 3, RWAD);
+	for (unsigned i = 0; i < 60; i++)
+		cr_assert(reach(USER + i * PAGE_SIZE, PF_U));
+	cr_assert(stlb_loosen(d, GFN(DATA), 3), "that is not much");
+	cr_assert_eq(stlb_leaves(d, PTE_P), 60, "and stays");
+	for (unsigned i = 0; i < 2500; i++)
+		cr_assert(reach(USER + i * PAGE_SIZE, PF_U));
+	for (; !stlb_loosen(d, GFN(DATA), 1); calls++)
+		cr_assert_lt(stlb_leaves(d, PTE_P), 2500);
+	cr_assert_leq(stlb_leaves(d, PTE_P), 2500 - 834 + 64);
+	for (; !stlb_loosen(d, GFN(DATA), 3); calls++)
+		;
+	cr_assert_leq(stlb_leaves(d, PTE_P), 1024);
+	cr_assert_geq(calls, 4, "a thousand entries a call at most");
+	cr_assert_eq(host_audit(all, 1), 0);
+	for (unsigned i = 0; i < 2500; i++)
+		cr_assert(reaches(USER + i * PAGE_SIZE, PF_U, DATA + i % 3));
+	cr_assert(host_release(d, DATA));
+	cr_assert_not(reach(USER, PF_U));
+	cr_assert(reaches(USER + PAGE_SIZE, PF_U, DATA + 1));
+}
+
 /* S15: an entry's place is taken again, by the same frame or another, with a hint or a link. */
 /* Two entries that lead to a frame are told by its hints, the third by a chain; all are found when it goes. */
 Test(stlb, a_frame_has_two_hints)
