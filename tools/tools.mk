@@ -52,7 +52,7 @@ $(TOOLS_DIR)/%.o: %.c
 
 # Unit tests: the library's files with sanitizers, against a fake ring 0.
 TOOLS_TESTS  := $(patsubst tests/unit/tools/%.c,$(UNIT_DIR)/tools/%,$(wildcard tests/unit/tools/*_test.c))
-MODEL_TEST_SRCS := $(filter-out %/main.c %/rights.c %/copier.c,$(wildcard tools/model/*.c))
+MODEL_TEST_SRCS := $(filter-out %/main.c %/rights.c,$(wildcard tools/model/*.c))
 TOOLS_TEST_SRCS := tests/unit/tools/fake.c $(wildcard tools/lib/*.c)
 
 $(UNIT_DIR)/tools/%_test: tests/unit/tools/%_test.c $(TOOLS_TEST_SRCS) tests/unit/tools/fake.h tools/lib/ringside.h \
@@ -73,7 +73,7 @@ $(UNIT_DIR)/tools/model_test $(UNIT_DIR)/tools/model_access_test: $(UNIT_DIR)/to
 	$(UNIT_CC) -D_GNU_SOURCE $(UNIT_CFLAGS) -Wno-gnu -Iinclude -o $@ $(filter %.c,$^) -lcriterion -lpthread
 
 # Without sanitizers, which make system calls of their own.
-$(UNIT_DIR)/tools/rights_test: tests/unit/tools/rights_test.c tools/model/rights.c tools/model/copier.c tools/lib/rights.c tools/model/model.h
+$(UNIT_DIR)/tools/rights_test: tests/unit/tools/rights_test.c tools/model/rights.c tools/lib/rights.c tools/model/model.h
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -g -Wall -Wextra -Werror -Iinclude -o $@ $(filter %.c,$^) -lcriterion $(MODEL_LIBS)
 

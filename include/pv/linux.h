@@ -123,7 +123,8 @@ PV_ASSERT_SIZE(struct pv_linux_grant_map, 24);
  *
  * Each open file is the device model of one guest (pv/ioreq.h), from START until it is closed; then the guest's
  * accesses read ones. mmap, MAP_SHARED: at offset 0 the area of 1 + vcpus pages; from PV_LINUX_IOREQ_MEMORY on the
- * guest's memory, at its guest-physical address: what it does not have is SIGBUS, or EFAULT of a system call. */
+ * guest's memory, at its guest-physical address: what it does not have is SIGBUS, or EFAULT of a system call. So
+ * much of it as Linux lets a file have stays mapped, and what is touched again comes again. */
 struct pv_linux_ioreq_start {
 	uint32_t domid;
 	uint32_t vcpus; /* of that domain                                                   */

@@ -19,7 +19,6 @@
 #define ARGS_MAX      32
 #define TEXT_MAX      512
 #define EMULATED_NETS 2
-#define CHUNK	      512 /* pages of a guest that Linux maps for its model at a time */
 
 bool rs_emulated(const struct rs_config *c)
 {
@@ -74,15 +73,6 @@ static void interface_name(const struct rs_record *r, const struct rs_config *c,
 		snprintf(name, 16, "rse%u.%u", r->domid, i);
 }
 
-/* Of the mappings that this domain may have, models leave a quarter to back ends. */
-static void add_share(struct rs *rs, struct line *l)
-{
-	struct pv_domain_info self = {0};
-
-	call_domain_info(rs, PV_DOM_SELF, &self);
-	add(l, "--share=%s/models.lock,%u", rs->run_dir, self.grant_maps_max / CHUNK * 3 / 4);
-}
-
 static void command_line(struct rs *rs, struct line *l, const struct rs_record *r,
 			 const struct rs_config *c)
 {
@@ -93,7 +83,6 @@ static void command_line(struct rs *rs, struct line *l, const struct rs_record *
 	add(l, "--domain=%u", r->domid);
 	add(l, "--vcpus=%u", c->vcpus);
 	add(l, "--memory=%llu", (unsigned long long)memory);
-	add_share(rs, l);
 	for (unsigned i = 0; i < c->disks; i++)
 		if (c->disk[i].emulated)
 			add(l, "--disk%s=%s", c->disk[i].read_only ? "-ro" : "", c->disk[i].path);

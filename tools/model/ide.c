@@ -2,8 +2,7 @@
 /* ide: the IDE function of an 82371AB (PIIX4) with up to four ATA disks: PIO, bus-master DMA, 48-bit addresses, flush.
  * Read first: ATA/ATAPI-7; Intel 290562 (PIIX4), 4.
  *
- * A DMA command moves its data between file and guest memory by preadv and pwritev: nothing is copied in between, but
- * for what the model may not touch. */
+ * A DMA command moves its data between file and guest memory by preadv and pwritev: nothing is copied in between. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -282,62 +281,18 @@ static void pio_write(struct channel *c, const void *from, unsigned len)
 
 /* ---- DMA ---- */
 
-/* What descriptors say, of as many as one system call takes, and where in the file it goes on: looked at whole before any
- * of it is moved. */
-struct part {
-	uint64_t at;
-	unsigned n;
-	struct {
-		uint64_t gpa, len;
-	} piece[IOVS];
-};
-
-/* False: not all of it. */
-static bool move(struct channel *c, struct iovec *iov, unsigned n, uint64_t *at)
+/* Move what iov says; false: not all of it. */
+static bool move(struct channel *c, struct iovec *iov, unsigned n, uint64_t bytes, uint64_t at)
 {
 	int fd = c->busy->fd;
-	ssize_t done, want = 0;
+	ssize_t done = c->dma_write ? pwritev(fd, iov, (int)n, (off_t)at)
+				    : preadv(fd, iov, (int)n, (off_t)at);
 
-	for (unsigned i = 0; i < n; i++)
-		want += (ssize_t)iov[i].iov_len;
-	if (!n)
-		return true;
-	done = c->dma_write ? pwritev(fd, iov, (int)n, (off_t)*at)
-			    : preadv(fd, iov, (int)n, (off_t)*at);
-	*at += (uint64_t)want;
-	return done == want;
-}
-
-/* What is not to be touched goes alone, by a buffer. */
-static bool move_copied(struct channel *c, uint64_t gpa, uint64_t len, uint64_t *at)
-{
-	static uint8_t buffer[65536];
-	struct iovec iov = {buffer, len};
-
-	if (c->dma_write && !mem_read(gpa, buffer, len))
-		return false;
-	return move(c, &iov, 1, at) && (c->dma_write || mem_write(gpa, buffer, len));
-}
-
-static bool move_part(struct channel *c, struct part *p)
-{
-	struct iovec iov[IOVS];
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < p->n; i++) {
-		uint64_t gpa = p->piece[i].gpa, len = p->piece[i].len;
-		void *at = mem_at(gpa, len);
-
-		if (at) {
-			iov[n++] = (struct iovec){at, len};
-			continue;
-		}
-		if (!move(c, iov, n, &p->at) || !move_copied(c, gpa, len, &p->at))
-			return false;
-		n = 0;
-	}
-	p->n = 0;
-	return move(c, iov, n, &p->at);
+	if (done != (ssize_t)bytes)
+		say("disk: %zd of %llu bytes: %s", done, (unsigned long long)bytes,
+		    done < 0 ? strerror(errno)
+			     : "the guest's memory is not there, or dom0 could not map it");
+	return done == (ssize_t)bytes;
 }
 
 /* Descriptors as the guest has them: so many at once, or one by one where its memory ends, or a hole begins, before that. */
@@ -361,15 +316,14 @@ static const uint32_t *table_entry(struct table *t, uint32_t at, unsigned i)
 /* All of the command through the table of descriptors. */
 static bool dma_move(struct channel *c)
 {
-	uint64_t want = c->left * SECTOR;
-	struct part p;
+	uint64_t want = c->left * SECTOR, at = c->lba * SECTOR, bytes = 0;
+	struct iovec iov[IOVS];
 	struct table t;
+	unsigned n = 0;
 
-	p.at = c->lba * SECTOR;
-	p.n = 0;
 	for (unsigned i = 0; i < PRDS && want; i++) {
 		const uint32_t *entry = table_entry(&t, c->prd, i);
-		uint64_t gpa = entry ? entry[0] & ~1u : 0, len = entry ? entry[1] & 0xfffe : 0;
+		uint64_t len = entry ? entry[1] & 0xfffe : 0;
 
 		if (!entry)
 			return false;
@@ -377,15 +331,21 @@ static bool dma_move(struct channel *c)
 			len = 65536;
 		if (len > want)
 			len = want;
-		if (!mem_has(gpa, len))
+		iov[n].iov_base = mem_at(entry[0] & ~1u, len);
+		iov[n].iov_len = len;
+		if (!iov[n++].iov_base)
 			return false;
-		p.piece[p.n].gpa = gpa;
-		p.piece[p.n++].len = len;
+		bytes += len;
 		want -= len;
 		if (want && entry[1] >> 31)
 			return false; /* less than the command moves */
-		if ((p.n == IOVS || !want) && !move_part(c, &p))
-			return false;
+		if (n == IOVS || !want) {
+			if (!move(c, iov, n, bytes, at))
+				return false;
+			at += bytes;
+			n = 0;
+			bytes = 0;
+		}
 	}
 	return !want && (!c->dma_write || kept(c->busy));
 }

@@ -25,11 +25,6 @@
 #define NODE	"/dev/ringside/ioreq"
 #define SAY_MAX 100
 
-/* Chunks that a model maps at most (256 MiB), of those that all models have; see docs/emulation.md. */
-#define MEM_MOST 128u
-/* The first so many are for each model's first one. */
-#define MEM_FIRST 32u
-
 static int node;
 static unsigned vcpus = 1;
 
@@ -124,51 +119,9 @@ static void serial_option(const char *link, const char *log)
 	uart_add(fd, fd, logged);
 }
 
-/* What the model may map of the guest, if it has devices that reach for it: all, and at most MEM_MOST, as far as it is left
- * of `chunks` that all models have. What is more takes a copier. */
-struct share {
-	const char *path;
-	unsigned chunks;
-};
-
-/* "FILE,CHUNKS" */
-static struct share share_option(char *text)
+static void attach(uint32_t domid, uint64_t memory_size)
 {
-	char *comma = strrchr(text, ',');
-	struct share s = {.path = text};
-
-	if (!comma)
-		die("--share %s: not FILE,CHUNKS", text);
-	*comma = '\0';
-	s.chunks = (unsigned)strtoul(comma + 1, NULL, 10);
-	return s;
-}
-
-static void memory_start(uint32_t domid, uint64_t size, const struct share *s)
-{
-	uint64_t all = (size + MEM_CHUNK - 1) / MEM_CHUNK;
-	unsigned want = all < MEM_MOST ? (unsigned)all : MEM_MOST;
-	unsigned got = share_take(s->path, 0, s->chunks, 1);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, node,
-			    (off_t)PV_LINUX_IOREQ_MEMORY);
-	char first;
-
-	if (memory == MAP_FAILED)
-		die(NODE ": mmap: %s", strerror(errno));
-	if (!got)
-		die("domain %u: other models map all that models may: stop a guest", domid);
-	got += share_take(s->path, MEM_FIRST, s->chunks, want - 1);
-	mem_init(memory, size, got);
-	if (got == all)
-		return;
-	if (!mem_read(0, &first, 1)) /* the copier counts on it */
-		die("domain %u: its memory cannot be mapped", domid);
-	copier_start(domid, size);
-}
-
-static void attach(uint32_t domid)
-{
-	void *area;
+	void *memory, *area;
 	struct pv_linux_ioreq_start start = {.domid = domid, .vcpus = vcpus};
 
 	node = open(NODE, O_RDWR | O_CLOEXEC);
@@ -177,29 +130,25 @@ static void attach(uint32_t domid)
 	if (ioctl(node, PV_LINUX_IOREQ_START, &start) < 0)
 		die("domain %u: cannot serve it: %s", domid, strerror(errno));
 	area = mmap(NULL, (1 + vcpus) * 4096ul, PROT_READ | PROT_WRITE, MAP_SHARED, node, 0);
-	if (area == MAP_FAILED)
+	memory = mmap(NULL, memory_size, PROT_READ | PROT_WRITE, MAP_SHARED, node,
+		      (off_t)PV_LINUX_IOREQ_MEMORY);
+	if (area == MAP_FAILED || memory == MAP_FAILED)
 		die(NODE ": mmap: %s", strerror(errno));
 	access_init(node, area, vcpus);
+	mem_init(memory, memory_size);
 }
 
-static const struct option options[] = {{"domain", 1, NULL, 'd'},
-					{"vcpus", 1, NULL, 'c'},
-					{"memory", 1, NULL, 'm'},
-					{"disk", 1, NULL, 'D'},
-					{"share", 1, NULL, 'S'},
-					{"disk-ro", 1, NULL, 'R'},
-					{"net", 1, NULL, 'n'},
-					{"serial", 1, NULL, 's'},
-					{"serial-log", 1, NULL, 'l'},
-					{"help", 0, NULL, 'h'},
-					{0}};
+static const struct option options[] = {{"domain", 1, NULL, 'd'},  {"vcpus", 1, NULL, 'c'},
+					{"memory", 1, NULL, 'm'},  {"disk", 1, NULL, 'D'},
+					{"disk-ro", 1, NULL, 'R'}, {"net", 1, NULL, 'n'},
+					{"serial", 1, NULL, 's'},  {"serial-log", 1, NULL, 'l'},
+					{"help", 0, NULL, 'h'},	   {0}};
 
 static void usage(FILE *to)
 {
-	fprintf(to, "ringside-model --domain N --vcpus N --memory BYTES --share FILE,CHUNKS\n"
-		    "    [--disk FILE] [--disk-ro FILE] [--net INTERFACE,MAC] [--serial LINK "
-		    "[--serial-log\n"
-		    "    FILE]]\n"
+	fprintf(to, "ringside-model --domain N --vcpus N --memory BYTES [--disk FILE] [--disk-ro "
+		    "FILE]\n"
+		    "    [--net INTERFACE,MAC] [--serial LINK [--serial-log FILE]]\n"
 		    "Serves a guest's emulated devices; ringctl starts it. Says \"ready\" on its "
 		    "output, and ends with\n"
 		    "its guest.\n");
@@ -210,7 +159,6 @@ int main(int argc, char **argv)
 	const char *disk[IDE_DISKS], *net[2], *serial = NULL, *log = NULL;
 	bool read_only[IDE_DISKS];
 	unsigned disks = 0, nets = 0;
-	struct share share = {0};
 	uint64_t memory_size = 0;
 	uint32_t domid = 0;
 	int opt, said;
@@ -225,9 +173,6 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			memory_size = strtoull(optarg, NULL, 10);
-			break;
-		case 'S':
-			share = share_option(optarg);
 			break;
 		case 'R':
 		case 'D':
@@ -251,14 +196,12 @@ int main(int argc, char **argv)
 			usage(opt == 'h' ? stdout : stderr);
 			return opt == 'h' ? 0 : 2;
 		}
-	if (!domid || !vcpus || vcpus > PV_MAX_VCPUS || !memory_size || !share.path) {
+	if (!domid || !vcpus || vcpus > PV_MAX_VCPUS || !memory_size) {
 		usage(stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	attach(domid);
-	if (disks || nets)
-		memory_start(domid, memory_size, &share);
+	attach(domid, memory_size);
 	pci_init();
 	rtc_init();
 	for (unsigned i = 0; i < disks; i++)

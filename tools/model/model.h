@@ -52,29 +52,13 @@ void irq_raise(unsigned gsi);
 
 /* --- the guest's memory --- */
 
-/* What Linux maps of it at a time, for a model that touches any of it. */
-#define MEM_CHUNK (2ull << 20)
-
-/* It is mapped at `at`, `size` bytes, of which `share` chunks may be touched. Before any of the others. */
-void mem_init(void *at, uint64_t size, unsigned share);
-/* Does it lie in what may be the guest's RAM? */
-bool mem_has(uint64_t gpa, size_t len);
-/* False: some of it is no RAM of the guest's. With the lock, as the two that follow. */
+/* It is mapped at `at`, `size` bytes. Before any of the others. */
+void mem_init(void *at, uint64_t size);
+/* False: some of it is no RAM of the guest's. */
 bool mem_read(uint64_t gpa, void *to, size_t len);
 bool mem_write(uint64_t gpa, const void *from, size_t len);
-/* For system calls, which fail with EFAULT at holes. NULL: beyond its end, or not to be touched. */
+/* For system calls, which fail with EFAULT at holes. NULL: beyond its end. */
 void *mem_at(uint64_t gpa, size_t len);
-/* The same, to look at only; what is not to be touched is in `room`. */
-const void *mem_see(uint64_t gpa, size_t len, void *room);
-
-/* How many of `want` chunks the process may have, for as long as it lives, of those from first to end that all share that
- * have the file (share.c). */
-unsigned share_take(const char *path, unsigned first, unsigned end, unsigned want);
-
-/* Another process, for what is not to be touched; some of the guest's memory has been touched (copier.c). */
-void copier_start(uint32_t domid, uint64_t size);
-/* At most 64 KiB. False: there is no such memory, or no copier. */
-bool copier_copy(uint64_t gpa, void *buf, size_t len, bool write);
 
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);

@@ -164,16 +164,13 @@ static void eeprom_write(struct rtl *r, uint8_t v)
 
 static void transmit(struct rtl *r, unsigned d)
 {
-	static uint8_t room[FRAME_MAX];
 	uint32_t size = r->tx_status[d] & 0x1fff;
-	const void *at = NULL;
+	void *at = mem_at(get32(r, TSAD + 4 * d), size);
 
 	if (!(r->reg[CR] & CR_TX) || !pci_is_master(&r->pci))
 		return;
 	/* What is not to be had, or not taken, is lost on the wire. */
-	if (size <= FRAME_MAX && size >= 14)
-		at = mem_see(get32(r, TSAD + 4 * d), size, room);
-	if (at)
+	if (at && size <= FRAME_MAX && size >= 14)
 		while (write(r->tap, at, size) < 0 && errno == EINTR)
 			;
 	r->tx_status[d] |= TSD_OWN | TSD_OK;

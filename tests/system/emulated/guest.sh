@@ -4,6 +4,7 @@
 say() { echo "GUEST $*"; }
 fail() { say "failed: $*"; }
 bytes=4194304
+grep -q wide /proc/cmdline && bytes=16777216
 
 # As the guest "evil": its kernel does to the devices what it can; then Linux finds them again.
 evil() {

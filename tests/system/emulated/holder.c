@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holder DOMAIN MIB: be the device model of a domain and map all of its memory, as one does whose guest's DMA goes
- * everywhere. Then it stays. Whoever else in dom0 serves that domain must not notice.
- * holder FILE: have what models may map, but for each one's first, as far as it is left. */
+ * everywhere. Then it stays. Whoever else in dom0 serves that domain must not notice. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,25 +10,8 @@
 
 #include <pv/linux.h>
 
-static int hold_shares(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CREAT, 0600), held = 0;
-
-	for (int i = 32; i < 1024; i++) {
-		struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = i, .l_len = 1};
-
-		held += fcntl(fd, F_OFD_SETLK, &l) == 0;
-	}
-	printf("holder: %d shares\n", held);
-	fflush(stdout);
-	pause();
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
-	if (argc == 2)
-		return hold_shares(argv[1]);
 	struct pv_linux_ioreq_start start = {.domid = argc == 3 ? (uint32_t)atoi(argv[1]) : 0, .vcpus = 1};
 	size_t size = argc == 3 ? (size_t)atoi(argv[2]) << 20 : 0, pages = 0;
 	int node = open("/dev/ringside/ioreq", O_RDWR), pipes[2];

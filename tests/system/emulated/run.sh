@@ -13,7 +13,7 @@ mkdir -p "$out/module"
 cp "$top/tests/system/emulated/hostile.c" "$out/module/"
 echo 'obj-m := hostile.o' >"$out/module/Kbuild"
 make -s -C "$build/linux/src/out" M="$(realpath "$out/module")" modules >"$out/module/build.log" 2>&1 || { cat "$out/module/build.log"; exit 1; }
-gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -I"$top/include" -o "$out/holder" "$top/tests/system/emulated/holder.c" || exit 1
+gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -I"$top/include" -o "$out/holder" "$top/tests/system/emulated/holder.c" || exit 1
 gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o "$out/alarm" "$top/tests/system/emulated/alarm.c" || exit 1
 "$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux" && "$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" \
 	"$build/linux" "/test=$top/tests/system/emulated/guest.sh" "/hostile.ko=$out/module/hostile.ko" "/alarm=$out/alarm" || exit 1

@@ -43,15 +43,6 @@ void thread_start(void *(*fn)(void *), void *arg)
 	(void)arg;
 }
 
-bool copier_copy(uint64_t gpa, void *buf, size_t len, bool write)
-{
-	(void)gpa;
-	(void)buf;
-	(void)len;
-	(void)write;
-	return false;
-}
-
 static uint32_t dev_read(void *dev, uint64_t at, unsigned size)
 {
 	(void)dev;

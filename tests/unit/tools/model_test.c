@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../../tools/model/model.h"
@@ -21,8 +20,7 @@
 #define HOLE	4096u /* behind it, mapped, of which the guest has nothing */
 #define SECTORS 256u
 
-static uint8_t *memory; /* as the test sees it */
-static uint64_t memory_size = MEMORY;
+static uint8_t *memory;
 static volatile uint32_t raised;
 static struct region {
 	uint64_t first, count;
@@ -76,16 +74,6 @@ void model_wait(pthread_cond_t *c)
 void irq_raise(unsigned gsi)
 {
 	raised |= 1u << gsi;
-}
-
-/* What is not mapped there is to be reached by nothing else. */
-bool copier_copy(uint64_t gpa, void *buf, size_t len, bool write)
-{
-	cr_assert(len <= 65536);
-	if (gpa >= memory_size || len > memory_size - gpa)
-		return false;
-	memcpy(write ? memory + gpa : buf, write ? buf : memory + gpa, len);
-	return true;
 }
 
 void say(const char *format, ...)
@@ -176,9 +164,9 @@ static void memory_make(void)
 	int fd = memfd_create("guest", MFD_CLOEXEC);
 
 	cr_assert_eq(ftruncate(fd, MEMORY), 0);
-	memory = mmap(NULL, MEMORY + HOLE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, MEMORY + HOLE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	cr_assert_neq(memory, MAP_FAILED);
-	mem_init(memory, MEMORY + HOLE, 1);
+	mem_init(memory, MEMORY + HOLE);
 }
 
 static void make(void)
@@ -571,150 +559,20 @@ Test(model, memory_holes)
 	cr_assert(mem_write(MEMORY - 8, "eight by", 8));
 }
 
-/* ---- more memory than the model may map ---- */
-
-#define CHUNKS 16u
-#define SHARE  3u
-
-static unsigned touched(const uint8_t *view)
+/* Of descriptors that are taken at once none is followed if one of them is none. */
+Test(model, bad_descriptor)
 {
-	int map = open("/proc/self/pagemap", O_RDONLY);
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < CHUNKS; i++) {
-		static uint64_t page[MEM_CHUNK / 4096];
-		off_t at = (off_t)(((uintptr_t)view + i * MEM_CHUNK) / 4096 * 8);
-		bool any = false;
-
-		cr_assert_eq(pread(map, page, sizeof(page), at), (ssize_t)sizeof(page));
-		for (unsigned k = 0; k < MEM_CHUNK / 4096; k++)
-			any |= page[k] >> 63;
-		n += any;
+	for (unsigned i = 0; i < 16; i++) {
+		memset(memory + 0x4000 + i * 0x1000, 0xee, 512);
+		prd(i, 0x4000 + i * 0x1000, 512);
 	}
-	close(map);
-	return n;
-}
-
-/* What the model sees of the guest; memory is the same, as the test has it. */
-static uint8_t *large_memory(void)
-{
-	int fd = memfd_create("large", MFD_CLOEXEC);
-	uint8_t *view;
-
-	memory_size = CHUNKS * MEM_CHUNK;
-	cr_assert_eq(ftruncate(fd, (off_t)memory_size), 0);
-	memory = mmap(NULL, memory_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	view = mmap(NULL, memory_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	cr_assert(memory != MAP_FAILED && view != MAP_FAILED);
-	mem_init(view, memory_size, SHARE);
-	return view;
-}
-
-static void dma_everywhere(bool write)
-{
-	for (unsigned i = 0; i < CHUNKS; i++)
-		prd(i, (uint32_t)(i * MEM_CHUNK + 0x4000), i == CHUNKS - 1 ? 1u << 31 | 512 : 512);
+	prd(16, MEMORY + HOLE, 1u << 31 | 512);
 	out(bm(), 1, 0);
-	task(CHUNKS, write ? 100 : 20, write ? 0xca : 0xc8);
-	dma(write);
-	cr_assert_eq(in(0x1f7, 1), 0x50);
-}
-
-Test(model, share_disk)
-{
-	const uint8_t *view = large_memory();
-	uint8_t b[512];
-
-	dma_everywhere(false);
-	for (unsigned i = 0; i < CHUNKS; i++) {
-		cr_assert_eq(memory[i * MEM_CHUNK + 0x4000], 21 + i);
-		cr_assert_eq(memory[i * MEM_CHUNK + 0x41ff], 21 + i);
-		memset(memory + i * MEM_CHUNK + 0x4000, (int)(0x80 + i), 512);
-	}
-	dma_everywhere(true);
-	for (unsigned i = 0; i < CHUNKS; i++) {
-		cr_assert_eq(pread(file, b, 512, (100 + i) * 512), 512);
-		cr_assert_eq(b[0], 0x80 + i);
-		cr_assert_eq(b[511], 0x80 + i);
-	}
-	cr_assert_eq(touched(view), SHARE);
-	/* Half in one chunk; half in nothing. */
-	prd(0, (uint32_t)(SHARE * MEM_CHUNK - 256), 1u << 31 | 512);
-	out(bm(), 1, 0);
-	task(1, 7, 0xc8);
-	dma(false);
-	cr_assert_eq(in(0x1f7, 1), 0x50);
-	cr_assert_eq(memory[SHARE * MEM_CHUNK - 256], 8);
-	cr_assert_eq(memory[SHARE * MEM_CHUNK + 255], 8);
-	prd(0, (uint32_t)(memory_size - 256), 1u << 31 | 512);
-	out(bm(), 1, 0);
-	task(1, 7, 0xc8);
+	task(17, 20, 0xc8);
 	dma(false);
 	cr_assert_eq(in(0x1f7, 1) & 1, 1);
-	cr_assert_eq(touched(view), SHARE);
-}
-
-/* Of descriptors that are taken at once none is followed if one of them is none; also where they are followed by copies. */
-Test(model, share_bad_descriptor)
-{
-	large_memory();
-	dma_everywhere(false);
-	for (unsigned i = 0; i < CHUNKS; i++) {
-		memset(memory + i * MEM_CHUNK + 0x4000, 0xee, 512);
-		prd(i, (uint32_t)(i * MEM_CHUNK + 0x4000), 512);
-	}
-	prd(CHUNKS, (uint32_t)memory_size, 1u << 31 | 512);
-	out(bm(), 1, 0);
-	task(CHUNKS + 1, 20, 0xc8);
-	dma(false);
-	cr_assert_eq(in(0x1f7, 1) & 1, 1);
-	for (unsigned i = 0; i < CHUNKS; i++)
-		cr_assert_eq(memory[i * MEM_CHUNK + 0x4000], 0xee, "%u", i);
-}
-
-Test(model, share_card)
-{
-	const uint8_t *view = large_memory();
-	uint8_t frame[100] = {2, 0x52, 0, 0, 0, 1}, got[200];
-	uint32_t c = config(3, 0, 0x10) & ~3u;
-
-	dma_everywhere(false);
-	out(c + 0x30, 4, (uint32_t)(9 * MEM_CHUNK));
-	out(c + 0x44, 4, 0x8a);
-	out(c + 0x37, 1, 12);
-	for (unsigned i = 0; i < CHUNKS; i++) {
-		memset(memory + i * MEM_CHUNK + 0x3000, (int)i, 100);
-		out(c + 0x20 + i % 4 * 4, 4, (uint32_t)(i * MEM_CHUNK + 0x3000));
-		out(c + 0x10 + i % 4 * 4, 4, 100);
-		cr_assert_eq(read(wire, got, sizeof(got)), 100);
-		cr_assert_eq(got[99], i);
-	}
-	cr_assert_eq(write(wire, frame, sizeof(frame)), 100);
-	for (unsigned i = 0; i < 500 && in(c + 0x37, 1) & 1; i++)
-		usleep(10000);
-	cr_assert_eq(memory[9 * MEM_CHUNK + 2], 104);
-	cr_assert_eq(memory[9 * MEM_CHUNK + 4 + 5], 1);
-	cr_assert_eq(touched(view), SHARE);
-}
-
-/* All models together have so many; what one had is the others' when it has ended. */
-Test(model, shares)
-{
-	char path[] = "/tmp/model_test.XXXXXX";
-	int status;
-	pid_t pid;
-
-	close(mkstemp(path));
-	cr_assert_eq(share_take(path, 0, 8, 5), 5);
-	cr_assert_eq(share_take(path, 0, 4, 1), 0);
-	for (unsigned i = 0; i < 2; i++) {
-		pid = fork();
-		if (!pid)
-			_exit((int)(share_take(path, 0, 8, 5) << 4 | share_take(path, 0, 8, 5)));
-		cr_assert_eq(waitpid(pid, &status, 0), pid);
-		cr_assert_eq(WEXITSTATUS(status), 0x30);
-	}
-	unlink(path);
+	for (unsigned i = 0; i < 16; i++)
+		cr_assert_eq(memory[0x4000 + i * 0x1000], 0xee, "%u", i);
 }
 
 Test(model, rtl_eeprom)

@@ -1,70 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rights_test: a device model that has given up its rights, and a copier, can still do their work, and nothing else. */
+/* rights_test: a device model that has given up its rights can still do its work, and nothing else. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <pv/hypercall.h>
 #include <pv/linux.h>
-#include <pv/memory.h>
 
 #include "../../../tools/model/model.h"
-
-#define DOMID 7u
-#define SIZE  (1u << 20)
-
-static uint8_t *guest;
-
-int open(const char *path, int flags, ...)
-{
-	if (!strcmp(path, "/dev/ringside/hypercall"))
-		path = "/dev/null";
-	return openat(AT_FDCWD, path, flags);
-}
-
-/* mem_copy, a page at a time; the filter sees the real one, which /dev/null does not know. */
-int ioctl(int fd, unsigned long request, ...)
-{
-	struct pv_linux_hypercall *h;
-	struct pv_mem_copy *op;
-	uint64_t len;
-	va_list ap;
-	int rc;
-
-	va_start(ap, request);
-	h = va_arg(ap, void *);
-	va_end(ap);
-	rc = (int)syscall(SYS_ioctl, fd, request, h);
-	if (request != PV_LINUX_HYPERCALL)
-		return rc;
-	op = (void *)h->arg[0];
-	if (h->number != PV_NR_mem_copy || op->domid != DOMID || op->gpa >= SIZE)
-		return -1;
-	len = op->len < 4096 ? op->len : 4096;
-	if (op->flags == PV_MEM_COPY_WRITE)
-		memcpy(guest + op->gpa, (void *)op->buf, len);
-	else
-		memcpy((void *)op->buf, guest + op->gpa, len);
-	op->gpa += len;
-	op->buf += len;
-	op->len -= len;
-	h->result = 0;
-	return 0;
-}
 
 void die(const char *format, ...)
 {
@@ -188,40 +141,5 @@ Test(rights, drop)
 		int status = ends_by(forbidden[i]);
 
 		cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 3, "%u: %#x", i, status);
-	}
-}
-
-/* In a process of its own, after which the copier ends. */
-static int copier_works(void)
-{
-	uint8_t b[10000], c[10000];
-
-	if (copier_copy(0, b, 1, false))
-		return 10; /* there is none yet */
-	copier_start(DOMID, SIZE);
-	memset(guest + 5000, 0x55, sizeof(b));
-	if (!copier_copy(5000, b, sizeof(b), false) || memcmp(b, guest + 5000, sizeof(b)))
-		return 11;
-	memset(c, 0x66, sizeof(c));
-	if (!copier_copy(SIZE - sizeof(c), c, sizeof(c), true) ||
-	    memcmp(c, guest + SIZE - sizeof(c), sizeof(c)))
-		return 12;
-	if (copier_copy(SIZE - 1, b, 2, false) || copier_copy(SIZE, b, 1, false) ||
-	    copier_copy(~0ull - 1, b, 4, true) || copier_copy(0, b, 65537, false))
-		return 13; /* what is not the guest's */
-	return copier_copy(0, b, 1, false) ? 0 : 14;
-}
-
-Test(rights, copier)
-{
-	int status;
-
-	guest = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (!fork())
-		_exit(copier_works());
-	for (unsigned i = 0; i < 2; i++) {
-		cr_assert_gt(wait(&status), 0);
-		cr_assert_eq(status, 0, "%#x", status);
 	}
 }
