@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ringside.h"
@@ -226,14 +227,19 @@ int rs_read(struct rs *rs, uint32_t domid, uint64_t gpa, void *to, uint64_t len)
 	return copy(rs, domid, gpa, to, len, PV_MEM_COPY_READ);
 }
 
+/* Back ends let go of what they have mapped at once, if they can: for so many hundredths of a second it is waited for. */
+#define UNMAP_WAITS 100
+
 int rs_destroy(struct rs *rs, uint32_t domid)
 {
+	unsigned waits = 0;
 	long rc;
 
 	do
 		rc = call_domain_destroy(rs, domid);
-	while (rc == -EAGAIN);
-	return rc == -EBUSY ? 0 : (int)rc;
+	while (rc == -EAGAIN || (rc == -EBUSY && waits++ < UNMAP_WAITS &&
+				 !nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL)));
+	return rc == -EBUSY || (rc == -ESRCH && waits) ? 0 : (int)rc;
 }
 
 char *rs_dmesg(struct rs *rs, uint64_t *from)
@@ -316,11 +322,11 @@ const char *rs_device_state_name(uint32_t state)
 
 static const char *const calls[PV_HYPERCALL_MAX] = {
 #define PV_CALL0(nr, name, ...) [nr] = #name,
-#define PV_CALL1 PV_CALL0
-#define PV_CALL2 PV_CALL0
-#define PV_CALL3 PV_CALL0
-#define PV_CALL4 PV_CALL0
-#define PV_CALL5 PV_CALL0
+#define PV_CALL1		PV_CALL0
+#define PV_CALL2		PV_CALL0
+#define PV_CALL3		PV_CALL0
+#define PV_CALL4		PV_CALL0
+#define PV_CALL5		PV_CALL0
 #include <pv/hypercalls.def>
 };
 

@@ -105,7 +105,7 @@ long rs_call(struct rs *rs, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, 
 int rs_populate(struct rs *rs, uint32_t domid, uint64_t gfn, uint64_t count);
 int rs_write(struct rs *rs, uint32_t domid, uint64_t gpa, const void *from, uint64_t len);
 int rs_read(struct rs *rs, uint32_t domid, uint64_t gpa, void *to, uint64_t len);
-/* 0 also if only frames that others have mapped remain. */
+/* 0 also if only frames that others have mapped remain, which are waited for up to a second. */
 int rs_destroy(struct rs *rs, uint32_t domid);
 /* Ring 0's log, malloc'ed, NUL-terminated; *from goes on where this ended. NULL: rs->error. */
 char *rs_dmesg(struct rs *rs, uint64_t *from);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh: a Linux guest with emulated devices alone, in QEMU. BUILD: what make has built. Ends "N passed, N failed".
+# run.sh: a Linux guest with emulated devices alone, in QEMU. BUILD: what make has built; EMULATED_ACCEL: QEMU's
+# accelerator (docs/linux.md says why not a thread a CPU). Ends "N passed, N failed".
 set -u
 top=$(dirname "$0")/../../.. build=${BUILD:-build}
 PATH=$PATH:/sbin:/usr/sbin
@@ -47,7 +48,7 @@ BUILD=$build "$top/dom0/linux/boot.sh" ${DEBUG:+-D} -w "$work/boot" -s "$top/tes
 	-f "/bin/ringctl-net=$top/tools/net/ringctl-net" -f "/srv.img.gz=$out/emu.img.gz" \
 	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" -f "/etc/ringside/emu.conf=$out/emu.conf" \
 	-f "/bin/holder=$out/holder" -f "/etc/ringside/held.conf=$out/held.conf" -f "/etc/ringside/evil.conf=$out/evil.conf" -f "/etc/ringside/calm.conf=$out/calm.conf" \
-	-q "-c ${CPUS:-2} -m 1024 -t ${TIME:-900} -l $log" dom0 >"$out/qemu.log" 2>&1
+	-q "-a ${EMULATED_ACCEL:-tcg,thread=single} -c ${CPUS:-2} -m 1024 -t ${TIME:-900} -l $log" dom0 >"$out/qemu.log" 2>&1
 tr -d '\r' <"$log" | grep -E '^(PASS|FAIL) '
 passed=$(grep -ac '^PASS ' "$log") failed=$(grep -ac '^FAIL ' "$log")
 grep -aq '^EMULATED passed' "$log" || failed=$((failed + 1))
