@@ -481,15 +481,18 @@ long domain_release(struct domain *d, u64 gfn, u64 count, bool device)
 
 static bool die_stop(struct domain *d)
 {
-	bool off = true;
+	bool off = true, first;
 
 	lock(&d->lock);
+	first = d->state != PV_DOMAIN_DYING;
 	state_set(d, PV_DOMAIN_DYING);
 	unlock(&d->lock);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before die_drain counts */
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		off = vcpu_down(d->vcpus[i]) && off;
 	walk_sync(d); /* no sender and no timer that found it alive is still at it */
+	if (first) /* who has mapped something of its is to let go */
+		virq_raise_all(PV_VIRQ_DOMAIN);
 	return off;
 }
 

@@ -38,7 +38,7 @@ struct pv_port_status {
 PV_ASSERT_SIZE(struct pv_port_status, 32);
 
 enum pv_virq {
-	PV_VIRQ_DOMAIN,  /* some domain started, shut down or has gone (needs PV_CAP_DOMAIN) */
+	PV_VIRQ_DOMAIN,  /* some domain started, shut down, ends or has gone (needs PV_CAP_DOMAIN) */
 	PV_VIRQ_DEVICE,  /* a slot of the own device directory, or of one served, changed */
 	PV_VIRQ_CONSOLE, /* input on the machine's console (needs PV_CAP_CONSOLE)        */
 	PV_VIRQ_TRACE,   /* a trace ring is half full (needs PV_CAP_TRACE)               */

@@ -184,6 +184,26 @@ Test(domain, model_ends_before_its_guest, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
+/* Whoever has mapped something of a domain's is told that it goes, which it cannot do before they have let go. */
+Test(domain, its_end_is_told_at_once, .init = boot, .fini = finish)
+{
+	struct domain *c = dh_domain_ram(PV_CAP_DOMAIN, 1, 10), *d = dh_domain_ram(0, 1, 10), *held;
+	struct pv_event_page *page = dh_ptr(c, 6 * PAGE_SIZE);
+	long port;
+
+	cr_assert_eq(event_pages(c, 6 * PAGE_SIZE), 0);
+	port = event_bind_virq(c, PV_VIRQ_DOMAIN, 0);
+	cr_assert_gt(port, 0);
+	held = domain_get_any(d->id);
+	cr_assert_eq(page->pending[port / 64] >> port % 64 & 1, 0);
+	cr_assert_eq(domain_destroy(d), -PV_EAGAIN);
+	cr_assert_eq(page->pending[port / 64] >> port % 64 & 1, 1);
+	domain_put(held);
+	cr_assert_eq(dh_destroy(d), 0);
+	cr_assert_eq(dh_destroy(c), 0);
+	cr_assert_eq(frames_free(), at_boot);
+}
+
 Test(domain, not_its_own_end, .init = boot)
 {
 	struct domain *d = dh_domain(0, 1, 1);
