@@ -3,8 +3,8 @@
  *
  * L1: a CPU takes locks in rising rank; of two with the same rank the one with the lower address
  *     first, by lock_both. Debug builds stop the machine when it does not.
- * L2: interrupts are off in ring 0 (but in the idle loop and in interrupts_serve), so a lock is held for a
- *     bounded stretch of ring 0's own instructions, and never across a return to a guest.
+ * L2: interrupts are off in ring 0 (but in the idle loop and in interrupts_serve, where no lock is held), so a
+ *     lock is held for a bounded stretch of ring 0's own instructions, and never across a return to a guest.
  * L3: no lock is held while guest memory is touched by virtual address (copy_in, copy_out).
  * L4: fills, event delivery and returns take no lock at all; see mm/stlb.h for what they rely on. But a fill that
  *     maps a frame once more holds its bucket's lock bit (mm/stlb_maps.c), in which nothing is waited for; and one

@@ -44,7 +44,7 @@ void cpu_relax_serving(void);
 void tlb_shootdown(u64 cpumask);
 
 /* cpu/traps.c: takes the interrupts that wait for this CPU, in the midst of long work for a hypercall. Their handlers
- * take locks of rank RUNQUEUE and higher: the caller may hold lower ones, and is in no walk. */
+ * take locks, and others wait for those of the caller with interrupts off: it holds none, and is in no walk. */
 void interrupts_serve(void);
 
 /* System time in ns since boot; monotonic on and across CPUs. */

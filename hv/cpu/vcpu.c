@@ -28,8 +28,8 @@ static void fpu_load(const void *area)
 	__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
-/* The x87 instruction and data pointers become ring 0's own: no domain reads another's by FNSTENV. What else this changes
- * is loaded after it. */
+/* The x87 instruction and data pointers become ring 0's own: no domain reads another's by FNSTENV. What else this
+ * changes is loaded after it. */
 static void fpu_pointers_forget(void)
 {
 	static const u32 zero;

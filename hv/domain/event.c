@@ -115,7 +115,7 @@ static void wake_pollers(struct domain *d, u32 port)
 	}
 }
 
-/* The port's pending bit is set: tell the vCPU, unless masked. In a walk, for which a vCPU that moves its area waits. */
+/* The port's pending bit is set: tell the vCPU, unless masked. In a walk: a vCPU that moves its area waits for it. */
 static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u64 w)
 {
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];

@@ -110,8 +110,8 @@ int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) __mu
 u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used);
 
 /* The first leaf that ends behind *g, which becomes its first gfn; 0 if there is none, or not within so many looks at
- * holes: then *g is where to go on, from PV_MAX_GFN on nowhere. Needs no walk where nobody can take the tree away; a leaf
- * that goes meanwhile may be told or not. */
+ * holes: then *g is where to go on, from PV_MAX_GFN on nowhere. Needs no walk where nobody can take the tree away; a
+ * leaf that goes meanwhile may be told or not. */
 u64 p2m_next(const struct p2m *p, gfn_t *g, u64 looks);
 #define p2m_for_each(p, g, e) for (u64 e; (e = p2m_next((p), &(g), ~0ull)); (g).n += p2m_span(e))
 

@@ -218,8 +218,8 @@ void stlb_drop(struct domain *d, u64 gpa, bool user_only);
 /* Everything of the domain but the L4s of loaded roots, shot down: always right. */
 void stlb_drop_all(struct domain *d);
 
-/* Before something at [g, g + count) leaves the P2M, without locks: take out some of what leads there if that is much, since
- * stlb_forget cannot be interrupted. False: there may be much more: serve interrupts, and call again. */
+/* Before something at [g, g + count) leaves the P2M, without locks: take out some of what leads there if that is much,
+ * since stlb_forget cannot be interrupted. False: there may be much more: serve interrupts, and call again. */
 bool stlb_loosen(struct domain *d, gfn_t g, u64 count) __must_use;
 /* P4 for p2m.c: the P2M no longer holds these (entry format of p2m.h, count of them, starting gfn); take out
  * every shadow entry that reaches them and shoot down. Waits for walks. */

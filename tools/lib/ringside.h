@@ -289,9 +289,9 @@ enum rs_action rs_action_at_end(const struct rs_record *r, uint32_t reason);
 /* Give a domain another name; r is saved. */
 int rs_rename(struct rs *rs, struct rs_record *r, const char *name);
 /* The name that users know a domain by. */
+void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1]);
 /* The same for messages: until the next one. */
 const char *rs_label(struct rs *rs, uint32_t domid);
-void rs_domain_name(struct rs *rs, const struct pv_domain_info *info, char name[RS_NAME_MAX + 1]);
 
 /* One tool at a time works on a name. A file descriptor to close; -EBUSY with who has it in rs->error, if it does not
  * come free within `wait` ms. */
