@@ -50,54 +50,41 @@ void lock_rank_leave(const struct spinlock *l);
 #define lock_rank_leave(l) ((void)(l))
 #endif
 
-static inline void lock(struct spinlock *l)
-{
+static inline void lock(struct spinlock *l) {
 	u16 mine = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
 
 	lock_rank_enter(l);
-	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != mine)
-		cpu_relax_serving();
+	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != mine) cpu_relax_serving();
 }
 
 /* Without waiting, so also in a walk; no other lock is taken until unlock_tried. */
-static inline bool lock_try(struct spinlock *l)
-{
+static inline bool lock_try(struct spinlock *l) {
 	u16 mine = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
 
-	return __atomic_compare_exchange_n(&l->next, &mine, (u16)(mine + 1), false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&l->next, &mine, (u16)(mine + 1), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-static inline void unlock_tried(struct spinlock *l)
-{
+static inline void unlock_tried(struct spinlock *l) {
 	__atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE);
 }
 
-static inline void unlock(struct spinlock *l)
-{
+static inline void unlock(struct spinlock *l) {
 	lock_rank_leave(l);
 	unlock_tried(l);
 }
 
-static inline struct spinlock *guard_begin(struct spinlock *l)
-{
+static inline struct spinlock *guard_begin(struct spinlock *l) {
 	lock(l);
 	return l;
 }
 
-static inline void guard_end(struct spinlock **l)
-{
-	unlock(*l);
-}
+static inline void guard_end(struct spinlock **l) { unlock(*l); }
 /* Locked from here to the end of the block. */
-#define GUARD(l) \
-	struct spinlock *guard_ __attribute__((cleanup(guard_end), unused)) = guard_begin(l)
+#define GUARD(l) struct spinlock *guard_ __attribute__((cleanup(guard_end), unused)) = guard_begin(l)
 
-static inline void lock_both(struct spinlock *a, struct spinlock *b)
-{
+static inline void lock_both(struct spinlock *a, struct spinlock *b) {
 	lock(a < b ? a : b);
-	if (a != b)
-		lock(a < b ? b : a);
+	if (a != b) lock(a < b ? b : a);
 }
 
 #endif

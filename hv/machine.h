@@ -10,29 +10,19 @@
 struct cpu;
 
 /* The CPU that runs this: the word at the top of whatever stack we are on. */
-static inline struct cpu *this_cpu(void)
-{
+static inline struct cpu *this_cpu(void) {
 	u64 sp;
 
 	__asm__("mov %%rsp, %0" : "=r"(sp));
 	return *(struct cpu **)((sp | (STACK_SLOT - 1)) - 7);
 }
 
-static inline void *mfn_to_virt(mfn_t m)
-{
-	return (void *)(DIRECT_BASE + (m.n << PAGE_SHIFT));
-}
+static inline void *mfn_to_virt(mfn_t m) { return (void *)(DIRECT_BASE + (m.n << PAGE_SHIFT)); }
 
 /* p lies in the direct map. */
-static inline mfn_t virt_to_mfn(const void *p)
-{
-	return MFN(((u64)p - DIRECT_BASE) >> PAGE_SHIFT);
-}
+static inline mfn_t virt_to_mfn(const void *p) { return MFN(((u64)p - DIRECT_BASE) >> PAGE_SHIFT); }
 
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
+static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 
 /* cpu/ipi.c: wait a little, serving shootdowns that others ask of this CPU meanwhile, so that
  * two CPUs that wait for each other both go on. */
@@ -51,18 +41,11 @@ void interrupts_serve(void);
 u64 now_ns(void);
 
 /* This CPU's hardware TLB: forget the page at va, of whatever size. */
-static inline void tlb_flush_local_page(u64 va)
-{
-	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
-}
+static inline void tlb_flush_local_page(u64 va) { __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory"); }
 
-static inline void cr3_load(u64 cr3)
-{
-	__asm__ volatile("mov %0, %%cr3" ::"r"(cr3) : "memory");
-}
+static inline void cr3_load(u64 cr3) { __asm__ volatile("mov %0, %%cr3" ::"r"(cr3) : "memory"); }
 
-static inline void clear_page(void *p)
-{
+static inline void clear_page(void *p) {
 	u64 n = PAGE_SIZE / 8;
 
 	__asm__ volatile("rep stosq" : "+D"(p), "+c"(n) : "a"(0) : "memory");

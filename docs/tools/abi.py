@@ -175,7 +175,8 @@ class Code:
     def __init__(self):
         self.bodies, self.short = {}, {}
         for path in glob.glob('hv/*/*.c'):
-            for m in re.finditer(r'^(?:\w+ )*(?:long|int|s64)\s+(\w+)\([^;{]*\)\n\{.*?^\}', read(path), re.S | re.M):
+            for m in re.finditer(r'^(?:\w+ )*(?:long|int|s64)\s+(\w+)\([^;{]*\)\s*\{(?:[^\n]*\}$|.*?^\})',
+                                 read(path), re.S | re.M):
                 self.bodies.setdefault(m[1], []).append(m[0])
         for path in glob.glob('hv/hypercalls/*.c'):
             # OWN2(name, what does it), and the like

@@ -11,8 +11,8 @@
 #include <mini/mini.h>
 
 #define RECORDS 512
-#define MEMORY	(8ull << 20)
-#define BOX	(MEMORY - PV_PAGE_SIZE) /* last page of a child: what it and domain 0 tell each other */
+#define MEMORY  (8ull << 20)
+#define BOX     (MEMORY - PV_PAGE_SIZE) /* last page of a child: what it and domain 0 tell each other */
 
 static struct pv_trace_record records[RECORDS];
 static struct mark {
@@ -22,22 +22,18 @@ static struct mark {
 } marks[64];
 static unsigned mark_count;
 
-static void mark_at(uint64_t tsc, const char *lane, bool leaves, const char *text)
-{
-	if (mark_count < 64)
-		marks[mark_count++] = (struct mark){tsc, lane, text, leaves};
+static void mark_at(uint64_t tsc, const char *lane, bool leaves, const char *text) {
+	if (mark_count < 64) marks[mark_count++] = (struct mark){tsc, lane, text, leaves};
 }
 
-static void trace_begin(void)
-{
+static void trace_begin(void) {
 	while (pv_trace_read(0, records, RECORDS) > 0)
 		;
 	mark_count = 0;
 	pv_trace_mask(((1ull << PV_TRACE_KIND_END) - 1) & ~1ull);
 }
 
-static void trace_end(const char *scene)
-{
+static void trace_end(const char *scene) {
 	static const char *const kinds[] = {
 #define X(name, a, b) #name,
 		PV_TRACE_KINDS(X)
@@ -47,15 +43,13 @@ static void trace_end(const char *scene)
 	long n;
 
 	pv_trace_mask(0);
-	while (count < RECORDS && (n = pv_trace_read(0, records + count, RECORDS - count)) > 0)
-		count += (unsigned)n;
+	while (count < RECORDS && (n = pv_trace_read(0, records + count, RECORDS - count)) > 0) count += (unsigned)n;
 	for (unsigned i = 0; i < mark_count; i++)
-		mini_printk("M|%s|%llu|%s|%s|%s\n", scene, (unsigned long long)marks[i].tsc,
-			    marks[i].lane, marks[i].leaves ? "L" : "-", marks[i].text);
+		mini_printk("M|%s|%llu|%s|%s|%s\n", scene, (unsigned long long)marks[i].tsc, marks[i].lane,
+			    marks[i].leaves ? "L" : "-", marks[i].text);
 	for (unsigned i = 0; i < count; i++)
-		mini_printk("R|%s|%llu|%s|%u|%u|%llx|%llx\n", scene,
-			    (unsigned long long)records[i].tsc, kinds[records[i].kind],
-			    records[i].domid, records[i].vcpu, (unsigned long long)records[i].a,
+		mini_printk("R|%s|%llu|%s|%u|%u|%llx|%llx\n", scene, (unsigned long long)records[i].tsc,
+			    kinds[records[i].kind], records[i].domid, records[i].vcpu, (unsigned long long)records[i].a,
 			    (unsigned long long)records[i].b);
 }
 
@@ -90,13 +84,11 @@ __asm__(".section .rodata\n"
 
 static uint64_t entered, left, root;
 
-static enum mini_user_next on_event(struct mini_user *u, struct pv_regs *regs)
-{
+static enum mini_user_next on_event(struct mini_user *u, struct pv_regs *regs) {
 	uint64_t now = mini_tsc();
 
 	(void)u;
-	if (PV_SS_GET_VECTOR(regs->frame.ss) == 6 &&
-	    PV_SS_GET_TYPE(regs->frame.ss) == PV_EVENT_HWEXC)
+	if (PV_SS_GET_VECTOR(regs->frame.ss) == 6 && PV_SS_GET_TYPE(regs->frame.ss) == PV_EVENT_HWEXC)
 		return MINI_USER_STOP;
 	entered = now;
 	if (!mini_user_is_syscall(regs))
@@ -106,8 +98,7 @@ static enum mini_user_next on_event(struct mini_user *u, struct pv_regs *regs)
 	return MINI_USER_RESUME;
 }
 
-static void user_scene(const char *scene, uint64_t argument, const char *leaves, const char *serves)
-{
+static void user_scene(const char *scene, uint64_t argument, const char *leaves, const char *serves) {
 	struct mini_user u;
 
 	root = mini_user_space(program, (uint64_t)(program_end - program));
@@ -130,8 +121,7 @@ static void user_scene(const char *scene, uint64_t argument, const char *leaves,
 static volatile uint64_t other_runs, other_yields;
 static volatile bool stop;
 
-static void other(void *unused)
-{
+static void other(void *unused) {
 	(void)unused;
 	while (!stop) {
 		other_runs = mini_tsc();
@@ -140,13 +130,11 @@ static void other(void *unused)
 	}
 }
 
-static void switch_scene(void)
-{
+static void switch_scene(void) {
 	uint64_t before, after;
 
 	mini_vcpu_start(1, other, NULL);
-	for (unsigned i = 0; i < 4; i++)
-		pv_yield();
+	for (unsigned i = 0; i < 4; i++) pv_yield();
 	trace_begin();
 	before = mini_tsc();
 	pv_yield();
@@ -162,8 +150,7 @@ static void switch_scene(void)
 
 /* --- other domains ----------------------------------------------------------------------------------------- */
 
-static uint32_t start(const char *what)
-{
+static uint32_t start(const char *what) {
 	struct mini_domain_config config = {.name = what,
 					    .image = mini_va(mini_start.initrd),
 					    .image_len = mini_start.initrd_len,
@@ -173,38 +160,29 @@ static uint32_t start(const char *what)
 	return (uint32_t)mini_build_domain(&config);
 }
 
-static uint64_t box_get(uint32_t domid, unsigned word)
-{
+static uint64_t box_get(uint32_t domid, unsigned word) {
 	uint64_t value = 0;
-	struct pv_mem_copy op = {
-		.domid = domid, .gpa = BOX + word * 8, .buf = (uint64_t)&value, .len = 8};
+	struct pv_mem_copy op = {.domid = domid, .gpa = BOX + word * 8, .buf = (uint64_t)&value, .len = 8};
 
 	pv_mem_copy(&op);
 	return value;
 }
 
-static void box_set(uint32_t domid, unsigned word, uint64_t value)
-{
-	struct pv_mem_copy op = {.domid = domid,
-				 .flags = PV_MEM_COPY_WRITE,
-				 .gpa = BOX + word * 8,
-				 .buf = (uint64_t)&value,
-				 .len = 8};
+static void box_set(uint32_t domid, unsigned word, uint64_t value) {
+	struct pv_mem_copy op = {
+		.domid = domid, .flags = PV_MEM_COPY_WRITE, .gpa = BOX + word * 8, .buf = (uint64_t)&value, .len = 8};
 
 	pv_mem_copy(&op);
 }
 
-static uint64_t box_wait(uint32_t domid, unsigned word)
-{
+static uint64_t box_wait(uint32_t domid, unsigned word) {
 	uint64_t value;
 
-	while (!(value = box_get(domid, word)))
-		mini_sleep(MINI_MS);
+	while (!(value = box_get(domid, word))) mini_sleep(MINI_MS);
 	return value;
 }
 
-static void block_scene(void)
-{
+static void block_scene(void) {
 	struct pv_device_slot slot = {.class = PV_DEVICE_BLOCK, .param = 256};
 	uint32_t domid = start("disk");
 	void *page = mini_page();
@@ -214,13 +192,11 @@ static void block_scene(void)
 	pv_device_set(PV_DOM_SELF, 0, &slot);
 	box_wait(domid, 0);
 	disk = mini_blk_open(0, 5 * MINI_S);
-	if (!disk)
-		return;
+	if (!disk) return;
 	mini_blk_io(disk, PV_BLK_READ, 8, page, 8);
 	mini_sleep(5 * MINI_MS);
 	trace_begin();
-	mark_at(mini_tsc(), "domain 0", false,
-		"asks for 8 sectors: grants a page, writes a request into the ring");
+	mark_at(mini_tsc(), "domain 0", false, "asks for 8 sectors: grants a page, writes a request into the ring");
 	mini_blk_io(disk, PV_BLK_READ, 16, page, 8);
 	mark_at(mini_tsc(), "domain 0", false, "has taken the response, and its grant back");
 	trace_end("block");
@@ -228,8 +204,7 @@ static void block_scene(void)
 	mini_destroy_domain(domid);
 }
 
-static void packet_scene(void)
-{
+static void packet_scene(void) {
 	static const char *const role[2] = {"sender", "receiver"};
 	struct wire *wire[2];
 	uint32_t domid[2], seen[2];
@@ -249,31 +224,25 @@ static void packet_scene(void)
 	mark_at(mini_tsc(), "domain 0", false, "tells the sender to begin, and waits");
 	pv_event_send((uint64_t)port[0]);
 	mini_port_wait((uint32_t)port[0], &seen[0], mini_now() + MINI_S);
-	mark_at(mini_tsc(), "domain 0", false,
-		"the switch takes the packet from one wire and puts it on the other");
-	if (lane_get(&wire[0]->to_switch, &p) == 1)
-		lane_put(&wire[1]->from_switch, &p);
+	mark_at(mini_tsc(), "domain 0", false, "the switch takes the packet from one wire and puts it on the other");
+	if (lane_get(&wire[0]->to_switch, &p) == 1) lane_put(&wire[1]->from_switch, &p);
 	pv_event_send((uint64_t)port[1]);
 	mini_port_wait((uint32_t)port[1], &seen[1], mini_now() + MINI_S);
 	mark_at(mini_tsc(), "domain 0", false, "the receiver has it");
 	trace_end("packet");
-	for (unsigned i = 0; i < 2; i++)
-		mini_destroy_domain(domid[i]);
+	for (unsigned i = 0; i < 2; i++) mini_destroy_domain(domid[i]);
 }
 
 /* --- the children ------------------------------------------------------------------------------------------ */
 
-static void be_disk(volatile uint64_t *box)
-{
+static void be_disk(volatile uint64_t *box) {
 	mini_blkback_start(0, 0, mini_pages(5), 256);
 	box[0] = 1;
-	for (;;)
-		mini_sleep(MINI_S);
+	for (;;) mini_sleep(MINI_S);
 }
 
 /* Waits for an event; the sender then sends a packet, the receiver takes one; both answer by an event. */
-static void be_wired(volatile uint64_t *box, bool sends)
-{
+static void be_wired(volatile uint64_t *box, bool sends) {
 	long port = pv_event_alloc(0, 0);
 	struct packet p = {.from = 10, .to = 20, .len = 5, .data = "hello"};
 	struct mini_mapping m;
@@ -281,8 +250,7 @@ static void be_wired(volatile uint64_t *box, bool sends)
 	struct wire *w;
 
 	box[0] = (uint64_t)port;
-	while (!box[1])
-		mini_sleep(MINI_MS);
+	while (!box[1]) mini_sleep(MINI_MS);
 	grant = (uint32_t)box[1];
 	mini_grant_map(&m, 0, &grant, 1, false);
 	w = m.va;
@@ -297,19 +265,16 @@ static void be_wired(volatile uint64_t *box, bool sends)
 	}
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	const char *what = argc ? argv[0] : "";
 
 	if (strcmp(what, "scenes") != 0) {
 		mini_pages_hold(BOX >> PV_PAGE_SHIFT, 1, false);
-		if (strcmp(what, "disk") == 0)
-			be_disk(mini_va(BOX));
+		if (strcmp(what, "disk") == 0) be_disk(mini_va(BOX));
 		be_wired(mini_va(BOX), strcmp(what, "sender") == 0);
 	}
 	user_scene("syscall", 0, "executes SYSCALL", "the kernel serves it");
-	user_scene("fault", TOUCHED, "reads a page that is not there",
-		   "the kernel enters a page into its table");
+	user_scene("fault", TOUCHED, "reads a page that is not there", "the kernel enters a page into its table");
 	switch_scene();
 	block_scene();
 	packet_scene();

@@ -15,42 +15,34 @@ static struct {
 	struct pv_stream in, out; /* under lock */
 } con;
 
-static void notify(int due)
-{
-	if (due)
-		pv_event_send(con.port);
+static void notify(int due) {
+	if (due) pv_event_send(con.port);
 }
 
-static bool has_room(void *arg)
-{
+static bool has_room(void *arg) {
 	(void)arg;
 	return pv_stream_sleep_room(&con.out, PV_CONSOLE_OUT_SIZE / 2);
 }
 
 /* Wait at most 1 s for room. With interrupts off no other thread may run, and the port's event
  * stays pending: poll. */
-static bool wait_room(void)
-{
+static bool wait_room(void) {
 	uint64_t deadline = mini_now() + MINI_S;
 
-	if (mini_irq_enabled())
-		return mini_wait(has_room, NULL, deadline);
+	if (mini_irq_enabled()) return mini_wait(has_room, NULL, deadline);
 	mini_port_take(con.port);
 	while (!has_room(NULL)) {
-		if (pv_poll(&con.port, 1, deadline) < 0)
-			return false;
+		if (pv_poll(&con.port, 1, deadline) < 0) return false;
 		mini_port_take(con.port);
 	}
 	return true;
 }
 
-static void ring_write(const char *text, size_t len)
-{
+static void ring_write(const char *text, size_t len) {
 	while (len) {
 		bool irq = mini_lock(&con.lock);
 		int due = 0;
-		long n = pv_stream_write(&con.out, text,
-					 (uint32_t)mini_min(len, PV_CONSOLE_OUT_SIZE), &due);
+		long n = pv_stream_write(&con.out, text, (uint32_t)mini_min(len, PV_CONSOLE_OUT_SIZE), &due);
 
 		mini_unlock(&con.lock, irq);
 		notify(due);
@@ -63,8 +55,7 @@ static void ring_write(const char *text, size_t len)
 	}
 }
 
-void mini_console_write(const char *text, size_t len)
-{
+void mini_console_write(const char *text, size_t len) {
 	if (con.up) {
 		ring_write(text, len);
 		return;
@@ -72,25 +63,21 @@ void mini_console_write(const char *text, size_t len)
 	while (len) {
 		long n = pv_console_write(text, len);
 
-		if (n < 0)
-			return;
-		if (n == 0)
-			pv_yield(); /* the line is slower */
+		if (n < 0) return;
+		if (n == 0) pv_yield(); /* the line is slower */
 		text += n;
 		len -= (size_t)n;
 	}
 }
 
-size_t mini_console_read(char *text, size_t len)
-{
+size_t mini_console_read(char *text, size_t len) {
 	long n;
 
 	if (con.up) {
 		bool irq = mini_lock(&con.lock);
 		int due = 0;
 
-		n = pv_stream_read(&con.in, text, (uint32_t)mini_min(len, PV_CONSOLE_IN_SIZE),
-				   &due);
+		n = pv_stream_read(&con.in, text, (uint32_t)mini_min(len, PV_CONSOLE_IN_SIZE), &due);
 		mini_unlock(&con.lock, irq);
 		notify(due);
 	} else {
@@ -99,8 +86,7 @@ size_t mini_console_read(char *text, size_t len)
 	return n > 0 ? (size_t)n : 0;
 }
 
-void mini_printk(const char *format, ...)
-{
+void mini_printk(const char *format, ...) {
 	char text[512];
 	va_list ap;
 	int n;
@@ -108,53 +94,42 @@ void mini_printk(const char *format, ...)
 	va_start(ap, format);
 	n = vsniprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (n > 0)
-		mini_console_write(text, mini_min((uint64_t)n, sizeof(text) - 1));
+	if (n > 0) mini_console_write(text, mini_min((uint64_t)n, sizeof(text) - 1));
 }
 
-bool mini_console_connect(uint64_t timeout)
-{
+bool mini_console_connect(uint64_t timeout) {
 	struct pv_console_page *page;
 	struct pv_device_slot slot = {0};
 	uint64_t deadline = mini_now() + timeout;
 	int nr, ref;
 	long port;
 
-	if ((mini_start.caps & PV_CAP_CONSOLE) || con.up)
-		return con.up;
+	if ((mini_start.caps & PV_CAP_CONSOLE) || con.up) return con.up;
 	nr = mini_device_find(PV_DEVICE_CONSOLE, 0);
-	if (nr < 0 || pv_device_get(PV_DOM_SELF, (uint64_t)nr, &slot) < 0)
-		return false;
+	if (nr < 0 || pv_device_get(PV_DOM_SELF, (uint64_t)nr, &slot) < 0) return false;
 	page = mini_page();
 	ref = page ? mini_grant(slot.back_dom, mini_gfn(page), false) : -1;
 	port = pv_event_alloc(slot.back_dom, 0);
-	if (ref < 0 || port < 0)
-		return false;
+	if (ref < 0 || port < 0) return false;
 	con.page = page;
 	con.port = (uint32_t)port;
 	con.slot = (uint32_t)nr;
-	con.out = (struct pv_stream){&page->out_prod, &page->out_cons, page->out,
-				     PV_CONSOLE_OUT_SIZE, 0};
-	con.in =
-		(struct pv_stream){&page->in_prod, &page->in_cons, page->in, PV_CONSOLE_IN_SIZE, 0};
+	con.out = (struct pv_stream){&page->out_prod, &page->out_cons, page->out, PV_CONSOLE_OUT_SIZE, 0};
+	con.in = (struct pv_stream){&page->in_prod, &page->in_cons, page->in, PV_CONSOLE_IN_SIZE, 0};
 	pv_stream_sleep_data(&con.in);
 	mini_device_state(PV_DOM_SELF, con.slot, PV_DEV_READY, (uint32_t)ref, con.port, 0);
-	if (mini_device_wait(PV_DOM_SELF, con.slot, 1u << PV_DEV_READY | 1u << PV_DEV_RUNNING,
-			     deadline, NULL) < 0)
+	if (mini_device_wait(PV_DOM_SELF, con.slot, 1u << PV_DEV_READY | 1u << PV_DEV_RUNNING, deadline, NULL) < 0)
 		return false;
 	mini_device_state(PV_DOM_SELF, con.slot, PV_DEV_RUNNING, (uint32_t)ref, con.port, 0);
 	con.up = mini_device_wait(PV_DOM_SELF, con.slot, 1u << PV_DEV_RUNNING, deadline, NULL) >= 0;
 	return con.up;
 }
 
-static bool drained(void *arg)
-{
+static bool drained(void *arg) {
 	(void)arg;
 	return pv_stream_sleep_room(&con.out, PV_CONSOLE_OUT_SIZE);
 }
 
-void mini_console_drain(uint64_t timeout)
-{
-	if (con.up)
-		mini_wait(drained, NULL, mini_now() + timeout);
+void mini_console_drain(uint64_t timeout) {
+	if (con.up) mini_wait(drained, NULL, mini_now() + timeout);
 }

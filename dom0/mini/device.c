@@ -8,35 +8,28 @@ static const volatile struct pv_device_slot *directory;
 static volatile uint32_t changes;
 static long virq_port;
 
-static void on_change(void *arg, uint32_t port)
-{
+static void on_change(void *arg, uint32_t port) {
 	(void)arg, (void)port;
 	changes++;
 }
 
 /* Bind the interrupt once; without it, waits still end by asking every 10 ms. */
-static void bind_virq(void)
-{
-	if (virq_port)
-		return;
+static void bind_virq(void) {
+	if (virq_port) return;
 	virq_port = pv_event_bind_virq(PV_VIRQ_DEVICE, 0);
-	if (virq_port > 0)
-		mini_port_handler((uint32_t)virq_port, on_change, NULL);
+	if (virq_port > 0) mini_port_handler((uint32_t)virq_port, on_change, NULL);
 }
 
-uint32_t mini_device_changes(void)
-{
+uint32_t mini_device_changes(void) {
 	bind_virq();
 	return changes;
 }
 
-const volatile struct pv_device_slot *mini_directory(void)
-{
+const volatile struct pv_device_slot *mini_directory(void) {
 	if (!directory) {
 		uint64_t gfn = mini_gfn_alloc();
 
-		if (!gfn)
-			return NULL;
+		if (!gfn) return NULL;
 		if (pv_device_page(gfn) < 0) {
 			mini_gfn_free(gfn);
 			return NULL;
@@ -46,21 +39,17 @@ const volatile struct pv_device_slot *mini_directory(void)
 	return directory;
 }
 
-int mini_device_find(enum pv_device_class class, unsigned index)
-{
+int mini_device_find(enum pv_device_class class, unsigned index) {
 	const volatile struct pv_device_slot *d = mini_directory();
 
 	for (int i = 0; d && i < PV_DEVICE_SLOTS; i++)
-		if (d[i].class == class && d[i].index == index)
-			return i;
+		if (d[i].class == class && d[i].index == index) return i;
 	return -PV_ENOENT;
 }
 
-long mini_device_state(uint32_t domid, uint32_t slot, enum pv_device_state state, uint32_t grant,
-		       uint32_t port, uint64_t features)
-{
-	struct pv_device_side side = {
-		.state = state, .grant = grant, .port = port, .features = features};
+long mini_device_state(uint32_t domid, uint32_t slot, enum pv_device_state state, uint32_t grant, uint32_t port,
+		       uint64_t features) {
+	struct pv_device_side side = {.state = state, .grant = grant, .port = port, .features = features};
 
 	return pv_device_update(domid, slot, &side);
 }
@@ -72,21 +61,17 @@ struct awaited {
 	int state;
 };
 
-static bool reached(void *arg)
-{
+static bool reached(void *arg) {
 	struct awaited *a = arg;
 	uint32_t state;
 
-	if (pv_device_get(a->domid, a->slot, &a->now) < 0)
-		memset(&a->now, 0, sizeof(a->now));
+	if (pv_device_get(a->domid, a->slot, &a->now) < 0) memset(&a->now, 0, sizeof(a->now));
 	state = a->domid == PV_DOM_SELF ? a->now.back.state : a->now.front.state;
 	a->state = (int)state;
 	return state < 32 && (a->states >> state & 1);
 }
 
-int mini_device_wait(uint32_t domid, uint32_t slot, unsigned states, uint64_t deadline,
-		     struct pv_device_slot *out)
-{
+int mini_device_wait(uint32_t domid, uint32_t slot, unsigned states, uint64_t deadline, struct pv_device_slot *out) {
 	struct awaited a = {.domid = domid, .slot = slot, .states = states};
 	bool yes;
 
@@ -96,7 +81,6 @@ int mini_device_wait(uint32_t domid, uint32_t slot, unsigned states, uint64_t de
 
 		yes = mini_wait(reached, &a, virq_port > 0 ? deadline : mini_min(tick, deadline));
 	} while (!yes && mini_now() < deadline);
-	if (out)
-		*out = a.now;
+	if (out) *out = a.now;
 	return yes ? a.state : -PV_ETIMEDOUT;
 }

@@ -15,21 +15,18 @@ int main(int argc, char **argv);
 static char args_text[sizeof(mini_cmdline)];
 static char *args[ARGS_MAX + 1];
 
-static int split_args(void)
-{
+static int split_args(void) {
 	int n = 0;
 	char *save = NULL;
 
 	memcpy(args_text, mini_cmdline, sizeof(args_text));
-	for (char *w = strtok_r(args_text, " \t\n", &save); w && n < ARGS_MAX;
-	     w = strtok_r(NULL, " \t\n", &save))
+	for (char *w = strtok_r(args_text, " \t\n", &save); w && n < ARGS_MAX; w = strtok_r(NULL, " \t\n", &save))
 		args[n++] = w;
 	args[n] = NULL;
 	return n;
 }
 
-const char *mini_option(const char *name)
-{
+const char *mini_option(const char *name) {
 	static char value[256];
 	size_t len = strlen(name);
 
@@ -50,24 +47,19 @@ const char *mini_option(const char *name)
 }
 
 /* The first GiB is mapped by the static tables; what lies beyond is covered when needed. */
-static void copy_start(uint64_t gpa)
-{
+static void copy_start(uint64_t gpa) {
 	memcpy(&mini_start, (const void *)(MINI_IMAGE + gpa), sizeof(mini_start));
 	if (mini_start.cmdline)
-		strncpy(mini_cmdline, (const char *)(MINI_IMAGE + mini_start.cmdline),
-			sizeof(mini_cmdline) - 1);
+		strncpy(mini_cmdline, (const char *)(MINI_IMAGE + mini_start.cmdline), sizeof(mini_cmdline) - 1);
 }
 
-static void run_constructors(void)
-{
+static void run_constructors(void) {
 	extern void (*mini_init_start[])(void), (*mini_init_end[])(void);
 
-	for (void (**f)(void) = mini_init_start; f < mini_init_end; f++)
-		(*f)();
+	for (void (**f)(void) = mini_init_start; f < mini_init_end; f++) (*f)();
 }
 
-void mini_begin(uint64_t start_gpa)
-{
+void mini_begin(uint64_t start_gpa) {
 	copy_start(start_gpa);
 	mini_cpu_init(&mini_cpu0); /* exceptions are reported from here on           */
 	if (mini_start.magic != PV_START_MAGIC || mini_start.abi != PV_ABI_VERSION)

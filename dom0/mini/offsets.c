@@ -7,8 +7,7 @@
 #define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"(value))
 
 void offsets(void);
-void offsets(void)
-{
+void offsets(void) {
 	DEFINE(NR_ERETU, PV_NR_eretu);
 	DEFINE(NR_ERETS, PV_NR_erets);
 	DEFINE(REGS_SIZE, sizeof(struct pv_regs));

@@ -15,7 +15,7 @@ extern char mini_ap_entry[], mini_eretu[], mini_guard_land[], mini_thread_entry[
 
 /* In order of initialisation. */
 void mini_cpu_init(struct mini_cpu *cpu); /* events are taken from here on                */
-void mini_memory_init(void);		  /* mini_pages works                             */
+void mini_memory_init(void);              /* mini_pages works                             */
 void mini_ports_init(void);
 
 /* From assembly. */
@@ -37,14 +37,8 @@ void mini_ports_vector(struct pv_regs *regs);
 void mini_user_event(struct pv_regs *regs, bool bad_return);
 struct mini_thread *mini_thread_self(void);
 
-static inline uint64_t mini_align_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) & ~(to - 1);
-}
+static inline uint64_t mini_align_up(uint64_t n, uint64_t to) { return (n + to - 1) & ~(to - 1); }
 
-static inline uint64_t mini_min(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
+static inline uint64_t mini_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 #endif

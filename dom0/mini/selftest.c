@@ -6,8 +6,7 @@
 
 #include <mini/test.h>
 
-MINI_TEST(heap)
-{
+MINI_TEST(heap) {
 	char *p[32];
 
 	for (unsigned i = 0; i < 32; i++) {
@@ -21,8 +20,7 @@ MINI_TEST(heap)
 	}
 }
 
-MINI_TEST(pages)
-{
+MINI_TEST(pages) {
 	uint64_t left = mini_pages_left();
 	char *two_m = mini_pages(9), *one = mini_page();
 
@@ -32,13 +30,11 @@ MINI_TEST(pages)
 	CHECK_EQ(one[4095], 0);
 	one[4095] = 1;
 	mini_page_free(one);
-	if (two_m)
-		mini_pages_free(two_m, 9);
+	if (two_m) mini_pages_free(two_m, 9);
 	CHECK_EQ(mini_pages_left(), left);
 }
 
-MINI_TEST(time_runs)
-{
+MINI_TEST(time_runs) {
 	uint64_t a = mini_now(), b = (uint64_t)pv_time(), c = mini_now();
 
 	CHECK(a <= b + MINI_US && b <= c + MINI_US);
@@ -46,13 +42,9 @@ MINI_TEST(time_runs)
 	CHECK(mini_now() - c >= 2 * MINI_MS);
 }
 
-static void undefined(void)
-{
-	__asm__ volatile("ud2");
-}
+static void undefined(void) { __asm__ volatile("ud2"); }
 
-MINI_TEST(faults_are_caught)
-{
+MINI_TEST(faults_are_caught) {
 	volatile uint64_t *nowhere = (uint64_t *)0x123456789000;
 	struct mini_fault f;
 	uint64_t v;
@@ -67,8 +59,7 @@ MINI_TEST(faults_are_caught)
 	CHECK(mini_irq_enabled());
 }
 
-MINI_TEST(page_tables)
-{
+MINI_TEST(page_tables) {
 	uint64_t *page = mini_page(), va = 0x5555000000, v = 0;
 	struct mini_fault f;
 
@@ -89,8 +80,7 @@ MINI_TEST(page_tables)
 	mini_page_free(page);
 }
 
-MINI_TEST(ipi_to_self)
-{
+MINI_TEST(ipi_to_self) {
 	uint32_t before = mini_vector_count[0x55];
 
 	mini_irq_disable();
@@ -100,8 +90,7 @@ MINI_TEST(ipi_to_self)
 	CHECK_EQ(mini_vector_count[0x55], before + 1);
 }
 
-MINI_TEST(channel_to_self)
-{
+MINI_TEST(channel_to_self) {
 	long a = pv_event_alloc(mini_start.domid, 0), b;
 	uint32_t seen;
 
@@ -135,17 +124,14 @@ __asm__(".section .rodata\n"
 	"user_code_end:\n"
 	"	.text\n");
 
-static enum mini_user_next on_event(struct mini_user *u, struct pv_regs *regs)
-{
-	if (!mini_user_is_syscall(regs))
-		return MINI_USER_STOP;
+static enum mini_user_next on_event(struct mini_user *u, struct pv_regs *regs) {
+	if (!mini_user_is_syscall(regs)) return MINI_USER_STOP;
 	regs->ax *= 10;
 	++*(unsigned *)u->data;
 	return MINI_USER_RESUME;
 }
 
-MINI_TEST(user_mode)
-{
+MINI_TEST(user_mode) {
 	uint64_t root = mini_user_space(user_code, (uint64_t)(user_code_end - user_code));
 	unsigned calls = 0;
 	struct mini_user u;
@@ -170,8 +156,7 @@ MINI_TEST(user_mode)
 
 static volatile unsigned turns;
 
-static void take_turns(void *arg)
-{
+static void take_turns(void *arg) {
 	for (unsigned i = 0; i < 10; i++) {
 		CHECK_EQ(turns % 2, (uint64_t)arg);
 		turns++;
@@ -179,8 +164,7 @@ static void take_turns(void *arg)
 	}
 }
 
-MINI_TEST(threads)
-{
+MINI_TEST(threads) {
 	struct mini_thread *b, *a;
 
 	/* A new thread runs next: a is created last, and first. */
@@ -195,17 +179,14 @@ MINI_TEST(threads)
 
 static volatile uint32_t ran_on;
 
-static void on_vcpu(void *arg)
-{
+static void on_vcpu(void *arg) {
 	(void)arg;
 	mini_sleep(MINI_MS);
 	ran_on = mini_cpu()->id + 1;
 }
 
-MINI_TEST(other_vcpus)
-{
-	if (mini_start.vcpus < 2)
-		mini_test_skip("one vCPU");
+MINI_TEST(other_vcpus) {
+	if (mini_start.vcpus < 2) mini_test_skip("one vCPU");
 	for (unsigned n = 1; n < mini_start.vcpus; n++) {
 		CHECK_EQ(mini_vcpu_start(n, on_vcpu, NULL), 0);
 		mini_vcpu_join(n);
@@ -213,20 +194,15 @@ MINI_TEST(other_vcpus)
 	}
 }
 
-MINI_TEST(floats_survive_events)
-{
+MINI_TEST(floats_survive_events) {
 	uint64_t end = mini_now() + 20 * MINI_MS;
 	struct mini_timer t;
 	double x = 1.0;
 
 	mini_timer_add(&t, mini_now() + 5 * MINI_MS, NULL, NULL);
-	while (mini_now() < end)
-		x = x * 1.0000001 / 1.0000001;
+	while (mini_now() < end) x = x * 1.0000001 / 1.0000001;
 	CHECK(x > 0.999 && x < 1.001);
 	mini_timer_cancel(&t);
 }
 
-int main(void)
-{
-	return mini_run_tests();
-}
+int main(void) { return mini_run_tests(); }

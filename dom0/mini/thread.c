@@ -25,8 +25,7 @@ struct mini_thread {
 
 static struct mini_thread first[PV_MAX_VCPUS]; /* what each vCPU started in */
 
-struct mini_thread *mini_thread_self(void)
-{
+struct mini_thread *mini_thread_self(void) {
 	struct mini_cpu *cpu = mini_cpu();
 
 	if (!cpu->thread) {
@@ -37,13 +36,11 @@ struct mini_thread *mini_thread_self(void)
 	return cpu->thread;
 }
 
-static void switch_to(struct mini_thread *to)
-{
+static void switch_to(struct mini_thread *to) {
 	struct mini_cpu *cpu = mini_cpu();
 	struct mini_thread *from = cpu->thread;
 
-	if (from == to)
-		return;
+	if (from == to) return;
 	from->guard = cpu->guard;
 	from->user = cpu->user;
 	from->user_gs = cpu->area.user_gs_base;
@@ -55,25 +52,21 @@ static void switch_to(struct mini_thread *to)
 }
 
 /* The next thread after t that is not done; t itself if there is no other. */
-static struct mini_thread *next_live(struct mini_thread *t)
-{
+static struct mini_thread *next_live(struct mini_thread *t) {
 	struct mini_thread *n = t->next;
 
-	while (n->done && n != t)
-		n = n->next;
+	while (n->done && n != t) n = n->next;
 	return n;
 }
 
-void mini_thread_yield(void)
-{
+void mini_thread_yield(void) {
 	bool irq = mini_irq_save();
 
 	switch_to(next_live(mini_thread_self()));
 	mini_irq_restore(irq);
 }
 
-void mini_thread_begin(void)
-{
+void mini_thread_begin(void) {
 	struct mini_thread *t = mini_cpu()->thread;
 
 	mini_irq_enable();
@@ -85,13 +78,11 @@ void mini_thread_begin(void)
 	__builtin_unreachable();
 }
 
-struct mini_thread *mini_thread_create(void (*fn)(void *), void *arg)
-{
+struct mini_thread *mini_thread_create(void (*fn)(void *), void *arg) {
 	struct mini_thread *t = calloc(1, sizeof(*t)), *self;
 	uint64_t *sp;
 
-	if (!t)
-		return NULL;
+	if (!t) return NULL;
 	t->stack = mini_pages(MINI_STACK_ORDER);
 	if (!t->stack) {
 		free(t);
@@ -116,20 +107,15 @@ struct mini_thread *mini_thread_create(void (*fn)(void *), void *arg)
 	return t;
 }
 
-static bool is_done(void *arg)
-{
-	return ((struct mini_thread *)arg)->done;
-}
+static bool is_done(void *arg) { return ((struct mini_thread *)arg)->done; }
 
-void mini_thread_join(struct mini_thread *t)
-{
+void mini_thread_join(struct mini_thread *t) {
 	mini_wait(is_done, t, PV_TIME_NEVER);
 
 	bool irq = mini_irq_save();
 	struct mini_thread *p = mini_thread_self();
 
-	while (p->next != t)
-		p = p->next;
+	while (p->next != t) p = p->next;
 	p->next = t->next;
 	mini_irq_restore(irq);
 	mini_pages_free(t->stack, MINI_STACK_ORDER);
@@ -137,20 +123,17 @@ void mini_thread_join(struct mini_thread *t)
 }
 
 /* Interrupts off. True if no thread of the ring can do anything before the next event. */
-static bool all_wait(struct mini_cpu *cpu)
-{
+static bool all_wait(struct mini_cpu *cpu) {
 	struct mini_thread *t = cpu->thread;
 
 	do {
-		if (!t->done && (!t->waiting || t->asked != cpu->wakeups))
-			return false;
+		if (!t->done && (!t->waiting || t->asked != cpu->wakeups)) return false;
 		t = t->next;
 	} while (t != cpu->thread);
 	return true;
 }
 
-bool mini_wait(bool (*ready)(void *), void *arg, uint64_t deadline)
-{
+bool mini_wait(bool (*ready)(void *), void *arg, uint64_t deadline) {
 	bool irq = mini_irq_save();
 	struct mini_thread *t = mini_thread_self();
 	struct mini_cpu *cpu = mini_cpu();
@@ -162,8 +145,7 @@ bool mini_wait(bool (*ready)(void *), void *arg, uint64_t deadline)
 	for (;;) {
 		t->asked = cpu->wakeups;
 		yes = ready(arg);
-		if (yes || (deadline != PV_TIME_NEVER && mini_now() >= deadline))
-			break;
+		if (yes || (deadline != PV_TIME_NEVER && mini_now() >= deadline)) break;
 		if (deadline != PV_TIME_NEVER && !armed) {
 			mini_timer_add(&timer, deadline, NULL, NULL);
 			armed = true;
@@ -177,28 +159,24 @@ bool mini_wait(bool (*ready)(void *), void *arg, uint64_t deadline)
 		switch_to(next_live(t));
 	}
 	t->waiting = false;
-	if (armed)
-		mini_timer_cancel(&timer);
+	if (armed) mini_timer_cancel(&timer);
 	mini_irq_restore(irq);
 	return yes;
 }
 
-bool mini_lock(struct mini_lock *l)
-{
+bool mini_lock(struct mini_lock *l) {
 	bool irq = mini_irq_save();
 	unsigned spins = 0;
 
 	while (__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE)) {
 		/* The holder's vCPU may not be running. */
-		if (++spins % 1024 == 0)
-			pv_yield();
+		if (++spins % 1024 == 0) pv_yield();
 		mini_pause();
 	}
 	return irq;
 }
 
-void mini_unlock(struct mini_lock *l, bool irq)
-{
+void mini_unlock(struct mini_lock *l, bool irq) {
 	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 	mini_irq_restore(irq);
 }

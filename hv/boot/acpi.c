@@ -5,64 +5,52 @@
  * Rule: every table is bounded by its own length, which `read` has agreed to. */
 #include "boot/boot.h"
 
-#define HEADER	    36u
+#define HEADER      36u
 #define TABLE_MAX   (4u << 20)
 #define RSDP_V1_LEN 20u
 #define RSDP_V2_LEN 36u
 
 struct acpi_info acpi;
 
-static u64 get(const u8 *p, unsigned bytes)
-{
+static u64 get(const u8 *p, unsigned bytes) {
 	u64 v = 0;
 
 	memcpy(&v, p, bytes);
 	return v;
 }
 
-static u32 length(const u8 *table)
-{
-	return get(table + 4, 4);
-}
+static u32 length(const u8 *table) { return get(table + 4, 4); }
 
 /* A field of a table, 0 if the table ends before it. */
-static u64 field(const u8 *table, u32 offset, unsigned bytes)
-{
+static u64 field(const u8 *table, u32 offset, unsigned bytes) {
 	return offset + bytes <= length(table) ? get(table + offset, bytes) : 0;
 }
 
-static bool sum_is_zero(const u8 *p, size_t len)
-{
+static bool sum_is_zero(const u8 *p, size_t len) {
 	u8 sum = 0;
 
-	while (len--)
-		sum += *p++;
+	while (len--) sum += *p++;
 	return !sum;
 }
 
-static const u8 *open_table(u64 phys, acpi_reader read)
-{
+static const u8 *open_table(u64 phys, acpi_reader read) {
 	const u8 *t = phys ? read(phys, HEADER) : NULL;
 
-	if (!t || length(t) < HEADER || length(t) > TABLE_MAX)
-		return NULL;
+	if (!t || length(t) < HEADER || length(t) > TABLE_MAX) return NULL;
 	t = read(phys, length(t));
 	return t && sum_is_zero(t, length(t)) ? t : NULL;
 }
 
-static const u8 *find_table(const u8 *root, unsigned entry, const char *name, acpi_reader read)
-{
+static const u8 *find_table(const u8 *root, unsigned entry, const char *name, acpi_reader read) {
 	for (u32 at = HEADER; at + entry <= length(root); at += entry) {
 		const u8 *t = open_table(get(root + at, entry), read);
 
-		if (t && !memcmp(t, name, 4))
-			return t;
+		if (t && !memcmp(t, name, 4)) return t;
 	}
 	return NULL;
 }
 
-static void add_cpu(struct acpi_info *a, u32 id, u32 flags)
-{
+static void add_cpu(struct acpi_info *a, u32 id, u32 flags) {
 	if (!(flags & 1)) /* not enabled: neither now nor, for us, later */
 		return;
 	for (unsigned i = 0; i < a->cpus; i++)
@@ -74,8 +62,7 @@ static void add_cpu(struct acpi_info *a, u32 id, u32 flags)
 		a->apic_id[a->cpus++] = id;
 }
 
-static void add_madt_entry(struct acpi_info *a, const u8 *e, unsigned len)
-{
+static void add_madt_entry(struct acpi_info *a, const u8 *e, unsigned len) {
 	if (e[0] == 0 && len >= 8 && e[3] != 0xff) /* local APIC */
 		add_cpu(a, e[3], get(e + 4, 4));
 	else if (e[0] == 9 && len >= 16) /* local x2APIC */
@@ -84,32 +71,26 @@ static void add_madt_entry(struct acpi_info *a, const u8 *e, unsigned len)
 		a->ioapic[a->ioapics++] = (struct acpi_ioapic){get(e + 4, 4), get(e + 8, 4)};
 }
 
-static const char *parse_madt(const u8 *t, struct acpi_info *a)
-{
-	if (!t)
-		return "ACPI has no MADT: the machine's CPUs are unknown";
+static const char *parse_madt(const u8 *t, struct acpi_info *a) {
+	if (!t) return "ACPI has no MADT: the machine's CPUs are unknown";
 	for (u32 at = 44; at + 2 <= length(t); at += t[at + 1]) {
-		if (t[at + 1] < 2 || at + t[at + 1] > length(t))
-			return "ACPI's MADT is malformed";
+		if (t[at + 1] < 2 || at + t[at + 1] > length(t)) return "ACPI's MADT is malformed";
 		add_madt_entry(a, t + at, t[at + 1]);
 	}
 	return a->cpus ? NULL : "ACPI's MADT names no CPU";
 }
 
 /* An integer constant of AML: BytePrefix and a byte, or ZeroOp or OneOp, which are their own value. */
-static u8 aml_byte(const u8 *t, u32 *at)
-{
+static u8 aml_byte(const u8 *t, u32 *at) {
 	u8 v = field(t, (*at)++, 1);
 
 	return v == 0x0a ? field(t, (*at)++, 1) : v;
 }
 
 /* Name(_S5_, Package{a, b, ...}) anywhere in the DSDT: "_S5_", PackageOp, PkgLength, the number of elements. */
-static void find_s5(const u8 *t, struct acpi_info *a)
-{
+static void find_s5(const u8 *t, struct acpi_info *a) {
 	for (u32 at = HEADER; t && at + 8 < length(t); at++) {
-		if (memcmp(t + at, "_S5_\x12", 5))
-			continue;
+		if (memcmp(t + at, "_S5_\x12", 5)) continue;
 		at += 7 + (t[at + 5] >> 6);
 		a->s5_a = aml_byte(t, &at);
 		a->s5_b = aml_byte(t, &at);
@@ -118,8 +99,7 @@ static void find_s5(const u8 *t, struct acpi_info *a)
 	}
 }
 
-static void parse_fadt(const u8 *t, acpi_reader read, struct acpi_info *a)
-{
+static void parse_fadt(const u8 *t, acpi_reader read, struct acpi_info *a) {
 	u64 dsdt = field(t, 140, 8);
 
 	a->pm1a = field(t, 64, 4);
@@ -128,22 +108,17 @@ static void parse_fadt(const u8 *t, acpi_reader read, struct acpi_info *a)
 	find_s5(open_table(dsdt ? dsdt : field(t, 40, 4), read), a);
 }
 
-const char *acpi_parse(const u8 *rsdp, size_t rsdp_len, acpi_reader read, struct acpi_info *out)
-{
+const char *acpi_parse(const u8 *rsdp, size_t rsdp_len, acpi_reader read, struct acpi_info *out) {
 	const u8 *root, *fadt;
 	unsigned entry = 4;
 
 	*out = (struct acpi_info){0};
-	if (rsdp_len < RSDP_V1_LEN || memcmp(rsdp, "RSD PTR ", 8) ||
-	    !sum_is_zero(rsdp, RSDP_V1_LEN))
+	if (rsdp_len < RSDP_V1_LEN || memcmp(rsdp, "RSD PTR ", 8) || !sum_is_zero(rsdp, RSDP_V1_LEN))
 		return "the boot loader gave no ACPI root pointer";
-	if (rsdp_len >= RSDP_V2_LEN && rsdp[15] >= 2 && get(rsdp + 24, 8))
-		entry = 8;
+	if (rsdp_len >= RSDP_V2_LEN && rsdp[15] >= 2 && get(rsdp + 24, 8)) entry = 8;
 	root = open_table(entry == 8 ? get(rsdp + 24, 8) : get(rsdp + 16, 4), read);
-	if (!root || memcmp(root, entry == 8 ? "XSDT" : "RSDT", 4))
-		return "ACPI's root table cannot be read";
+	if (!root || memcmp(root, entry == 8 ? "XSDT" : "RSDT", 4)) return "ACPI's root table cannot be read";
 	fadt = find_table(root, entry, "FACP", read);
-	if (fadt)
-		parse_fadt(fadt, read, out);
+	if (fadt) parse_fadt(fadt, read, out);
 	return parse_madt(find_table(root, entry, "APIC", read), out);
 }

@@ -8,9 +8,9 @@
 /* ---- the loader ---- */
 
 /* What the Multiboot2 loader told. Pointers lead into main.c's copy of it, and have been checked. */
-#define MB2_BOOT_MAGIC	0x36d76289u
-#define BOOT_INFO_MAX	0x10000u /* bytes of the loader's answer                          */
-#define BOOT_MODULE_MAX 2 /* dom0's kernel, and its initrd                                   */
+#define MB2_BOOT_MAGIC  0x36d76289u
+#define BOOT_INFO_MAX   0x10000u /* bytes of the loader's answer                          */
+#define BOOT_MODULE_MAX 2        /* dom0's kernel, and its initrd                                   */
 
 /* Types of memory (Multiboot2 3.6.8). */
 enum boot_memory { BOOT_RAM = 1, BOOT_RESERVED = 2, BOOT_ACPI = 3, BOOT_NVS = 4, BOOT_BAD = 5 };
@@ -68,7 +68,7 @@ u64 ranges_total(const struct ranges *s);
 
 /* What the machine's RAM is used for until every frame has its struct frame. */
 extern struct ranges ram; /* all of it, whole pages                                        */
-extern u64 start_page;	  /* below 1 MiB, for other CPUs' first instructions; 0: there is none */
+extern u64 start_page;    /* below 1 MiB, for other CPUs' first instructions; 0: there is none */
 
 void memory_init(const struct boot_info *bi);
 /* Whole pages, zeroed, never given back; below `limit`. For the early map's sake what lies over 4 GiB can
@@ -86,10 +86,7 @@ void memory_free_modules(const struct boot_info *bi);
 #define BELOW_4G (1ull << 32)
 
 /* In the direct map. */
-static inline void *direct(u64 phys)
-{
-	return mfn_to_virt(MFN(phys >> PAGE_SHIFT)) + phys % PAGE_SIZE;
-}
+static inline void *direct(u64 phys) { return mfn_to_virt(MFN(phys >> PAGE_SHIFT)) + phys % PAGE_SIZE; }
 
 /* boot/lastwords.c: tell what a panic before the warm reset said, and have a place to keep such words in. */
 void lastwords_init(struct ranges *unused);
@@ -104,12 +101,12 @@ enum panic_action { PANIC_HALT, PANIC_POWEROFF, PANIC_RESET };
 
 /* docs/command-line.md explains them. Flags are 0 or 1. */
 extern struct options {
-	u64 console; /* bits CONSOLE_*                                             */
-	u64 loglvl;  /* enum log_level                                             */
-	u64 panic;   /* enum panic_action                                          */
+	u64 console;    /* bits CONSOLE_*                                             */
+	u64 loglvl;     /* enum log_level                                             */
+	u64 panic;      /* enum panic_action                                          */
 	u64 dom0_crash; /* 0: as panic; else that enum panic_action            */
 	u64 baud, maxcpus;
-	u64 dom0_mem;	/* bytes, 0: as much as there is                           */
+	u64 dom0_mem;   /* bytes, 0: as much as there is                           */
 	u64 dom0_vcpus; /* 0: one for each CPU                                     */
 	u64 noreboot, nosmap, smap, nosmep, nox2apic;
 } options;
@@ -124,17 +121,17 @@ const char *cmdline_parse(const char *s, struct options *o, char word[64]);
 
 /* What ring 0 needs of ACPI; the rest is dom0's. */
 extern struct acpi_info {
-	unsigned cpus;	      /* usable, in the order of the table                 */
+	unsigned cpus;        /* usable, in the order of the table                 */
 	unsigned cpus_beyond; /* usable, but over MAX_CPUS                          */
 	u32 apic_id[MAX_CPUS];
 	unsigned ioapics;
 	struct acpi_ioapic {
 		u32 addr, gsi_base;
 	} ioapic[ACPI_IOAPICS];
-	u32 pm_timer;	    /* port, 0: none; at least 24 bits                     */
-	u32 pm1a, pm1b;	    /* ports of PM1 control, 0: none                       */
+	u32 pm_timer;       /* port, 0: none; at least 24 bits                     */
+	u32 pm1a, pm1b;     /* ports of PM1 control, 0: none                       */
 	bool can_power_off; /* s5 and pm1a are known                               */
-	u8 s5_a, s5_b;	    /* SLP_TYP values of state S5                          */
+	u8 s5_a, s5_b;      /* SLP_TYP values of state S5                          */
 } acpi;
 
 /* Makes [phys, phys + len) readable and returns where; NULL if it cannot be. */

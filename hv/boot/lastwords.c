@@ -5,9 +5,9 @@
  * runs. The sum says whether somebody wrote all the same: then there is nothing to tell. */
 #include "dev/dev.h"
 
-#define PLACE	   0x3f8000ul
+#define PLACE      0x3f8000ul
 #define PLACE_SIZE 0x8000ul
-#define MAGIC	   0x7364726f77747361ul
+#define MAGIC      0x7364726f77747361ul
 
 struct words {
 	u64 magic;
@@ -17,18 +17,15 @@ struct words {
 
 static bool have_place;
 
-static u32 sum_of(const struct words *w)
-{
+static u32 sum_of(const struct words *w) {
 	u32 sum = w->len;
 
-	for (u32 i = 0; i < w->len; i++)
-		sum = sum * 31 + (u8)w->text[i];
+	for (u32 i = 0; i < w->len; i++) sum = sum * 31 + (u8)w->text[i];
 	return sum;
 }
 
 /* Each line again, marked, through the log; from there dom0 saves them. */
-static void tell(struct words *w)
-{
+static void tell(struct words *w) {
 	char *line = w->text, *end = w->text + w->len;
 
 	log_warn("the boot before this one ended in a panic:");
@@ -40,27 +37,22 @@ static void tell(struct words *w)
 		}
 }
 
-void lastwords_init(struct ranges *unused)
-{
+void lastwords_init(struct ranges *unused) {
 	struct words *w = direct(PLACE);
 	u64 before = ranges_total(unused);
 
 	ranges_cut(unused, PLACE, PLACE + PLACE_SIZE);
 	have_place = before - ranges_total(unused) == PLACE_SIZE;
-	if (!have_place)
-		return;
-	if (w->magic == MAGIC && w->len && w->len <= sizeof(w->text) && w->sum == sum_of(w))
-		tell(w);
+	if (!have_place) return;
+	if (w->magic == MAGIC && w->len && w->len <= sizeof(w->text) && w->sum == sum_of(w)) tell(w);
 	w->magic = 0;
 }
 
-void lastwords_keep(u64 from)
-{
+void lastwords_keep(u64 from) {
 	struct words *w = direct(PLACE);
 	u64 end;
 
-	if (!have_place)
-		return;
+	if (!have_place) return;
 	w->len = log_read(w->text, sizeof(w->text), from, &end);
 	w->sum = sum_of(w);
 	w->magic = MAGIC;

@@ -31,45 +31,32 @@ struct tag {
 };
 #define BODY offsetof(struct tag, text)
 
-static const char *take_module(struct boot_info *bi, const struct tag *t)
-{
-	if (t->size <= BODY + 8 || ((const char *)t)[t->size - 1] ||
-	    t->module.end < t->module.start || t->module.start % PAGE_SIZE)
+static const char *take_module(struct boot_info *bi, const struct tag *t) {
+	if (t->size <= BODY + 8 || ((const char *)t)[t->size - 1] || t->module.end < t->module.start ||
+	    t->module.start % PAGE_SIZE)
 		return "a module's tag is malformed";
-	if (bi->module_count == BOOT_MODULE_MAX)
-		return "too many modules: dom0's kernel and its initrd are all";
-	bi->modules[bi->module_count++] =
-		(struct boot_module){t->module.start, t->module.end, t->module.cmdline};
+	if (bi->module_count == BOOT_MODULE_MAX) return "too many modules: dom0's kernel and its initrd are all";
+	bi->modules[bi->module_count++] = (struct boot_module){t->module.start, t->module.end, t->module.cmdline};
 	return NULL;
 }
 
-static const char *take_mmap(struct boot_info *bi, const struct tag *t)
-{
-	if (t->size < BODY + 8 || t->mmap.entry_size != sizeof(struct boot_map))
-		return "the memory map is malformed";
+static const char *take_mmap(struct boot_info *bi, const struct tag *t) {
+	if (t->size < BODY + 8 || t->mmap.entry_size != sizeof(struct boot_map)) return "the memory map is malformed";
 	bi->map = t->mmap.entries;
 	bi->map_count = (t->size - BODY - 8) / sizeof(struct boot_map);
 	for (unsigned i = 0; i < bi->map_count; i++)
-		if (bi->map[i].start + bi->map[i].len < bi->map[i].start)
-			return "the memory map is malformed";
+		if (bi->map[i].start + bi->map[i].len < bi->map[i].start) return "the memory map is malformed";
 	return NULL;
 }
 
-static const char *take(struct boot_info *bi, const struct tag *t)
-{
+static const char *take(struct boot_info *bi, const struct tag *t) {
 	size_t len = t->size - BODY;
 
 	switch (t->type) {
-	case TAG_CMDLINE:
-		bi->cmdline = t->text;
-		return len && !t->text[len - 1] ? NULL : "the command line has no end";
-	case TAG_MODULE:
-		return take_module(bi, t);
-	case TAG_MMAP:
-		return take_mmap(bi, t);
-	case TAG_FRAMEBUFFER:
-		memcpy(&bi->screen, &t->screen, MIN(len, sizeof(bi->screen)));
-		return NULL;
+	case TAG_CMDLINE: bi->cmdline = t->text; return len && !t->text[len - 1] ? NULL : "the command line has no end";
+	case TAG_MODULE: return take_module(bi, t);
+	case TAG_MMAP: return take_mmap(bi, t);
+	case TAG_FRAMEBUFFER: memcpy(&bi->screen, &t->screen, MIN(len, sizeof(bi->screen))); return NULL;
 	case TAG_ACPI_OLD:
 	case TAG_ACPI_NEW: /* there may be both: the longer one is newer */
 		if (len > bi->rsdp_len) {
@@ -77,29 +64,23 @@ static const char *take(struct boot_info *bi, const struct tag *t)
 			bi->rsdp_len = len;
 		}
 		return NULL;
-	default:
-		return NULL;
+	default: return NULL;
 	}
 }
 
-const char *mb2_parse(const void *info, size_t len, struct boot_info *bi)
-{
+const char *mb2_parse(const void *info, size_t len, struct boot_info *bi) {
 	const u32 *total = info;
 	const char *wrong;
 
-	if (len < 8 || *total < 16 || *total > len)
-		return "the boot information's size is wrong";
+	if (len < 8 || *total < 16 || *total > len) return "the boot information's size is wrong";
 	len = *total;
 	for (size_t at = 8; at + BODY <= len;) {
 		const struct tag *t = (const void *)((const char *)info + at);
 
-		if (t->size < BODY || t->size > len - at)
-			return "a boot information tag is too long";
-		if (t->type == TAG_END)
-			return bi->map_count ? NULL : "the boot loader gave no memory map";
+		if (t->size < BODY || t->size > len - at) return "a boot information tag is too long";
+		if (t->type == TAG_END) return bi->map_count ? NULL : "the boot loader gave no memory map";
 		wrong = take(bi, t);
-		if (wrong)
-			return wrong;
+		if (wrong) return wrong;
 		at += ROUND_UP((u64)t->size, 8);
 	}
 	return "the boot information has no end tag";

@@ -2,8 +2,8 @@
 #include "boot/boot.h"
 #include "mm/frame.h"
 
-#define LOW_END	    (1ull << 20) /* below: firmware's, and the page that other CPUs start from */
-#define LOW_RAM	    0x8000ull
+#define LOW_END     (1ull << 20) /* below: firmware's, and the page that other CPUs start from */
+#define LOW_RAM     0x8000ull
 #define LOW_RAM_END 0x90000ull /* no EBDA begins below                                  */
 #define MEMORY_MIN  (32ull << 20)
 
@@ -13,17 +13,12 @@ struct ranges ram;
 u64 start_page;
 static struct ranges unused; /* RAM that nobody has */
 
-static u64 page_up(u64 x)
-{
-	return ROUND_UP(x, PAGE_SIZE);
-}
+static u64 page_up(u64 x) { return ROUND_UP(x, PAGE_SIZE); }
 
-void memory_init(const struct boot_info *bi)
-{
+void memory_init(const struct boot_info *bi) {
 	for (const struct boot_map *m = bi->map; m < bi->map + bi->map_count; m++)
 		if (m->type == BOOT_RAM)
-			ranges_add(&ram, page_up(m->start),
-				   MIN((m->start + m->len) & PAGE_MASK, DIRECT_SIZE));
+			ranges_add(&ram, page_up(m->start), MIN((m->start + m->len) & PAGE_MASK, DIRECT_SIZE));
 	unused = ram;
 	ranges_cut(&unused, (u64)image_start - IMAGE_BASE, (u64)image_end - IMAGE_BASE);
 	for (unsigned i = 0; i < bi->module_count; i++)
@@ -33,42 +28,35 @@ void memory_init(const struct boot_info *bi)
 	ranges_cut(&unused, 0, LOW_END);
 	lastwords_init(&unused);
 	if (ranges_total(&unused) < MEMORY_MIN)
-		boot_fail("too little memory: %lu MiB are free, %llu are needed",
-			  ranges_total(&unused) >> 20, MEMORY_MIN >> 20);
+		boot_fail("too little memory: %lu MiB are free, %llu are needed", ranges_total(&unused) >> 20,
+			  MEMORY_MIN >> 20);
 }
 
-u64 memory_alloc(u64 bytes, u64 limit)
-{
+u64 memory_alloc(u64 bytes, u64 limit) {
 	u64 at = ranges_take(&unused, page_up(bytes), limit);
 
-	if (!at)
-		boot_fail("too little memory: no place for %lu KiB", bytes >> 10);
+	if (!at) boot_fail("too little memory: no place for %lu KiB", bytes >> 10);
 	memset(direct(at), 0, page_up(bytes));
 	return at;
 }
 
-void *table_page(void)
-{
+void *table_page(void) {
 	void *p = frame_table ? hv_page_alloc(0) : direct(memory_alloc(PAGE_SIZE, BELOW_4G));
 
-	if (!p)
-		panic("no memory for a page table");
+	if (!p) panic("no memory for a page table");
 	return p;
 }
 
 /* RAM in [start, end) goes from one of ring 0's two uses to the other. */
-static void change_use(u64 start, u64 end, enum frame_use from, enum frame_use to)
-{
+static void change_use(u64 start, u64 end, enum frame_use from, enum frame_use to) {
 	for (u64 n = MAX(start, LOW_END) >> PAGE_SHIFT; n < end >> PAGE_SHIFT; n++) {
 		struct frame *f = frame_of(MFN(n));
 
-		if (f && f->use == from)
-			f->use = to;
+		if (f && f->use == from) f->use = to;
 	}
 }
 
-void memory_move_modules(struct boot_info *bi)
-{
+void memory_move_modules(struct boot_info *bi) {
 	for (struct boot_module *m = bi->modules; m < bi->modules + bi->module_count; m++) {
 		u64 len = m->end - m->start, to = memory_alloc(len, ~0ull);
 
@@ -79,26 +67,20 @@ void memory_move_modules(struct boot_info *bi)
 	}
 }
 
-void memory_give_frames(void)
-{
+void memory_give_frames(void) {
 	u64 end = 0, table;
 
-	for (unsigned i = 0; i < ram.count; i++)
-		end = MAX(end, ram.r[i].end >> PAGE_SHIFT);
+	for (unsigned i = 0; i < ram.count; i++) end = MAX(end, ram.r[i].end >> PAGE_SHIFT);
 	table = memory_alloc(frames_table_size(end), ~0ull);
 	frames_init(direct(table), end);
 	for (unsigned i = 0; i < unused.count; i++)
-		frames_add(MFN(unused.r[i].start >> PAGE_SHIFT),
-			   (unused.r[i].end - unused.r[i].start) >> PAGE_SHIFT);
+		frames_add(MFN(unused.r[i].start >> PAGE_SHIFT), (unused.r[i].end - unused.r[i].start) >> PAGE_SHIFT);
 	/* The rest above 1 MiB is ring 0's own: nobody may take it for a device. */
-	for (unsigned i = 0; i < ram.count; i++)
-		change_use(ram.r[i].start, ram.r[i].end, FRAME_RESERVED, FRAME_HV);
-	log_info("memory: %lu MiB, of these %lu MiB free", ranges_total(&ram) >> 20,
-		 frames_free() >> 8);
+	for (unsigned i = 0; i < ram.count; i++) change_use(ram.r[i].start, ram.r[i].end, FRAME_RESERVED, FRAME_HV);
+	log_info("memory: %lu MiB, of these %lu MiB free", ranges_total(&ram) >> 20, frames_free() >> 8);
 }
 
-void memory_free_modules(const struct boot_info *bi)
-{
+void memory_free_modules(const struct boot_info *bi) {
 	for (const struct boot_module *m = bi->modules; m < bi->modules + bi->module_count; m++) {
 		change_use(m->start, page_up(m->end), FRAME_HV, FRAME_RESERVED);
 		frames_add(MFN(m->start >> PAGE_SHIFT), (page_up(m->end) - m->start) >> PAGE_SHIFT);

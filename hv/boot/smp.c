@@ -8,7 +8,7 @@
 #include "mm/map.h"
 
 #define START_TIMEOUT_NS (5000ull * 1000 * 1000)
-#define NOBODY		 0u
+#define NOBODY           0u
 
 extern char trampoline_start[], trampoline_end[]; /* start.S */
 
@@ -16,17 +16,13 @@ struct cpu *cpus[MAX_CPUS];
 struct cpu cpu_store[MAX_CPUS];
 unsigned cpu_count;
 u64 cpus_up;
-u64 ap_stack;	    /* of the one that starts */
+u64 ap_stack;       /* of the one that starts */
 static u32 awaited; /* its id; who takes it away, the CPU itself or who waits for it, decides */
 static bool released;
 
-unsigned cpus_wanted(void)
-{
-	return MAX(MIN(acpi.cpus, options.maxcpus), 1u);
-}
+unsigned cpus_wanted(void) { return MAX(MIN(acpi.cpus, options.maxcpus), 1u); }
 
-static struct cpu *cpu_prepare(unsigned id, u32 apic)
-{
+static struct cpu *cpu_prepare(unsigned id, u32 apic) {
 	struct cpu *c = &cpu_store[id];
 
 	c->id = id;
@@ -37,62 +33,48 @@ static struct cpu *cpu_prepare(unsigned id, u32 apic)
 	return c;
 }
 
-static void cpu_enter(struct cpu *c)
-{
+static void cpu_enter(struct cpu *c) {
 	cpus[c->id] = c;
 	cpu_count = c->id + 1;
 	atomic_or(&cpus_up, c->bit);
 }
 
-void cpu_boot_init(void)
-{
-	cpus[0] = cpu_prepare(0, apic_id());
-}
+void cpu_boot_init(void) { cpus[0] = cpu_prepare(0, apic_id()); }
 
 /* First C code of an application processor, on its main stack. */
-void ap_main(void)
-{
+void ap_main(void) {
 	struct cpu *c = this_cpu();
 
-	if (!atomic_cas(&awaited, c->id, NOBODY))
-		cpu_stop(); /* too late: the others go on without it */
+	if (!atomic_cas(&awaited, c->id, NOBODY)) cpu_stop(); /* too late: the others go on without it */
 	desc_init(c);
 	cpu_init();
 	syscall_init(c);
 	apic_cpu_init();
 	cpu_enter(c);
-	while (!READ_ONCE(released))
-		cpu_relax_serving();
+	while (!READ_ONCE(released)) cpu_relax_serving();
 	sched_start();
 }
 
-static bool start_cpu(struct cpu *c)
-{
+static bool start_cpu(struct cpu *c) {
 	u64 end = now_ns() + START_TIMEOUT_NS;
 
 	ap_stack = stack_top(c->id, STACK_MAIN);
 	atomic_store(&awaited, c->id);
 	apic_start_cpu(c->apic_id, start_page);
-	while (READ_ONCE(awaited) != NOBODY && now_ns() < end)
-		cpu_relax();
-	if (atomic_cas(&awaited, c->id, NOBODY))
-		return false;
-	while (!(READ_ONCE(cpus_up) & c->bit))
-		cpu_relax();
+	while (READ_ONCE(awaited) != NOBODY && now_ns() < end) cpu_relax();
+	if (atomic_cas(&awaited, c->id, NOBODY)) return false;
+	while (!(READ_ONCE(cpus_up) & c->bit)) cpu_relax();
 	return true;
 }
 
-void cpus_start(void)
-{
+void cpus_start(void) {
 	cpu_enter(cpus[0]);
 	if (start_page)
-		memcpy(mfn_to_virt(MFN(start_page >> PAGE_SHIFT)), trampoline_start,
-		       trampoline_end - trampoline_start);
+		memcpy(mfn_to_virt(MFN(start_page >> PAGE_SHIFT)), trampoline_start, trampoline_end - trampoline_start);
 	for (unsigned i = 0; start_page && i < acpi.cpus && cpu_count < cpus_wanted(); i++) {
 		struct cpu *c;
 
-		if (acpi.apic_id[i] == cpus[0]->apic_id)
-			continue;
+		if (acpi.apic_id[i] == cpus[0]->apic_id) continue;
 		c = cpu_prepare(cpu_count, acpi.apic_id[i]);
 		if (!start_cpu(c)) {
 			log_warn("CPU with APIC id %u does not start", c->apic_id);
@@ -102,7 +84,4 @@ void cpus_start(void)
 	log_info("all CPUs up: %u of %u", cpu_count, acpi.cpus + acpi.cpus_beyond);
 }
 
-void cpus_release(void)
-{
-	WRITE_ONCE(released, true);
-}
+void cpus_release(void) { WRITE_ONCE(released, true); }

@@ -21,56 +21,47 @@ enum {
 	REG_TIMER_DIVIDE = 0x3e,
 };
 
-#define BASE_ENABLE	(1u << 11)
-#define BASE_X2APIC	(1u << 10)
+#define BASE_ENABLE     (1u << 11)
+#define BASE_X2APIC     (1u << 10)
 #define SPURIOUS_ENABLE 0x100u
-#define LVT_NMI		(4u << 8)
-#define DIVIDE_BY_1	0xbu
-#define ICR_PENDING	(1u << 12)
-#define ICR_INIT	0x4500u /* with level "assert" */
-#define ICR_STARTUP	0x4600u
-#define CALIBRATE_NS	(10ull * 1000 * 1000)
+#define LVT_NMI         (4u << 8)
+#define DIVIDE_BY_1     0xbu
+#define ICR_PENDING     (1u << 12)
+#define ICR_INIT        0x4500u /* with level "assert" */
+#define ICR_STARTUP     0x4600u
+#define CALIBRATE_NS    (10ull * 1000 * 1000)
 
 static volatile u32 *regs;  /* NULL: x2APIC */
 static u64 ticks_per_ns_32; /* timer ticks a nanosecond, 32 bits of fraction */
 
-static u32 apic_read(unsigned reg)
-{
-	return regs ? regs[reg * 4] : (u32)rdmsr(MSR_X2APIC + reg);
-}
+static u32 apic_read(unsigned reg) { return regs ? regs[reg * 4] : (u32)rdmsr(MSR_X2APIC + reg); }
 
-static void apic_write(unsigned reg, u32 v)
-{
+static void apic_write(unsigned reg, u32 v) {
 	if (regs)
 		regs[reg * 4] = v;
 	else
 		wrmsr(MSR_X2APIC + reg, v);
 }
 
-void apic_send(u32 to, u32 command)
-{
+void apic_send(u32 to, u32 command) {
 	if (!regs) {
 		__asm__ volatile("mfence; lfence" ::: "memory"); /* an x2APIC write is no fence */
 		wrmsr(MSR_X2APIC + REG_ICR, (u64)to << 32 | command);
 		return;
 	}
-	while (apic_read(REG_ICR) & ICR_PENDING)
-		cpu_relax();
+	while (apic_read(REG_ICR) & ICR_PENDING) cpu_relax();
 	apic_write(REG_ICR_HIGH, to << 24);
 	apic_write(REG_ICR, command);
 }
 
-static void enable(void)
-{
+static void enable(void) {
 	u64 base = (rdmsr(MSR_APIC_BASE) & ~PAGE_MASK) | APIC_PHYS | BASE_ENABLE;
 
 	wrmsr(MSR_APIC_BASE, base); /* from off to x2APIC there is no direct way */
-	if (features.x2apic)
-		wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
+	if (features.x2apic) wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
 }
 
-void apic_init(void)
-{
+void apic_init(void) {
 	u64 base = rdmsr(MSR_APIC_BASE);
 
 	/* The 8259s are masked before the local APIC stops to listen to them: one that withdraws its
@@ -78,13 +69,11 @@ void apic_init(void)
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
 	features.x2apic = (cpuid(1, 0).c >> 21 & 1) && (!options.nox2apic || base & BASE_X2APIC);
-	if (!features.x2apic)
-		regs = map_device(APIC_PHYS, PAGE_SIZE, false);
+	if (!features.x2apic) regs = map_device(APIC_PHYS, PAGE_SIZE, false);
 	enable();
 }
 
-void apic_cpu_init(void)
-{
+void apic_cpu_init(void) {
 	enable();
 	apic_write(REG_TPR, 0);
 	apic_write(REG_SPURIOUS, VECTOR_SPURIOUS); /* disabled: this masks every local source */
@@ -94,32 +83,23 @@ void apic_cpu_init(void)
 	apic_write(REG_LVT_TIMER, VECTOR_TIMER);
 }
 
-void apic_timer_calibrate(void)
-{
+void apic_timer_calibrate(void) {
 	u64 start = now_ns(), now;
 	u32 ticks;
 
 	apic_write(REG_TIMER_INITIAL, ~0u);
-	do
-		now = now_ns();
+	do now = now_ns();
 	while (now - start < CALIBRATE_NS);
 	ticks = ~0u - apic_read(REG_TIMER_CURRENT);
 	apic_write(REG_TIMER_INITIAL, 0);
 	ticks_per_ns_32 = ((u64)ticks << 32) / (now - start);
 }
 
-u32 apic_id(void)
-{
-	return regs ? apic_read(REG_ID) >> 24 : apic_read(REG_ID);
-}
+u32 apic_id(void) { return regs ? apic_read(REG_ID) >> 24 : apic_read(REG_ID); }
 
-void apic_eoi(void)
-{
-	apic_write(REG_EOI, 0);
-}
+void apic_eoi(void) { apic_write(REG_EOI, 0); }
 
-void apic_start_cpu(u32 to, u64 page)
-{
+void apic_start_cpu(u32 to, u64 page) {
 	apic_send(to, ICR_INIT);
 	delay_ns(10ull * 1000 * 1000);
 	for (int i = 0; i < 2; i++) {
@@ -129,8 +109,7 @@ void apic_start_cpu(u32 to, u64 page)
 }
 
 /* A count that does not fit fires early; the handler looks at the time and programs the rest. */
-void timer_program(u64 deadline)
-{
+void timer_program(u64 deadline) {
 	u64 now = now_ns(), ns = deadline > now ? deadline - now : 0;
 	u64 ticks = ((unsigned __int128)ns * ticks_per_ns_32 >> 32) + 1;
 

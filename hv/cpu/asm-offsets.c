@@ -22,21 +22,19 @@
 
 /* R_, E_: relative to TOP, where rsp points in entry code; regs lie below, the rest above. P_: in pv_regs.
  * F_: relative to the end of a frame. */
-#define TOP		      ((s64)sizeof(struct regs))
-#define E(field)	      VALUE(E_##field, (s64)offsetof(struct entry, field) - TOP);
-#define G(field)	      VALUE(E_##field, (s64)offsetof(struct guest, field) - TOP);
-#define COUNT(name)	      VALUE(COUNT_##name, PV_COUNT_##name * sizeof(u64));
+#define TOP                   ((s64)sizeof(struct regs))
+#define E(field)              VALUE(E_##field, (s64)offsetof(struct entry, field) - TOP);
+#define G(field)              VALUE(E_##field, (s64)offsetof(struct guest, field) - TOP);
+#define COUNT(name)           VALUE(COUNT_##name, PV_COUNT_##name * sizeof(u64));
 #define GPR_REGS(name, field) VALUE(R_##name, (s64)offsetof(struct regs, field) - TOP);
 #define GPR_PV(name, field)   VALUE(P_##name, offsetof(struct pv_regs, field));
 #define FRAME_REGS(field)     VALUE(R_##field, (s64)offsetof(struct regs, field) - TOP);
-#define FRAME_PV(field)	      VALUE(P_##field, offsetof(struct pv_regs, frame.field));
-#define FRAME_END(field) \
-	VALUE(F_##field, (s64)offsetof(struct pv_frame, field) - (s64)sizeof(struct pv_frame));
-#define AREA(field) VALUE(AREA_##field, offsetof(struct pv_vcpu_area, field));
+#define FRAME_PV(field)       VALUE(P_##field, offsetof(struct pv_regs, frame.field));
+#define FRAME_END(field)      VALUE(F_##field, (s64)offsetof(struct pv_frame, field) - (s64)sizeof(struct pv_frame));
+#define AREA(field)           VALUE(AREA_##field, offsetof(struct pv_vcpu_area, field));
 
 void asm_offsets(void);
-void asm_offsets(void)
-{
+void asm_offsets(void) {
 	VALUE(REGS_SIZE, sizeof(struct regs));
 	VALUE(SLOW_RESCHED, ENTRY_SLOW_RESCHED);
 	VALUE(TRAP_SYSCALL, TRAP_SYSCALL);

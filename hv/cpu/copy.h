@@ -15,24 +15,21 @@
 /* The last page of the lower half is never mapped (mm/stlb_fill.c), so its end is no guest's either. */
 #define LOW_LIMIT 0x00007ffffffff000ul
 
-static inline bool guest_range(u64 a, u64 n)
-{
+static inline bool guest_range(u64 a, u64 n) {
 	u64 end = a + n;
 
 	return end >= a && (a >= HV_END || end <= LOW_LIMIT);
 }
 
 /* As copy_guest, in a few words: their number is known when this is compiled. */
-static ALWAYS_INLINE bool copy_words(void *dst, const void *src, u64 words)
-{
+static ALWAYS_INLINE bool copy_words(void *dst, const void *src, u64 words) {
 	stac();
-	__asm__ volatile goto(
-		"1: .rept %c[words]; movsq; .endr; 2: .pushsection .extable, \"a\"\n\t"
-		".long 1b - ., 2b - ., %l[fault] - .\n\t.popsection"
-		: "+D"(dst), "+S"(src)
-		: [words] "i"(words)
-		: "memory"
-		: fault);
+	__asm__ volatile goto("1: .rept %c[words]; movsq; .endr; 2: .pushsection .extable, \"a\"\n\t"
+			      ".long 1b - ., 2b - ., %l[fault] - .\n\t.popsection"
+			      : "+D"(dst), "+S"(src)
+			      : [words] "i"(words)
+			      : "memory"
+			      : fault);
 	clac();
 	return true;
 fault:
@@ -40,28 +37,23 @@ fault:
 	return false;
 }
 
-static ALWAYS_INLINE int copy_checked(void *dst, const void *src, u64 guest, u64 n)
-{
-	if (unlikely(!guest_range(guest, n)))
-		return -PV_EFAULT;
+static ALWAYS_INLINE int copy_checked(void *dst, const void *src, u64 guest, u64 n) {
+	if (unlikely(!guest_range(guest, n))) return -PV_EFAULT;
 	if (__builtin_constant_p(n) && n <= 64 && n % 8 == 0)
 		return likely(copy_words(dst, src, n / 8)) ? 0 : -PV_EFAULT;
 	return copy_guest(dst, src, n) ? -PV_EFAULT : 0;
 }
 
 /* 0, or -PV_EFAULT: then some of it may have been written. */
-static ALWAYS_INLINE __must_use int copy_in(void *dst, gva_t src, u64 n)
-{
+static ALWAYS_INLINE __must_use int copy_in(void *dst, gva_t src, u64 n) {
 	return copy_checked(dst, (const void *)src.a, src.a, n);
 }
 
-static ALWAYS_INLINE __must_use int copy_out(gva_t dst, const void *src, u64 n)
-{
+static ALWAYS_INLINE __must_use int copy_out(gva_t dst, const void *src, u64 n) {
 	return copy_checked((void *)dst.a, src, dst.a, n);
 }
 /* To a part of what copy_in was for: a few words. */
-static ALWAYS_INLINE __must_use int copy_back(gva_t dst, const void *src, u64 n)
-{
+static ALWAYS_INLINE __must_use int copy_back(gva_t dst, const void *src, u64 n) {
 	return likely(copy_words((void *)dst.a, src, n / 8)) ? 0 : -PV_EFAULT;
 }
 

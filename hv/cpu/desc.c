@@ -37,30 +37,23 @@ static struct gate idt[256] __attribute__((section(".user_data"), aligned(PAGE_S
 
 /* Intel SDM vol. 3, 3.4.5: code and data descriptors, flat. */
 static const u64 gdt_fixed[16] = {
-	[HV_CS / 8] = 0x00af9b000000fffful, /* 64-bit code, DPL 0 */
-	[HV_DS / 8] = 0x00cf93000000fffful,
-	[PV_USER32_CS / 8] = 0x00cffb000000fffful, /* 32-bit code, DPL 3 */
-	[PV_USER_DS / 8] = 0x00cff3000000fffful,
-	[PV_USER_CS / 8] = 0x00affb000000fffful,
+	[HV_CS / 8] = 0x00af9b000000fffful,                                                 /* 64-bit code, DPL 0 */
+	[HV_DS / 8] = 0x00cf93000000fffful,      [PV_USER32_CS / 8] = 0x00cffb000000fffful, /* 32-bit code, DPL 3 */
+	[PV_USER_DS / 8] = 0x00cff3000000fffful, [PV_USER_CS / 8] = 0x00affb000000fffful,
 };
 
-static struct tables *tables_of(const struct cpu *c)
-{
+static struct tables *tables_of(const struct cpu *c) {
 	return (void *)(CPU_BASE + c->id * CPU_AREA + STACK_TABLES * STACK_SLOT);
 }
 
-static void system_desc(u64 *slot, u64 base, u32 limit, u64 type)
-{
-	slot[0] =
-		(limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
+static void system_desc(u64 *slot, u64 base, u32 limit, u64 type) {
+	slot[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 | (base >> 24 & 0xff) << 56;
 	slot[1] = base >> 32;
 }
 
-static void idt_init(void)
-{
+static void idt_init(void) {
 	/* IST n is stack slot n + 1. */
-	static const u8 ist[32] = {
-		[1] = STACK_DB - 1, [2] = STACK_NMI - 1, [8] = STACK_DF - 1, [18] = STACK_MC - 1};
+	static const u8 ist[32] = {[1] = STACK_DB - 1, [2] = STACK_NMI - 1, [8] = STACK_DF - 1, [18] = STACK_MC - 1};
 
 	for (unsigned v = 0; v < 256; v++) {
 		u64 a = (u64)entry_stubs[v];
@@ -76,8 +69,7 @@ static void idt_init(void)
 	}
 }
 
-static void entry_init(struct cpu *c)
-{
+static void entry_init(struct cpu *c) {
 	struct entry *e = c->entry;
 
 	*e = (struct entry){
@@ -93,69 +85,56 @@ static void entry_init(struct cpu *c)
 		.top = (u64)&e->g.user,
 		.cpu = c,
 	};
-	for (unsigned s = STACK_MAIN; s <= STACK_DB; s++)
-		*(u64 *)stack_top(c->id, s) = (u64)&e->g.user;
+	for (unsigned s = STACK_MAIN; s <= STACK_DB; s++) *(u64 *)stack_top(c->id, s) = (u64)&e->g.user;
 	*(u64 *)e->iret_sp = (u64)&e->g.user;
 }
 
 struct pv_vcpu_area area_none = {.pending_any = 1}; /* so that ERETU goes to C, which refuses */
 
-void desc_init(struct cpu *c)
-{
+void desc_init(struct cpu *c) {
 	struct tables *t = tables_of(c);
 	struct __attribute__((packed)) {
 		u16 limit;
 		u64 base;
 	} gdtr = {sizeof(t->gdt) - 1, (u64)t->gdt}, idtr = {sizeof(idt) - 1, (u64)idt};
 
-	if (c->id == 0)
-		idt_init();
+	if (c->id == 0) idt_init();
 	entry_init(c);
 	memcpy(t->gdt, gdt_fixed, sizeof(t->gdt));
 	c->tls = &t->gdt[PV_GDT_TLS_MIN];
 	t->tss.rsp[0] = (u64)&c->entry->g.user;
-	for (unsigned i = STACK_NMI; i <= STACK_DB; i++)
-		t->tss.ist[i - 2] = stack_top(c->id, i);
+	for (unsigned i = STACK_NMI; i <= STACK_DB; i++) t->tss.ist[i - 2] = stack_top(c->id, i);
 	t->tss.port_map = PORT_MAP_NONE;
 	t->ports[IO_PORTS / 8] = 0xff;
-	system_desc(&t->gdt[TSS_SEL / 8], (u64)&t->tss, sizeof(t->tss) + sizeof(t->ports) - 1,
-		    0x89);
+	system_desc(&t->gdt[TSS_SEL / 8], (u64)&t->tss, sizeof(t->tss) + sizeof(t->ports) - 1, 0x89);
 	__asm__ volatile("lgdt %0" : : "m"(gdtr));
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 	__asm__ volatile("ltr %w0" : : "r"(TSS_SEL));
 	__asm__ volatile("lldt %w0" : : "r"(0));
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; mov %1, %%ss"
-			 :
-			 : "r"(0), "r"(HV_DS));
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; mov %1, %%ss" : : "r"(0), "r"(HV_DS));
 	/* CS: a far return, since a far jump has no 64-bit direct form. */
-	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:"
-			 :
-			 : "i"(HV_CS)
-			 : "rax", "memory");
+	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" : : "i"(HV_CS) : "rax", "memory");
 }
 
-#define MSR_STAR	   0xc0000081u
-#define MSR_LSTAR	   0xc0000082u
-#define MSR_CSTAR	   0xc0000083u
-#define MSR_FMASK	   0xc0000084u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_CSTAR          0xc0000083u
+#define MSR_FMASK          0xc0000084u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
-#define MSR_SYSENTER_CS	   0x174u
-#define FMASK		   0x257fd5ul /* all of it: IF, DF, TF, NT, RF, AC, IOPL, and the arithmetic flags */
+#define MSR_SYSENTER_CS    0x174u
+#define FMASK              0x257fd5ul /* all of it: IF, DF, TF, NT, RF, AC, IOPL, and the arithmetic flags */
 
-void syscall_init(struct cpu *c)
-{
+void syscall_init(struct cpu *c) {
 	wrmsr(MSR_STAR, (u64)(PV_USER32_CS) << 48 | (u64)HV_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_entry);
 	wrmsr(MSR_CSTAR, (u64)syscall32_entry);
 	wrmsr(MSR_FMASK, FMASK);
 	wrmsr(MSR_SYSENTER_CS, 0);
 	wrmsr(MSR_KERNEL_GS_BASE, (u64)&c->entry->g.user);
-	if (c->id == 0)
-		smap_patch();
+	if (c->id == 0) smap_patch();
 }
 
-void syscall_trace(struct cpu *c, bool on)
-{
+void syscall_trace(struct cpu *c, bool on) {
 	c->syscalls_traced = on;
 	wrmsr(MSR_LSTAR, (u64)(on ? syscall_entry_traced : syscall_entry));
 }
@@ -166,21 +145,18 @@ extern const struct smap_site {
 } smap_sites_start[], smap_sites_end[];
 
 /* Text is read-only in every map (M1), so the write goes around CR0.WP, once, before any other CPU runs. */
-void smap_patch(void)
-{
+void smap_patch(void) {
 	static const u8 insn[2][3] = {{0x0f, 0x01, 0xca}, {0x0f, 0x01, 0xcb}};
 	u64 cr0 = read_cr0();
 
-	if (!features.smap)
-		return;
+	if (!features.smap) return;
 	write_cr0(cr0 & ~CR0_WP);
 	for (const struct smap_site *s = smap_sites_start; s < smap_sites_end; s++)
 		memcpy((u8 *)&s->place + s->place, insn[s->stac], 3);
 	write_cr0(cr0);
 }
 
-void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
-{
+void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries) {
 	struct tables *t = tables_of(c);
 
 	if (entries) {
@@ -191,29 +167,22 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries)
 	c->rare |= RARE_LDT;
 }
 
-void desc_set_ports(struct cpu *c, const u64 *io, u64 version)
-{
+void desc_set_ports(struct cpu *c, const u64 *io, u64 version) {
 	struct tables *t = tables_of(c);
 
 	c->rare |= RARE_PORTS;
 	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
-	if (!io || c->ports_version == version)
-		return;
+	if (!io || c->ports_version == version) return;
 	memcpy(t->ports, io, IO_PORTS / 8);
 	c->ports_version = version;
 }
 
-bool desc_is_stack16(u64 d)
-{
-	return (d >> 40 & 0x1a) == 0x12 && !(d >> 54 & 1);
-}
+bool desc_is_stack16(u64 d) { return (d >> 40 & 0x1a) == 0x12 && !(d >> 54 & 1); }
 
-bool desc_allowed(u64 d)
-{
+bool desc_allowed(u64 d) {
 	unsigned type = d >> 40 & 0x1f;
 
-	if (d == 0)
-		return true;
+	if (d == 0) return true;
 	/* Code or data (S=1), DPL 3, no conforming code, never 64-bit code: what a TLS segment or user LDT is. */
 	return (type & 0x10) && (d >> 45 & 3) == 3 && !((type & 0xc) == 0xc) && !(d >> 53 & 1);
 }

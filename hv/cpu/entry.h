@@ -40,9 +40,6 @@ void fred_prefill(struct entry *e);
 #define stac() SMAP_SITE(1)
 #define clac() SMAP_SITE(0)
 
-static inline bool canonical(u64 va)
-{
-	return (u64)((s64)(va << 16) >> 16) == va;
-}
+static inline bool canonical(u64 va) { return (u64)((s64)(va << 16) >> 16) == va; }
 
 #endif

@@ -14,15 +14,13 @@ struct features features = {
 /* An entry of Linux's PAT, so that a guest's page table bits mean what it thinks. */
 #define PAT_AS_LINUX 0x0407050600070106ul /* WB WC UC- UC, WB WP UC- WT */
 
-static bool under_tcg(void)
-{
+static bool under_tcg(void) {
 	struct cpuid_regs r = cpuid(0x40000000, 0);
 
 	return cpuid(1, 0).c >> 31 && !memcmp(&r.b, "TCGTCGTCGTCG", 12);
 }
 
-static void init_xsave(void)
-{
+static void init_xsave(void) {
 	struct cpuid_regs d = cpuid(0xd, 0);
 
 	features.xcr0 = ((u64)d.d << 32 | d.a) & XCR0_KNOWN;
@@ -31,8 +29,7 @@ static void init_xsave(void)
 	features.xsave_size = cpuid(0xd, 0).b; /* of the XCR0 just set */
 }
 
-static void ask_cpuid(void)
-{
+static void ask_cpuid(void) {
 	static const struct cpuid_regs none;
 	struct cpuid_regs one = cpuid(1, 0), seven = cpuid(0, 0).a < 7 ? none : cpuid(7, 0);
 	struct cpuid_regs ext = cpuid(0x80000001, 0);
@@ -63,15 +60,12 @@ static void ask_cpuid(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(list); i++) {
 		bool has = list[i].word >> list[i].bit & 1;
 
-		if (list[i].needed && !has)
-			boot_fail("the CPU has no %s", list[i].needed);
-		if (list[i].have)
-			*list[i].have = has;
+		if (list[i].needed && !has) boot_fail("the CPU has no %s", list[i].needed);
+		if (list[i].have) *list[i].have = has;
 	}
 }
 
-void features_init(void)
-{
+void features_init(void) {
 	ask_cpuid();
 	features.smep &= !options.nosmep;
 	features.smap &= !options.nosmap;
@@ -83,8 +77,7 @@ void features_init(void)
 	init_xsave();
 }
 
-void cpu_init(void)
-{
+void cpu_init(void) {
 	u64 cr4 = CR4_ALWAYS;
 
 	cr4 |= features.umip ? CR4_UMIP : 0;

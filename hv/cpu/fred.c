@@ -12,7 +12,7 @@
 #include "domain/domain.h"
 
 #define GUEST_FLAGS   0x254fd5ul
-#define FLAG_TF	      0x100ul
+#define FLAG_TF       0x100ul
 #define FLAGS_ALWAYS  0x202ul
 #define ERETU_ORIG_AX (offsetof(struct pv_regs, frame)) /* where rsp is at a native ERETU */
 
@@ -22,13 +22,11 @@ enum { DB = 1, NMI = 2, DF = 8, GP = 13, PF = 14 };
 
 /* FRED's stack level of an event (5.1.1): vectors below 32 by STKLVLS, all else 0; never below the current one, which
  * in user mode is 0. */
-INLINE u64 level_of(bool user, const struct guest *g, u64 event)
-{
+INLINE u64 level_of(bool user, const struct guest *g, u64 event) {
 	unsigned type = PV_SS_GET_TYPE(event), vector = PV_SS_GET_VECTOR(event);
 	u64 level = 0;
 
-	if (type != PV_EVENT_EXTINT && type != PV_EVENT_OTHER && vector < 32)
-		level = g->stklvls >> (2 * vector) & 3;
+	if (type != PV_EVENT_EXTINT && type != PV_EVENT_OTHER && vector < 32) level = g->stklvls >> (2 * vector) & 3;
 	return user ? level : MAX(level, g->stack_level);
 }
 
@@ -42,22 +40,18 @@ INLINE u64 level_of(bool user, const struct guest *g, u64 event)
 		     : fault)
 
 /* From user mode, or else from kernel mode with cs and flags as the guest believes them (E8). */
-INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 edata)
-{
+INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 edata) {
 	struct guest *g = &e->g;
 	struct regs *r = &g->regs;
 	struct pv_vcpu_area *a = e->area;
 	u64 level = level_of(user, g, event);
 	u64 sp = (user || level > g->stack_level ? LOAD_ONCE(a->rsp[level]) : r->sp - 64) & -64ul;
 	u64 cs = user ? (u16)r->cs : PV_KERNEL_CS | g->stack_level << 16;
-	u64 flags =
-		user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF);
+	u64 flags = user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF);
 	struct pv_frame *f = (struct pv_frame *)sp - 1;
 
-	if (unlikely(sp < g->stack_min))
-		return false;
-	if (!user || cs == PV_USER_CS)
-		event |= PV_SS_LM;
+	if (unlikely(sp < g->stack_min)) return false;
+	if (!user || cs == PV_USER_CS) event |= PV_SS_LM;
 	stac();
 	PUT(f->error, error);
 	PUT(f->ip, r->ip);
@@ -86,14 +80,11 @@ fault:
 	return false;
 }
 
-INLINE bool try_deliver(bool user, struct entry *e, u64 event, u64 error, u64 edata)
-{
-	return likely(user) ? deliver_from(true, e, event, error, edata)
-			    : deliver_from(false, e, event, error, edata);
+INLINE bool try_deliver(bool user, struct entry *e, u64 event, u64 error, u64 edata) {
+	return likely(user) ? deliver_from(true, e, event, error, edata) : deliver_from(false, e, event, error, edata);
 }
 
-static NOINLINE void undelivered(struct entry *e, u8 vector)
-{
+static NOINLINE void undelivered(struct entry *e, u8 vector) {
 	if (e->g.stack_min == ~0ull || e->area == &area_none)
 		domain_crash(e->cpu->cur, PV_CRASH_NO_HANDLER, vector);
 	else if (vector == DF || !try_deliver(e->g.user, e, EVENT(PV_EVENT_HWEXC, DF, 0), 0, 0))
@@ -101,30 +92,20 @@ static NOINLINE void undelivered(struct entry *e, u8 vector)
 }
 
 /* Where the compiler knows the event, it knows the level too. */
-INLINE void deliver(struct entry *e, u64 event, u64 error, u64 edata)
-{
-	if (unlikely(!try_deliver(e->g.user, e, event, error, edata)))
-		undelivered(e, PV_SS_GET_VECTOR(event));
+INLINE void deliver(struct entry *e, u64 event, u64 error, u64 edata) {
+	if (unlikely(!try_deliver(e->g.user, e, event, error, edata))) undelivered(e, PV_SS_GET_VECTOR(event));
 }
 
-void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata)
-{
-	deliver(e, event, error, edata);
-}
+void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata) { deliver(e, event, error, edata); }
 
-static NOINLINE void page_fault_traced(struct entry *e, u64 va, u64 error)
-{
+static NOINLINE void page_fault_traced(struct entry *e, u64 va, u64 error) {
 	trace(PV_TRACE_page_fault, va, error);
 	fred_deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
 }
 
-static inline u32 access_of(const struct entry *e)
-{
-	return (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U;
-}
+static inline u32 access_of(const struct entry *e) { return (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U; }
 
-static NOINLINE void page_filled(struct entry *e, u64 va, u64 answer)
-{
+static NOINLINE void page_filled(struct entry *e, u64 va, u64 answer) {
 	if (answer == FILL_RETRY)
 		(void)vcpu_root_load(e->cpu, e->cpu->cur); /* it went away between two accesses */
 	else
@@ -132,8 +113,7 @@ static NOINLINE void page_filled(struct entry *e, u64 va, u64 answer)
 }
 
 /* It is the guest's own. */
-INLINE void page_fault_event(struct entry *e, u64 va, u64 error)
-{
+INLINE void page_fault_event(struct entry *e, u64 va, u64 error) {
 	e->g.prefill = va;
 	e->slow |= ENTRY_SLOW_PREFILL;
 	e->counts[PV_COUNT_page_faults]++;
@@ -143,8 +123,7 @@ INLINE void page_fault_event(struct entry *e, u64 va, u64 error)
 		deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
 }
 
-static NOINLINE void page_fault_present(struct entry *e, u64 va)
-{
+static NOINLINE void page_fault_present(struct entry *e, u64 va) {
 	u64 error = stlb_fill(e->cpu, va, access_of(e));
 
 	if (error & (FILL_DONE | FILL_RETRY))
@@ -153,8 +132,7 @@ static NOINLINE void page_fault_present(struct entry *e, u64 va)
 		page_fault_event(e, va, error);
 }
 
-void page_fault(struct entry *e)
-{
+void page_fault(struct entry *e) {
 	u64 va = read_cr2();
 
 	if (likely(stlb_absent(e->cpu, va)))
@@ -163,8 +141,7 @@ void page_fault(struct entry *e)
 		page_fault_present(e, va);
 }
 
-void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)
-{
+void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata) {
 	trace(PV_TRACE_exception, vector, e->g.regs.ip);
 	e->cpu->cur->perf.counter[PV_COUNT_exceptions]++;
 	deliver(e, EVENT(PV_EVENT_HWEXC, vector, 0), error, edata);
@@ -173,52 +150,42 @@ void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata)
 /* ---- virtual vectors and NMIs ---- */
 
 /* One that comes before the kernel has an entry point and an area waits for them. */
-static bool take_nmi(struct vcpu *v, const struct entry *e)
-{
-	if (v->nmi_blocked || e->g.stack_min == ~0ull || e->area == &area_none ||
-	    !atomic_xchg(&v->nmi_pending, 0))
+static bool take_nmi(struct vcpu *v, const struct entry *e) {
+	if (v->nmi_blocked || e->g.stack_min == ~0ull || e->area == &area_none || !atomic_xchg(&v->nmi_pending, 0))
 		return false;
 	v->nmi_blocked = true;
 	return true;
 }
 
 /* E6 from the other end: summary first, then the bits; highest vector first. -1: none. */
-INLINE int take_vector(struct pv_vcpu_area *a)
-{
+INLINE int take_vector(struct pv_vcpu_area *a) {
 	const u64 *p = a->pending;
 	u64 bits;
 	int w = 3, bit;
 
-	if (unlikely(!atomic_xchg(&a->pending_any, 0)))
-		return -1;
+	if (unlikely(!atomic_xchg(&a->pending_any, 0))) return -1;
 	while (!(bits = READ_ONCE(p[w])))
-		if (w-- == 0)
-			return -1;
+		if (w-- == 0) return -1;
 	bit = 63 - __builtin_clzll(bits);
 	(void)atomic_and(&a->pending[w], ~(1ull << bit));
-	if (p[0] | p[1] | p[2] | p[3])
-		WRITE_ONCE(a->pending_any, 1);
+	if (p[0] | p[1] | p[2] | p[3]) WRITE_ONCE(a->pending_any, 1);
 	return w * 64 + bit;
 }
 
-static NOINLINE void vector_traced(struct entry *e, u8 vector)
-{
+static NOINLINE void vector_traced(struct entry *e, u8 vector) {
 	trace(PV_TRACE_vector, vector, e->g.regs.ip);
 	fred_deliver(e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
 }
 
 /* Kernel mode without an area has the virtual IF off in area_none. */
-INLINE void deliver_vector(struct entry *e, struct vcpu *v)
-{
+INLINE void deliver_vector(struct entry *e, struct vcpu *v) {
 	struct pv_vcpu_area *a = e->area;
 	bool user = e->g.user;
 	int vector;
 
-	if (!user && !(READ_ONCE(a->vif) & PV_FLAG_IF))
-		return;
+	if (!user && !(READ_ONCE(a->vif) & PV_FLAG_IF)) return;
 	vector = take_vector(a);
-	if (unlikely(vector < 0))
-		return;
+	if (unlikely(vector < 0)) return;
 	v->perf.counter[PV_COUNT_vectors]++;
 	if (unlikely(trace_enabled))
 		vector_traced(e, vector);
@@ -229,14 +196,11 @@ INLINE void deliver_vector(struct entry *e, struct vcpu *v)
 /* The kernel, which takes no vectors now, has another GS base than at its last ERETU: it is between the load of a
  * selector and that of its own base, and an NMI's handler would find nothing by it. The NMI is looked at again when the
  * kernel takes vectors, or returns. */
-static bool gs_is_in_between(const struct entry *e)
-{
-	return !e->g.user && e->g.kgs && read_gsbase() != e->g.kgs &&
-	       !(READ_ONCE(e->area->vif) & PV_FLAG_IF);
+static bool gs_is_in_between(const struct entry *e) {
+	return !e->g.user && e->g.kgs && read_gsbase() != e->g.kgs && !(READ_ONCE(e->area->vif) & PV_FLAG_IF);
 }
 
-static NOINLINE void deliver_nmi_or_vector(struct entry *e, struct vcpu *v)
-{
+static NOINLINE void deliver_nmi_or_vector(struct entry *e, struct vcpu *v) {
 	if (gs_is_in_between(e))
 		WRITE_ONCE(e->area->pending_any, 1);
 	else if (take_nmi(v, e))
@@ -246,8 +210,7 @@ static NOINLINE void deliver_nmi_or_vector(struct entry *e, struct vcpu *v)
 }
 
 /* The highest pending vector or an NMI, if the guest takes it now. */
-void fred_deliver_pending(struct entry *e)
-{
+void fred_deliver_pending(struct entry *e) {
 	struct vcpu *v = e->cpu->cur;
 
 	e->slow &= ~ENTRY_SLOW_PENDING;
@@ -260,8 +223,7 @@ void fred_deliver_pending(struct entry *e)
 /* ---- returns ---- */
 
 /* Registers of kernel mode, but ip, sp and flags. */
-static void kernel_mode(struct guest *g)
-{
+static void kernel_mode(struct guest *g) {
 	g->user = 0;
 	g->regs.cs = PV_USER_CS;
 	g->regs.ss = PV_USER_DS;
@@ -269,8 +231,7 @@ static void kernel_mode(struct guest *g)
 
 /* The return itself faults: an event in the guest kernel at its ERETU, with the user's registers in
  * place, as FRED's own ERETU has it (FRED spec. 6.2.3). The block holds these. */
-static void eretu_fault(struct entry *e, u8 vector, u64 error)
-{
+static void eretu_fault(struct entry *e, u8 vector, u64 error) {
 	struct vcpu *v = e->cpu->cur;
 	struct regs *r = &e->g.regs;
 
@@ -284,8 +245,7 @@ static void eretu_fault(struct entry *e, u8 vector, u64 error)
 		domain_crash(v, PV_CRASH_BAD_RETURN, vector);
 }
 
-static void to_user(struct entry *e, const struct pv_frame *f)
-{
+static void to_user(struct entry *e, const struct pv_frame *f) {
 	struct guest *g = &e->g;
 	u64 gs = READ_ONCE(e->area->user_gs_base);
 	u16 cs = f->cs, ss = f->ss;
@@ -309,22 +269,18 @@ static void to_user(struct entry *e, const struct pv_frame *f)
 	e->counts[PV_COUNT_eretu_slow]++;
 	e->eretu_mark = e->counts[PV_COUNT_entries] + 1;
 	/* The single step of a SYSCALL that was emulated ends at the return (FRED spec. 6.2.3). */
-	if (f->flags & FLAG_TF && f->ss & PV_SS_SWEVENT)
-		fred_exception(e, DB, 0, 1u << 14);
+	if (f->flags & FLAG_TF && f->ss & PV_SS_SWEVENT) fred_exception(e, DB, 0, 1u << 14);
 }
 
-static void to_kernel(struct entry *e, const struct pv_frame *f)
-{
+static void to_kernel(struct entry *e, const struct pv_frame *f) {
 	kernel_mode(&e->g);
 	e->g.stack_level = f->cs >> 16 & 3;
-	if (e->area != &area_none)
-		e->area->vif = f->flags & PV_FLAG_IF;
+	if (e->area != &area_none) e->area->vif = f->flags & PV_FLAG_IF;
 	e->counts[PV_COUNT_erets]++;
 }
 
 /* ERETU or ERETS with what the guest's rsp points at. */
-void fred_eret(struct entry *e, bool kernel)
-{
+void fred_eret(struct entry *e, bool kernel) {
 	struct vcpu *v = e->cpu->cur;
 	struct regs *r = &e->g.regs;
 	struct pv_regs p;
@@ -345,29 +301,24 @@ void fred_eret(struct entry *e, bool kernel)
 	r->ip = p.frame.ip;
 	r->sp = p.frame.sp;
 	r->flags = (p.frame.flags & GUEST_FLAGS) | FLAGS_ALWAYS;
-	if (p.frame.ss & PV_SS_NMI)
-		v->nmi_blocked = false;
+	if (p.frame.ss & PV_SS_NMI) v->nmi_blocked = false;
 	if (kernel) {
 		to_kernel(e, &p.frame);
 		return;
 	}
-	if (e->slow & ENTRY_SLOW_PREFILL)
-		fred_prefill(e);
-	if (e->slow & ENTRY_SLOW_PORTS)
-		vcpu_ports_shut();
+	if (e->slow & ENTRY_SLOW_PREFILL) fred_prefill(e);
+	if (e->slow & ENTRY_SLOW_PORTS) vcpu_ports_shut();
 	to_user(e, &p.frame);
 }
 
-void fred_prefill(struct entry *e)
-{
+void fred_prefill(struct entry *e) {
 	e->slow &= ~ENTRY_SLOW_PREFILL;
 	stlb_prefill(e->cpu, e->g.prefill);
 }
 
 /* From entry.S: an IRET to ring 3 that the CPU refused, by trap_ring0. Straight after an ERETU it is that ERETU's
  * fault; later (a code segment that ends where an interrupt hit) it is one of the code that was to go on. */
-void fred_iret_failed(struct entry *e)
-{
+void fred_iret_failed(struct entry *e) {
 	u64 error = (u32)e->g.regs.error;
 	u8 vector = e->g.regs.error >> 32;
 

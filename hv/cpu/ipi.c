@@ -12,25 +12,17 @@
 #include "domain/sched.h"
 
 /* This CPU drops all that its TLB holds but ring 0's global pages. */
-static void tlb_flush_local(void)
-{
-	write_cr3(read_cr3());
+static void tlb_flush_local(void) { write_cr3(read_cr3()); }
+
+void cpu_stop(void) {
+	for (;;) __asm__ volatile("cli; hlt");
 }
 
-void cpu_stop(void)
-{
-	for (;;)
-		__asm__ volatile("cli; hlt");
+void cpu_stop_if_asked(struct cpu *c) {
+	if (READ_ONCE(c->pub.stop)) cpu_stop();
 }
 
-void cpu_stop_if_asked(struct cpu *c)
-{
-	if (READ_ONCE(c->pub.stop))
-		cpu_stop();
-}
-
-void ipi_service(struct cpu *c)
-{
+void ipi_service(struct cpu *c) {
 	u32 wanted = atomic_load(&c->pub.flush_wanted);
 
 	cpu_stop_if_asked(c);
@@ -41,19 +33,14 @@ void ipi_service(struct cpu *c)
 	}
 }
 
-void cpu_relax_serving(void)
-{
+void cpu_relax_serving(void) {
 	cpu_relax();
 	ipi_service(this_cpu());
 }
 
-void cpu_kick(unsigned cpu)
-{
-	apic_send(cpus[cpu]->apic_id, APIC_FIXED | VECTOR_KICK);
-}
+void cpu_kick(unsigned cpu) { apic_send(cpus[cpu]->apic_id, APIC_FIXED | VECTOR_KICK); }
 
-void tlb_shootdown(u64 mask)
-{
+void tlb_shootdown(u64 mask) {
 	struct cpu *me = this_cpu(), *c;
 	u64 others = mask & READ_ONCE(cpus_up) & ~me->bit;
 	u32 wanted[MAX_CPUS];
@@ -62,15 +49,12 @@ void tlb_shootdown(u64 mask)
 		wanted[c->id] = atomic_add(&c->pub.flush_wanted, 1);
 		cpu_kick(c->id);
 	}
-	if (mask >> me->id & 1)
-		tlb_flush_local();
+	if (mask >> me->id & 1) tlb_flush_local();
 	for_each_cpu (c, others)
-		while ((s32)(atomic_load(&c->flush_done) - wanted[c->id]) < 0)
-			cpu_relax_serving();
+		while ((s32)(atomic_load(&c->flush_done) - wanted[c->id]) < 0) cpu_relax_serving();
 }
 
-void stop_other_cpus(void)
-{
+void stop_other_cpus(void) {
 	struct cpu *c;
 
 	for_each_cpu (c, READ_ONCE(cpus_up) & ~this_cpu()->bit) {

@@ -19,14 +19,14 @@
 #define UL(x) x##ul
 #endif
 
-#define HV_BASE	    UL(0xffff800000000000)
+#define HV_BASE     UL(0xffff800000000000)
 #define DIRECT_BASE UL(0xffff800000000000)
 #define DIRECT_SIZE UL(0x0000040000000000)
 #define DEVICE_BASE UL(0xffff840000000000)
 #define CPU_BASE    UL(0xffff878000000000)
 #define IRET_BASE   UL(0xffff878100000000) /* 4 GiB for each four CPUs: see map_iret_stack()   */
 #define IMAGE_BASE  UL(0xffff87ff80000000) /* linked at IMAGE_BASE + physical address */
-#define HV_END	    UL(0xffff880000000000)
+#define HV_END      UL(0xffff880000000000)
 
 /* Per CPU: slots of STACK_SLOT bytes, each with its pages at the top and nothing below them (guard).
  * The last word of each slot but STACK_TABLES is the address of struct cpu. */
@@ -45,17 +45,17 @@
 #define MAX_CPUS 64
 
 /* GDT selectors: the first six entries and TLS as Linux has them. */
-#define HV_CS	0x10
-#define HV_DS	0x18
+#define HV_CS   0x10
+#define HV_DS   0x18
 #define TSS_SEL 0x40
 #define LDT_SEL 0x50
 
 /* Interrupt vectors of ring 0's own. Devices get VECTOR_DEV_MIN up. */
-#define VECTOR_DEV_MIN	0x30
-#define VECTOR_DEV_MAX	0xdf
-#define VECTOR_INT80	0x80 /* of these no device's: a guest's INT 0x80 */
-#define VECTOR_TIMER	0xf0
-#define VECTOR_KICK	0xf1 /* look at this CPU's requests: shootdown, reschedule */
+#define VECTOR_DEV_MIN  0x30
+#define VECTOR_DEV_MAX  0xdf
+#define VECTOR_INT80    0x80 /* of these no device's: a guest's INT 0x80 */
+#define VECTOR_TIMER    0xf0
+#define VECTOR_KICK     0xf1 /* look at this CPU's requests: shootdown, reschedule */
 #define VECTOR_SPURIOUS 0xff
 
 #endif

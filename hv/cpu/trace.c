@@ -5,25 +5,23 @@
 #include "domain/sched.h"
 
 #define RING_ORDER 5
-#define RECORDS	   ((PAGE_SIZE << RING_ORDER) / sizeof(struct pv_trace_record))
+#define RECORDS    ((PAGE_SIZE << RING_ORDER) / sizeof(struct pv_trace_record))
 
 struct trace_ring {
 	u64 head, tail; /* tail: the reader's */
-	bool half;	/* PV_VIRQ_TRACE is due */
+	bool half;      /* PV_VIRQ_TRACE is due */
 	struct pv_trace_record *records;
 };
 
 u64 trace_enabled;
 static struct trace_ring rings[MAX_CPUS];
 
-void trace_record(enum pv_trace_kind kind, u64 a, u64 b)
-{
+void trace_record(enum pv_trace_kind kind, u64 a, u64 b) {
 	struct cpu *c = this_cpu();
 	struct trace_ring *t = &rings[c->id];
 	struct vcpu *v = c->cur;
 
-	if (!t->records)
-		return;
+	if (!t->records) return;
 	t->records[t->head % RECORDS] = (struct pv_trace_record){
 		.tsc = rdtsc(),
 		.kind = kind,
@@ -41,8 +39,7 @@ void trace_record(enum pv_trace_kind kind, u64 a, u64 b)
 	}
 }
 
-void trace_notify(void)
-{
+void trace_notify(void) {
 	struct trace_ring *t = &rings[this_cpu()->id];
 
 	if (t->half) {
@@ -51,32 +48,26 @@ void trace_notify(void)
 	}
 }
 
-long trace_set_mask(u64 mask)
-{
+long trace_set_mask(u64 mask) {
 	for (unsigned i = 0; mask && i < cpu_count; i++) {
 		void *p;
 
-		if (rings[i].records)
-			continue;
+		if (rings[i].records) continue;
 		p = hv_page_alloc(RING_ORDER);
-		if (!p)
-			return -PV_ENOMEM;
+		if (!p) return -PV_ENOMEM;
 		atomic_store(&rings[i].records, p);
 	}
 	return atomic_xchg(&trace_enabled, mask);
 }
 
-bool trace_take(struct cpu *c, struct pv_trace_record *out)
-{
+bool trace_take(struct cpu *c, struct pv_trace_record *out) {
 	struct trace_ring *t = &rings[c->id];
 	u64 head = atomic_load(&t->head);
 
 	for (;;) {
 		/* The oldest may be written over just now. */
-		if (head - t->tail >= RECORDS)
-			t->tail = head - RECORDS + 1;
-		if (!t->records || t->tail == head)
-			return false;
+		if (head - t->tail >= RECORDS) t->tail = head - RECORDS + 1;
+		if (!t->records || t->tail == head) return false;
 		*out = t->records[t->tail % RECORDS];
 		head = atomic_load(&t->head);
 		if (head - t->tail < RECORDS) {
@@ -86,14 +77,13 @@ bool trace_take(struct cpu *c, struct pv_trace_record *out)
 	}
 }
 
-void trace_tell(void)
-{
+void trace_tell(void) {
 	const struct trace_ring *t = &rings[this_cpu()->id];
 
 	for (u64 n = t->head - MIN(t->head, 16u); t->records && n < t->head; n++) {
 		const struct pv_trace_record *r = &t->records[n % RECORDS];
 
-		log_error("  trace %lu: kind %u, domain %u vCPU %u, %lx %lx", r->tsc, r->kind,
-			  r->domid, r->vcpu, r->a, r->b);
+		log_error("  trace %lu: kind %u, domain %u vCPU %u, %lx %lx", r->tsc, r->kind, r->domid, r->vcpu, r->a,
+			  r->b);
 	}
 }

@@ -25,10 +25,9 @@ bool trace_take(struct cpu *c, struct pv_trace_record *out);
 /* This CPU's last records to the log: for a panic. */
 void trace_tell(void);
 
-#define trace(kind, a, b)                                \
-	do {                                             \
-		if (unlikely(trace_enabled >> (kind)&1)) \
-			trace_record((kind), (a), (b));  \
+#define trace(kind, a, b)                                                                \
+	do {                                                                             \
+		if (unlikely(trace_enabled >> (kind)&1)) trace_record((kind), (a), (b)); \
 	} while (0)
 
 #endif

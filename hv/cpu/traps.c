@@ -13,43 +13,35 @@
 #include "domain/event.h"
 #include "domain/sched.h"
 
-#define FLAG_AC	 (1ul << 18)
+#define FLAG_AC  (1ul << 18)
 #define DR6_NONE 0xffff0ff0ul
 
 enum { DB = 1, NMI = 2, BP = 3, OF = 4, GP = 13, PF = 14, MC = 18 };
 
 /* Offsets from the fields themselves. */
-extern const struct extable {
-	s32 first, last, fixup;
-} extable_start[], extable_end[];
+extern const struct extable { s32 first, last, fixup; } extable_start[], extable_end[];
 
 /* Where a fault of ring 0's own at ip goes on; 0: nowhere. */
-static u64 fixup_of(u64 ip)
-{
+static u64 fixup_of(u64 ip) {
 	for (const struct extable *x = extable_start; x < extable_end; x++)
-		if (ip >= (u64)&x->first + x->first && ip < (u64)&x->last + x->last)
-			return (u64)&x->fixup + x->fixup;
+		if (ip >= (u64)&x->first + x->first && ip < (u64)&x->last + x->last) return (u64)&x->fixup + x->fixup;
 	return 0;
 }
 
-void regs_print(const struct regs *r)
-{
-	log_info("ip %lx cs %lx flags %lx sp %lx ss %lx error %lx", r->ip, r->cs, r->flags, r->sp,
-		 r->ss, r->error);
-	log_info("ax %lx bx %lx cx %lx dx %lx si %lx di %lx bp %lx", r->ax, r->bx, r->cx, r->dx,
-		 r->si, r->di, r->bp);
-	log_info("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9,
-		 r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
+void regs_print(const struct regs *r) {
+	log_info("ip %lx cs %lx flags %lx sp %lx ss %lx error %lx", r->ip, r->cs, r->flags, r->sp, r->ss, r->error);
+	log_info("ax %lx bx %lx cx %lx dx %lx si %lx di %lx bp %lx", r->ax, r->bx, r->cx, r->dx, r->si, r->di, r->bp);
+	log_info("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9, r->r10, r->r11, r->r12,
+		 r->r13, r->r14, r->r15);
 }
 
-static void __noreturn trap_panic(const struct regs *r, u64 cr2)
-{
+static void __noreturn trap_panic(const struct regs *r, u64 cr2) {
 	u64 offset;
 	const char *name = symbol_find(r->ip, &offset);
 
 	regs_print(r);
-	panic("exception %u in ring 0 at %lx (%s+%lx), address %lx", (unsigned)(r->error >> 32),
-	      r->ip, name, offset, cr2);
+	panic("exception %u in ring 0 at %lx (%s+%lx), address %lx", (unsigned)(r->error >> 32), r->ip, name, offset,
+	      cr2);
 }
 
 /* Another CPU may be at work on the same tables, for as long as a leaf's recheck or a removal takes; after this
@@ -57,16 +49,14 @@ static void __noreturn trap_panic(const struct regs *r, u64 cr2)
 #define MISS_TRIES (1u << 20)
 
 /* ring 0 touched guest memory by virtual address, for a copy, a frame or an ERETx: true if it is there now. */
-static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
-{
+static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va) {
 	if (!c->cur || !c->loaded || (va >= HV_BASE && va < HV_END) || !canonical(va) ||
 	    (features.smap && !(r->flags & FLAG_AC)))
 		return false;
 	for (unsigned try = 0; try < MISS_TRIES; try++) {
 		u64 answer = stlb_fill(c, va, r->error & PF_W);
 
-		if (answer != FILL_RETRY)
-			return answer == FILL_DONE;
+		if (answer != FILL_RETRY) return answer == FILL_DONE;
 		if (!vcpu_root_load(c, c->cur)) /* its root went away between two accesses */
 			return false;
 		cpu_relax_serving();
@@ -76,8 +66,7 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va)
 
 /* ---- from ring 3 ---- */
 
-static void debug_trap(struct entry *e)
-{
+static void debug_trap(struct entry *e) {
 	u64 dr6 = read_dr6();
 
 	write_dr6(DR6_NONE);
@@ -85,14 +74,12 @@ static void debug_trap(struct entry *e)
 	fred_exception(e, DB, 0, (dr6 ^ DR6_NONE) & 0x1e00f);
 }
 
-static void software_event(struct entry *e, u64 event)
-{
+static void software_event(struct entry *e, u64 event) {
 	count(exceptions, 1);
 	fred_deliver(e, event, 0, 0);
 }
 
-static void interrupt(u8 vector)
-{
+static void interrupt(u8 vector) {
 	struct cpu *c = this_cpu();
 
 	count(interrupts, 1);
@@ -108,43 +95,32 @@ static void interrupt(u8 vector)
 		sched_kicked();
 		trace_notify();
 		break;
-	case VECTOR_SPURIOUS:
-		break;
-	default:
-		irq_arrived(vector);
+	case VECTOR_SPURIOUS: break;
+	default: irq_arrived(vector);
 	}
 }
 
-void trap_user(struct entry *e)
-{
+void trap_user(struct entry *e) {
 	unsigned vector = e->g.regs.error >> 32;
 
 	switch (vector) {
-	case DB:
-		debug_trap(e);
-		break;
+	case DB: debug_trap(e); break;
 	case NMI:
 		cpu_stop_if_asked(e->cpu);
 		log_warn("NMI");
 		break;
 	case BP:
-	case OF:
-		software_event(e, EVENT(PV_EVENT_SWEXC, vector, 1));
-		break;
-	case 0x80:
-		software_event(e, EVENT(PV_EVENT_SWINT, 0x80, 2) | PV_SS_SWEVENT);
-		break;
+	case OF: software_event(e, EVENT(PV_EVENT_SWEXC, vector, 1)); break;
+	case 0x80: software_event(e, EVENT(PV_EVENT_SWINT, 0x80, 2) | PV_SS_SWEVENT); break;
 	case TRAP_SYSCALL:
 		trace(PV_TRACE_syscall, e->g.regs.ax, e->g.regs.ip);
 		e->counts[PV_COUNT_syscalls]++;
 		fred_deliver(e, EVENT(PV_EVENT_OTHER, 1, 2) | PV_SS_SWEVENT, 0, 0);
 		break;
-	case MC:
-		panic("machine check");
+	case MC: panic("machine check");
 	case GP:
 		/* If it was for a port, that is there now. */
-		if (!e->g.user && !(u32)e->g.regs.error && vcpu_ports_open(e->cpu->cur))
-			break;
+		if (!e->g.user && !(u32)e->g.regs.error && vcpu_ports_open(e->cpu->cur)) break;
 		/* fallthrough */
 	default:
 		if (vector < 32)
@@ -158,8 +134,7 @@ void trap_user(struct entry *e)
 
 /* An IRET to ring 3 was refused: what it was to load is the guest's doing. The nested frame lies over the
  * entry block's GPRs, so it is copied out first, and nothing returns through it. */
-static void __noreturn iret_refused(struct cpu *c, const struct regs *nested)
-{
+static void __noreturn iret_refused(struct cpu *c, const struct regs *nested) {
 	struct regs *r = &c->entry->g.regs;
 	struct regs all = *nested;
 
@@ -168,8 +143,7 @@ static void __noreturn iret_refused(struct cpu *c, const struct regs *nested)
 	iret_failed((u64)&c->entry->g.user);
 }
 
-void trap_ring0(struct regs *r)
-{
+void trap_ring0(struct regs *r) {
 	struct cpu *c = this_cpu();
 	unsigned vector = r->error >> 32;
 	u64 cr2 = vector == PF ? read_cr2() : 0, fixup;
@@ -179,59 +153,41 @@ void trap_ring0(struct regs *r)
 		interrupt(vector);
 		return;
 	}
-	if (vector == PF && ring0_miss(c, r, cr2))
-		return;
-	if (r->ip == (u64)trap_iret || r->ip == (u64)trap_iret16)
-		iret_refused(c, r);
+	if (vector == PF && ring0_miss(c, r, cr2)) return;
+	if (r->ip == (u64)trap_iret || r->ip == (u64)trap_iret16) iret_refused(c, r);
 	fixup = fixup_of(r->ip);
-	if (!fixup)
-		trap_panic(r, cr2);
+	if (!fixup) trap_panic(r, cr2);
 	r->ip = fixup;
 }
 
 /* NMI, #DB, #MC, #DF that hit ring 0 itself, on their own stacks and ring 0's own root. */
-void trap_ring0_ist(struct regs *r)
-{
+void trap_ring0_ist(struct regs *r) {
 	switch (r->error >> 32) {
-	case NMI:
-		cpu_stop_if_asked(this_cpu());
-		return;
+	case NMI: cpu_stop_if_asked(this_cpu()); return;
 	case DB:
 		/* MOV SS held a guest's breakpoint back until ring 0's first instruction: it is lost, as
 		 * on hardware when a kernel ignores it. */
 		write_dr6(DR6_NONE);
 		return;
-	default:
-		trap_panic(r, read_cr2());
+	default: trap_panic(r, read_cr2());
 	}
 }
 
-void cpu_halt_once(void)
-{
-	__asm__ volatile("sti; hlt; cli" ::: "memory");
-}
+void cpu_halt_once(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
 
-void interrupts_serve(void)
-{
-	__asm__ volatile("sti; nop; cli" ::: "memory");
-}
+void interrupts_serve(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 
 /* ---- back to the guest, the slow way ---- */
 
 /* Without its control domain the machine has nothing left to do but what that domain wanted. */
-static void dom0_ended(const struct domain *d)
-{
-	if (d->shutdown == PV_SHUTDOWN_POWEROFF)
-		machine_poweroff();
-	if (d->shutdown == PV_SHUTDOWN_REBOOT)
-		machine_reset();
-	if (options.dom0_crash)
-		options.panic = options.dom0_crash;
+static void dom0_ended(const struct domain *d) {
+	if (d->shutdown == PV_SHUTDOWN_POWEROFF) machine_poweroff();
+	if (d->shutdown == PV_SHUTDOWN_REBOOT) machine_reset();
+	if (options.dom0_crash) options.panic = options.dom0_crash;
 	panic("dom0 ended: reason %u, argument %x", d->shutdown, d->shutdown_arg);
 }
 
-void exit_switch(struct entry *e)
-{
+void exit_switch(struct entry *e) {
 	const struct domain *d;
 
 	if (unlikely(e->cpu->dump)) {
@@ -239,8 +195,7 @@ void exit_switch(struct entry *e)
 		e->cpu->dump = false;
 	}
 	d = e->cpu->cur->dom;
-	if (unlikely(d->shutdown && d->id == 0))
-		dom0_ended(d);
+	if (unlikely(d->shutdown && d->id == 0)) dom0_ended(d);
 	/* Mostly asked for; else the choice stays. */
 	schedule();
 }

@@ -5,19 +5,16 @@
 #include "mm/stlb_impl.h"
 
 /* The first entry of s that the guest's tables do not allow; 512 if there is none, or s is not linked. */
-static unsigned first_stale(struct root *r, struct shadow *s)
-{
+static unsigned first_stale(struct root *r, struct shadow *s) {
 	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
 		u64 va = s->base + (i * PAGE_SIZE << (9 * (s->level - 1)));
 
-		if (leaf_find(r, va) == s && entry_stale(r, va, s->table[i]))
-			return i;
+		if (leaf_find(r, va) == s && entry_stale(r, va, s->table[i])) return i;
 	}
 	return 512;
 }
 
-bool stlb_check(struct domain *d)
-{
+bool stlb_check(struct domain *d) {
 	struct stlb_state *st = state_of(d);
 	struct shadow *s;
 	struct root *r;
@@ -27,14 +24,12 @@ bool stlb_check(struct domain *d)
 	s = shadow_by_number(st, st->checks++ % st->descriptors);
 	r = s->root ? s->root : this_cpu()->loaded;
 	walk_begin();
-	if ((s->level == 1 || s->level == 2) && r->kernel_shadow)
-		i = first_stale(r, s);
+	if ((s->level == 1 || s->level == 2) && r->kernel_shadow) i = first_stale(r, s);
 	walk_end();
 	s->stale = i == 512 ? 0 : i == s->stale_at ? s->stale + 1 : 1;
 	s->stale_at = i;
 	unlock(&d->stlb.roots_lock);
-	if (s->stale != STLB_STALE)
-		return false;
+	if (s->stale != STLB_STALE) return false;
 	log_warn("domain %u: a translation at %lx of root %lx is not flushed", d->id,
 		 (unsigned long)(s->base + (i * PAGE_SIZE << (9 * (s->level - 1)))),
 		 (unsigned long)(r->gfn.n << PAGE_SHIFT));

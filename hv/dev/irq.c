@@ -20,20 +20,17 @@ static struct ioapic {
 	u32 gsi_base, pins;
 } ioapics[ACPI_IOAPICS];
 
-static u32 reg_read(const struct ioapic *a, u32 reg)
-{
+static u32 reg_read(const struct ioapic *a, u32 reg) {
 	a->regs[0] = reg;
 	return a->regs[4];
 }
 
-static void reg_write(const struct ioapic *a, u32 reg, u32 v)
-{
+static void reg_write(const struct ioapic *a, u32 reg, u32 v) {
 	a->regs[0] = reg;
 	a->regs[4] = v;
 }
 
-void ioapic_init(void)
-{
+void ioapic_init(void) {
 	for (unsigned i = 0; i < acpi.ioapics; i++) {
 		struct ioapic *a = &ioapics[i];
 
@@ -48,8 +45,7 @@ void ioapic_init(void)
 }
 
 /* Vector and IOAPIC_* of a GSI. False: no I/O APIC has it. */
-static bool ioapic_write(u32 gsi, u32 redirect)
-{
+static bool ioapic_write(u32 gsi, u32 redirect) {
 	for (const struct ioapic *a = ioapics; a < ioapics + acpi.ioapics; a++)
 		if (gsi - a->gsi_base < a->pins) {
 			reg_write(a, REG_REDIRECT + 2 * (gsi - a->gsi_base), redirect);
@@ -58,8 +54,7 @@ static bool ioapic_write(u32 gsi, u32 redirect)
 	return false;
 }
 
-bool ioapic_owns(u64 phys, u64 len)
-{
+bool ioapic_owns(u64 phys, u64 len) {
 	bool owned = phys < APIC_PHYS + PAGE_SIZE && APIC_PHYS < phys + len;
 
 	for (const struct acpi_ioapic *a = acpi.ioapic; a < acpi.ioapic + acpi.ioapics; a++)
@@ -69,20 +64,19 @@ bool ioapic_owns(u64 phys, u64 len)
 
 /* ---- vectors ---- */
 
-#define NO_GSI	0xffffu
+#define NO_GSI  0xffffu
 #define NO_PORT 0xffffu /* none yet; or, for PV_DOM_NONE, ring 0's own console */
 
 static struct spinlock irq_lock = SPINLOCK(PIRQ);
 
 static struct irq {
 	u16 domid, port; /* port 0: free                                               */
-	u16 gsi;	 /* NO_GSI: an MSI, for which ioapic_write does nothing        */
+	u16 gsi;         /* NO_GSI: an MSI, for which ioapic_write does nothing        */
 	u32 redirect;
 } irqs[256];
 
 /* The highest free vector. */
-static int vector_take(u16 domid, u16 gsi, u32 flags)
-{
+static int vector_take(u16 domid, u16 gsi, u32 flags) {
 	int found = -PV_ENOSPC;
 
 	GUARD(&irq_lock);
@@ -91,56 +85,44 @@ static int vector_take(u16 domid, u16 gsi, u32 flags)
 			found = v;
 		else if (gsi != NO_GSI && irqs[v].gsi == gsi)
 			return -PV_EBUSY;
-	if (found > 0 && gsi != NO_GSI && !ioapic_write(gsi, IOAPIC_MASKED))
-		return -PV_ENODEV;
-	if (found > 0)
-		irqs[found] = (struct irq){domid, NO_PORT, gsi, flags | found};
+	if (found > 0 && gsi != NO_GSI && !ioapic_write(gsi, IOAPIC_MASKED)) return -PV_ENODEV;
+	if (found > 0) irqs[found] = (struct irq){domid, NO_PORT, gsi, flags | found};
 	return found;
 }
 
-static void vector_drop(unsigned v)
-{
+static void vector_drop(unsigned v) {
 	GUARD(&irq_lock);
 	ioapic_write(irqs[v].gsi, IOAPIC_MASKED);
 	irqs[v] = (struct irq){.gsi = NO_GSI};
 }
 
-static long bind(struct domain *d, int v, u64 vcpu)
-{
+static long bind(struct domain *d, int v, u64 vcpu) {
 	long port = v < 0 ? v : event_bind_pirq(d, v, vcpu);
 
-	if (port < 0 && v > 0)
-		vector_drop(v);
-	if (port < 0)
-		return port;
+	if (port < 0 && v > 0) vector_drop(v);
+	if (port < 0) return port;
 	GUARD(&irq_lock);
-	if (irqs[v].port == NO_PORT &&
-	    irqs[v].domid == d->id) { /* else another vCPU has closed it */
+	if (irqs[v].port == NO_PORT && irqs[v].domid == d->id) { /* else another vCPU has closed it */
 		irqs[v].port = port;
 		ioapic_write(irqs[v].gsi, irqs[v].redirect);
 	}
 	return port;
 }
 
-void irq_bind_console(u32 gsi)
-{
+void irq_bind_console(u32 gsi) {
 	int v = vector_take(PV_DOM_NONE, gsi, 0);
 
-	if (v > 0)
-		ioapic_write(gsi, v);
+	if (v > 0) ioapic_write(gsi, v);
 }
 
-long irq_bind_gsi(struct domain *d, u64 gsi, u64 flags, u64 vcpu)
-{
+long irq_bind_gsi(struct domain *d, u64 gsi, u64 flags, u64 vcpu) {
 	u32 redirect = (flags & 1 ? IOAPIC_LEVEL : 0) | (flags & 2 ? IOAPIC_LOW : 0);
 
-	if (gsi >= NO_GSI || flags & ~3ul)
-		return -PV_EINVAL;
+	if (gsi >= NO_GSI || flags & ~3ul) return -PV_EINVAL;
 	return bind(d, vector_take(d->id, gsi, redirect), vcpu);
 }
 
-long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2])
-{
+long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2]) {
 	int v = vector_take(d->id, NO_GSI, 0);
 
 	address_data[0] = APIC_PHYS | (u64)(cpus[0]->apic_id & 0xff) << 12;
@@ -148,42 +130,33 @@ long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2])
 	return bind(d, v, vcpu);
 }
 
-int irq_eoi(struct domain *d, u64 port)
-{
+int irq_eoi(struct domain *d, u64 port) {
 	GUARD(&irq_lock);
 	for (const struct irq *q = irqs; q < irqs + ARRAY_SIZE(irqs); q++)
 		if (q->port == port && q->domid == d->id && port) {
-			if (q->redirect & IOAPIC_LEVEL)
-				ioapic_write(q->gsi, q->redirect);
+			if (q->redirect & IOAPIC_LEVEL) ioapic_write(q->gsi, q->redirect);
 			return 0;
 		}
 	return -PV_ENOENT;
 }
 
-void pirq_unbind(u32 irq)
-{
-	if (irq >= VECTOR_DEV_MIN && irq <= VECTOR_DEV_MAX)
-		vector_drop(irq);
+void pirq_unbind(u32 irq) {
+	if (irq >= VECTOR_DEV_MIN && irq <= VECTOR_DEV_MAX) vector_drop(irq);
 }
 
-void irq_arrived(u8 vector)
-{
+void irq_arrived(u8 vector) {
 	struct irq q;
 	struct domain *d;
 
 	lock(&irq_lock);
 	q = irqs[vector];
-	if (q.port && q.redirect & IOAPIC_LEVEL)
-		ioapic_write(q.gsi, q.redirect | IOAPIC_MASKED); /* R2 */
+	if (q.port && q.redirect & IOAPIC_LEVEL) ioapic_write(q.gsi, q.redirect | IOAPIC_MASKED); /* R2 */
 	unlock(&irq_lock);
 	apic_eoi();
-	if (q.port == NO_PORT && q.domid == PV_DOM_NONE)
-		virq_raise_all(PV_VIRQ_CONSOLE);
-	if (!q.port || q.port == NO_PORT)
-		return;
+	if (q.port == NO_PORT && q.domid == PV_DOM_NONE) virq_raise_all(PV_VIRQ_CONSOLE);
+	if (!q.port || q.port == NO_PORT) return;
 	walk_begin();
 	d = domain_find(q.domid);
-	if (d)
-		event_raise_pirq(d, q.port, vector);
+	if (d) event_raise_pirq(d, q.port, vector);
 	walk_end();
 }

@@ -7,14 +7,11 @@
 #define PM1_SLP_EN  (1u << 13)
 #define PM1_KEEP    ((1u << 0) | (1u << 1)) /* SCI_EN, BM_RLD */
 
-static void sleep(u32 port, u8 type)
-{
-	if (port)
-		outw(port, (inw(port) & PM1_KEEP) | (u32)type << PM1_SLP_TYP | PM1_SLP_EN);
+static void sleep(u32 port, u8 type) {
+	if (port) outw(port, (inw(port) & PM1_KEEP) | (u32)type << PM1_SLP_TYP | PM1_SLP_EN);
 }
 
-void machine_poweroff(void)
-{
+void machine_poweroff(void) {
 	console_flush();
 	if (acpi.can_power_off) {
 		sleep(acpi.pm1a, acpi.s5_a);
@@ -23,16 +20,14 @@ void machine_poweroff(void)
 	cpu_stop();
 }
 
-void machine_reset(void)
-{
+void machine_reset(void) {
 	const struct {
 		u16 limit;
 		u64 base;
 	} __attribute__((packed)) no_idt = {0, 0};
 
 	console_flush();
-	if (options.noreboot)
-		cpu_stop();
+	if (options.noreboot) cpu_stop();
 	outb(0xcf9, 0x02);
 	outb(0xcf9, 0x06);
 	for (unsigned i = 0; i < 100000; i++) /* about 100 ms */

@@ -6,8 +6,8 @@
 #include "font.h" /* generated from font.txt: u64 font[], ' ' to '~', bit 8 * x + y of 5 x 8 */
 #include "mm/map.h"
 
-#define CELL_W	    6u
-#define CELL_H	    10u
+#define CELL_W      6u
+#define CELL_H      10u
 #define SCREEN_RGB  1
 #define SCREEN_TEXT 2
 #define TEXT_WHITE  0x0700u
@@ -17,8 +17,7 @@ static u8 *video; /* NULL: not reachable now */
 static unsigned cols, rows, scale, at_col, at_row;
 static u64 row_bytes;
 
-static void draw(char c)
-{
+static void draw(char c) {
 	u8 *to = video + at_row * row_bytes;
 
 	if (scr.type == SCREEN_TEXT) {
@@ -29,20 +28,17 @@ static void draw(char c)
 		u8 *p = to + (u64)y * scr.pitch + at_col * CELL_W * scale * scr.bpp / 8;
 
 		for (unsigned x = 0; x < 5 * scale; x++, p += scr.bpp / 8)
-			if (font[c - ' '] >> (x / scale * 8 + y / scale) & 1)
-				memset(p, 0xff, scr.bpp / 8);
+			if (font[c - ' '] >> (x / scale * 8 + y / scale) & 1) memset(p, 0xff, scr.bpp / 8);
 	}
 }
 
-static void newline(void)
-{
+static void newline(void) {
 	at_col = 0;
 	at_row = (at_row + 1) % rows;
 	memset(video + (at_row + 1) % rows * row_bytes, 0, row_bytes);
 }
 
-bool screen_init(const struct boot_screen *s)
-{
+bool screen_init(const struct boot_screen *s) {
 	scr = *s;
 	scale = MAX(scr.width / 512, 1u);
 	if (scr.type == SCREEN_TEXT) {
@@ -54,8 +50,7 @@ bool screen_init(const struct boot_screen *s)
 		rows = scr.height / (CELL_H * scale);
 		row_bytes = (u64)scr.pitch * CELL_H * scale;
 	}
-	if (!cols || !rows || scr.pitch < scr.width * 2)
-		return false;
+	if (!cols || !rows || scr.pitch < scr.width * 2) return false;
 	if (scr.addr + rows * row_bytes <= BELOW_4G) {
 		video = (u8 *)(DIRECT_BASE + scr.addr);
 		memset(video, 0, rows * row_bytes);
@@ -63,19 +58,14 @@ bool screen_init(const struct boot_screen *s)
 	return true;
 }
 
-void screen_remap(void)
-{
-	if (rows)
-		video = map_device(scr.addr, rows * row_bytes, true);
+void screen_remap(void) {
+	if (rows) video = map_device(scr.addr, rows * row_bytes, true);
 }
 
-void screen_put(const char *s, size_t len)
-{
+void screen_put(const char *s, size_t len) {
 	for (; video && len--; s++) {
-		if (*s == '\n' || at_col == cols)
-			newline();
-		if (*s < ' ' || *s > '~')
-			continue;
+		if (*s == '\n' || at_col == cols) newline();
+		if (*s < ' ' || *s > '~') continue;
 		draw(*s);
 		at_col++;
 	}

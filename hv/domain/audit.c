@@ -18,18 +18,15 @@ static struct pv_audit *result;
 static u32 owned[PV_MAX_DOMAINS]; /* frames of RAM */
 static struct spinlock audit_lock = SPINLOCK(DOMLIST);
 
-static bool counts_alloc(void)
-{
+static bool counts_alloc(void) {
 	for (order = 0; order < FRAME_ORDER_MAX && PER_BLOCK < frame_table_end; order++)
 		;
 	for (unsigned i = 0; i < ARRAY_SIZE(counts) && i * PER_BLOCK < frame_table_end; i++)
-		if (!(counts[i] = hv_page_alloc(order)))
-			return false;
+		if (!(counts[i] = hv_page_alloc(order))) return false;
 	return true;
 }
 
-static void counts_free(void)
-{
+static void counts_free(void) {
 	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
 		hv_page_free(counts[i], order);
 		counts[i] = NULL;
@@ -37,30 +34,24 @@ static void counts_free(void)
 }
 
 /* NULL: no RAM, or too far up. */
-static u16 *count_of(mfn_t m)
-{
+static u16 *count_of(mfn_t m) {
 	u64 i = m.n / PER_BLOCK;
 
 	return i < ARRAY_SIZE(counts) && counts[i] ? &counts[i][m.n % PER_BLOCK] : NULL;
 }
 
-static void found(mfn_t m)
-{
+static void found(mfn_t m) {
 	u16 *n = count_of(m);
 
-	if (n && *n != 0xffff)
-		++*n;
+	if (n && *n != 0xffff) ++*n;
 }
 
-static void bad_frame(u64 *field, u64 mfn)
-{
+static void bad_frame(u64 *field, u64 mfn) {
 	++*field;
-	if (result->first_bad == ~0ull)
-		result->first_bad = mfn;
+	if (result->first_bad == ~0ull) result->first_bad = mfn;
 }
 
-static void see_leaf(struct domain *d, u64 e)
-{
+static void see_leaf(struct domain *d, u64 e) {
 	bool own = p2m_kind(e) == PV_MEM_RAM || p2m_kind(e) == PV_MEM_RAM_RO;
 	u64 first = p2m_first(e).n;
 
@@ -74,27 +65,22 @@ static void see_leaf(struct domain *d, u64 e)
 	}
 }
 
-static void see_domain(struct domain *d)
-{
+static void see_domain(struct domain *d) {
 	gfn_t g = GFN(0);
 
-	p2m_for_each (&d->p2m, g, e)
-		see_leaf(d, e);
+	p2m_for_each (&d->p2m, g, e) see_leaf(d, e);
 	for (u32 i = 0; i < d->vcpu_count; i++)
-		if (d->vcpus[i]->area)
-			found(d->vcpus[i]->area_mfn);
+		if (d->vcpus[i]->area) found(d->vcpus[i]->area_mfn);
 	ioreq_audit(d, found);
 	result->count_errors += (grants_audit(d, found) != 0) + (events_audit(d, found) != 0) +
 				(owned[d->id] != atomic_load(&d->frames));
 	result->shadow_errors += stlb_audit(d);
 }
 
-static void visit(u32 domid)
-{
+static void visit(u32 domid) {
 	struct domain *d = domain_get_any(domid);
 
-	if (!d)
-		return;
+	if (!d) return;
 	if (!atomic_xchg(&d->busy, 1)) { /* its destruction waits for us */
 		see_domain(d);
 		atomic_store(&d->busy, 0);
@@ -102,19 +88,16 @@ static void visit(u32 domid)
 	domain_put(d);
 }
 
-static void owners_count(void)
-{
+static void owners_count(void) {
 	const struct frame *f;
 
 	__builtin_memset(owned, 0, sizeof(owned));
 	for (u64 m = 0; (f = frame_of(MFN(m))); m++)
-		if (f->use == FRAME_GUEST && f->owner < PV_MAX_DOMAINS)
-			owned[f->owner]++;
+		if (f->use == FRAME_GUEST && f->owner < PV_MAX_DOMAINS) owned[f->owner]++;
 }
 
 /* Everyone's finds against the descriptors. */
-static void compare(void)
-{
+static void compare(void) {
 	struct frame *f;
 
 	for (u64 m = 0; (f = frame_of(MFN(m))); m++) {
@@ -122,8 +105,7 @@ static void compare(void)
 		u32 has = atomic_load(&f->refs), refs = n ? *n : has;
 
 		result->frames_checked++;
-		if (f->use == FRAME_HV)
-			refs += refs != 0; /* its allocator's; seldom mapped at all */
+		if (f->use == FRAME_HV) refs += refs != 0; /* its allocator's; seldom mapped at all */
 		if (f->use == FRAME_GUEST && refs == 0 && has)
 			bad_frame(&result->leaked_frames, m);
 		else if ((f->use == FRAME_GUEST || refs) && refs != has && refs != 0xffff)
@@ -131,8 +113,7 @@ static void compare(void)
 	}
 }
 
-int audit(struct pv_audit *out)
-{
+int audit(struct pv_audit *out) {
 	int rc = -PV_ENOMEM;
 
 	*out = (struct pv_audit){.first_bad = ~0ull};
@@ -140,12 +121,11 @@ int audit(struct pv_audit *out)
 	result = out;
 	if (counts_alloc()) {
 		owners_count();
-		for (u32 i = 0; i < PV_MAX_DOMAINS; i++)
-			visit(i);
+		for (u32 i = 0; i < PV_MAX_DOMAINS; i++) visit(i);
 		compare();
 		out->ref_errors += frames_audit();
-		rc = out->ref_errors || out->owner_errors || out->shadow_errors ||
-		     out->count_errors || out->leaked_frames;
+		rc = out->ref_errors || out->owner_errors || out->shadow_errors || out->count_errors ||
+		     out->leaked_frames;
 	}
 	counts_free();
 	unlock(&audit_lock);

@@ -12,8 +12,7 @@ static struct spinlock slots_lock = SPINLOCK(DEVICE);
 static const struct pv_device_slot nothing;
 _Static_assert(sizeof(struct pv_device_slot) * PV_DEVICE_SLOTS == PAGE_SIZE, "a page of slots");
 
-static bool lives(u16 domid)
-{
+static bool lives(u16 domid) {
 	bool found;
 
 	walk_begin();
@@ -22,35 +21,28 @@ static bool lives(u16 domid)
 	return found;
 }
 
-static void tell(u16 domid)
-{
+static void tell(u16 domid) {
 	struct domain *d;
 
 	walk_begin();
 	d = domain_find(domid);
-	if (d)
-		virq_raise(d, PV_VIRQ_DEVICE);
+	if (d) virq_raise(d, PV_VIRQ_DEVICE);
 	walk_end();
 }
 
-int device_page_map(struct domain *d, u64 gfn)
-{
+int device_page_map(struct domain *d, u64 gfn) {
 	mfn_t m = virt_to_mfn(d->devices);
 	int rc = gfn < PV_MAX_GFN ? frame_get(m, FRAME_HV) : -PV_EINVAL;
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = p2m_add(d, GFN(gfn), m, 0, PV_MEM_RAM_RO);
-	if (rc)
-		frame_put(m);
+	if (rc) frame_put(m);
 	return rc;
 }
 
 /* Make or remove a slot of d's, and tell both ends. The domain reads while we write: the class says last that the slot
  * is there, and first that it is not. DEVICE held. */
-static void slot_change(struct domain *d, struct pv_device_slot *s,
-			const struct pv_device_slot *desc)
-{
+static void slot_change(struct domain *d, struct pv_device_slot *s, const struct pv_device_slot *desc) {
 	u16 back = desc->class == PV_DEVICE_NONE ? s->back_dom : desc->back_dom;
 
 	(void)atomic_xchg(&s->class, PV_DEVICE_NONE);
@@ -64,15 +56,13 @@ static void slot_change(struct domain *d, struct pv_device_slot *s,
 	tell(back);
 }
 
-static bool served_by(const struct pv_device_slot *s, u16 back)
-{
+static bool served_by(const struct pv_device_slot *s, u16 back) {
 	return s->class != PV_DEVICE_NONE && s->back_dom == back;
 }
 
 /* -PV_EINVAL: slot, class, or a half that is not empty; -PV_ESRCH: no such back end; -PV_EEXIST: the slot is
  * taken; -PV_ENOENT: none to remove. */
-int device_set(struct domain *target, u64 slot, const struct pv_device_slot *desc)
-{
+int device_set(struct domain *target, u64 slot, const struct pv_device_slot *desc) {
 	static const struct pv_device_side empty[2];
 	struct pv_device_slot *s = target->devices + slot % PV_DEVICE_SLOTS;
 	bool make = desc->class != PV_DEVICE_NONE;
@@ -82,19 +72,15 @@ int device_set(struct domain *target, u64 slot, const struct pv_device_slot *des
 		return -PV_EINVAL;
 	GUARD(&slots_lock);
 	/* The back end's end (V3) waits for the lock and finds the slot, or we find that it has ended. */
-	if (make && !lives(desc->back_dom))
-		return -PV_ESRCH;
-	if (make == (s->class != PV_DEVICE_NONE))
-		return make ? -PV_EEXIST : -PV_ENOENT;
+	if (make && !lives(desc->back_dom)) return -PV_ESRCH;
+	if (make == (s->class != PV_DEVICE_NONE)) return make ? -PV_EEXIST : -PV_ENOENT;
 	slot_change(target, s, make ? desc : &nothing);
 	return 0;
 }
 
 /* -PV_EINVAL: slot; -PV_EACCES: neither its front, nor its back, nor PV_CAP_DEVICE. */
-int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv_device_slot *out)
-{
-	if (slot >= PV_DEVICE_SLOTS)
-		return -PV_EINVAL;
+int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv_device_slot *out) {
+	if (slot >= PV_DEVICE_SLOTS) return -PV_EINVAL;
 	GUARD(&slots_lock);
 	if (caller != target && !(READ_ONCE(caller->caps) & PV_CAP_DEVICE) &&
 	    !served_by(&target->devices[slot], caller->id))
@@ -104,8 +90,7 @@ int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv
 }
 
 /* V2. DEVICE held. */
-static void side_write(struct pv_device_side *to, const struct pv_device_side *from)
-{
+static void side_write(struct pv_device_side *to, const struct pv_device_side *from) {
 	to->grant = from->grant;
 	to->port = from->port;
 	to->features = from->features;
@@ -114,27 +99,21 @@ static void side_write(struct pv_device_side *to, const struct pv_device_side *f
 }
 
 /* -PV_EINVAL: slot or state; -PV_ENOENT: no such device; -PV_EACCES: not the caller's. */
-int device_update(struct domain *caller, struct domain *target, u64 slot,
-		  const struct pv_device_side *side)
-{
+int device_update(struct domain *caller, struct domain *target, u64 slot, const struct pv_device_side *side) {
 	struct pv_device_slot *s = target->devices + slot % PV_DEVICE_SLOTS;
 	bool front = caller == target;
 
-	if (slot >= PV_DEVICE_SLOTS || side->state > PV_DEV_CLOSING)
-		return -PV_EINVAL;
+	if (slot >= PV_DEVICE_SLOTS || side->state > PV_DEV_CLOSING) return -PV_EINVAL;
 	GUARD(&slots_lock);
-	if (!front && !served_by(s, caller->id))
-		return -PV_EACCES;
-	if (s->class == PV_DEVICE_NONE)
-		return -PV_ENOENT;
+	if (!front && !served_by(s, caller->id)) return -PV_EACCES;
+	if (s->class == PV_DEVICE_NONE) return -PV_ENOENT;
 	side_write(front ? &s->front : &s->back, side);
 	tell(front ? s->back_dom : target->id);
 	return 0;
 }
 
 /* V3. The number will be another domain's one day: nothing here names it any more. */
-void devices_forget(struct domain *d, u16 dead)
-{
+void devices_forget(struct domain *d, u16 dead) {
 	static const struct pv_device_side closed = {.state = PV_DEV_CLOSED};
 
 	GUARD(&slots_lock);
@@ -146,11 +125,9 @@ void devices_forget(struct domain *d, u16 dead)
 		}
 }
 
-bool devices_wipe(struct domain *d)
-{
+bool devices_wipe(struct domain *d) {
 	GUARD(&slots_lock);
 	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++)
-		if (s->class != PV_DEVICE_NONE)
-			slot_change(d, s, &nothing);
+		if (s->class != PV_DEVICE_NONE) slot_change(d, s, &nothing);
 	return true;
 }

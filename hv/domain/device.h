@@ -16,8 +16,7 @@ bool devices_wipe(struct domain *d); /* d is going: its back ends are told */
 int device_page_map(struct domain *d, u64 gfn);
 int device_set(struct domain *target, u64 slot, const struct pv_device_slot *desc);
 int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv_device_slot *out);
-int device_update(struct domain *caller, struct domain *target, u64 slot,
-		  const struct pv_device_side *side);
+int device_update(struct domain *caller, struct domain *target, u64 slot, const struct pv_device_side *side);
 /* The back end `dead` is going: its halves in d's directory are closed. */
 void devices_forget(struct domain *d, u16 dead);
 

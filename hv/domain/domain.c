@@ -19,25 +19,21 @@ struct domain *domains[PV_MAX_DOMAINS];
 _Static_assert(IO_PORTS / 8 == PAGE_SIZE << IO_ORDER, "a bit for each");
 
 static u64 numbers[PV_MAX_DOMAINS / 64]; /* in use: from before domains[] has it until after */
-static u32 next_number;			 /* round-robin: a number is used again late */
+static u32 next_number;                  /* round-robin: a number is used again late */
 
 /* ---- numbers and references (D1) ---- */
 
-static long number_take(u32 wanted)
-{
-	if (wanted)
-		return bit_set(numbers, wanted) ? -PV_EEXIST : (long)wanted;
+static long number_take(u32 wanted) {
+	if (wanted) return bit_set(numbers, wanted) ? -PV_EEXIST : (long)wanted;
 	for (u32 i = 0; i < PV_MAX_DOMAINS; i++) {
 		u32 n = (atomic_add(&next_number, 1) - 1) % PV_MAX_DOMAINS;
 
-		if (!bit_set(numbers, n))
-			return n;
+		if (!bit_set(numbers, n)) return n;
 	}
 	return -PV_ENOSPC;
 }
 
-struct domain *domain_get_any(u64 domid)
-{
+struct domain *domain_get_any(u64 domid) {
 	struct domain *d;
 	u32 refs;
 
@@ -54,8 +50,7 @@ struct domain *domain_get_any(u64 domid)
 	return d;
 }
 
-struct domain *domain_get(u64 domid)
-{
+struct domain *domain_get(u64 domid) {
 	struct domain *d = domain_get_any(domid);
 
 	/* After the reference is counted: die_drain sees it, or we see DYING. */
@@ -67,8 +62,7 @@ struct domain *domain_get(u64 domid)
 }
 
 /* All memory of a domain that nothing reaches any more, or that was never seen by anyone. */
-static void domain_free(struct domain *d)
-{
+static void domain_free(struct domain *d) {
 	while (!stlb_free(d) || !p2m_free(d))
 		;
 	events_free(d);
@@ -84,12 +78,10 @@ static void domain_free(struct domain *d)
 	hv_page_free(d, 0);
 }
 
-void domain_put(struct domain *d)
-{
+void domain_put(struct domain *d) {
 	u32 id = d->id;
 
-	if (atomic_sub(&d->refs, 1))
-		return;
+	if (atomic_sub(&d->refs, 1)) return;
 	HV_ASSERT(d->state == PV_DOMAIN_DYING);
 	atomic_store(&domains[id], NULL);
 	walk_sync(d); /* who found it in a walk has seen refs 0, or DYING */
@@ -100,35 +92,27 @@ void domain_put(struct domain *d)
 
 /* ---- making ---- */
 
-static bool name_valid(const char *name, size_t size)
-{
+static bool name_valid(const char *name, size_t size) {
 	for (size_t i = 0; i < size; i++)
-		if (name[i] && (name[i] < 0x20 || name[i] >= 0x7f))
-			return false;
+		if (name[i] && (name[i] < 0x20 || name[i] >= 0x7f)) return false;
 	return !name[size - 1];
 }
 
-static int args_check(const struct pv_domain_create *a, u32 caller_caps)
-{
-	if (a->caps & ~caller_caps)
-		return -PV_EPERM; /* D5 */
+static int args_check(const struct pv_domain_create *a, u32 caller_caps) {
+	if (a->caps & ~caller_caps) return -PV_EPERM; /* D5 */
 	if (a->reserved[0] || a->reserved[1] || a->domid >= PV_MAX_DOMAINS || a->vcpus == 0 ||
 	    a->vcpus > PV_MAX_VCPUS || a->frames_max > PV_MAX_GFN || a->ports_max > PV_MAX_PORTS ||
-	    a->grant_maps_max > GRANT_MAPS_MAX || a->weight > PV_WEIGHT_MAX ||
-	    a->cap_percent > 100 * MAX_CPUS || a->caps & ~PV_CAP_ALL ||
-	    !name_valid(a->name, sizeof(a->name)))
+	    a->grant_maps_max > GRANT_MAPS_MAX || a->weight > PV_WEIGHT_MAX || a->cap_percent > 100 * MAX_CPUS ||
+	    a->caps & ~PV_CAP_ALL || !name_valid(a->name, sizeof(a->name)))
 		return -PV_EINVAL;
-	if (a->shadow_pages && a->shadow_pages < PV_SHADOW_PAGES_MIN + 8 * a->vcpus)
-		return -PV_EINVAL;
+	if (a->shadow_pages && a->shadow_pages < PV_SHADOW_PAGES_MIN + 8 * a->vcpus) return -PV_EINVAL;
 	return 0;
 }
 
-static int vcpu_make(struct domain *d, u32 id)
-{
+static int vcpu_make(struct domain *d, u32 id) {
 	struct vcpu *v = hv_page_alloc(0);
 
-	if (!v)
-		return -PV_ENOMEM;
+	if (!v) return -PV_ENOMEM;
 	v->dom = d;
 	v->id = id;
 	v->cpu = (d->id + id) % cpu_count;
@@ -141,8 +125,7 @@ static int vcpu_make(struct domain *d, u32 id)
 	return vcpu_machine_init(v);
 }
 
-static int domain_fill(struct domain *d, u16 number, const struct pv_domain_create *a)
-{
+static int domain_fill(struct domain *d, u16 number, const struct pv_domain_create *a) {
 	/* One page in 128 of the domain's own maps all of it from two address spaces by 4 KiB entries. */
 	u64 shadow = PV_SHADOW_PAGES_MIN + 24 * a->vcpus + a->frames_max / 128;
 	int rc;
@@ -159,33 +142,25 @@ static int domain_fill(struct domain *d, u16 number, const struct pv_domain_crea
 	__builtin_memcpy(d->told.name, a->name, sizeof(d->told.name));
 	grants_init(d, a->grant_maps_max ? a->grant_maps_max : GRANT_MAPS_DEFAULT);
 	rc = p2m_init(d);
-	if (rc == 0)
-		rc = stlb_init(d, a->shadow_pages ? a->shadow_pages : shadow);
-	if (rc == 0)
-		rc = events_init(d, a->ports_max ? a->ports_max : PV_MAX_PORTS);
-	if (rc == 0 && !(d->devices = hv_page_alloc(0)))
-		rc = -PV_ENOMEM;
-	for (u32 i = 0; rc == 0 && i < a->vcpus; i++)
-		rc = vcpu_make(d, i);
+	if (rc == 0) rc = stlb_init(d, a->shadow_pages ? a->shadow_pages : shadow);
+	if (rc == 0) rc = events_init(d, a->ports_max ? a->ports_max : PV_MAX_PORTS);
+	if (rc == 0 && !(d->devices = hv_page_alloc(0))) rc = -PV_ENOMEM;
+	for (u32 i = 0; rc == 0 && i < a->vcpus; i++) rc = vcpu_make(d, i);
 	return rc;
 }
 
-int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain **out)
-{
+int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain **out) {
 	struct domain *d;
 	long number;
 	int rc = args_check(args, caller_caps);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	number = number_take(args->domid);
-	if (number < 0)
-		return number;
+	if (number < 0) return number;
 	d = hv_page_alloc(0);
 	rc = d ? domain_fill(d, number, args) : -PV_ENOMEM;
 	if (rc) {
-		if (d)
-			domain_free(d);
+		if (d) domain_free(d);
 		bit_clear(numbers, number);
 		return rc;
 	}
@@ -195,36 +170,28 @@ int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain 
 	return 0;
 }
 
-void domains_init(void)
-{
+void domains_init(void) {
 	for (unsigned i = 0; i < cpu_count; i++)
-		if (sched_cpu_init(cpus[i]))
-			panic("no memory for the queue of CPU %u", i);
+		if (sched_cpu_init(cpus[i])) panic("no memory for the queue of CPU %u", i);
 }
 
 /* ---- running and not (D2) ---- */
 
 /* DOMAIN held. */
-static void state_set(struct domain *d, enum pv_domain_state state)
-{
+static void state_set(struct domain *d, enum pv_domain_state state) {
 	atomic_store(&d->state, state);
 	trace(PV_TRACE_domain_state, d->id, state);
 }
 
-void domain_pause(struct domain *d)
-{
+void domain_pause(struct domain *d) {
 	lock(&d->lock);
-	if (d->pause_count != ~0u)
-		d->pause_count++;
-	if (d->state == PV_DOMAIN_RUNNING)
-		state_set(d, PV_DOMAIN_PAUSED);
+	if (d->pause_count != ~0u) d->pause_count++;
+	if (d->state == PV_DOMAIN_RUNNING) state_set(d, PV_DOMAIN_PAUSED);
 	unlock(&d->lock);
-	for (u32 i = 0; i < d->vcpu_count; i++)
-		vcpu_stop(d->vcpus[i]);
+	for (u32 i = 0; i < d->vcpu_count; i++) vcpu_stop(d->vcpus[i]);
 }
 
-int domain_unpause(struct domain *d)
-{
+int domain_unpause(struct domain *d) {
 	bool first, runs, paused;
 
 	lock(&d->lock);
@@ -232,20 +199,15 @@ int domain_unpause(struct domain *d)
 	d->pause_count -= paused;
 	runs = paused && !d->pause_count && d->state <= PV_DOMAIN_PAUSED;
 	first = runs && d->state == PV_DOMAIN_BUILDING;
-	if (runs)
-		state_set(d, PV_DOMAIN_RUNNING);
+	if (runs) state_set(d, PV_DOMAIN_RUNNING);
 	unlock(&d->lock);
-	if (first)
-		(void)vcpu_up(d->vcpus[0]);
-	for (u32 i = 0; runs && i < d->vcpu_count; i++)
-		vcpu_resume(d->vcpus[i]);
-	if (first)
-		virq_raise_all(PV_VIRQ_DOMAIN);
+	if (first) (void)vcpu_up(d->vcpus[0]);
+	for (u32 i = 0; runs && i < d->vcpu_count; i++) vcpu_resume(d->vcpus[i]);
+	if (first) virq_raise_all(PV_VIRQ_DOMAIN);
 	return paused ? 0 : -PV_EBADF;
 }
 
-void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
-{
+void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg) {
 	bool first;
 
 	lock(&d->lock);
@@ -256,14 +218,11 @@ void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg)
 		state_set(d, PV_DOMAIN_SHUT);
 	}
 	unlock(&d->lock);
-	for (u32 i = 0; first && i < d->vcpu_count; i++)
-		vcpu_leave(d->vcpus[i]);
-	if (first)
-		virq_raise_all(PV_VIRQ_DOMAIN);
+	for (u32 i = 0; first && i < d->vcpu_count; i++) vcpu_leave(d->vcpus[i]);
+	if (first) virq_raise_all(PV_VIRQ_DOMAIN);
 }
 
-void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
-{
+void domain_crash(struct vcpu *v, enum pv_crash why, u64 data) {
 	struct domain *d = v->dom;
 	const struct regs *r = &guest_of(v)->regs;
 
@@ -274,21 +233,18 @@ void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
 		d->told.crash_data = data;
 	}
 	unlock(&d->lock);
-	log_info("domain %u vcpu %u crashed: reason %u, data %lx\n", d->id, v->id, (unsigned)why,
-		 (unsigned long)data);
+	log_info("domain %u vcpu %u crashed: reason %u, data %lx\n", d->id, v->id, (unsigned)why, (unsigned long)data);
 	vcpu_dump(v);
 	domain_shutdown(d, PV_SHUTDOWN_CRASH, why);
 }
 
-u64 vcpu_ran(const struct vcpu *v, u64 now)
-{
+u64 vcpu_ran(const struct vcpu *v, u64 now) {
 	u64 since = READ_ONCE(v->run_since), ran = READ_ONCE(v->run_time[PV_RUN_RUNNING]);
 
 	return READ_ONCE(v->run_state) == PV_RUN_RUNNING && now > since ? ran + now - since : ran;
 }
 
-static void info_vcpus(struct domain *d, struct pv_domain_info *out)
-{
+static void info_vcpus(struct domain *d, struct pv_domain_info *out) {
 	u64 now = now_ns();
 
 	for (u32 i = 0; i < d->vcpu_count; i++) {
@@ -299,8 +255,7 @@ static void info_vcpus(struct domain *d, struct pv_domain_info *out)
 	}
 }
 
-void domain_info(struct domain *d, struct pv_domain_info *out)
-{
+void domain_info(struct domain *d, struct pv_domain_info *out) {
 	lock(&d->lock);
 	*out = d->told;
 	out->domid = d->id;
@@ -331,30 +286,25 @@ void domain_info(struct domain *d, struct pv_domain_info *out)
 
 /* ---- I/O ports ---- */
 
-int io_ports_set(struct domain *d, u64 first, u64 count, bool allow)
-{
+int io_ports_set(struct domain *d, u64 first, u64 count, bool allow) {
 	static u64 versions;
 	u64 *r;
 
-	if (first >= IO_PORTS || count > IO_PORTS - first)
-		return -PV_EINVAL;
+	if (first >= IO_PORTS || count > IO_PORTS - first) return -PV_EINVAL;
 	GUARD(&d->lock);
 	r = d->io;
 	if (!r && allow && (r = hv_page_alloc(IO_ORDER))) {
 		__builtin_memset(r, 0xff, IO_PORTS / 8);
 		atomic_store(&d->io, r);
 	}
-	for (u64 p = first; r && p < first + count; p++)
-		(allow ? bit_clear : bit_set)(r, p);
-	if (r)
-		atomic_store(&d->io_version, atomic_add(&versions, 1));
+	for (u64 p = first; r && p < first + count; p++) (allow ? bit_clear : bit_set)(r, p);
+	if (r) atomic_store(&d->io_version, atomic_add(&versions, 1));
 	return allow && !r ? -PV_ENOMEM : 0;
 }
 
 /* ---- frames ---- */
 
-int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m)
-{
+int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) {
 	int rc = p2m_get(d, GFN(gfn), need, m);
 
 	if (rc == 0 && READ_ONCE(frame_of(*m)->owner) != d->id) {
@@ -366,16 +316,13 @@ int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m)
 
 #define POPULATE_BATCH 64 /* frames that may have to be cleared */
 
-static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_kind kind)
-{
+static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_kind kind) {
 	u64 frames = atomic_add(&d->frames, 1ull << order);
 	mfn_t m = MFN_NONE;
 	int rc = -PV_ENOMEM;
 
-	if (frames <= READ_ONCE(d->frames_max))
-		m = frame_alloc(order, FRAME_GUEST, d->id);
-	if (!mfn_eq(m, MFN_NONE) && (rc = p2m_add(d, g, m, order, kind)))
-		frame_free(m, order);
+	if (frames <= READ_ONCE(d->frames_max)) m = frame_alloc(order, FRAME_GUEST, d->id);
+	if (!mfn_eq(m, MFN_NONE) && (rc = p2m_add(d, g, m, order, kind))) frame_free(m, order);
 	if (rc)
 		atomic_sub(&d->frames, 1ull << order);
 	else
@@ -383,93 +330,73 @@ static int populate_one(struct domain *d, gfn_t g, unsigned order, enum pv_mem_k
 	return rc;
 }
 
-long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags)
-{
+long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags) {
 	enum pv_mem_kind kind = flags & PV_MEM_POPULATE_RO ? PV_MEM_RAM_RO : PV_MEM_RAM;
 	u64 done = 0;
 	int rc = 0;
 
-	if (flags & ~(u64)PV_MEM_POPULATE_RO || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
-		return -PV_EINVAL;
+	if (flags & ~(u64)PV_MEM_POPULATE_RO || gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn) return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
-	if (gfn % RUN_FRAMES == 0 && count == RUN_FRAMES && !populate_one(d, GFN(gfn), 9, kind))
-		return count;
+	if (gfn % RUN_FRAMES == 0 && count == RUN_FRAMES && !populate_one(d, GFN(gfn), 9, kind)) return count;
 	for (; done < count; done++) { /* a part may fit where the whole does not */
 		rc = populate_one(d, GFN(gfn + done), 0, kind);
-		if (rc)
-			break;
-		if (done % POPULATE_BATCH == POPULATE_BATCH - 1)
-			interrupts_serve();
+		if (rc) break;
+		if (done % POPULATE_BATCH == POPULATE_BATCH - 1) interrupts_serve();
 	}
 	return done ? (long)done : rc;
 }
 
-void ram_put(mfn_t m)
-{
+void ram_put(mfn_t m) {
 	const struct frame *f = frame_of(m);
 	u16 owner = f->owner;
 
-	if (!frame_put(m) || owner == FRAME_NO_OWNER)
-		return;
+	if (!frame_put(m) || owner == FRAME_NO_OWNER) return;
 	walk_begin();
-	if (domains[owner])
-		atomic_sub(&domains[owner]->frames, 1);
+	if (domains[owner]) atomic_sub(&domains[owner]->frames, 1);
 	walk_end();
 }
 
 /* What a P2M entry had: its references. Whoever registered or mapped a frame keeps it. */
-static void leaf_put(u64 e)
-{
-	for (u64 i = 0; p2m_kind(e) != PV_MEM_DEVICE && i < p2m_span(e); i++)
-		ram_put(MFN(p2m_first(e).n + i));
+static void leaf_put(u64 e) {
+	for (u64 i = 0; p2m_kind(e) != PV_MEM_DEVICE && i < p2m_span(e); i++) ram_put(MFN(p2m_first(e).n + i));
 }
 
 /* Remove [gfn, gfn + count) and put what was there. Gfns done: less than count only if a leaf cannot be split. */
-static u64 take_back(struct domain *d, u64 gfn, u64 count)
-{
+static u64 take_back(struct domain *d, u64 gfn, u64 count) {
 	u64 out[64], done = 0, n;
 	unsigned used;
 
 	do {
 		n = p2m_remove_range(d, GFN(gfn + done), count - done, out, ARRAY_SIZE(out), &used);
-		for (unsigned i = 0; i < used; i++)
-			leaf_put(out[i]);
+		for (unsigned i = 0; i < used; i++) leaf_put(out[i]);
 		done += n;
 	} while (n && done < count);
 	return done;
 }
 
 /* How many gfns from the first on are RAM, or else devices; if none, *rc says why. */
-static u64 kind_from(struct domain *d, u64 gfn, u64 count, bool device, long *rc)
-{
+static u64 kind_from(struct domain *d, u64 gfn, u64 count, bool device, long *rc) {
 	u64 n = 0, e = 0;
 
 	walk_begin();
 	while (n < count) {
 		e = p2m_find(&d->p2m, GFN(gfn + n));
-		if (device ? p2m_kind(e) != PV_MEM_DEVICE
-			   : p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
+		if (device ? p2m_kind(e) != PV_MEM_DEVICE : p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
 			break;
 		n += e & P2M_BIG ? RUN_FRAMES - (gfn + n) % RUN_FRAMES : 1;
 	}
 	walk_end();
-	if (n == 0 && count)
-		*rc = device || p2m_kind(e) == PV_MEM_DEVICE ? -PV_EACCES
-		      : e				     ? -PV_EBUSY
-							     : -PV_ENOENT;
+	if (n == 0 && count) *rc = device || p2m_kind(e) == PV_MEM_DEVICE ? -PV_EACCES : e ? -PV_EBUSY : -PV_ENOENT;
 	return MIN(n, count);
 }
 
-long domain_release(struct domain *d, u64 gfn, u64 count, bool device)
-{
+long domain_release(struct domain *d, u64 gfn, u64 count, bool device) {
 	long rc = 0;
 	u64 n, done;
 
-	if (gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn)
-		return -PV_EINVAL;
+	if (gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn) return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
-	while (!stlb_loosen(d, GFN(gfn), count))
-		interrupts_serve();
+	while (!stlb_loosen(d, GFN(gfn), count)) interrupts_serve();
 	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
 	GUARD(&d->grants.lock);
 	n = kind_from(d, gfn, count, device, &rc);
@@ -479,8 +406,7 @@ long domain_release(struct domain *d, u64 gfn, u64 count, bool device)
 
 /* ---- destruction (D4): each stage true when it is done, false to be called again ---- */
 
-static bool die_stop(struct domain *d)
-{
+static bool die_stop(struct domain *d) {
 	bool off = true, first;
 
 	lock(&d->lock);
@@ -488,29 +414,23 @@ static bool die_stop(struct domain *d)
 	state_set(d, PV_DOMAIN_DYING);
 	unlock(&d->lock);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before die_drain counts */
-	for (u32 i = 0; i < d->vcpu_count; i++)
-		off = vcpu_down(d->vcpus[i]) && off;
+	for (u32 i = 0; i < d->vcpu_count; i++) off = vcpu_down(d->vcpus[i]) && off;
 	walk_sync(d); /* no sender and no timer that found it alive is still at it */
-	if (first) /* who has mapped something of its is to let go */
+	if (first)    /* who has mapped something of its is to let go */
 		virq_raise_all(PV_VIRQ_DOMAIN);
 	return off;
 }
 
 /* Only the list, the destroyer and the mappings of its grants have a reference. New ones are not given to who may
  * change anything. A map in progress counts its mapping last, so it is seen either way. */
-static bool die_drain(struct domain *d)
-{
-	return atomic_load(&d->refs) == 2 + atomic_load(&d->grants.mapped_from);
-}
+static bool die_drain(struct domain *d) { return atomic_load(&d->refs) == 2 + atomic_load(&d->grants.mapped_from); }
 
 /* Nobody is to let in a later domain of this number by what was meant for this one. */
-static bool die_names(struct domain *d)
-{
+static bool die_names(struct domain *d) {
 	while (d->die_cursor < PV_MAX_DOMAINS) {
 		struct domain *x = domain_get_any(d->die_cursor++);
 
-		if (!x)
-			continue;
+		if (!x) continue;
 		/* One that is dying too may be past the stages that end these, but not past the last. */
 		if (READ_ONCE(x->state) != PV_DOMAIN_DYING) {
 			events_forget(x, d->id);
@@ -525,13 +445,11 @@ static bool die_names(struct domain *d)
 }
 
 /* F2: what the guest had registered. */
-static bool die_registered(struct domain *d)
-{
+static bool die_registered(struct domain *d) {
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		struct vcpu *v = d->vcpus[i];
 
-		if (v->area)
-			ram_put(v->area_mfn);
+		if (v->area) ram_put(v->area_mfn);
 		v->area = NULL;
 	}
 	event_pages_drop(d);
@@ -541,8 +459,7 @@ static bool die_registered(struct domain *d)
 
 #define DIE_LOOKS 512 /* at holes of the P2M, for which there may be as many tables as P6 allows */
 
-static bool die_frames(struct domain *d)
-{
+static bool die_frames(struct domain *d) {
 	gfn_t g = GFN(d->die_cursor);
 
 	if (!p2m_next(&d->p2m, &g, DIE_LOOKS)) {
@@ -555,34 +472,28 @@ static bool die_frames(struct domain *d)
 	return false;
 }
 
-static bool die_last(struct domain *d)
-{
-	if (!p2m_free(d))
-		return false;
+static bool die_last(struct domain *d) {
+	if (!p2m_free(d)) return false;
 	atomic_sub(&d->refs, 1); /* the list's; the caller has one, so not the last */
 	return true;
 }
 
 static bool (*const die_stages[])(struct domain *d) = {
 	/* Without its software TLB nothing that leaves the P2M is searched for there. */
-	die_stop,	  die_drain,	stlb_free,	ioreq_end,  events_close_all, die_names,
+	die_stop,         die_drain,    stlb_free,      ioreq_end,  events_close_all, die_names,
 	grants_unmap_all, devices_wipe, die_registered, die_frames, die_last,
 };
 
-int domain_destroy(struct domain *d)
-{
+int domain_destroy(struct domain *d) {
 	int rc = -PV_EAGAIN;
 
-	if (current() && current()->dom == d)
-		return -PV_EINVAL;
-	if (atomic_xchg(&d->busy, 1))
-		return -PV_EAGAIN; /* somebody else is at it */
+	if (current() && current()->dom == d) return -PV_EINVAL;
+	if (atomic_xchg(&d->busy, 1)) return -PV_EAGAIN; /* somebody else is at it */
 	if (d->die_stage < ARRAY_SIZE(die_stages) && die_stages[d->die_stage](d)) {
 		d->die_stage++;
 		d->die_cursor = 0;
 	}
-	if (d->die_stage == ARRAY_SIZE(die_stages))
-		rc = atomic_load(&d->grants.mapped_from) ? -PV_EBUSY : 0;
+	if (d->die_stage == ARRAY_SIZE(die_stages)) rc = atomic_load(&d->grants.mapped_from) ? -PV_EBUSY : 0;
 	atomic_store(&d->busy, 0);
 	return rc;
 }

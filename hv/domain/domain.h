@@ -47,7 +47,7 @@ struct vcpu {
 
 	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. */
 	struct guest g; /* guest_of */
-	u64 slow;	/* ENTRY_SLOW_* other than RESCHED */
+	u64 slow;       /* ENTRY_SLOW_* other than RESCHED */
 	u64 gs_base, fs_base;
 	union selectors {
 		struct {
@@ -71,23 +71,23 @@ struct vcpu {
 
 	/* What it is doing to an emulated device (ioreq.c). */
 	struct {
-		gva_t data;	    /* where what is read goes */
-		u32 bytes;	    /* of it; 0: a write */
+		gva_t data;         /* where what is read goes */
+		u32 bytes;          /* of it; 0: a write */
 		u32 count, request; /* request: of the last that was posted */
-		u32 life;	    /* of the model that it was posted to */
-		bool waits;	    /* for the answer (Q3) */
+		u32 life;           /* of the model that it was posted to */
+		bool waits;         /* for the answer (Q3) */
 	} io;
 
 	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
 	enum vcpu_state state;
-	u32 cpu;     /* queue it is on, or ran on last */
-	bool on_cpu; /* chosen there, or not saved yet (D3); never with run.next */
+	u32 cpu;                          /* queue it is on, or ran on last */
+	bool on_cpu;                      /* chosen there, or not saved yet (D3); never with run.next */
 	u64 charged, slice_end, affinity; /* charged: up to when its running is in run.key */
-	struct node run;		  /* by virtual time */
-	struct node tm; /* by the earlier of the next two, in the timers of queue `cpu` */
-	u64 timer;	/* deadline of timer_set; PV_TIME_NEVER: none */
-	u64 wake_at; /* BLOCKED: deadline; RUNNABLE: its domain's cap is used up until then (C5) */
-	u32 poll_count; /* while its bit in poll_mask is set */
+	struct node run;                  /* by virtual time */
+	struct node tm;                   /* by the earlier of the next two, in the timers of queue `cpu` */
+	u64 timer;                        /* deadline of timer_set; PV_TIME_NEVER: none */
+	u64 wake_at;                      /* BLOCKED: deadline; RUNNABLE: its domain's cap is used up until then (C5) */
+	u32 poll_count;                   /* while its bit in poll_mask is set */
 	u32 poll_ports[PV_POLL_MAX];
 	u64 run_since, run_time[4];
 	enum pv_run_state run_state;
@@ -100,10 +100,10 @@ struct vcpu {
 /* event.c: changed under lock PORT, read by senders in walks. */
 struct ports {
 	u32 max, used, high;
-	u32 hint;		    /* no free port below it, but port 0 */
-	bool dead;		    /* nothing is bound any more */
+	u32 hint;                   /* no free port below it, but port 0 */
+	bool dead;                  /* nothing is bound any more */
 	u16 virq[PV_VIRQ_COUNT];    /* its port; 0: none */
-	u64 *word;		    /* one a port (E4) */
+	u64 *word;                  /* one a port (E4) */
 	struct pv_event_page *page; /* direct map; NULL until registered */
 	mfn_t page_mfn;
 };
@@ -112,24 +112,24 @@ struct ports {
 #define USES_ORDER 4
 struct grants {
 	struct spinlock lock; /* LOCK_GRANT: handles, and their P2M entries; growing of the table */
-	u32 pages;	      /* of the table */
+	u32 pages;            /* of the table */
 	u64 table_gfn;
 	struct pv_grant_entry *table[PV_GRANT_TABLE_PAGES]; /* direct map; references held (F2) */
-	u32 *uses;					    /* of each entry; made with the table */
-	u32 mapped_from;				    /* mappings by others; atomic */
+	u32 *uses;                                          /* of each entry; made with the table */
+	u32 mapped_from;                                    /* mappings by others; atomic */
 	u32 max, made, used, high, free; /* handles; high: of used, the most; those from `made` on were never used */
-	struct grant_handle *handles; /* from the first mapping on */
+	struct grant_handle *handles;    /* from the first mapping on */
 };
 
 struct domain {
 	u16 id;
-	u32 refs;	      /* D1 */
+	u32 refs;             /* D1 */
 	struct spinlock lock; /* LOCK_DOMAIN: state, limits, shutdown, pause count */
 	enum pv_domain_state state;
 	u32 caps;
 	u32 pause_count;
 	u32 shutdown, shutdown_arg;
-	u64 log_until; /* up to when its lines in the log are paid for (hypercalls/console.c) */
+	u64 log_until;              /* up to when its lines in the log are paid for (hypercalls/console.c) */
 	struct pv_domain_info told; /* what domain_info alone needs: name, creation, crash */
 
 	u32 vcpu_count;
@@ -138,10 +138,10 @@ struct domain {
 	struct p2m p2m;
 	struct stlb stlb;
 	u64 frames, frames_max; /* RAM in the P2M, or not free yet; atomic */
-	u64 eretu;		/* guest address of its ERETU, 0: none */
+	u64 eretu;              /* guest address of its ERETU, 0: none */
 
 	u32 weight, cap_percent;
-	u32 pace;	 /* virtual ns per ns, PACE_SHIFT bits of fraction (C1) */
+	u32 pace;        /* virtual ns per ns, PACE_SHIFT bits of fraction (C1) */
 	s64 cap_left_ns; /* budget of the current period; atomic */
 	u64 cap_period_start;
 	u64 poll_mask; /* vCPUs in poll; atomic */
@@ -149,11 +149,11 @@ struct domain {
 	struct ports ports;
 	struct grants grants;
 	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
-	u64 *io; /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
-	u64 io_version; /* of what *io says, the only one of that number in the machine; 0: no ports */
-	struct ioreq *ioreq;	     /* a page, from its first device model on; or NULL */
+	u64 *io;                     /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
+	u64 io_version;              /* of what *io says, the only one of that number in the machine; 0: no ports */
+	struct ioreq *ioreq;         /* a page, from its first device model on; or NULL */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
-	u32 busy; /* somebody destroys it, audits it, or changes the size of its pool; atomic */
+	u32 busy;                    /* somebody destroys it, audits it, or changes the size of its pool; atomic */
 	u32 die_stage;
 	u64 die_cursor;
 };
@@ -161,53 +161,39 @@ _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE && sizeof(struct domain) <= PAGE
 	       "domains and vCPUs have a page each");
 
 /* Scheduler and everyone: may v run at all? Paused, shut and dying domains' vCPUs may not. */
-static inline bool vcpu_may_run(const struct vcpu *v)
-{
-	return READ_ONCE(v->state) == VCPU_RUNNABLE &&
-	       READ_ONCE(v->dom->state) == PV_DOMAIN_RUNNING;
+static inline bool vcpu_may_run(const struct vcpu *v) {
+	return READ_ONCE(v->state) == VCPU_RUNNABLE && READ_ONCE(v->dom->state) == PV_DOMAIN_RUNNING;
 }
 
 extern struct domain *domains[PV_MAX_DOMAINS];
 
-static inline struct vcpu *current(void)
-{
-	return this_cpu()->cur;
-}
+static inline struct vcpu *current(void) { return this_cpu()->cur; }
 
-static inline struct guest *guest_of(struct vcpu *v)
-{
-	return v == current() ? &this_cpu()->entry->g : &v->g;
-}
+static inline struct guest *guest_of(struct vcpu *v) { return v == current() ? &this_cpu()->entry->g : &v->g; }
 
 #define count(c, n)                                            \
 	do {                                                   \
 		struct vcpu *v_ = current();                   \
-		if (v_)                                        \
-			v_->perf.counter[PV_COUNT_##c] += (n); \
+		if (v_) v_->perf.counter[PV_COUNT_##c] += (n); \
 	} while (0)
 
-static inline struct domain *domain_by_number(u64 domid)
-{
-	if (unlikely(domid == PV_DOM_SELF))
-		return current() ? current()->dom : NULL;
+static inline struct domain *domain_by_number(u64 domid) {
+	if (unlikely(domid == PV_DOM_SELF)) return current() ? current()->dom : NULL;
 	return domid < PV_MAX_DOMAINS ? READ_ONCE(domains[domid]) : NULL;
 }
 
 /* Of the pages that n things of that size take. */
-static inline unsigned pages_order(u64 n, u64 size)
-{
+static inline unsigned pages_order(u64 n, u64 size) {
 	unsigned order = 0;
 
-	while (PAGE_SIZE << order < n * size)
-		order++;
+	while (PAGE_SIZE << order < n * size) order++;
 	return order;
 }
 
 /* Domain by number as a guest wrote it: PV_DOM_SELF is the caller's. NULL if none or DYING. The first
  * needs a walk around its use; the second takes a reference for domain_put. References are for the length of an
  * operation: destruction waits for them (D4). domain_put is called without locks, outside walks. */
-static inline struct domain *domain_find(u64 domid)
-{
+static inline struct domain *domain_find(u64 domid) {
 	struct domain *d = domain_by_number(domid);
 
 	return d && READ_ONCE(d->state) != PV_DOMAIN_DYING ? d : NULL;
@@ -253,7 +239,7 @@ long domain_release(struct domain *d, u64 gfn, u64 count, bool device);
 /* cpu/vcpu.c: checks s, gives v these registers, and (up) makes it runnable; else only in a domain that has not
  * started. -PV_EINVAL: s; -PV_EBUSY: v is up, or the domain has started. */
 int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up);
-int vcpu_up(struct vcpu *v);	/* -PV_EBUSY: it is up, or has not left its CPU */
+int vcpu_up(struct vcpu *v);    /* -PV_EBUSY: it is up, or has not left its CPU */
 bool vcpu_down(struct vcpu *v); /* DOWN, timers off; then as vcpu_stop */
 
 /* Boot: each CPU's queue; before any domain is made. */

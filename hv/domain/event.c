@@ -14,15 +14,15 @@
 
 /* A port is one word (E4): kind 0-2, vcpu 3-8, vector 9-16; a channel's or an unbound port's other end:
  * domain 32-47, port 48-63; a virtual or physical interrupt: its number 32-63. */
-#define PORT_KIND(w)	     ((enum pv_port_kind)((w)&7))
-#define PORT_VCPU(w)	     ((unsigned)((w) >> 3 & 63))
-#define PORT_VECTOR(w)	     ((unsigned)((w) >> 9 & 255))
-#define PORT_DOM(w)	     ((u16)((w) >> 32))
-#define PORT_PORT(w)	     ((u16)((w) >> 48))
-#define PORT_IRQ(w)	     ((u32)((w) >> 32))
+#define PORT_KIND(w)         ((enum pv_port_kind)((w)&7))
+#define PORT_VCPU(w)         ((unsigned)((w) >> 3 & 63))
+#define PORT_VECTOR(w)       ((unsigned)((w) >> 9 & 255))
+#define PORT_DOM(w)          ((u16)((w) >> 32))
+#define PORT_PORT(w)         ((u16)((w) >> 48))
+#define PORT_IRQ(w)          ((u32)((w) >> 32))
 #define PORT_END(dom, port)  ((u64)(dom) | (u64)(port) << 16)
 #define PORT_LEADS(kind, to) ((u64)(kind) | (u64)(to) << 32)
-#define PORT_LEADS_MASK	     0xffffffff00000007ull
+#define PORT_LEADS_MASK      0xffffffff00000007ull
 
 #define CLOSE_BATCH 256
 
@@ -31,35 +31,27 @@ _Static_assert(PV_MAX_VCPUS <= 64 && PV_MAX_PORTS <= 65536, "both fit into a por
 static struct spinlock ports_lock = SPINLOCK(PORT);
 
 /* 0 (FREE) for whatever does not exist, any number. */
-static inline u64 port_word(const struct domain *d, u64 port)
-{
+static inline u64 port_word(const struct domain *d, u64 port) {
 	return likely(port < d->ports.max) ? READ_ONCE(d->ports.word[port]) : 0;
 }
 
 /* The port's word, if it is in use. */
-static int port_check(struct domain *d, u64 port, u64 *w)
-{
+static int port_check(struct domain *d, u64 port, u64 *w) {
 	*w = port_word(d, port);
-	if (port >= d->ports.max)
-		return -PV_ERANGE;
+	if (port >= d->ports.max) return -PV_ERANGE;
 	return *w ? 0 : -PV_EBADF;
 }
 
 /* A new port. PORT held. Fails without a trace. */
-static long port_make(struct domain *d, enum pv_port_kind kind, u64 vcpu, u64 to)
-{
+static long port_make(struct domain *d, enum pv_port_kind kind, u64 vcpu, u64 to) {
 	struct ports *t = &d->ports;
 	u32 port = t->hint;
 
-	if (vcpu >= d->vcpu_count)
-		return -PV_EINVAL;
-	if (t->dead || !t->page)
-		return -PV_EBADF;
-	while (port < t->max && t->word[port])
-		port++;
+	if (vcpu >= d->vcpu_count) return -PV_EINVAL;
+	if (t->dead || !t->page) return -PV_EBADF;
+	while (port < t->max && t->word[port]) port++;
 	t->hint = port;
-	if (port >= t->max)
-		return -PV_ENOSPC;
+	if (port >= t->max) return -PV_ENOSPC;
 	/* What a former user of the number left must not hide the first event. */
 	bit_clear(t->page->pending, port);
 	atomic_store(&t->word[port], PORT_LEADS(kind, to) | vcpu << 3 | PV_VECTOR_PORTS << 9);
@@ -69,8 +61,7 @@ static long port_make(struct domain *d, enum pv_port_kind kind, u64 vcpu, u64 to
 }
 
 /* Where d's port leads from now on. PORT held. */
-static void port_lead(struct domain *d, u32 port, enum pv_port_kind kind, u64 to)
-{
+static void port_lead(struct domain *d, u32 port, enum pv_port_kind kind, u64 to) {
 	u64 *w = &d->ports.word[port];
 
 	atomic_store(w, (*w & ~PORT_LEADS_MASK) | PORT_LEADS(kind, to));
@@ -78,9 +69,7 @@ static void port_lead(struct domain *d, u32 port, enum pv_port_kind kind, u64 to
 
 /* ---- raising ---- */
 
-static inline void area_raise(struct cpu *c, struct vcpu *v, struct pv_vcpu_area *a,
-			      unsigned vector)
-{
+static inline void area_raise(struct cpu *c, struct vcpu *v, struct pv_vcpu_area *a, unsigned vector) {
 	bool first, asleep;
 
 	bit_set(a->pending, vector);
@@ -94,71 +83,58 @@ static inline void area_raise(struct cpu *c, struct vcpu *v, struct pv_vcpu_area
 		vcpu_notify(v);
 }
 
-void vector_raise(struct vcpu *v, unsigned vector)
-{
+void vector_raise(struct vcpu *v, unsigned vector) {
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
 
-	if (a)
-		area_raise(this_cpu(), v, a, vector);
+	if (a) area_raise(this_cpu(), v, a, vector);
 }
 
-static void wake_pollers(struct domain *d, u32 port)
-{
+static void wake_pollers(struct domain *d, u32 port) {
 	for (u64 m = atomic_load(&d->poll_mask); m; m &= m - 1) {
 		struct vcpu *v = d->vcpus[__builtin_ctzll(m)];
 		u32 n = MIN(READ_ONCE(v->poll_count), PV_POLL_MAX), i = 0;
 
-		while (i < n && READ_ONCE(v->poll_ports[i]) != port)
-			i++;
-		if (i < n)
-			vcpu_wake(v);
+		while (i < n && READ_ONCE(v->poll_ports[i]) != port) i++;
+		if (i < n) vcpu_wake(v);
 	}
 }
 
 /* The port's pending bit is set: tell the vCPU, unless masked. In a walk: a vCPU that moves its area waits for it. */
-static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u64 w)
-{
+static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u64 w) {
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
 
-	if (unlikely(!a || bit_test(d->ports.page->mask, port)))
-		return;
+	if (unlikely(!a || bit_test(d->ports.page->mask, port))) return;
 	bit_set(&a->port_words, port / 64);
 	area_raise(c, v, a, PORT_VECTOR(w));
 }
 
-static NOINLINE void port_tell_watched(struct cpu *c, struct domain *d, u64 port, u64 w)
-{
+static NOINLINE void port_tell_watched(struct cpu *c, struct domain *d, u64 port, u64 w) {
 	trace(PV_TRACE_port, port, d->id);
 	wake_pollers(d, port);
 	port_tell(c, d, port, w);
 }
 
 /* In a walk: port_change waits for it. A port that was made has its page. */
-static ALWAYS_INLINE void port_raise(struct cpu *c, struct domain *d, u64 port, u64 w)
-{
-	if (unlikely(bit_set(d->ports.page->pending, port)))
-		return;
+static ALWAYS_INLINE void port_raise(struct cpu *c, struct domain *d, u64 port, u64 w) {
+	if (unlikely(bit_set(d->ports.page->pending, port))) return;
 	if (unlikely(READ_ONCE(d->poll_mask) || trace_enabled))
 		port_tell_watched(c, d, port, w);
 	else
 		port_tell(c, d, port, w);
 }
 
-long event_send(struct cpu *c, struct domain *d, u64 port)
-{
+long event_send(struct cpu *c, struct domain *d, u64 port) {
 	u64 w = port_word(d, port), rw;
 	struct domain *r;
 
-	if (unlikely(PORT_KIND(w) != PV_PORT_CHANNEL))
-		return port < d->ports.max ? -PV_EBADF : -PV_ERANGE;
+	if (unlikely(PORT_KIND(w) != PV_PORT_CHANNEL)) return port < d->ports.max ? -PV_EBADF : -PV_ERANGE;
 	walk_begin_on(c);
 	r = READ_ONCE(domains[PORT_DOM(w)]);
 	if (likely(r && READ_ONCE(r->state) != PV_DOMAIN_DYING)) {
 		rw = port_word(r, PORT_PORT(w));
 		/* E5: the other end is only told if it still names us. */
-		if (likely((rw & PORT_LEADS_MASK) ==
-			   PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port))))
+		if (likely((rw & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port))))
 			port_raise(c, r, PORT_PORT(w), rw);
 	}
 	walk_end_on(c);
@@ -166,68 +142,50 @@ long event_send(struct cpu *c, struct domain *d, u64 port)
 }
 
 /* A port that ring 0 bound, if it still is what it was bound to. */
-static void raise_own(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq)
-{
+static void raise_own(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq) {
 	u64 w = port_word(d, port);
 
-	if ((w & PORT_LEADS_MASK) == PORT_LEADS(kind, irq))
-		port_raise(this_cpu(), d, port, w);
+	if ((w & PORT_LEADS_MASK) == PORT_LEADS(kind, irq)) port_raise(this_cpu(), d, port, w);
 }
 
-void event_raise_pirq(struct domain *d, u32 port, u32 irq)
-{
-	raise_own(d, port, PV_PORT_PIRQ, irq);
+void event_raise_pirq(struct domain *d, u32 port, u32 irq) { raise_own(d, port, PV_PORT_PIRQ, irq); }
+
+static bool word_is_for(u64 w, u16 from) {
+	return (PORT_KIND(w) == PV_PORT_UNBOUND || PORT_KIND(w) == PV_PORT_CHANNEL) && PORT_DOM(w) == from;
 }
 
-static bool word_is_for(u64 w, u16 from)
-{
-	return (PORT_KIND(w) == PV_PORT_UNBOUND || PORT_KIND(w) == PV_PORT_CHANNEL) &&
-	       PORT_DOM(w) == from;
-}
+bool event_is_for(const struct domain *d, u64 port, u16 from) { return word_is_for(port_word(d, port), from); }
 
-bool event_is_for(const struct domain *d, u64 port, u16 from)
-{
-	return word_is_for(port_word(d, port), from);
-}
-
-void event_raise_from(struct domain *d, u32 port, u16 from)
-{
+void event_raise_from(struct domain *d, u32 port, u16 from) {
 	u64 w = port_word(d, port);
 
-	if (word_is_for(w, from))
-		port_raise(this_cpu(), d, port, w);
+	if (word_is_for(w, from)) port_raise(this_cpu(), d, port, w);
 }
 
-void virq_raise(struct domain *d, enum pv_virq virq)
-{
+void virq_raise(struct domain *d, enum pv_virq virq) {
 	raise_own(d, READ_ONCE(d->ports.virq[virq]), PV_PORT_VIRQ, virq);
 }
 
-void virq_raise_all(enum pv_virq virq)
-{
+void virq_raise_all(enum pv_virq virq) {
 	walk_begin();
 	for (u32 i = 0; i < PV_MAX_DOMAINS; i++) {
 		struct domain *d = domain_find(i);
 
-		if (d)
-			virq_raise(d, virq);
+		if (d) virq_raise(d, virq);
 	}
 	walk_end();
 }
 
 /* ---- making ports ---- */
 
-int event_pages(struct domain *d, u64 gpa)
-{
+int event_pages(struct domain *d, u64 gpa) {
 	struct ports *t = &d->ports;
 	mfn_t m;
 	int rc;
 
-	if (gpa % PAGE_SIZE)
-		return -PV_EINVAL;
+	if (gpa % PAGE_SIZE) return -PV_EINVAL;
 	rc = domain_own_frame(d, gpa >> PAGE_SHIFT, P2M_WRITE, &m);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	GUARD(&ports_lock);
 	if (t->page || t->dead) {
 		ram_put(m);
@@ -239,28 +197,21 @@ int event_pages(struct domain *d, u64 gpa)
 }
 
 /* d's end of a channel to r: a new one (remote_port 0, which is no port), or of one that waits for d. PORT held. */
-static long bind_locked(struct domain *d, struct domain *r, u64 remote_port, u64 vcpu)
-{
+static long bind_locked(struct domain *d, struct domain *r, u64 remote_port, u64 vcpu) {
 	u64 w;
 	long port;
 
-	if (remote_port == 0)
-		return port_make(d, PV_PORT_UNBOUND, vcpu, PORT_END(r->id, 0));
+	if (remote_port == 0) return port_make(d, PV_PORT_UNBOUND, vcpu, PORT_END(r->id, 0));
 	port = port_check(r, remote_port, &w);
-	if (port)
-		return port;
-	if (r->ports.dead || PORT_KIND(w) != PV_PORT_UNBOUND)
-		return -PV_EBADF;
-	if (PORT_DOM(w) != d->id)
-		return -PV_EACCES;
+	if (port) return port;
+	if (r->ports.dead || PORT_KIND(w) != PV_PORT_UNBOUND) return -PV_EBADF;
+	if (PORT_DOM(w) != d->id) return -PV_EACCES;
 	port = port_make(d, PV_PORT_CHANNEL, vcpu, PORT_END(r->id, remote_port));
-	if (port > 0)
-		port_lead(r, remote_port, PV_PORT_CHANNEL, PORT_END(d->id, port));
+	if (port > 0) port_lead(r, remote_port, PV_PORT_CHANNEL, PORT_END(d->id, port));
 	return port;
 }
 
-static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu)
-{
+static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu) {
 	struct domain *r;
 	long port;
 
@@ -272,18 +223,13 @@ static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu)
 	return port;
 }
 
-long event_alloc(struct domain *d, u64 remote_dom, u64 vcpu)
-{
-	return bind(d, remote_dom, 0, vcpu);
-}
+long event_alloc(struct domain *d, u64 remote_dom, u64 vcpu) { return bind(d, remote_dom, 0, vcpu); }
 
-long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu)
-{
+long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu) {
 	return remote_port ? bind(d, remote_dom, remote_port, vcpu) : -PV_EBADF;
 }
 
-long event_bind_virq(struct domain *d, u64 virq, u64 vcpu)
-{
+long event_bind_virq(struct domain *d, u64 virq, u64 vcpu) {
 	static const u32 needs[PV_VIRQ_COUNT] = {
 		[PV_VIRQ_DOMAIN] = PV_CAP_DOMAIN,
 		[PV_VIRQ_CONSOLE] = PV_CAP_CONSOLE,
@@ -292,43 +238,34 @@ long event_bind_virq(struct domain *d, u64 virq, u64 vcpu)
 	struct ports *t = &d->ports;
 	long port;
 
-	if (virq >= PV_VIRQ_COUNT)
-		return -PV_EINVAL;
-	if (needs[virq] & ~READ_ONCE(d->caps))
-		return -PV_EPERM;
+	if (virq >= PV_VIRQ_COUNT) return -PV_EINVAL;
+	if (needs[virq] & ~READ_ONCE(d->caps)) return -PV_EPERM;
 	GUARD(&ports_lock);
 	port = t->virq[virq] ? -PV_EEXIST : port_make(d, PV_PORT_VIRQ, vcpu, virq);
-	if (port > 0)
-		WRITE_ONCE(t->virq[virq], (u16)port);
+	if (port > 0) WRITE_ONCE(t->virq[virq], (u16)port);
 	return port;
 }
 
-long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu)
-{
+long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu) {
 	GUARD(&ports_lock);
 	return port_make(d, PV_PORT_PIRQ, vcpu, irq);
 }
 
 /* ---- closing ---- */
 
-int event_close(struct domain *d, u64 port)
-{
+int event_close(struct domain *d, u64 port) {
 	struct ports *t = &d->ports;
 	u64 w;
 	int rc;
 
 	GUARD(&ports_lock);
 	rc = port_check(d, port, &w);
-	if (rc)
-		return rc;
-	if (PORT_KIND(w) == PV_PORT_VIRQ)
-		WRITE_ONCE(t->virq[PORT_IRQ(w)], 0);
-	if (PORT_KIND(w) == PV_PORT_PIRQ)
-		pirq_unbind(PORT_IRQ(w));
+	if (rc) return rc;
+	if (PORT_KIND(w) == PV_PORT_VIRQ) WRITE_ONCE(t->virq[PORT_IRQ(w)], 0);
+	if (PORT_KIND(w) == PV_PORT_PIRQ) pirq_unbind(PORT_IRQ(w));
 	/* E5: the other end's domain is there, as all ports are closed before a domain goes. */
 	if (PORT_KIND(w) == PV_PORT_CHANNEL)
-		port_lead(domains[PORT_DOM(w)], PORT_PORT(w), PV_PORT_UNBOUND,
-			  t->dead ? PV_DOM_NONE : d->id);
+		port_lead(domains[PORT_DOM(w)], PORT_PORT(w), PV_PORT_UNBOUND, t->dead ? PV_DOM_NONE : d->id);
 	atomic_store(&t->word[port], 0);
 	bit_clear(t->page->pending, port);
 	t->used--;
@@ -336,8 +273,7 @@ int event_close(struct domain *d, u64 port)
 	return 0;
 }
 
-bool events_close_all(struct domain *d)
-{
+bool events_close_all(struct domain *d) {
 	struct ports *t = &d->ports;
 
 	lock(&ports_lock);
@@ -348,8 +284,7 @@ bool events_close_all(struct domain *d)
 	return d->die_cursor >= t->max;
 }
 
-void events_forget(struct domain *d, u16 dead)
-{
+void events_forget(struct domain *d, u16 dead) {
 	GUARD(&ports_lock);
 	for (u32 port = 1; d->ports.used && port < d->ports.max; port++) {
 		u64 w = port_word(d, port);
@@ -362,14 +297,11 @@ void events_forget(struct domain *d, u16 dead)
 /* ---- the rest ---- */
 
 /* The port's vCPU may have missed it. In a walk. */
-static void port_tell_late(struct domain *d, u64 port, u64 w)
-{
-	if (bit_test(d->ports.page->pending, port))
-		port_tell(this_cpu(), d, port, w);
+static void port_tell_late(struct domain *d, u64 port, u64 w) {
+	if (bit_test(d->ports.page->pending, port)) port_tell(this_cpu(), d, port, w);
 }
 
-int event_unmask(struct domain *d, u64 port)
-{
+int event_unmask(struct domain *d, u64 port) {
 	u64 w;
 	int rc;
 
@@ -384,15 +316,13 @@ int event_unmask(struct domain *d, u64 port)
 }
 
 /* Change some bits of a port's word, and tell whoever it names now what it may have missed. */
-static int port_change(struct domain *d, u64 port, u64 clear, u64 set)
-{
+static int port_change(struct domain *d, u64 port, u64 clear, u64 set) {
 	u64 w;
 	int rc;
 
 	GUARD(&ports_lock);
 	rc = port_check(d, port, &w);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	w = (w & ~clear) | set;
 	/* A sender sees the new word, or has told whom the old one names, and we see its bit. */
 	(void)atomic_xchg(&d->ports.word[port], w);
@@ -403,20 +333,16 @@ static int port_change(struct domain *d, u64 port, u64 clear, u64 set)
 	return 0;
 }
 
-int event_set_vcpu(struct domain *d, u64 port, u64 vcpu)
-{
+int event_set_vcpu(struct domain *d, u64 port, u64 vcpu) {
 	return vcpu < d->vcpu_count ? port_change(d, port, 63ull << 3, vcpu << 3) : -PV_EINVAL;
 }
 
-int event_set_vector(struct domain *d, u64 port, u64 vector)
-{
-	if (vector < PV_VECTOR_MIN || vector > 255)
-		return -PV_EINVAL;
+int event_set_vector(struct domain *d, u64 port, u64 vector) {
+	if (vector < PV_VECTOR_MIN || vector > 255) return -PV_EINVAL;
 	return port_change(d, port, 255ull << 9, vector << 9);
 }
 
-int event_status(struct domain *d, u64 port, struct pv_port_status *out)
-{
+int event_status(struct domain *d, u64 port, struct pv_port_status *out) {
 	u64 w;
 	int rc = port_check(d, port, &w);
 
@@ -430,45 +356,34 @@ int event_status(struct domain *d, u64 port, struct pv_port_status *out)
 	return rc == -PV_EBADF ? 0 : rc;
 }
 
-int event_any_pending(struct domain *d, const u32 *ports, u32 count)
-{
+int event_any_pending(struct domain *d, const u32 *ports, u32 count) {
 	struct pv_event_page *page = READ_ONCE(d->ports.page);
 
-	if (!page)
-		return -PV_EBADF;
+	if (!page) return -PV_EBADF;
 	for (u32 i = 0; i < count; i++) {
-		if (ports[i] == 0 || ports[i] >= d->ports.max)
-			return -PV_ERANGE;
-		if (bit_test(page->pending, ports[i]))
-			return 1;
+		if (ports[i] == 0 || ports[i] >= d->ports.max) return -PV_ERANGE;
+		if (bit_test(page->pending, ports[i])) return 1;
 	}
 	return 0;
 }
 
-int event_poll(const u32 *ports, u32 count, u64 deadline)
-{
+int event_poll(const u32 *ports, u32 count, u64 deadline) {
 	struct vcpu *v = current();
 	int rc = event_any_pending(v->dom, ports, count);
 
-	if (rc)
-		return rc;
-	if (deadline <= now_ns())
-		return -PV_ETIMEDOUT;
-	for (u32 i = 0; i < count; i++)
-		WRITE_ONCE(v->poll_ports[i], ports[i]);
+	if (rc) return rc;
+	if (deadline <= now_ns()) return -PV_ETIMEDOUT;
+	for (u32 i = 0; i < count; i++) WRITE_ONCE(v->poll_ports[i], ports[i]);
 	WRITE_ONCE(v->poll_count, count);
-	atomic_or(&v->dom->poll_mask,
-		  1ull << v->id); /* C3: in sight before vcpu_block looks again */
+	atomic_or(&v->dom->poll_mask, 1ull << v->id); /* C3: in sight before vcpu_block looks again */
 	vcpu_block(deadline);
 	return 0;
 }
 
-u32 events_audit(struct domain *d, void (*fn)(mfn_t m))
-{
+u32 events_audit(struct domain *d, void (*fn)(mfn_t m)) {
 	u32 used = 0, bad = 0;
 
-	if (d->ports.page)
-		fn(d->ports.page_mfn);
+	if (d->ports.page) fn(d->ports.page_mfn);
 	for (u32 port = 1; port < d->ports.max; port++) {
 		u64 w = port_word(d, port);
 		struct domain *r = domain_by_number(PORT_DOM(w));
@@ -481,21 +396,15 @@ u32 events_audit(struct domain *d, void (*fn)(mfn_t m))
 	return bad + (used != d->ports.used);
 }
 
-int events_init(struct domain *d, u32 max)
-{
+int events_init(struct domain *d, u32 max) {
 	d->ports = (struct ports){.max = max, .hint = 1};
 	d->ports.word = hv_page_alloc(pages_order(max, sizeof(u64)));
 	return d->ports.word ? 0 : -PV_ENOMEM;
 }
 
-void event_pages_drop(struct domain *d)
-{
-	if (d->ports.page)
-		ram_put(d->ports.page_mfn);
+void event_pages_drop(struct domain *d) {
+	if (d->ports.page) ram_put(d->ports.page_mfn);
 	d->ports.page = NULL;
 }
 
-void events_free(struct domain *d)
-{
-	hv_page_free(d->ports.word, pages_order(d->ports.max, sizeof(u64)));
-}
+void events_free(struct domain *d) { hv_page_free(d->ports.word, pages_order(d->ports.max, sizeof(u64))); }

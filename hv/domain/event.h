@@ -19,7 +19,7 @@ bool events_close_all(struct domain *d);
 /* Domain number `dead` will be another's: no port of d is for it any more. */
 void events_forget(struct domain *d, u16 dead);
 void event_pages_drop(struct domain *d); /* no sender is left */
-void events_free(struct domain *d);	 /* memory only */
+void events_free(struct domain *d);      /* memory only */
 /* Virtual vector for a vCPU: sets bits, then vcpu_notify. Any CPU, no lock. */
 void vector_raise(struct vcpu *v, unsigned vector);
 /* Raise a port of d that ring 0 itself bound (virq, pirq). */

@@ -20,7 +20,7 @@
 #include "domain/domain.h"
 
 #define GRANT_MAPS_DEFAULT 4096u
-#define GRANT_MAPS_MAX	   131072u
+#define GRANT_MAPS_MAX     131072u
 
 void grants_init(struct domain *d, u32 maps_max);
 /* d is DYING. Unmaps some of what d had mapped; false: call again. */

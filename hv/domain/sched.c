@@ -24,117 +24,87 @@ struct runqueue {
 	struct node run;    /* by virtual time */
 	struct node timers; /* by deadline; the head's key is PV_TIME_NEVER */
 	u64 min_vruntime;   /* never falls */
-	u64 programmed;	    /* when this CPU's timer fires */
-	u64 hung_look;	    /* when dom0's vCPU here is looked at again */
-	u64 drain_at;	    /* when the console is; this CPU's alone */
+	u64 programmed;     /* when this CPU's timer fires */
+	u64 hung_look;      /* when dom0's vCPU here is looked at again */
+	u64 drain_at;       /* when the console is; this CPU's alone */
 };
 
 #define EXPIRE_BATCH 16
-#define YIELDED	     0ull	      /* slice_end of a vCPU that gives way to whoever waits */
+#define YIELDED      0ull             /* slice_end of a vCPU that gives way to whoever waits */
 #define DRAIN_NS     (1000ull * 1000) /* a byte of 115200 baud takes 87 us, a UART's FIFO has 16 */
 #define HUNG_LOOK_NS (4ull * 1000 * 1000 * 1000)
 #define HUNG_LOOKS   5 /* so many in a row that find dom0's vCPU stuck end it            */
 
 static u64 idle_mask; /* CPUs that found nothing to run; hints only */
 
-static struct runqueue *queue_of(unsigned cpu)
-{
-	return cpus[cpu]->sched;
-}
+static struct runqueue *queue_of(unsigned cpu) { return cpus[cpu]->sched; }
 
-static bool allowed_on(const struct vcpu *v, unsigned cpu)
-{
-	return READ_ONCE(v->affinity) >> cpu & 1;
-}
+static bool allowed_on(const struct vcpu *v, unsigned cpu) { return READ_ONCE(v->affinity) >> cpu & 1; }
 
 /* C2: the queue that owns v's scheduling fields, locked. */
-static struct runqueue *vcpu_lock(struct vcpu *v)
-{
+static struct runqueue *vcpu_lock(struct vcpu *v) {
 	for (;;) {
 		u32 cpu = READ_ONCE(v->cpu);
 		struct runqueue *q = queue_of(cpu);
 
 		lock(&q->lock);
-		if (likely(v->cpu == cpu))
-			return q;
+		if (likely(v->cpu == cpu)) return q;
 		unlock(&q->lock);
 	}
 }
 
-static void queue_unlock(struct runqueue **q)
-{
-	unlock(&(*q)->lock);
-}
+static void queue_unlock(struct runqueue **q) { unlock(&(*q)->lock); }
 /* q: that queue, locked from here to the end of the block. */
-#define VCPU_GUARD(q, v) \
-	struct runqueue *q __attribute__((cleanup(queue_unlock), unused)) = vcpu_lock(v)
+#define VCPU_GUARD(q, v) struct runqueue *q __attribute__((cleanup(queue_unlock), unused)) = vcpu_lock(v)
 
 /* ---- sorted lists: circular, n->next is NULL outside; keys wrap ---- */
 
-static bool before(u64 a, u64 b)
-{
-	return (s64)(a - b) < 0;
-}
+static bool before(u64 a, u64 b) { return (s64)(a - b) < 0; }
 
-static void node_add(struct node *list, struct node *n)
-{
+static void node_add(struct node *list, struct node *n) {
 	struct node *at = list->prev;
 
-	while (at != list && before(n->key, at->key))
-		at = at->prev;
+	while (at != list && before(n->key, at->key)) at = at->prev;
 	n->prev = at;
 	n->next = at->next;
 	n->next->prev = at->next = n;
 }
 
-static void node_del(struct node *n)
-{
+static void node_del(struct node *n) {
 	n->prev->next = n->next;
 	n->next->prev = n->prev;
 	n->next = NULL;
 }
 
 /* Unless it is empty. */
-static struct vcpu *rq_first(struct runqueue *q)
-{
-	return container_of(q->run.next, struct vcpu, run);
-}
+static struct vcpu *rq_first(struct runqueue *q) { return container_of(q->run.next, struct vcpu, run); }
 
-static void rq_insert(struct runqueue *q, struct vcpu *v)
-{
+static void rq_insert(struct runqueue *q, struct vcpu *v) {
 	node_add(&q->run, &v->run);
 	WRITE_ONCE(q->nr, q->nr + 1);
 }
 
-static void rq_remove(struct runqueue *q, struct vcpu *v)
-{
+static void rq_remove(struct runqueue *q, struct vcpu *v) {
 	node_del(&v->run);
 	WRITE_ONCE(q->nr, q->nr - 1);
 }
 
 /* One of v's deadlines has changed, or v has come to q. What is 292 years away is never. */
-static void timer_update(struct runqueue *q, struct vcpu *v)
-{
-	if (v->tm.next)
-		node_del(&v->tm);
+static void timer_update(struct runqueue *q, struct vcpu *v) {
+	if (v->tm.next) node_del(&v->tm);
 	v->tm.key = MIN(v->timer, v->wake_at);
-	if ((s64)v->tm.key >= 0)
-		node_add(&q->timers, &v->tm);
+	if ((s64)v->tm.key >= 0) node_add(&q->timers, &v->tm);
 }
 
 /* Make this CPU's timer fire no later than needed. Earlier is harmless, and saves programming it for each of a
  * guest's changes of mind. */
-static ALWAYS_INLINE void program(struct runqueue *q, u64 now)
-{
+static ALWAYS_INLINE void program(struct runqueue *q, u64 now) {
 	u64 want = q->timers.next->key;
 	struct vcpu *v = q->curr;
 
-	if (v && q->nr)
-		want = MIN(want, v->slice_end);
-	if (v && v->dom->cap_percent)
-		want = MIN(want, now + (u64)MAX(atomic_load(&v->dom->cap_left_ns), 0));
-	if (v && !v->dom->id)
-		want = MIN(want, q->hung_look);
+	if (v && q->nr) want = MIN(want, v->slice_end);
+	if (v && v->dom->cap_percent) want = MIN(want, now + (u64)MAX(atomic_load(&v->dom->cap_left_ns), 0));
+	if (v && !v->dom->id) want = MIN(want, q->hung_look);
 	if (want < q->programmed) {
 		q->programmed = want;
 		timer_program(want);
@@ -144,8 +114,7 @@ static ALWAYS_INLINE void program(struct runqueue *q, u64 now)
 /* ---- time ---- */
 
 /* C5. Whoever finds the period over begins the next. */
-static NOINLINE bool cap_used_up(struct domain *d, u64 now)
-{
+static NOINLINE bool cap_used_up(struct domain *d, u64 now) {
 	s64 budget = SCHED_PERIOD_NS / 100 * READ_ONCE(d->cap_percent), left;
 	u64 start = READ_ONCE(d->cap_period_start);
 
@@ -157,20 +126,15 @@ static NOINLINE bool cap_used_up(struct domain *d, u64 now)
 	return atomic_load(&d->cap_left_ns) <= 0;
 }
 
-static bool capped(struct domain *d, u64 now)
-{
-	return unlikely(READ_ONCE(d->cap_percent)) && cap_used_up(d, now);
-}
+static bool capped(struct domain *d, u64 now) { return unlikely(READ_ONCE(d->cap_percent)) && cap_used_up(d, now); }
 
-static void park(struct runqueue *q, struct vcpu *v)
-{
+static void park(struct runqueue *q, struct vcpu *v) {
 	v->wake_at = READ_ONCE(v->dom->cap_period_start) + SCHED_PERIOD_NS;
 	timer_update(q, v);
 }
 
 /* Run-state times up to now, into v->run_time and the guest's area, which has the others already. */
-static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 now)
-{
+static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 now) {
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
 	enum pv_run_state was = v->run_state;
 	u64 time = v->run_time[was] + now - v->run_since;
@@ -179,8 +143,7 @@ static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 no
 	v->run_time[was] = time;
 	v->run_since = now;
 	v->run_state = next;
-	if (unlikely(!a))
-		return;
+	if (unlikely(!a)) return;
 	/* The guest may write there: only copies go out, nothing comes back but the version. */
 	version = READ_ONCE(a->run_version) | 1;
 	WRITE_ONCE(a->run_version, version);
@@ -191,67 +154,54 @@ static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 no
 	atomic_store(&a->run_version, version + 1);
 }
 
-void vcpu_times(struct vcpu *v)
-{
+void vcpu_times(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(v->run_time); i++)
-		WRITE_ONCE(v->area->run_time[i], v->run_time[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(v->run_time); i++) WRITE_ONCE(v->area->run_time[i], v->run_time[i]);
 	account(v, v->run_state, now_ns());
 }
 
 /* C1: what q's current vCPU has used since it was last charged. */
-static ALWAYS_INLINE void charge(struct runqueue *q, u64 now)
-{
+static ALWAYS_INLINE void charge(struct runqueue *q, u64 now) {
 	struct vcpu *v = q->curr;
 	u64 ns, least;
 
-	if (!v || before(now, v->charged))
-		return; /* another CPU did, later than `now` */
+	if (!v || before(now, v->charged)) return; /* another CPU did, later than `now` */
 	ns = now - v->charged;
 	v->charged = now;
 	least = v->run.key += (unsigned __int128)ns * v->dom->pace >> PACE_SHIFT;
-	if (v->dom->cap_percent)
-		atomic_sub(&v->dom->cap_left_ns, (s64)ns);
-	if (q->nr && before(q->run.next->key, least))
-		least = q->run.next->key;
-	if (before(q->min_vruntime, least))
-		WRITE_ONCE(q->min_vruntime, least);
+	if (v->dom->cap_percent) atomic_sub(&v->dom->cap_left_ns, (s64)ns);
+	if (q->nr && before(q->run.next->key, least)) least = q->run.next->key;
+	if (before(q->min_vruntime, least)) WRITE_ONCE(q->min_vruntime, least);
 }
 
 /* ---- putting a vCPU on a queue ---- */
 
 /* Make q's CPU call schedule(). Lock held. */
-static void resched(struct runqueue *q)
-{
+static void resched(struct runqueue *q) {
 	if (q->cpu == this_cpu())
 		q->cpu->entry->slow |= ENTRY_SLOW_RESCHED;
 	else if (!atomic_xchg(&q->cpu->pub.resched, 1))
 		cpu_kick(q->cpu->id); /* else a kick is on its way */
 }
 
-static u32 load_of(unsigned cpu)
-{
+static u32 load_of(unsigned cpu) {
 	struct runqueue *q = queue_of(cpu);
 
 	return READ_ONCE(q->nr) + (READ_ONCE(q->curr) != NULL);
 }
 
 /* An idle CPU, the last one if it is; else the last (stay); else the least loaded. */
-static unsigned pick_cpu(struct vcpu *v, bool stay)
-{
+static unsigned pick_cpu(struct vcpu *v, bool stay) {
 	u64 mask = v->affinity & cpus_up, idle;
 	unsigned best = v->cpu;
 	u32 load = ~0u;
 
-	if (unlikely(!mask))
-		mask = cpus_up;
+	if (unlikely(!mask)) mask = cpus_up;
 	idle = READ_ONCE(idle_mask) & mask;
-	if (idle)
-		mask = idle;
+	if (idle) mask = idle;
 	if (mask >> best & 1) {
-		if (idle || stay)
-			return best;
+		if (idle || stay) return best;
 		load = load_of(best);
 	}
 	for (; mask && load; mask &= mask - 1) {
@@ -267,20 +217,17 @@ static unsigned pick_cpu(struct vcpu *v, bool stay)
 }
 
 /* Should v be on a list and is not? One that is on_cpu gets there when it has left (D3). */
-static bool homeless(struct vcpu *v)
-{
+static bool homeless(struct vcpu *v) {
 	return !v->run.next && !v->on_cpu && vcpu_may_run(v) && v->wake_at == PV_TIME_NEVER;
 }
 
 /* v enters q's list: preempt (C4), end idleness (C6), or see to it that the slice ends. */
-static void enqueue(struct runqueue *q, struct vcpu *v, u64 now)
-{
+static void enqueue(struct runqueue *q, struct vcpu *v, u64 now) {
 	u64 floor;
 
 	charge(q, now);
 	floor = q->min_vruntime - SCHED_LATENCY_NS;
-	if (before(v->run.key, floor))
-		v->run.key = floor;
+	if (before(v->run.key, floor)) v->run.key = floor;
 	rq_insert(q, v);
 	if (!q->curr) {
 		atomic_and(&idle_mask, ~q->cpu->bit);
@@ -296,12 +243,10 @@ static void enqueue(struct runqueue *q, struct vcpu *v, u64 now)
 
 /* Put v on the list of the CPU that suits it, unless it is on one, runs, or may not. q is v's (C2), its lock held; it
  * is let go meanwhile if v goes elsewhere. */
-static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay)
-{
+static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay) {
 	struct runqueue *to;
 
-	if (!homeless(v))
-		return;
+	if (!homeless(v)) return;
 	to = queue_of(pick_cpu(v, stay));
 	if (to == q) {
 		enqueue(q, v, now);
@@ -327,40 +272,32 @@ enum verdict { GOES_ON, GIVES_WAY, MAY_NOT };
 
 /* May the current vCPU, charged up to now, run on? Within its slice it gives way only to who is far behind; then to
  * whoever has had less. */
-static enum verdict judge(struct runqueue *q, struct vcpu *v, u64 now)
-{
+static enum verdict judge(struct runqueue *q, struct vcpu *v, u64 now) {
 	bool over = now >= v->slice_end;
 	s64 lead;
 
-	if (!vcpu_may_run(v) || !allowed_on(v, q->cpu->id))
-		return MAY_NOT;
+	if (!vcpu_may_run(v) || !allowed_on(v, q->cpu->id)) return MAY_NOT;
 	if (capped(v->dom, now)) {
 		park(q, v);
 		return MAY_NOT;
 	}
 	if (q->nr) {
 		lead = q->run.next->key - v->run.key;
-		if (v->slice_end == YIELDED && lead > 0)
-			v->run.key += lead;
-		if (over ? lead <= 0 || v->slice_end == YIELDED : lead < -(s64)SCHED_GRANULARITY_NS)
-			return GIVES_WAY;
+		if (v->slice_end == YIELDED && lead > 0) v->run.key += lead;
+		if (over ? lead <= 0 || v->slice_end == YIELDED : lead < -(s64)SCHED_GRANULARITY_NS) return GIVES_WAY;
 	}
-	if (over)
-		v->slice_end = now + SCHED_SLICE_NS;
+	if (over) v->slice_end = now + SCHED_SLICE_NS;
 	return GOES_ON;
 }
 
 /* The first of the list that may run, taken off it; what is passed over waits for vcpu_resume or its cap. */
-static struct vcpu *take_first(struct runqueue *q, u64 now)
-{
+static struct vcpu *take_first(struct runqueue *q, u64 now) {
 	while (q->nr) {
 		struct vcpu *v = rq_first(q);
 
 		rq_remove(q, v);
-		if (!vcpu_may_run(v))
-			continue;
-		if (!capped(v->dom, now))
-			return v;
+		if (!vcpu_may_run(v)) continue;
+		if (!capped(v->dom, now)) return v;
 		park(q, v);
 	}
 	return NULL;
@@ -368,8 +305,7 @@ static struct vcpu *take_first(struct runqueue *q, u64 now)
 
 /* v, which is saved, leaves q's CPU: any may have it. At the end of its slice it goes where there is the least to do.
  * Whoever has stopped it since it was judged waits for the lock, and takes it off the list. */
-static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, enum verdict why)
-{
+static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, enum verdict why) {
 	static const u8 waiting[] = {
 		[VCPU_DOWN] = PV_RUN_OFFLINE,
 		[VCPU_RUNNABLE] = PV_RUN_RUNNABLE,
@@ -387,8 +323,7 @@ static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, en
 
 /* Whom this CPU runs from now on: chosen and, unless it runs already, not yet loaded; NULL: nobody. Who ran before
  * has left. */
-static struct vcpu *choose(struct cpu *c, struct runqueue *q)
-{
+static struct vcpu *choose(struct cpu *c, struct runqueue *q) {
 	struct vcpu *prev = c->cur, *next = prev;
 	enum verdict fate;
 	u64 now;
@@ -419,16 +354,14 @@ static struct vcpu *choose(struct cpu *c, struct runqueue *q)
 }
 
 /* C6: a vCPU that waits for another CPU goes to an idle one: this, or one that it wakes. */
-static bool pull(struct runqueue *q)
-{
+static bool pull(struct runqueue *q) {
 	bool found = false;
 
 	for (u64 m = cpus_up & ~q->cpu->bit; m && !found; m &= m - 1) {
 		struct runqueue *from = queue_of(__builtin_ctzll(m));
 		struct vcpu *v;
 
-		if (!READ_ONCE(from->nr))
-			continue;
+		if (!READ_ONCE(from->nr)) continue;
 		lock(&from->lock);
 		v = rq_first(from);
 		found = from->nr && allowed_on(v, q->cpu->id);
@@ -442,8 +375,7 @@ static bool pull(struct runqueue *q)
 }
 
 /* Nothing to run: until an interrupt, or until a free frame is clean. */
-static void idle(struct runqueue *q)
-{
+static void idle(struct runqueue *q) {
 	u64 since = now_ns(), me = q->cpu->bit;
 
 	vcpu_idle_state();
@@ -461,15 +393,13 @@ static void idle(struct runqueue *q)
 }
 
 /* v's domain was crashed when it was to be loaded. */
-static NOINLINE void unload(struct runqueue *q, struct vcpu *v)
-{
+static NOINLINE void unload(struct runqueue *q, struct vcpu *v) {
 	GUARD(&q->lock);
 	q->curr = NULL;
 	let_go(q, v, now_ns(), MAY_NOT);
 }
 
-void schedule(void)
-{
+void schedule(void) {
 	struct cpu *c = this_cpu();
 	struct runqueue *q = c->sched;
 
@@ -491,46 +421,34 @@ void schedule(void)
 			/* D3: not before, its registers were not in the entry block */
 			c->cur = next;
 		}
-		if (likely(!next->io.waits) || ioreq_settle(next))
-			return;
+		if (likely(!next->io.waits) || ioreq_settle(next)) return;
 	}
 }
 
-void sched_start(void)
-{
+void sched_start(void) {
 	schedule();
 	enter_guest();
 }
 
 /* ---- blocking and waking ---- */
 
-static bool polling(const struct vcpu *v)
-{
-	return READ_ONCE(v->dom->poll_mask) >> v->id & 1;
+static bool polling(const struct vcpu *v) { return READ_ONCE(v->dom->poll_mask) >> v->id & 1; }
+
+static void poll_end(struct vcpu *v) {
+	if (unlikely(polling(v))) atomic_and(&v->dom->poll_mask, ~(1ull << v->id));
 }
 
-static void poll_end(struct vcpu *v)
-{
-	if (unlikely(polling(v)))
-		atomic_and(&v->dom->poll_mask, ~(1ull << v->id));
-}
-
-static bool something_pending(struct vcpu *v)
-{
+static bool something_pending(struct vcpu *v) {
 	struct pv_vcpu_area *a = v->area;
 
-	if (unlikely(v->io.waits))
-		return ioreq_answered(v); /* Q3 */
-	if (atomic_load(&v->nmi_pending))
-		return true;
-	if (polling(v) && event_any_pending(v->dom, v->poll_ports, v->poll_count))
-		return true;
+	if (unlikely(v->io.waits)) return ioreq_answered(v); /* Q3 */
+	if (atomic_load(&v->nmi_pending)) return true;
+	if (polling(v) && event_any_pending(v->dom, v->poll_ports, v->poll_count)) return true;
 	/* poll is also for kernels that take no interrupts now. */
 	return a && atomic_load(&a->pending_any) && (!polling(v) || READ_ONCE(a->vif));
 }
 
-void vcpu_block(u64 deadline)
-{
+void vcpu_block(u64 deadline) {
 	struct cpu *c = this_cpu();
 	struct runqueue *q = c->sched;
 	struct vcpu *v = c->cur;
@@ -550,30 +468,25 @@ void vcpu_block(u64 deadline)
 }
 
 /* The end of a sleep, or of a wait for the cap's next period. q is v's, its lock held. */
-static void wake(struct runqueue *q, struct vcpu *v, u64 now)
-{
+static void wake(struct runqueue *q, struct vcpu *v, u64 now) {
 	v->wake_at = PV_TIME_NEVER;
 	timer_update(q, v);
 	if (v->state == VCPU_BLOCKED) {
 		v->state = VCPU_RUNNABLE;
 		poll_end(v);
-		if (!v->on_cpu)
-			account(v, PV_RUN_RUNNABLE, now);
+		if (!v->on_cpu) account(v, PV_RUN_RUNNABLE, now);
 		trace(PV_TRACE_wake, (u64)v->dom->id << 16 | v->id, 0);
 	}
 	place(q, v, now, true);
 }
 
-void vcpu_wake(struct vcpu *v)
-{
+void vcpu_wake(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 
-	if (v->state == VCPU_BLOCKED)
-		wake(q, v, now_ns());
+	if (v->state == VCPU_BLOCKED) wake(q, v, now_ns());
 }
 
-void vcpu_yield(void)
-{
+void vcpu_yield(void) {
 	struct cpu *c = this_cpu();
 
 	c->cur->slice_end = YIELDED;
@@ -583,8 +496,7 @@ void vcpu_yield(void)
 /* ---- interrupts ---- */
 
 /* One deadline that has passed; false: there is none. In a walk: no vCPU is freed meanwhile. */
-static bool expire(struct runqueue *q, u64 now)
-{
+static bool expire(struct runqueue *q, u64 now) {
 	struct vcpu *v;
 	bool timer;
 
@@ -596,35 +508,26 @@ static bool expire(struct runqueue *q, u64 now)
 	}
 	v = container_of(q->timers.next, struct vcpu, tm);
 	timer = v->timer <= now;
-	if (timer)
-		v->timer = PV_TIME_NEVER;
+	if (timer) v->timer = PV_TIME_NEVER;
 	timer_update(q, v);
-	if (v->wake_at <= now)
-		wake(q, v, now);
+	if (v->wake_at <= now) wake(q, v, now);
 	unlock(&q->lock);
-	if (timer)
-		vector_raise(v, PV_VECTOR_TIMER);
+	if (timer) vector_raise(v, PV_VECTOR_TIMER);
 	return true;
 }
 
 /* dom0's kernel, when it is hung, has nobody else to say so. One look tells nothing: the machine may have been
  * stopped under us. */
-static void look_for_hung(struct runqueue *q, struct vcpu *v, u64 now)
-{
+static void look_for_hung(struct runqueue *q, struct vcpu *v, u64 now) {
 	u64 signs;
 
-	if (now < q->hung_look)
-		return;
+	if (now < q->hung_look) return;
 	q->hung_look = now + HUNG_LOOK_NS;
-	if (!v || v->dom->id)
-		return;
+	if (!v || v->dom->id) return;
 	signs = v->perf.counter[PV_COUNT_vectors] + v->perf.counter[PV_COUNT_switches];
-	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
-		signs += v->perf.hypercall[i];
-	if (v->area && READ_ONCE(v->area->pending_any) && !READ_ONCE(v->area->vif) &&
-	    signs == v->hung_signs) {
-		if (++v->hung_looks == HUNG_LOOKS)
-			domain_crash(v, PV_CRASH_HUNG, 0);
+	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++) signs += v->perf.hypercall[i];
+	if (v->area && READ_ONCE(v->area->pending_any) && !READ_ONCE(v->area->vif) && signs == v->hung_signs) {
+		if (++v->hung_looks == HUNG_LOOKS) domain_crash(v, PV_CRASH_HUNG, 0);
 		return;
 	}
 	v->hung_signs = signs;
@@ -632,27 +535,22 @@ static void look_for_hung(struct runqueue *q, struct vcpu *v, u64 now)
 }
 
 /* Beside program(), which knows the rest: it never puts off what is programmed. */
-static void program_drain(struct runqueue *q)
-{
-	if (q->drain_at < q->programmed)
-		timer_program(q->programmed = q->drain_at);
+static void program_drain(struct runqueue *q) {
+	if (q->drain_at < q->programmed) timer_program(q->programmed = q->drain_at);
 }
 
-void sched_console_soon(void)
-{
+void sched_console_soon(void) {
 	struct runqueue *q = this_cpu()->sched;
 
 	q->drain_at = MIN(q->drain_at, now_ns() + DRAIN_NS);
 	program_drain(q);
 }
 
-void sched_timer(void)
-{
+void sched_timer(void) {
 	struct runqueue *q = this_cpu()->sched;
 	u64 now = now_ns();
 
-	if (now >= q->drain_at)
-		q->drain_at = console_drain() ? now + DRAIN_NS : PV_TIME_NEVER;
+	if (now >= q->drain_at) q->drain_at = console_drain() ? now + DRAIN_NS : PV_TIME_NEVER;
 	look_for_hung(q, this_cpu()->cur, now);
 	walk_begin();
 	for (unsigned n = 0; n < EXPIRE_BATCH && expire(q, now); n++)
@@ -668,79 +566,64 @@ void sched_timer(void)
 	unlock(&q->lock);
 }
 
-void sched_kicked(void)
-{
+void sched_kicked(void) {
 	struct cpu *c = this_cpu();
 
-	if (READ_ONCE(c->pub.resched) && atomic_xchg(&c->pub.resched, 0))
-		c->entry->slow |= ENTRY_SLOW_RESCHED;
-	if (c->cur)
-		c->entry->slow |= ENTRY_SLOW_PENDING;
+	if (READ_ONCE(c->pub.resched) && atomic_xchg(&c->pub.resched, 0)) c->entry->slow |= ENTRY_SLOW_RESCHED;
+	if (c->cur) c->entry->slow |= ENTRY_SLOW_PENDING;
 }
 
 /* ---- up and down ---- */
 
 /* Off q's list, or off its CPU. Lock held. */
-static void leave(struct runqueue *q, struct vcpu *v)
-{
-	if (v->run.next)
-		rq_remove(q, v);
-	if (v->on_cpu)
-		resched(q);
+static void leave(struct runqueue *q, struct vcpu *v) {
+	if (v->run.next) rq_remove(q, v);
+	if (v->on_cpu) resched(q);
 }
 
-void vcpu_leave(struct vcpu *v)
-{
+void vcpu_leave(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 
 	leave(q, v);
 }
 
-bool vcpu_stop(struct vcpu *v)
-{
+bool vcpu_stop(struct vcpu *v) {
 	struct vcpu *me = current();
 
 	vcpu_leave(v);
-	while (v != me && atomic_load(&v->on_cpu) && !(me && !vcpu_may_run(me)))
-		cpu_relax_serving();
+	while (v != me && atomic_load(&v->on_cpu) && !(me && !vcpu_may_run(me))) cpu_relax_serving();
 	VCPU_GUARD(q, v); /* let_go is through with it too */
 	return !v->on_cpu;
 }
 
-void vcpu_resume(struct vcpu *v)
-{
+void vcpu_resume(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 
 	place(q, v, now_ns(), true);
 }
 
-int vcpu_up(struct vcpu *v)
-{
+int vcpu_up(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 	u64 now = now_ns();
 
-	if (v->state != VCPU_DOWN || v->on_cpu)
-		return -PV_EBUSY;
+	if (v->state != VCPU_DOWN || v->on_cpu) return -PV_EBUSY;
 	v->state = VCPU_RUNNABLE;
 	account(v, PV_RUN_RUNNABLE, now);
 	place(q, v, now, false);
 	return 0;
 }
 
-static void down_mark(struct vcpu *v)
-{
+static void down_mark(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 
 	v->state = VCPU_DOWN;
 	poll_end(v);
 	v->timer = v->wake_at = PV_TIME_NEVER;
 	timer_update(q, v);
-	if (!v->on_cpu && v->run_state != PV_RUN_OFFLINE)
-		account(v, PV_RUN_OFFLINE, now_ns());
+	if (!v->on_cpu && v->run_state != PV_RUN_OFFLINE) account(v, PV_RUN_OFFLINE, now_ns());
 }
 
-bool vcpu_down(struct vcpu *v)
-{
+bool vcpu_down(struct vcpu *v) {
 	bool left;
 
 	down_mark(v);
@@ -749,8 +632,7 @@ bool vcpu_down(struct vcpu *v)
 	return left;
 }
 
-void vcpu_timer_set(struct vcpu *v, u64 deadline)
-{
+void vcpu_timer_set(struct vcpu *v, u64 deadline) {
 	VCPU_GUARD(q, v);
 
 	v->timer = deadline;
@@ -761,8 +643,7 @@ void vcpu_timer_set(struct vcpu *v, u64 deadline)
 		resched(q);
 }
 
-void sched_params(struct domain *d, u32 weight, u32 cap_percent)
-{
+void sched_params(struct domain *d, u32 weight, u32 cap_percent) {
 	WRITE_ONCE(d->pace, (PV_WEIGHT_DEFAULT << PACE_SHIFT) / weight);
 	WRITE_ONCE(d->weight, weight);
 	WRITE_ONCE(d->cap_percent, cap_percent);
@@ -771,17 +652,14 @@ void sched_params(struct domain *d, u32 weight, u32 cap_percent)
 		VCPU_GUARD(q, d->vcpus[i]);
 
 		charge(q, now_ns());
-		if (q->curr == d->vcpus[i])
-			resched(q);
+		if (q->curr == d->vcpus[i]) resched(q);
 	}
 	atomic_store(&d->cap_left_ns, 0); /* what it took before counts for nothing */
 }
 
-int vcpu_affinity(struct vcpu *v, u64 mask)
-{
+int vcpu_affinity(struct vcpu *v, u64 mask) {
 	mask &= cpus_up;
-	if (!mask)
-		return -PV_EINVAL;
+	if (!mask) return -PV_EINVAL;
 	VCPU_GUARD(q, v);
 	WRITE_ONCE(v->affinity, mask);
 	leave(q, v);
@@ -790,17 +668,13 @@ int vcpu_affinity(struct vcpu *v, u64 mask)
 	return 0;
 }
 
-int sched_cpu_init(struct cpu *c)
-{
+int sched_cpu_init(struct cpu *c) {
 	struct runqueue *q = c->sched ? c->sched : hv_page_alloc(0);
 
 	_Static_assert(sizeof(*q) <= PAGE_SIZE, "a page");
-	if (!q)
-		return -PV_ENOMEM;
-	*q = (struct runqueue){.lock = SPINLOCK(RUNQUEUE),
-			       .cpu = c,
-			       .programmed = PV_TIME_NEVER,
-			       .drain_at = PV_TIME_NEVER};
+	if (!q) return -PV_ENOMEM;
+	*q = (struct runqueue){
+		.lock = SPINLOCK(RUNQUEUE), .cpu = c, .programmed = PV_TIME_NEVER, .drain_at = PV_TIME_NEVER};
 	q->run.next = q->run.prev = &q->run;
 	q->timers = (struct node){&q->timers, &q->timers, PV_TIME_NEVER};
 	c->sched = q;

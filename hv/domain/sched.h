@@ -24,11 +24,11 @@
 
 #include "domain/domain.h"
 
-#define SCHED_SLICE_NS	     (6ull * 1000 * 1000)
+#define SCHED_SLICE_NS       (6ull * 1000 * 1000)
 #define SCHED_GRANULARITY_NS (1ull * 1000 * 1000)
 #define SCHED_LATENCY_NS     (3ull * 1000 * 1000)
-#define SCHED_PERIOD_NS	     (30ull * 1000 * 1000)
-#define PACE_SHIFT	     16
+#define SCHED_PERIOD_NS      (30ull * 1000 * 1000)
+#define PACE_SHIFT           16
 
 int sched_cpu_init(struct cpu *c); /* its queue, if it has none; -PV_ENOMEM */
 /* Leave boot: run vCPUs for ever. */
@@ -45,8 +45,7 @@ void vcpu_wake(struct vcpu *v);
 void cpu_kick(unsigned cpu); /* cpu/apic.c: interrupt another CPU */
 /* v has new pending bits: wake it, or make the CPU it runs on look (kick). Fine within a walk: nobody who
  * holds a queue's lock waits for walks. */
-static inline void vcpu_notify(struct vcpu *v)
-{
+static inline void vcpu_notify(struct vcpu *v) {
 	struct cpu *c = this_cpu();
 
 	/* C3: the caller's locked operation on the pending bits came before this look. */

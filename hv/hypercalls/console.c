@@ -7,19 +7,17 @@
 
 #define CHUNK 512ul
 /* Of a domain's lines in the log: so many at once, and so fast for long. */
-#define BURST	    (32ul << 10) /* half of the log: what others said stays */
+#define BURST       (32ul << 10) /* half of the log: what others said stays */
 #define NS_PER_BYTE 250000ul
-#define WARNING	    sizeof("ringside: warning: domain 1000 says too much: lines are dropped")
+#define WARNING     sizeof("ringside: warning: domain 1000 says too much: lines are dropped")
 
 /* What it says beyond is dropped; its last line before tells so. */
-static bool within_budget(struct domain *d, u64 bytes)
-{
+static bool within_budget(struct domain *d, u64 bytes) {
 	u64 now = now_ns();
 
 	GUARD(&d->lock);
 	d->log_until = MAX(d->log_until, now);
-	if (d->log_until > now + BURST * NS_PER_BYTE)
-		return false;
+	if (d->log_until > now + BURST * NS_PER_BYTE) return false;
 	d->log_until += bytes * NS_PER_BYTE;
 	if (d->log_until > now + BURST * NS_PER_BYTE) {
 		d->log_until += WARNING * NS_PER_BYTE; /* it pays for this too */
@@ -28,16 +26,13 @@ static bool within_budget(struct domain *d, u64 bytes)
 	return true;
 }
 
-long hc_console_write(gva_t text, u64 len)
-{
+long hc_console_write(gva_t text, u64 len) {
 	struct domain *d = current()->dom;
 	char buf[CHUNK + 1];
 	u64 n = MIN(len, CHUNK);
 
-	if (copy_in(buf, text, n))
-		return -PV_EFAULT;
-	if (may(PV_CAP_CONSOLE))
-		return console_put(buf, n);
+	if (copy_in(buf, text, n)) return -PV_EFAULT;
+	if (may(PV_CAP_CONSOLE)) return console_put(buf, n);
 	/* Others get a line of the log each, of nothing but ASCII's letters and signs: it ends on terminals. */
 	for (u64 i = 0; i < n; i++)
 		if (buf[i] == '\n')
@@ -45,21 +40,18 @@ long hc_console_write(gva_t text, u64 len)
 		else if (buf[i] < ' ' || buf[i] > '~')
 			buf[i] = '?';
 	buf[n && buf[n - 1] == '\n' ? n - 1 : n] = 0;
-	if (within_budget(d, sizeof("ringside: domain 1000: ") + n))
-		log_info("domain %u: %s", d->id, buf);
+	if (within_budget(d, sizeof("ringside: domain 1000: ") + n)) log_info("domain %u: %s", d->id, buf);
 	return n;
 }
 
-long hc_console_read(gva_t to, u64 len)
-{
+long hc_console_read(gva_t to, u64 len) {
 	char buf[CHUNK];
 	size_t n = console_get(buf, MIN(len, CHUNK));
 
 	return copy_out(to, buf, n) ? -PV_EFAULT : (long)n;
 }
 
-long hc_console_log(gva_t to, u64 len, u64 from)
-{
+long hc_console_log(gva_t to, u64 len, u64 from) {
 	char buf[CHUNK];
 	u64 pos;
 	size_t n = log_read(buf, MIN(len, CHUNK), from, &pos);
@@ -67,10 +59,8 @@ long hc_console_log(gva_t to, u64 len, u64 from)
 	return copy_out(to, buf, n) ? -PV_EFAULT : (long)n;
 }
 
-long hc_console_take(u64 what)
-{
-	if (what != 1)
-		return -PV_EINVAL;
+long hc_console_take(u64 what) {
+	if (what != 1) return -PV_EINVAL;
 	console_leave_screen();
 	return 0;
 }

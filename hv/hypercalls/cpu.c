@@ -13,13 +13,11 @@ OWN1(vcpu_area, vcpu_area_set(current(), a))
 OWN1(debug_get, vcpu_debug_get(current(), a))
 OWN2(debug_set, vcpu_debug_set(current(), a, b))
 
-long hc_event_entry(u64 entry, u64 stklvls)
-{
+long hc_event_entry(u64 entry, u64 stklvls) {
 	struct entry *e = this_cpu()->entry;
 
 	/* The kernel's entry is 256 bytes on, and must not leave the kernel half. */
-	if (entry < PV_KERNEL_MIN || entry > -512ull)
-		return -PV_EINVAL;
+	if (entry < PV_KERNEL_MIN || entry > -512ull) return -PV_EINVAL;
 	e->g.event_entry = entry;
 	e->g.stklvls = stklvls;
 	e->g.stack_min = PV_KERNEL_MIN + 64;
@@ -27,30 +25,24 @@ long hc_event_entry(u64 entry, u64 stklvls)
 	return 0;
 }
 
-long hc_desc_set(u64 slot, u64 desc)
-{
+long hc_desc_set(u64 slot, u64 desc) {
 	struct vcpu *v = current();
 
-	if (slot < PV_GDT_TLS_MIN || slot > PV_GDT_CPUNODE || !desc_allowed(desc) ||
-	    desc_is_stack16(desc))
+	if (slot < PV_GDT_TLS_MIN || slot > PV_GDT_CPUNODE || !desc_allowed(desc) || desc_is_stack16(desc))
 		return -PV_EINVAL;
 	v->tls[slot - PV_GDT_TLS_MIN] = this_cpu()->tls[slot - PV_GDT_TLS_MIN] = desc;
 	return 0;
 }
 
-long hc_ldt_set(gva_t table, u64 entries)
-{
+long hc_ldt_set(gva_t table, u64 entries) {
 	struct vcpu *v = current();
 	u64 *page;
 	long rc = 0;
 
-	if (entries > LDT_ENTRIES)
-		return -PV_E2BIG;
+	if (entries > LDT_ENTRIES) return -PV_E2BIG;
 	page = entries ? hv_page_alloc(0) : NULL;
-	if (entries)
-		rc = page ? copy_in(page, table, entries * sizeof(u64)) : -PV_ENOMEM;
-	for (u64 i = 0; !rc && i < entries; i++)
-		rc = desc_allowed(page[i]) ? 0 : -PV_EINVAL;
+	if (entries) rc = page ? copy_in(page, table, entries * sizeof(u64)) : -PV_ENOMEM;
+	for (u64 i = 0; !rc && i < entries; i++) rc = desc_allowed(page[i]) ? 0 : -PV_EINVAL;
 	if (rc) {
 		hv_page_free(page, 0);
 		return rc;
@@ -68,8 +60,7 @@ long hc_ldt_set(gva_t table, u64 entries)
 #define SIDE 0x65646973u
 
 /* The CPU's own answer, but for what names hypervisors: that is ours. */
-static void machine_answer(struct pv_cpuid *c)
-{
+static void machine_answer(struct pv_cpuid *c) {
 	static const struct cpuid_regs own[] = {
 		{PV_CPUID_BASE + 2, RING, SIDE, RING},
 		{.a = PV_ABI_VERSION},
@@ -88,8 +79,7 @@ static void machine_answer(struct pv_cpuid *c)
 	c->edx = r.d;
 }
 
-long hc_cpuid(gva_t leaf)
-{
+long hc_cpuid(gva_t leaf) {
 	COPY_OR_RETURN(struct pv_cpuid, c, leaf);
 
 	machine_answer(&c);

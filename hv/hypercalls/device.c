@@ -8,16 +8,14 @@
 
 OWN1(device_page, device_page_map(own_domain, a))
 
-long hc_device_set(u64 domid, u64 slot, gva_t desc)
-{
+long hc_device_set(u64 domid, u64 slot, gva_t desc) {
 	COPY_OR_RETURN(struct pv_device_slot, s, desc);
 	HOLD_OR_RETURN(d, domid);
 
 	return device_set(d, slot, &s);
 }
 
-long hc_device_get(u64 domid, u64 slot, gva_t out)
-{
+long hc_device_get(u64 domid, u64 slot, gva_t out) {
 	struct pv_device_slot s = {0};
 	HOLD_OR_RETURN(d, domid);
 	long rc = device_get(current()->dom, d, slot, &s);
@@ -25,8 +23,7 @@ long hc_device_get(u64 domid, u64 slot, gva_t out)
 	return rc ? rc : copy_out(out, &s, sizeof(s));
 }
 
-long hc_device_update(u64 domid, u64 slot, gva_t side)
-{
+long hc_device_update(u64 domid, u64 slot, gva_t side) {
 	COPY_OR_RETURN(struct pv_device_side, s, side);
 	HOLD_OR_RETURN(d, domid);
 

@@ -24,14 +24,11 @@ static const struct call {
 #undef PV_CALL0
 };
 
-static long call_checked(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
-{
+static long call_checked(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr) {
 	const struct call *c = &calls[nr];
 
-	if (!c->fn)
-		return -PV_ENOSYS;
-	if (c->cap & ~READ_ONCE(current()->dom->caps))
-		return -PV_EPERM;
+	if (!c->fn) return -PV_ENOSYS;
+	if (c->cap & ~READ_ONCE(current()->dom->caps)) return -PV_EPERM;
 	trace(PV_TRACE_hypercall, nr, a1);
 	return c->fn(a1, a2, a3, a4, a5, nr);
 }
@@ -44,20 +41,16 @@ static const handler plain[PV_HYPERCALL_MAX] = {
 #include <pv/hypercalls.def>
 };
 
-long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr)
-{
-	if (unlikely(nr >= PV_HYPERCALL_MAX))
-		return -PV_ENOSYS;
+long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr) {
+	if (unlikely(nr >= PV_HYPERCALL_MAX)) return -PV_ENOSYS;
 	/* So that no guess of the CPU's leads out of the table; the compiler would leave it out. */
 	__asm__("and %1, %0" : "+r"(nr) : "i"(PV_HYPERCALL_MAX - 1));
 	current()->perf.hypercall[nr]++;
-	if (unlikely(trace_enabled))
-		return call_checked(a1, a2, a3, a4, a5, nr);
+	if (unlikely(trace_enabled)) return call_checked(a1, a2, a3, a4, a5, nr);
 	return plain[nr](a1, a2, a3, a4, a5, nr);
 }
 
-long hypercall_again(u64 nr)
-{
+long hypercall_again(u64 nr) {
 	/* SYSCALL is two bytes long; its number goes back into rax as the result. */
 	this_cpu()->entry->g.regs.ip -= 2;
 	this_cpu()->entry->slow |= ENTRY_SLOW_PENDING;
@@ -70,34 +63,27 @@ OWN0(eretu, -PV_ENOSYS)
 OWN0(erets, -PV_ENOSYS)
 
 /* Calls that do not come back, or begin anew when they do. */
-#define ALONE                                                                                   \
-	(1ull << PV_NR_eretu | 1ull << PV_NR_erets | 1ull << PV_NR_block | 1ull << PV_NR_poll | \
-	 1ull << PV_NR_yield | 1ull << PV_NR_shutdown | 1ull << PV_NR_vcpu_down)
+#define ALONE                                                                                                         \
+	(1ull << PV_NR_eretu | 1ull << PV_NR_erets | 1ull << PV_NR_block | 1ull << PV_NR_poll | 1ull << PV_NR_yield | \
+	 1ull << PV_NR_shutdown | 1ull << PV_NR_vcpu_down)
 
-static bool batchable(const struct pv_multi *m)
-{
+static bool batchable(const struct pv_multi *m) {
 	return !m->args[5] && m->nr != PV_NR_multi && m->nr != PV_NR_ioreq_access &&
 	       !(m->nr < 64 && ALONE >> m->nr & 1);
 }
 
-long hc_multi(gva_t calls, u64 count)
-{
-	if (count > PV_MULTI_MAX)
-		return -PV_E2BIG;
+long hc_multi(gva_t calls, u64 count) {
+	if (count > PV_MULTI_MAX) return -PV_E2BIG;
 	for (u64 i = 0; i < count; i++) {
 		gva_t at = GVA(calls.a + i * sizeof(struct pv_multi));
 		struct pv_multi m;
 
-		if (copy_in(&m, at, sizeof(m)))
-			return i ? (long)i : -PV_EFAULT;
-		m.result = batchable(&m) ? dispatch(m.args[0], m.args[1], m.args[2], m.args[3],
-						    m.args[4], m.nr)
+		if (copy_in(&m, at, sizeof(m))) return i ? (long)i : -PV_EFAULT;
+		m.result = batchable(&m) ? dispatch(m.args[0], m.args[1], m.args[2], m.args[3], m.args[4], m.nr)
 					 : -PV_EINVAL;
-		if (copy_out(GVA(at.a + offsetof(struct pv_multi, result)), &m.result,
-			     sizeof(m.result)))
+		if (copy_out(GVA(at.a + offsetof(struct pv_multi, result)), &m.result, sizeof(m.result)))
 			return -PV_EFAULT;
-		if (checkpoint())
-			return i + 1;
+		if (checkpoint()) return i + 1;
 	}
 	return count;
 }

@@ -15,8 +15,7 @@ OWN1(event_unmask, event_unmask(own_domain, a))
 OWN2(event_vcpu, event_set_vcpu(own_domain, a, b))
 OWN2(event_vector, event_set_vector(own_domain, a, b))
 
-long hc_event_status(u64 port, gva_t out)
-{
+long hc_event_status(u64 port, gva_t out) {
 	struct pv_port_status s = {0};
 	int rc = event_status(own_domain, port, &s);
 

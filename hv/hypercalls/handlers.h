@@ -11,13 +11,12 @@
 #define PV_NO_STUBS
 #include <pv/hypercall.h>
 
-#define PV_PTR(T)					     gva_t
-#define PV_CALL0(nr, name, cap, doc)			     long hc_##name(void);
-#define PV_CALL1(nr, name, cap, t1, a1, doc)		     long hc_##name(t1 a1);
-#define PV_CALL2(nr, name, cap, t1, a1, t2, a2, doc)	     long hc_##name(t1 a1, t2 a2);
-#define PV_CALL3(nr, name, cap, t1, a1, t2, a2, t3, a3, doc) long hc_##name(t1 a1, t2 a2, t3 a3);
-#define PV_CALL4(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, doc) \
-	long hc_##name(t1 a1, t2 a2, t3 a3, t4 a4);
+#define PV_PTR(T)                                                    gva_t
+#define PV_CALL0(nr, name, cap, doc)                                 long hc_##name(void);
+#define PV_CALL1(nr, name, cap, t1, a1, doc)                         long hc_##name(t1 a1);
+#define PV_CALL2(nr, name, cap, t1, a1, t2, a2, doc)                 long hc_##name(t1 a1, t2 a2);
+#define PV_CALL3(nr, name, cap, t1, a1, t2, a2, t3, a3, doc)         long hc_##name(t1 a1, t2 a2, t3 a3);
+#define PV_CALL4(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, doc) long hc_##name(t1 a1, t2 a2, t3 a3, t4 a4);
 #define PV_CALL5(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, doc) \
 	long hc_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
 #include <pv/hypercalls.def>
@@ -28,28 +27,23 @@
 #undef PV_CALL4
 #undef PV_CALL5
 
-static inline void held_put(struct domain **d)
-{
-	if (*d)
-		domain_put(*d);
+static inline void held_put(struct domain **d) {
+	if (*d) domain_put(*d);
 }
 /* A reference for as long as the handler works, put at its return (D1). */
 #define HELD __attribute__((cleanup(held_put)))
 /* d: such a reference on the domain of that number, or the handler's answer is -PV_ESRCH. */
 #define HOLD_OR_RETURN(d, domid)                   \
 	struct domain *d HELD = domain_get(domid); \
-	if (!d)                                    \
-	return -PV_ESRCH
+	if (!d) return -PV_ESRCH
 /* The same for the caller itself, or with the capability for any; else -PV_EPERM. */
-#define TARGET_OR_RETURN(d, domid, capability)  \
-	if (!is_own(domid) && !may(capability)) \
-		return -PV_EPERM;               \
+#define TARGET_OR_RETURN(d, domid, capability)                    \
+	if (!is_own(domid) && !may(capability)) return -PV_EPERM; \
 	HOLD_OR_RETURN(d, domid)
 /* v: a copy of what the caller's pointer names, or the handler's answer is -PV_EFAULT. */
-#define COPY_OR_RETURN(type, v, pointer)     \
-	type v;                              \
-	if (copy_in(&v, pointer, sizeof(v))) \
-	return -PV_EFAULT
+#define COPY_OR_RETURN(type, v, pointer) \
+	type v;                          \
+	if (copy_in(&v, pointer, sizeof(v))) return -PV_EFAULT
 
 /* A call whose numbers a function of the rooms checks, for the caller's own domain or vCPU. */
 /* clang-format off */
@@ -63,20 +57,13 @@ static inline void held_put(struct domain **d)
 /* clang-format on */
 #define own_domain (current()->dom)
 
-static inline bool is_own(u64 domid)
-{
-	return domid == PV_DOM_SELF || domid == own_domain->id;
-}
+static inline bool is_own(u64 domid) { return domid == PV_DOM_SELF || domid == own_domain->id; }
 
-static inline bool may(u32 capability)
-{
-	return READ_ONCE(own_domain->caps) & capability;
-}
+static inline bool may(u32 capability) { return READ_ONCE(own_domain->caps) & capability; }
 
 /* Between the pieces of long work, without locks or walks: interrupts that wait are served. True if the guest should go
  * on before the rest: its CPU is wanted, or it has got an event. */
-static inline bool checkpoint(void)
-{
+static inline bool checkpoint(void) {
 	struct entry *e = this_cpu()->entry;
 	u32 before = e->slow;
 

@@ -8,15 +8,13 @@
 
 #define HINT_PAGES 256 /* filled by one root_hint at the most                             */
 
-long hc_root_load(u64 root)
-{
+long hc_root_load(u64 root) {
 	struct cpu *c = this_cpu();
 	struct vcpu *v = c->cur;
 	struct root *r = stlb_load_other(c, v->dom, root); /* guests know what is loaded */
 	struct entry *e = c->entry;
 
-	if (unlikely(!r))
-		return -PV_EINVAL;
+	if (unlikely(!r)) return -PV_EINVAL;
 	v->root_gpa = root & PAGE_MASK;
 	e->kcr3 = r->kcr3;
 	e->ucr3 = r->ucr3;
@@ -26,71 +24,55 @@ long hc_root_load(u64 root)
 }
 
 /* A piece at a time; between pieces interrupts and other CPUs' requests are served. */
-static NOINLINE long flush(u64 root, u64 start, u64 end, u64 flags)
-{
-	struct pv_flush f = {.root = flags & PV_FLUSH_ALL_ROOTS ? 0 : root,
-			     .start = start,
-			     .end = end,
-			     .flags = flags};
+static NOINLINE long flush(u64 root, u64 start, u64 end, u64 flags) {
+	struct pv_flush f = {.root = flags & PV_FLUSH_ALL_ROOTS ? 0 : root, .start = start, .end = end, .flags = flags};
 
 	if (flags > 0x1f || (flags & PV_FLUSH_SCOPE) == PV_FLUSH_SCOPE ||
 	    (flags & PV_FLUSH_WRITES && flags & (PV_FLUSH_TABLES | PV_FLUSH_DYING)))
 		return -PV_EINVAL;
 	count(flushes, 1);
 	trace(PV_TRACE_flush, start, end);
-	while (stlb_flush(current()->dom, &f))
-		checkpoint();
+	while (stlb_flush(current()->dom, &f)) checkpoint();
 	return 0;
 }
 
-long hc_flush(u64 root, u64 start, u64 end, u64 flags)
-{
+long hc_flush(u64 root, u64 start, u64 end, u64 flags) {
 	struct cpu *c = this_cpu();
 	struct root *r = c->loaded;
 	u64 va = start & PAGE_MASK;
 	bool here = flags == PV_FLUSH_ROOT ? !(va >> 47) && r->gfn.n == root >> PAGE_SHIFT
 					   : flags == PV_FLUSH_KERNEL && va >= PV_KERNEL_MIN;
 
-	if (unlikely(!here || end - va - 1 >= PAGE_SIZE || trace_enabled))
-		return flush(root, start, end, flags);
+	if (unlikely(!here || end - va - 1 >= PAGE_SIZE || trace_enabled)) return flush(root, start, end, flags);
 	c->cur->perf.counter[PV_COUNT_flushes]++;
 	return stlb_flush_page(c, va);
 }
 
-long hc_flush_list(gva_t list, u64 count)
-{
-	if (count > PV_FLUSH_LIST_MAX)
-		return -PV_E2BIG;
+long hc_flush_list(gva_t list, u64 count) {
+	if (count > PV_FLUSH_LIST_MAX) return -PV_E2BIG;
 	for (u64 i = 0; i < count; i++) {
 		struct pv_flush f;
 		long rc;
 
-		if (copy_in(&f, GVA(list.a + i * sizeof(f)), sizeof(f)))
-			return -PV_EFAULT;
-		if (f.reserved)
-			return -PV_EINVAL;
+		if (copy_in(&f, GVA(list.a + i * sizeof(f)), sizeof(f))) return -PV_EFAULT;
+		if (f.reserved) return -PV_EINVAL;
 		rc = hc_flush(f.root, f.start, f.end, f.flags);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		checkpoint(); /* all of the list is done, but interrupts do not wait for it */
 	}
 	return 0;
 }
 
-long hc_root_drop(u64 root, u64 user_only)
-{
-	if (user_only > 1)
-		return -PV_EINVAL;
+long hc_root_drop(u64 root, u64 user_only) {
+	if (user_only > 1) return -PV_EINVAL;
 	stlb_drop(current()->dom, root, user_only);
 	return 0;
 }
 
-long hc_root_hint(u64 start, u64 end)
-{
+long hc_root_hint(u64 start, u64 end) {
 	struct cpu *c = this_cpu();
 
 	for (u64 n = 0, va = start & PAGE_MASK; va < end && n < HINT_PAGES; n++, va += PAGE_SIZE)
-		if (canonical(va))
-			stlb_prefill(c, va);
+		if (canonical(va)) stlb_prefill(c, va);
 	return 0;
 }

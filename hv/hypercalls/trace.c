@@ -5,10 +5,8 @@
 #include "cpu/trace.h"
 #include "hypercalls/handlers.h"
 
-static void add(struct pv_perf *to, struct vcpu *v)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(to->counter); i++)
-		to->counter[i] += READ_ONCE(v->perf.counter[i]);
+static void add(struct pv_perf *to, struct vcpu *v) {
+	for (unsigned i = 0; i < ARRAY_SIZE(to->counter); i++) to->counter[i] += READ_ONCE(v->perf.counter[i]);
 	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++) {
 		u64 n = READ_ONCE(v->perf.hypercall[i]);
 
@@ -19,45 +17,34 @@ static void add(struct pv_perf *to, struct vcpu *v)
 	to->counter[PV_COUNT_run_ns] += vcpu_ran(v, now_ns());
 }
 
-long hc_perf_read(u64 domid, u64 vcpu, gva_t out)
-{
+long hc_perf_read(u64 domid, u64 vcpu, gva_t out) {
 	TARGET_OR_RETURN(d, domid, PV_CAP_TRACE);
 	struct pv_perf p = {0};
 
-	if (vcpu != ~0ull && vcpu >= d->vcpu_count)
-		return -PV_ENOENT;
+	if (vcpu != ~0ull && vcpu >= d->vcpu_count) return -PV_ENOENT;
 	for (u64 i = 0; i < d->vcpu_count; i++)
-		if (vcpu == ~0ull || vcpu == i)
-			add(&p, d->vcpus[i]);
+		if (vcpu == ~0ull || vcpu == i) add(&p, d->vcpus[i]);
 	return copy_out(out, &p, sizeof(p));
 }
 
-long hc_trace_mask(u64 mask)
-{
-	if (mask >> PV_TRACE_KIND_END)
-		return -PV_EINVAL;
+long hc_trace_mask(u64 mask) {
+	if (mask >> PV_TRACE_KIND_END) return -PV_EINVAL;
 	return trace_set_mask(mask);
 }
 
-long hc_trace_read(u64 cpu, gva_t buf, u64 count)
-{
+long hc_trace_read(u64 cpu, gva_t buf, u64 count) {
 	u64 done = 0;
 
-	if (cpu >= cpu_count)
-		return -PV_ENOENT;
-	for (struct pv_trace_record r; done < MIN(count, 256ul) && trace_take(cpus[cpu], &r);
-	     done++)
-		if (copy_out(GVA(buf.a + done * sizeof(r)), &r, sizeof(r)))
-			return -PV_EFAULT;
+	if (cpu >= cpu_count) return -PV_ENOENT;
+	for (struct pv_trace_record r; done < MIN(count, 256ul) && trace_take(cpus[cpu], &r); done++)
+		if (copy_out(GVA(buf.a + done * sizeof(r)), &r, sizeof(r))) return -PV_EFAULT;
 	return done;
 }
 
-long hc_audit(gva_t out)
-{
+long hc_audit(gva_t out) {
 	struct pv_audit a;
 	int rc = audit(&a);
 
-	if (rc < 0)
-		return rc;
+	if (rc < 0) return rc;
 	return copy_out(out, &a, sizeof(a)) ? -PV_EFAULT : rc;
 }

@@ -5,8 +5,7 @@
 #include "cpu/tsc.h"
 #include "hypercalls/handlers.h"
 
-long hc_host_info(gva_t out)
-{
+long hc_host_info(gva_t out) {
 	struct pv_host_info h = {
 		.abi = PV_ABI_VERSION,
 		.hypercalls = PV_HYPERCALL_MAX,
@@ -14,10 +13,8 @@ long hc_host_info(gva_t out)
 		.tsc_khz = tsc_params.khz,
 		.total_frames = frames_total(),
 		.free_frames = frames_free(),
-		.features = (features.smap ? PV_HOST_SMAP : 0) |
-			    (features.smep ? PV_HOST_SMEP : 0) |
-			    (features.umip ? PV_HOST_UMIP : 0) |
-			    (features.debug_build ? PV_HOST_DEBUG : 0) |
+		.features = (features.smap ? PV_HOST_SMAP : 0) | (features.smep ? PV_HOST_SMEP : 0) |
+			    (features.umip ? PV_HOST_UMIP : 0) | (features.debug_build ? PV_HOST_DEBUG : 0) |
 			    (features.x2apic ? PV_HOST_X2APIC : 0),
 		.version = RINGSIDE_VERSION,
 	};
@@ -34,8 +31,7 @@ long hc_host_info(gva_t out)
 	return copy_out(out, &h, sizeof(h));
 }
 
-long hc_clock(gva_t out)
-{
+long hc_clock(gva_t out) {
 	const struct pv_clock c = {
 		.tsc_timestamp = tsc_params.base,
 		.tsc_to_system_mul = tsc_params.mul,

@@ -25,10 +25,9 @@ const char *symbol_find(u64 addr, u64 *offset);
 
 /* Debug builds only, for our own invariants; a guest can never make one fail. */
 #ifdef HV_DEBUG
-#define HV_ASSERT(cond)                                                \
-	do {                                                           \
-		if (unlikely(!(cond)))                                 \
-			panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
+#define HV_ASSERT(cond)                                                               \
+	do {                                                                          \
+		if (unlikely(!(cond))) panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 #else
 #define HV_ASSERT(cond) ((void)sizeof(cond))
@@ -39,8 +38,7 @@ const char *symbol_find(u64 addr, u64 *offset);
 int vsnprint(char *buf, size_t size, const char *fmt, va_list args);
 
 /* memcpy in the midst of the caller: fast from a few words on. */
-static ALWAYS_INLINE void copy_bytes(void *to, const void *from, size_t n)
-{
+static ALWAYS_INLINE void copy_bytes(void *to, const void *from, size_t n) {
 	size_t words = n / 8;
 
 	__asm__ volatile("rep movsq; mov %3, %2; rep movsb"

@@ -8,15 +8,12 @@ extern const struct symbol {
 	const char *name;
 } symbols_start[], symbols_end[];
 
-const char *symbol_find(u64 addr, u64 *offset)
-{
+const char *symbol_find(u64 addr, u64 *offset) {
 	const struct symbol *s = symbols_start;
 
 	*offset = 0;
-	if (s == symbols_end || addr < s->addr || addr >= (u64)symbols_start)
-		return "?";
-	while (s + 1 < symbols_end && s[1].addr <= addr)
-		s++;
+	if (s == symbols_end || addr < s->addr || addr >= (u64)symbols_start) return "?";
+	while (s + 1 < symbols_end && s[1].addr <= addr) s++;
 	*offset = addr - s->addr;
 	return s->name;
 }

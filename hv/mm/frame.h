@@ -29,11 +29,11 @@ enum frame_use {
 };
 
 /* order_flags: the order of a free block in its head's low nibble, and */
-#define FRAME_ORDER     0x0fu
-#define FRAME_DIRTY     0x10u /* not zero; cleared before it is handed out (F4), or idly */
-#define FRAME_HEAD      0x20u /* first frame of a free block                            */
-#define FRAME_SEEN      0x40u /* audit: readable through the P2M that is looked at      */
-#define FRAME_SEEN_W    0x80u /* audit: writable                                       */
+#define FRAME_ORDER    0x0fu
+#define FRAME_DIRTY    0x10u /* not zero; cleared before it is handed out (F4), or idly */
+#define FRAME_HEAD     0x20u /* first frame of a free block                            */
+#define FRAME_SEEN     0x40u /* audit: readable through the P2M that is looked at      */
+#define FRAME_SEEN_W   0x80u /* audit: writable                                       */
 #define FRAME_REFS_MAX 0x7fffffffu
 #define FRAME_NO_OWNER 0xffffu
 
@@ -61,10 +61,7 @@ extern struct frame *frame_table; /* frame.c's; others go through frame_of      
 extern u64 frame_table_end;
 
 /* NULL if beyond the table. */
-static inline struct frame *frame_of(mfn_t m)
-{
-	return likely(m.n < frame_table_end) ? &frame_table[m.n] : NULL;
-}
+static inline struct frame *frame_of(mfn_t m) { return likely(m.n < frame_table_end) ? &frame_table[m.n] : NULL; }
 bool frame_is_ram(mfn_t m);
 
 /* 2^order frames, aligned to their size, refs = 1 each, zeroed. MFN_NONE if there are none.

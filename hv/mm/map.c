@@ -21,43 +21,34 @@ static u64 device_next = DEVICE_BASE;
 
 /* Pages of each stack slot. */
 static const u8 slot_pages[CPU_STACKS] = {
-	[STACK_ENTRY] = 1, [STACK_MAIN] = 2, [STACK_NMI] = 1,	 [STACK_DF] = 1,
-	[STACK_MC] = 1,	   [STACK_DB] = 1,   [STACK_TABLES] = 4, [STACK_IRET] = 1,
+	[STACK_ENTRY] = 1, [STACK_MAIN] = 2, [STACK_NMI] = 1,    [STACK_DF] = 1,
+	[STACK_MC] = 1,    [STACK_DB] = 1,   [STACK_TABLES] = 4, [STACK_IRET] = 1,
 };
 
-static u64 phys_of(const void *direct)
-{
-	return virt_to_mfn(direct).n << PAGE_SHIFT;
-}
+static u64 phys_of(const void *direct) { return virt_to_mfn(direct).n << PAGE_SHIFT; }
 
-static u64 *table_under(u64 *entry)
-{
-	if (!*entry)
-		*entry = phys_of(table_page()) | TABLE_FLAGS;
+static u64 *table_under(u64 *entry) {
+	if (!*entry) *entry = phys_of(table_page()) | TABLE_FLAGS;
 	HV_ASSERT(!(*entry & PTE_PS));
 	return mfn_to_virt(MFN((*entry & PTE_ADDR) >> PAGE_SHIFT));
 }
 
 /* The largest page that va, pa and len allow, as a level. */
-static unsigned page_level(u64 va, u64 pa, u64 len)
-{
+static unsigned page_level(u64 va, u64 pa, u64 len) {
 	for (unsigned level = features.page_1g ? 3 : 2; level > 1; level--) {
 		u64 size = PAGE_SIZE << 9 * (level - 1);
 
-		if (!((va | pa) & (size - 1)) && len >= size)
-			return level;
+		if (!((va | pa) & (size - 1)) && len >= size) return level;
 	}
 	return 1;
 }
 
-static void map(u64 *l4, u64 va, u64 pa, u64 len, u64 flags)
-{
+static void map(u64 *l4, u64 va, u64 pa, u64 len, u64 flags) {
 	while (len) {
 		unsigned level = page_level(va, pa, len);
 		u64 size = PAGE_SIZE << 9 * (level - 1), *t = l4;
 
-		for (unsigned l = 4; l > level; l--)
-			t = table_under(&t[va_index(va, l)]);
+		for (unsigned l = 4; l > level; l--) t = table_under(&t[va_index(va, l)]);
 		t[va_index(va, level)] = pa | flags | (level > 1 ? PTE_PS : 0);
 		va += size;
 		pa += size;
@@ -65,41 +56,33 @@ static void map(u64 *l4, u64 va, u64 pa, u64 len, u64 flags)
 	}
 }
 
-static void map_image(u64 *l4, const char *start, const char *end, u64 flags)
-{
+static void map_image(u64 *l4, const char *start, const char *end, u64 flags) {
 	map(l4, (u64)start, (u64)start - IMAGE_BASE, end - start, flags);
 }
 
 /* M1: the image's text and rodata lie before data_start. */
-static void map_direct(u64 start, u64 end)
-{
+static void map_direct(u64 start, u64 end) {
 	u64 ro = (u64)text_start - IMAGE_BASE, rw = (u64)data_start - IMAGE_BASE;
 	const u64 cut[] = {start, MIN(MAX(start, ro), end), MIN(MAX(start, rw), end), end};
 
 	for (unsigned i = 0; i < 3; i++)
-		map(hv_l4, DIRECT_BASE + cut[i], cut[i], cut[i + 1] - cut[i],
-		    i == 1 ? RODATA_FLAGS : DATA_FLAGS);
+		map(hv_l4, DIRECT_BASE + cut[i], cut[i], cut[i + 1] - cut[i], i == 1 ? RODATA_FLAGS : DATA_FLAGS);
 }
 
 /* An IRET to a 16-bit stack leaves bits 31:16 of RSP as they are, so it is done at an address that has the user's
  * there: one page, once every 64 KiB of 4 GiB. Two tables hold the 65,536 aliases of four CPUs. */
-static void map_iret_stack(u64 *l4, unsigned id, u64 pa)
-{
+static void map_iret_stack(u64 *l4, unsigned id, u64 pa) {
 	u64 va = iret_stack_top(id);
 	u64 *l3 = table_under(&l4[va_index(va, 4)]) + va_index(va, 3);
 	u64 *l2 = table_under(l3), *l1 = table_under(l2);
 
-	for (unsigned i = va_index(va, 1); i < 512; i += 16)
-		l1[i] = pa | DATA_FLAGS;
-	for (unsigned i = 1; i < 512; i++)
-		l2[i] = *l2;
-	for (unsigned i = 1; i < 4; i++)
-		l3[i] = *l3;
+	for (unsigned i = va_index(va, 1); i < 512; i += 16) l1[i] = pa | DATA_FLAGS;
+	for (unsigned i = 1; i < 512; i++) l2[i] = *l2;
+	for (unsigned i = 1; i < 4; i++) l3[i] = *l3;
 }
 
 /* The pages of one CPU, in ring 0's map and, but for the main stack, in the user view. */
-static void map_cpu(u64 *user_l4, unsigned id)
-{
+static void map_cpu(u64 *user_l4, unsigned id) {
 	for (unsigned slot = 0; slot < CPU_STACKS; slot++) {
 		u64 len = slot_pages[slot] * PAGE_SIZE;
 		u64 va = CPU_BASE + id * CPU_AREA + (slot + 1) * STACK_SLOT - len;
@@ -107,25 +90,21 @@ static void map_cpu(u64 *user_l4, unsigned id)
 		struct cpu **owner = mfn_to_virt(MFN((pa + len) >> PAGE_SHIFT));
 
 		map(hv_l4, va, pa, len, DATA_FLAGS);
-		if (slot != STACK_MAIN)
-			map(user_l4, va, pa, len, DATA_FLAGS);
+		if (slot != STACK_MAIN) map(user_l4, va, pa, len, DATA_FLAGS);
 		if (slot == STACK_IRET) {
 			map_iret_stack(hv_l4, id, pa);
 			map_iret_stack(user_l4, id, pa);
 		}
-		if (slot != STACK_TABLES)
-			owner[-1] = &cpu_store[id];
+		if (slot != STACK_TABLES) owner[-1] = &cpu_store[id];
 	}
 }
 
-void map_init(unsigned count)
-{
+void map_init(unsigned count) {
 	u64 *user_l4 = table_page();
 
 	hv_l4 = table_page();
 	hv_cr3 = phys_of(hv_l4);
-	for (unsigned i = 0; i < ram.count; i++)
-		map_direct(ram.r[i].start, ram.r[i].end);
+	for (unsigned i = 0; i < ram.count; i++) map_direct(ram.r[i].start, ram.r[i].end);
 	map_image(hv_l4, text_start, text_end, TEXT_FLAGS);
 	map_image(hv_l4, entry_start, entry_end, TEXT_FLAGS);
 	map_image(hv_l4, rodata_start, rodata_end, RODATA_FLAGS);
@@ -133,20 +112,15 @@ void map_init(unsigned count)
 	map_image(hv_l4, user_data_start, user_data_end, DATA_FLAGS);
 	map_image(user_l4, entry_start, entry_end, TEXT_FLAGS);
 	map_image(user_l4, user_data_start, user_data_end, RODATA_FLAGS);
-	for (unsigned id = 0; id < count; id++)
-		map_cpu(user_l4, id);
+	for (unsigned id = 0; id < count; id++) map_cpu(user_l4, id);
 	table_under(&hv_l4[va_index(DEVICE_BASE, 4)]);
 	memcpy(stlb_slots, &hv_l4[va_index(HV_BASE, 4)], sizeof(stlb_slots));
 	stlb_user_slot = user_l4[va_index(CPU_BASE, 4)];
 }
 
-void map_load(void)
-{
-	write_cr3(hv_cr3);
-}
+void map_load(void) { write_cr3(hv_cr3); }
 
-void *map_device(u64 phys, u64 len, bool screen)
-{
+void *map_device(u64 phys, u64 len, bool screen) {
 	u64 first = phys & PAGE_MASK, va = device_next;
 
 	len = ROUND_UP(phys + len - first, PAGE_SIZE);

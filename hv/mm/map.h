@@ -23,14 +23,12 @@ void map_load(void);
 void *map_device(u64 phys, u64 len, bool screen);
 
 /* First stack pointer of a slot; the words above it belong to the slot's owner. */
-static inline u64 stack_top(unsigned cpu, unsigned slot)
-{
+static inline u64 stack_top(unsigned cpu, unsigned slot) {
 	return CPU_BASE + cpu * CPU_AREA + (slot + 1) * STACK_SLOT - 16;
 }
 
 /* The first alias of a CPU's STACK_IRET; any multiple of 64 KiB below 4 GiB may be added. */
-static inline u64 iret_stack_top(unsigned cpu)
-{
+static inline u64 iret_stack_top(unsigned cpu) {
 	return IRET_BASE + ((u64)(cpu / 4) << 32) + (cpu % 4 + 1) * STACK_SLOT - 16;
 }
 

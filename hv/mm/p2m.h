@@ -28,7 +28,7 @@ struct domain;
 /* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, mfn << 12, nothing above bit 51; or P2M_TABLE and the next
  * table's address. */
 #define P2M_KIND       7ul
-#define P2M_BIG	       8ul  /* 2 MiB leaf                                                 */
+#define P2M_BIG        8ul  /* 2 MiB leaf                                                 */
 #define P2M_TABLE      16ul /* next level                                                */
 #define P2M_TABLES_MIN 64   /* P6: every domain may have so many                          */
 #define P2M_MAX_MFN    ((1ul << (52 - PAGE_SHIFT)) - 1)
@@ -46,46 +46,29 @@ int p2m_init(struct domain *d);
 /* Free the tree, a piece at a time; false: call again. Every leaf has been removed before. */
 bool p2m_free(struct domain *d);
 
-static inline u64 *p2m_table(u64 e)
-{
-	return (u64 *)(e - P2M_TABLE);
-}
+static inline u64 *p2m_table(u64 e) { return (u64 *)(e - P2M_TABLE); }
 /* Leaf that covers gfn, 0 if none. Needs P3. */
 u64 p2m_find_far(const struct p2m *p, gfn_t g);
-static inline u64 p2m_find(const struct p2m *p, gfn_t g)
-{
+static inline u64 p2m_find(const struct p2m *p, gfn_t g) {
 	u64 e = unlikely(g.n >> 27) ? 0 : LOAD_ONCE(p->low[g.n >> 18]);
 
-	if (unlikely(!e))
-		return p2m_find_far(p, g);
+	if (unlikely(!e)) return p2m_find_far(p, g);
 	e = LOAD_ONCE(p2m_table(e)[g.n >> 9 & 511]);
 	return e & P2M_TABLE ? LOAD_ONCE(p2m_table(e)[g.n & 511]) : e;
 }
-static inline unsigned p2m_kind(u64 e)
-{
-	return e & P2M_KIND;
-}
+static inline unsigned p2m_kind(u64 e) { return e & P2M_KIND; }
 /* Gfns of a leaf, and its first frame. */
-static inline u64 p2m_span(u64 e)
-{
-	return e & P2M_BIG ? RUN_FRAMES : 1;
-}
-static inline mfn_t p2m_first(u64 e)
-{
-	return MFN(e >> PAGE_SHIFT);
-}
+static inline u64 p2m_span(u64 e) { return e & P2M_BIG ? RUN_FRAMES : 1; }
+static inline mfn_t p2m_first(u64 e) { return MFN(e >> PAGE_SHIFT); }
 /* mfn of g under leaf e. */
-static inline mfn_t p2m_mfn(u64 e, gfn_t g)
-{
+static inline mfn_t p2m_mfn(u64 e, gfn_t g) {
 	u64 phys = e & PAGE_MASK;
 
 	/* In bytes, which is what most callers want at last. */
-	if (e & P2M_BIG)
-		phys += g.n % RUN_FRAMES << PAGE_SHIFT;
+	if (e & P2M_BIG) phys += g.n % RUN_FRAMES << PAGE_SHIFT;
 	return MFN(phys >> PAGE_SHIFT);
 }
-static inline bool p2m_writable(u64 e)
-{
+static inline bool p2m_writable(u64 e) {
 	unsigned k = p2m_kind(e);
 
 	return k == PV_MEM_RAM || k == PV_MEM_GRANT || k == PV_MEM_DEVICE;

@@ -8,27 +8,22 @@
 
 u64 stlb_slots[KERNEL_SLOT - LOW_SLOTS], stlb_user_slot;
 
-struct root *root_find(struct stlb_state *st, gfn_t g)
-{
+struct root *root_find(struct stlb_state *st, gfn_t g) {
 	struct root *r = st->hash[g.n % ROOT_HASH];
 
-	while (r && r->gfn.n != g.n)
-		r = r->next;
+	while (r && r->gfn.n != g.n) r = r->next;
 	return r;
 }
 
 /* The lower half of r goes, and r itself unless some CPU has it loaded (S6). ROOTS held. */
-static void root_drop(struct removal *rm, struct root *r)
-{
+static void root_drop(struct removal *rm, struct root *r) {
 	struct stlb_state *st = state_of(rm->d);
 	struct root **at = &st->hash[r->gfn.n % ROOT_HASH];
 	size_t i;
 
 	removal_half(rm, r);
-	if (atomic_load(&r->loads))
-		return;
-	while (*at != r)
-		at = &(*at)->next;
+	if (atomic_load(&r->loads)) return;
+	while (*at != r) at = &(*at)->next;
 	*at = r->next;
 	removal_table(rm, r->kernel_shadow);
 	removal_table(rm, r->user_shadow);
@@ -39,8 +34,7 @@ static void root_drop(struct removal *rm, struct root *r)
 
 /* The coldest root, those that no CPU has loaded first; a loaded one only with something below its
  * L4. */
-static struct root *coldest(struct stlb_state *st, const struct root *keep)
-{
+static struct root *coldest(struct stlb_state *st, const struct root *keep) {
 	struct root *victim = NULL;
 	u64 best = ~0ull;
 
@@ -48,9 +42,7 @@ static struct root *coldest(struct stlb_state *st, const struct root *keep)
 		bool loaded = atomic_load(&r->loads) != 0;
 		u64 age = r->used_at | (u64)loaded << 63;
 
-		if (r == keep || age >= best ||
-		    (loaded && next_used(r->kernel_shadow->used, 0) >= LOW_SLOTS))
-			continue;
+		if (r == keep || age >= best || (loaded && next_used(r->kernel_shadow->used, 0) >= LOW_SLOTS)) continue;
 		victim = r;
 		best = age;
 	}
@@ -59,8 +51,7 @@ static struct root *coldest(struct stlb_state *st, const struct root *keep)
 
 /* Give pages back to the pool: dead ones, those of other roots, at last what the needy one itself
  * has. False: there was nothing. ROOTS held. */
-static bool evict(struct domain *d, struct root *keep)
-{
+static bool evict(struct domain *d, struct root *keep) {
 	struct stlb_state *st = state_of(d);
 	struct root *r = coldest(st, keep);
 	struct removal rm;
@@ -75,23 +66,19 @@ static bool evict(struct domain *d, struct root *keep)
 		root_drop(&rm, r);
 	} else {
 		removal_half(&rm, NULL);
-		if (keep)
-			removal_half(&rm, keep);
+		if (keep) removal_half(&rm, keep);
 	}
 	found = st->dead;
 	removal_end(&rm);
-	if (found)
-		count(evictions, 1);
+	if (found) count(evictions, 1);
 	return found;
 }
 
-bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep)
-{
+bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep) {
 	bool done;
 
 	lock(&d->stlb.roots_lock);
-	do
-		done = pool_take(d, n, out);
+	do done = pool_take(d, n, out);
 	while (!done && evict(d, keep));
 	unlock(&d->stlb.roots_lock);
 	return done;
@@ -99,8 +86,7 @@ bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root
 
 /* A new kernel view has the kernel half as far as there are tables for it, which else would be missed slot by slot
  * (S10). ROOTS held, so that none of them goes. */
-static void kernel_half_enter(struct shadow *l4, const struct shadow *kernel)
-{
+static void kernel_half_enter(struct shadow *l4, const struct shadow *kernel) {
 	unsigned i = KERNEL_SLOT;
 
 	while ((i = next_used(kernel->used, i)) < 512) {
@@ -110,8 +96,7 @@ static void kernel_half_enter(struct shadow *l4, const struct shadow *kernel)
 	}
 }
 
-static struct root *root_unused(struct stlb_state *st)
-{
+static struct root *root_unused(struct stlb_state *st) {
 	for (size_t w = 0; w < ARRAY_SIZE(st->live); w++)
 		if (~st->live[w]) {
 			size_t bit = (size_t)__builtin_ctzll(~st->live[w]);
@@ -123,8 +108,7 @@ static struct root *root_unused(struct stlb_state *st)
 }
 
 /* Views of a new root: ring 0's slots, and the kernel half. ROOTS held. */
-static NOINLINE struct root *root_make(struct domain *d, gfn_t g)
-{
+static NOINLINE struct root *root_make(struct domain *d, gfn_t g) {
 	struct stlb_state *st = state_of(d);
 	struct shadow *l4[2];
 	struct root *r;
@@ -133,11 +117,9 @@ static NOINLINE struct root *root_make(struct domain *d, gfn_t g)
 	walk_begin();
 	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
 	walk_end();
-	if (!ram)
-		return NULL;
+	if (!ram) return NULL;
 	while (!pool_take(d, 2, l4))
-		if (!evict(d, NULL))
-			return NULL;
+		if (!evict(d, NULL)) return NULL;
 	while (!(r = root_unused(st)))
 		if (!evict(d, NULL)) {
 			pool_put(d, l4[0]);
@@ -146,8 +128,7 @@ static NOINLINE struct root *root_make(struct domain *d, gfn_t g)
 		}
 	*r = (struct root){.gfn = g, .dom = d, .kernel_shadow = l4[0], .user_shadow = l4[1]};
 	generation_end(d, r);
-	for (unsigned i = 0; i < 2; i++)
-		shadow_setup(l4[i], 4, r, 0);
+	for (unsigned i = 0; i < 2; i++) shadow_setup(l4[i], 4, r, 0);
 	memcpy(&l4[0]->table[LOW_SLOTS], stlb_slots, sizeof(stlb_slots)); /* S10 */
 	l4[1]->table[KERNEL_SLOT - 1] = stlb_user_slot;
 	kernel_half_enter(l4[0], &st->kernel);
@@ -159,33 +140,25 @@ static NOINLINE struct root *root_make(struct domain *d, gfn_t g)
 }
 
 /* S6: counted before it is in CR3; the old one uncounted after it is not. */
-static ALWAYS_INLINE void root_switch(struct cpu *c, struct root *r)
-{
+static ALWAYS_INLINE void root_switch(struct cpu *c, struct root *r) {
 	struct root *old = c->loaded;
 
-	if (r && (!old || old->dom != r->dom))
-		atomic_or(&r->dom->stlb.running, c->bit);
-	if (r)
-		atomic_add(&r->loads, 1);
+	if (r && (!old || old->dom != r->dom)) atomic_or(&r->dom->stlb.running, c->bit);
+	if (r) atomic_add(&r->loads, 1);
 	(void)atomic_xchg(&c->loaded, r);
-	if (r)
-		cr3_load(r->kcr3);
-	if (!old)
-		return;
-	if (!r || old->dom != r->dom)
-		atomic_and(&old->dom->stlb.running, ~c->bit);
+	if (r) cr3_load(r->kcr3);
+	if (!old) return;
+	if (!r || old->dom != r->dom) atomic_and(&old->dom->stlb.running, ~c->bit);
 	atomic_sub(&old->loads, 1);
 }
 
-struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa)
-{
+struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa) {
 	gfn_t g = GFN(gpa >> PAGE_SHIFT);
 	struct root *r;
 
 	lock(&d->stlb.roots_lock);
 	r = root_find(state_of(d), g);
-	if (unlikely(!r))
-		r = root_make(d, g);
+	if (unlikely(!r)) r = root_make(d, g);
 	if (likely(r)) {
 		r->used_at = ++state_of(d)->clock;
 		root_switch(c, r);
@@ -194,13 +167,9 @@ struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa)
 	return r;
 }
 
-void stlb_unload(void)
-{
-	root_switch(this_cpu(), NULL);
-}
+void stlb_unload(void) { root_switch(this_cpu(), NULL); }
 
-void stlb_drop(struct domain *d, u64 gpa, bool user_only)
-{
+void stlb_drop(struct domain *d, u64 gpa, bool user_only) {
 	struct removal rm;
 	struct root *r;
 
@@ -217,23 +186,20 @@ void stlb_drop(struct domain *d, u64 gpa, bool user_only)
 	unlock(&d->stlb.roots_lock);
 }
 
-void stlb_drop_all(struct domain *d)
-{
+void stlb_drop_all(struct domain *d) {
 	struct removal rm;
 
 	lock(&d->stlb.roots_lock);
 	removal_begin(&rm, d, NULL);
 	removal_half(&rm, NULL);
-	for_each_root (r, state_of(d))
-		root_drop(&rm, r);
+	for_each_root (r, state_of(d)) root_drop(&rm, r);
 	removal_end(&rm);
 	unlock(&d->stlb.roots_lock);
 }
 
 /* Walks that saw the old state are over before the lower half is emptied, and none enters anything
  * there until the new state is in force: so each state finds it empty. */
-void low_u0_set(struct root *r, bool held)
-{
+void low_u0_set(struct root *r, bool held) {
 	struct removal rm;
 
 	lock(&r->dom->stlb.roots_lock);
@@ -252,39 +218,32 @@ void low_u0_set(struct root *r, bool held)
 #define RESIZE_BATCH 64 /* pages, each of which may have to be cleared, and its links */
 
 /* A piece of the way there; false: there, or *rc says why not. */
-static bool resize_some(struct domain *d, u64 pages, int *rc)
-{
+static bool resize_some(struct domain *d, u64 pages, int *rc) {
 	GUARD(&d->stlb.roots_lock);
 	for (unsigned i = 0; i < RESIZE_BATCH && d->stlb.pages_max != pages; i++) {
-		if (d->stlb.pages_max < pages ? pool_grow(d) : pool_shrink(d) || evict(d, NULL))
-			continue;
+		if (d->stlb.pages_max < pages ? pool_grow(d) : pool_shrink(d) || evict(d, NULL)) continue;
 		*rc = d->stlb.pages_max < pages ? -PV_ENOMEM : -PV_EBUSY; /* loaded roots have the rest */
 		return false;
 	}
 	return d->stlb.pages_max != pages;
 }
 
-int stlb_resize(struct domain *d, u64 pages)
-{
+int stlb_resize(struct domain *d, u64 pages) {
 	u64 before = READ_ONCE(d->stlb.pages_max);
 	int rc = 0;
 
-	while (rc == 0 && resize_some(d, pages, &rc))
-		interrupts_serve();
+	while (rc == 0 && resize_some(d, pages, &rc)) interrupts_serve();
 	if (rc == -PV_ENOMEM)
-		while (resize_some(d, before, &rc))
-			interrupts_serve();
+		while (resize_some(d, before, &rc)) interrupts_serve();
 	return rc;
 }
 
-int stlb_init(struct domain *d, u64 pages)
-{
+int stlb_init(struct domain *d, u64 pages) {
 	struct stlb_state *st = hv_page_alloc(STATE_ORDER);
 	int rc;
 
 	d->stlb = (struct stlb){.roots_lock = SPINLOCK(ROOTS), .priv = st};
-	if (!st)
-		return -PV_ENOMEM;
+	if (!st) return -PV_ENOMEM;
 	st->descriptors = 1; /* S15: no entry has the number 0 */
 	st->bucket_order = MIN(pages_order(pages, 16 * sizeof(u32)), FRAME_ORDER_MAX);
 	st->buckets = hv_page_alloc(st->bucket_order);
@@ -296,13 +255,11 @@ int stlb_init(struct domain *d, u64 pages)
 	return rc;
 }
 
-bool stlb_free(struct domain *d)
-{
+bool stlb_free(struct domain *d) {
 	struct stlb_state *st = state_of(d);
 	unsigned given = 0;
 
-	if (!st)
-		return true;
+	if (!st) return true;
 	for_each_root (r, st) {
 		stlb_drop(d, r->gfn.n << PAGE_SHIFT, false);
 		return false;
@@ -312,10 +269,8 @@ bool stlb_free(struct domain *d)
 	while (given++ < STLB_FLUSH_BATCH / 4 && pool_shrink(d))
 		;
 	unlock(&d->stlb.roots_lock);
-	if (d->stlb.pages_max)
-		return false;
-	for (unsigned i = 0; i < CHUNKS_MAX; i++)
-		hv_page_free(st->chunks[i], CHUNK_ORDER);
+	if (d->stlb.pages_max) return false;
+	for (unsigned i = 0; i < CHUNKS_MAX; i++) hv_page_free(st->chunks[i], CHUNK_ORDER);
 	hv_page_free(st->buckets, st->bucket_order);
 	hv_page_free(st->kernel.table, 0);
 	hv_page_free(st, STATE_ORDER);

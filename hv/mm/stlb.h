@@ -91,22 +91,19 @@ struct vcpu;
 struct shadow; /* descriptor of a shadow page: stlb_impl.h                               */
 
 /* The entry for va in a table of that level. */
-static inline unsigned va_index(u64 va, unsigned level)
-{
-	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
-}
+static inline unsigned va_index(u64 va, unsigned level) { return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511; }
 
 #define LOW_U0_HELD     1
 #define LOW_U0_CHANGING 2
 
 struct root {
-	gfn_t gfn;            /* of the guest's L4                                     */
+	gfn_t gfn; /* of the guest's L4                                     */
 	struct domain *dom;
-	u64 kcr3, ucr3;       /* values for CR3 of the two views: their L4 tables             */
-	u32 loads;            /* CPUs whose cpu->loaded it is                           */
-	u8 low_u0;            /* S9: 0, LOW_U0_HELD or LOW_U0_CHANGING                 */
-	u64 used_at;          /* stamp for eviction                                    */
-	struct root *next;    /* hash chain                                            */
+	u64 kcr3, ucr3;    /* values for CR3 of the two views: their L4 tables             */
+	u32 loads;         /* CPUs whose cpu->loaded it is                           */
+	u8 low_u0;         /* S9: 0, LOW_U0_HELD or LOW_U0_CHANGING                 */
+	u64 used_at;       /* stamp for eviction                                    */
+	struct root *next; /* hash chain                                            */
 	/* Paging-structure caches (stlb_impl.h) hold what was walked from here under one value; a new value, never used
 	 * before by any root, ends them all. Changed after something went out of sight and before walk_sync. */
 	u64 gen;
@@ -115,12 +112,12 @@ struct root {
 
 struct stlb {
 	struct spinlock roots_lock; /* LOCK_ROOTS */
-	bool removing;        /* S14; ROOTS                                               */
+	bool removing;              /* S14; ROOTS                                               */
 	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
 	 * tables, and the guest's to fill them. Atomic. */
 	u64 running;
 	u64 pages, pages_max, pages_high; /* in use, in all, in use at most so far; ROOTS         */
-	void *priv;           /* struct stlb_state: stlb_impl.h                           */
+	void *priv;                       /* struct stlb_state: stlb_impl.h                           */
 };
 
 /* What a fill answers; anything else is the error code of the guest's #PF: its tables (or its P2M) do not allow the
@@ -142,14 +139,12 @@ bool stlb_free(struct domain *d);
  * NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root (nothing
  * changed). */
 struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa);
-static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u64 gpa)
-{
+static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u64 gpa) {
 	const struct root *r = c->loaded;
 
 	return likely(r && r->dom == d && r->gfn.n == gpa >> PAGE_SHIFT);
 }
-static inline struct root *stlb_load(struct domain *d, u64 gpa)
-{
+static inline struct root *stlb_load(struct domain *d, u64 gpa) {
 	struct cpu *c = this_cpu();
 
 	return stlb_is_loaded(c, d, gpa) ? c->loaded : stlb_load_other(c, d, gpa);
@@ -159,36 +154,24 @@ void stlb_unload(void);
 
 _Static_assert(sizeof(struct walk_cache) == 1 << 6, "as walk_cache_slot shifts");
 
-static inline u64 walk_cache_tag(u64 va, unsigned level)
-{
-	return va >> (PAGE_SHIFT + 9 * level);
-}
+static inline u64 walk_cache_tag(u64 va, unsigned level) { return va >> (PAGE_SHIFT + 9 * level); }
 
-static inline struct walk_cache *walk_cache_slot(struct cpu *c, const struct root *r, u64 va,
-						 unsigned level)
-{
+static inline struct walk_cache *walk_cache_slot(struct cpu *c, const struct root *r, u64 va, unsigned level) {
 	u64 hash = va >> (PAGE_SHIFT + 9 * level - 6) ^ (uintptr_t)r;
 
 	/* In bytes: GCC would shift to the number and back. */
-	return (void *)((u8 *)c->walks[level - 1] +
-			(hash & (WALK_CACHE - 1) * sizeof(struct walk_cache)));
+	return (void *)((u8 *)c->walks[level - 1] + (hash & (WALK_CACHE - 1) * sizeof(struct walk_cache)));
 }
 
 /* NULL: not known. Needs a walk. */
-static inline const struct walk_cache *walk_cached(struct cpu *c, const struct root *r, u64 va,
-						   unsigned level)
-{
+static inline const struct walk_cache *walk_cached(struct cpu *c, const struct root *r, u64 va, unsigned level) {
 	const struct walk_cache *w = walk_cache_slot(c, r, va, level);
 
-	return w->tag == walk_cache_tag(va, level) && w->root == r &&
-			       w->gen == READ_ONCE(r->gen)
-		       ? w
-		       : NULL;
+	return w->tag == walk_cache_tag(va, level) && w->root == r && w->gen == READ_ONCE(r->gen) ? w : NULL;
 }
 
 /* Whether a miss at va is the guest's own fault, as most are: its leaf table is known, and has nothing there. */
-static inline bool stlb_absent(struct cpu *c, u64 va)
-{
+static inline bool stlb_absent(struct cpu *c, u64 va) {
 	const struct walk_cache *w;
 	bool absent;
 
@@ -235,8 +218,7 @@ u64 stlb_audit(struct domain *d);
 #ifdef HV_DEBUG
 bool stlb_check(struct domain *d);
 #else
-static inline bool stlb_check(struct domain *d)
-{
+static inline bool stlb_check(struct domain *d) {
 	(void)d;
 	return false;
 }

@@ -6,8 +6,7 @@
 #include "mm/stlb_impl.h"
 
 /* Set or clear FRAME_SEEN and FRAME_SEEN_W of each frame: whether d may read and write it. P2M held. */
-static void mark_frames(struct domain *d, bool set)
-{
+static void mark_frames(struct domain *d, bool set) {
 	gfn_t g = GFN(0);
 
 	p2m_for_each (&d->p2m, g, e) {
@@ -24,37 +23,31 @@ static void mark_frames(struct domain *d, bool set)
 	}
 }
 
-static bool device_allowed(struct domain *d, u64 mfn)
-{
+static bool device_allowed(struct domain *d, u64 mfn) {
 	gfn_t g = GFN(0);
 
 	p2m_for_each (&d->p2m, g, e)
-		if (p2m_kind(e) == PV_MEM_DEVICE && mfn - p2m_first(e).n < p2m_span(e))
-			return true;
+		if (p2m_kind(e) == PV_MEM_DEVICE && mfn - p2m_first(e).n < p2m_span(e)) return true;
 	return false;
 }
 
 /* One frame reached by entry e. P2M held and its frames marked. */
-static bool frame_allowed(struct domain *d, u64 e, u64 mfn)
-{
+static bool frame_allowed(struct domain *d, u64 e, u64 mfn) {
 	struct frame *f = frame_of(MFN(mfn));
 
 	return f ? f->order_flags & FRAME_SEEN && (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W)
 		 : device_allowed(d, mfn);
 }
 
-static u64 audit_leaf(struct domain *d, u32 n, u64 e, bool big)
-{
+static u64 audit_leaf(struct domain *d, u32 n, u64 e, bool big) {
 	u64 bad = !maps_known(d, n, e);
 
-	for (u64 i = 0; i < (big ? RUN_FRAMES : 1); i++)
-		bad += !frame_allowed(d, e, entry_mfn(e).n + i);
+	for (u64 i = 0; i < (big ? RUN_FRAMES : 1); i++) bad += !frame_allowed(d, e, entry_mfn(e).n + i);
 	bad += !(e & PTE_U) || !(e & PTE_A) || (e & PTE_G) || (e & PTE_W && !(e & PTE_D));
 	return bad;
 }
 
-static u64 audit_table(struct domain *d, const struct shadow *s)
-{
+static u64 audit_table(struct domain *d, const struct shadow *s) {
 	struct frame *f = frame_of(virt_to_mfn(s->table));
 	u64 bad = f->use != FRAME_SHADOW || f->owner != d->id || f->link[0] != s->number;
 
@@ -62,29 +55,24 @@ static u64 audit_table(struct domain *d, const struct shadow *s)
 		u64 e = READ_ONCE(s->table[i]);
 		bool slots = s->level == 4 && i >= LOW_SLOTS && i < KERNEL_SLOT; /* S10: ring 0's */
 
-		if (!e || slots)
-			continue;
+		if (!e || slots) continue;
 		bad += s->level == 0 || !bit_test(s->used, i); /* S5, S4 */
-		if (s->level == 1)
-			bad += !(e & PTE_P) || audit_leaf(d, entry_number(s, i), e, false);
-		if (s->level == 2 && e & PTE_P && e & PTE_PS)
-			bad += audit_leaf(d, entry_number(s, i), e, true);
+		if (s->level == 1) bad += !(e & PTE_P) || audit_leaf(d, entry_number(s, i), e, false);
+		if (s->level == 2 && e & PTE_P && e & PTE_PS) bad += audit_leaf(d, entry_number(s, i), e, true);
 		if (!(e & PTE_P)) /* S8 */
 			bad += s->level != 2 || parked_shadow(state_of(d), e)->level != 1;
 	}
 	return bad;
 }
 
-static u64 audit_roots(struct stlb_state *st)
-{
+static u64 audit_roots(struct stlb_state *st) {
 	struct cpu *c;
 	u64 bad = 0;
 
 	for_each_root (r, st) {
 		u32 loads = 0;
 
-		for_each_cpu (c, cpus_up)
-			loads += c->loaded == r;
+		for_each_cpu (c, cpus_up) loads += c->loaded == r;
 		bad += loads != r->loads; /* S6 */
 		for (unsigned i = 0; i < 512; i++) {
 			bool low = i < LOW_SLOTS;
@@ -99,13 +87,11 @@ static u64 audit_roots(struct stlb_state *st)
 	return bad;
 }
 
-u64 stlb_audit(struct domain *d)
-{
+u64 stlb_audit(struct domain *d) {
 	struct stlb_state *st = state_of(d);
 	u64 bad = 0, used = 0;
 
-	if (!st)
-		return 0;
+	if (!st) return 0;
 	lock(&d->p2m.lock);
 	lock(&d->stlb.roots_lock);
 	walk_sync(d);
@@ -113,11 +99,9 @@ u64 stlb_audit(struct domain *d)
 	for (u32 n = 0; n < st->descriptors; n++) {
 		struct shadow *s = shadow_by_number(st, n);
 
-		if (!s->table)
-			continue;
+		if (!s->table) continue;
 		used += s->level != 0;
-		if (audit_table(d, s) == 0)
-			continue;
+		if (audit_table(d, s) == 0) continue;
 		walk_sync(d); /* S4: an entry may have been without its bit for a moment */
 		bad += audit_table(d, s);
 	}

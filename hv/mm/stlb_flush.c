@@ -15,27 +15,22 @@
 #define LOOSE_MAX    1024u /* entries that stlb_forget may have before it                        */
 
 /* CPUs that have r, or any root of d (r NULL), loaded. */
-static u64 cpus_running(const struct domain *d, const struct root *r)
-{
+static u64 cpus_running(const struct domain *d, const struct root *r) {
 	u64 mask = atomic_load(&d->stlb.running);
 	struct cpu *c;
 
 	/* A CPU that names r only after this look loads CR3 after what went was out of sight. */
 	for_each_cpu (c, r ? mask : 0)
-		if (atomic_load(&c->loaded) != r)
-			mask &= ~c->bit;
+		if (atomic_load(&c->loaded) != r) mask &= ~c->bit;
 	return mask;
 }
 
-static NOINLINE void shoot(u64 mask)
-{
+static NOINLINE void shoot(u64 mask) {
 	count(shootdowns, bits_count(mask & ~this_cpu()->bit));
-	if (mask)
-		tlb_shootdown(mask);
+	if (mask) tlb_shootdown(mask);
 }
 
-void removal_begin(struct removal *rm, struct domain *d, struct root *r)
-{
+void removal_begin(struct removal *rm, struct domain *d, struct root *r) {
 	rm->d = d;
 	rm->root = r;
 	rm->drop = rm->tables = rm->protect = false;
@@ -44,63 +39,53 @@ void removal_begin(struct removal *rm, struct domain *d, struct root *r)
 }
 
 /* No entry of the view leads to an L3 that its owner, S10, has no more. */
-static void view_follow(struct shadow *view, const struct shadow *owner, unsigned i, unsigned end)
-{
+static void view_follow(struct shadow *view, const struct shadow *owner, unsigned i, unsigned end) {
 	for (i = next_used(view->used, i); i < end; i = next_used(view->used, i + 1)) {
 		u64 e = READ_ONCE(view->table[i]);
 
-		if (e && e != READ_ONCE(owner->table[i]))
-			(void)atomic_cas(&view->table[i], e, 0);
+		if (e && e != READ_ONCE(owner->table[i])) (void)atomic_cas(&view->table[i], e, 0);
 	}
 }
 
 /* Tables went: end what is known of them, and wait for walks that may enter them in views yet. */
-static void tables_finish(struct removal *rm, struct stlb_state *st)
-{
+static void tables_finish(struct removal *rm, struct stlb_state *st) {
 	generation_end(rm->d, rm->root);
 	fill_sync(this_cpu(), rm->d);
 	if (rm->root && rm->root->kernel_shadow)
 		view_follow(rm->root->user_shadow, rm->root->kernel_shadow, 0, LOW_SLOTS);
 	for_each_root (r, st) {
-		if (rm->root)
-			break;
+		if (rm->root) break;
 		view_follow(r->user_shadow, r->kernel_shadow, 0, LOW_SLOTS);
 		view_follow(r->kernel_shadow, &st->kernel, KERNEL_SLOT, 512);
 	}
 }
 
 /* End the reach of all that was noted so far. */
-static void removal_finish(struct removal *rm)
-{
+static void removal_finish(struct removal *rm) {
 	u64 mask, self = this_cpu()->bit;
 
-	if (rm->tables)
-		tables_finish(rm, state_of(rm->d));
+	if (rm->tables) tables_finish(rm, state_of(rm->d));
 	if (rm->tables || rm->count || rm->protect) {
 		mask = cpus_running(rm->d, rm->root);
 		if (mask & self && !rm->tables && !rm->protect && rm->count <= INVLPG_MAX) {
 			mask &= ~self;
-			for (unsigned i = 0; i < rm->count; i++)
-				tlb_flush_local_page(rm->va[i]);
+			for (unsigned i = 0; i < rm->count; i++) tlb_flush_local_page(rm->va[i]);
 		}
 		shoot(mask);
 	}
 	count(flush_entries, rm->count);
-	for (; rm->count; rm->count--)
-		maps_lower(rm->d, rm->gone[rm->count - 1].n, rm->gone[rm->count - 1].e);
+	for (; rm->count; rm->count--) maps_lower(rm->d, rm->gone[rm->count - 1].n, rm->gone[rm->count - 1].e);
 	rm->tables = false;
 }
 
-void removal_end(struct removal *rm)
-{
+void removal_end(struct removal *rm) {
 	removal_finish(rm);
 	(void)atomic_xchg(&rm->d->stlb.removing, false);
 	dead_reap(rm->d, STLB_FLUSH_BATCH);
 }
 
 /* Nobody empties it before this removal is over: that is done with ROOTS held. */
-void removal_table(struct removal *rm, struct shadow *s)
-{
+void removal_table(struct removal *rm, struct shadow *s) {
 	struct stlb_state *st = state_of(rm->d);
 
 	s->next = st->dead;
@@ -109,28 +94,22 @@ void removal_table(struct removal *rm, struct shadow *s)
 }
 
 /* e was taken out from where n says. */
-static void note_leaf(struct removal *rm, u32 n, u64 e)
-{
+static void note_leaf(struct removal *rm, u32 n, u64 e) {
 	const struct shadow *s = shadow_by_number(state_of(rm->d), n >> 9);
 
-	if (rm->count == ARRAY_SIZE(rm->gone))
-		removal_finish(rm);
-	if (rm->count < INVLPG_MAX)
-		rm->va[rm->count] = s->base + (n % 512 * PAGE_SIZE << (9 * (s->level - 1)));
+	if (rm->count == ARRAY_SIZE(rm->gone)) removal_finish(rm);
+	if (rm->count < INVLPG_MAX) rm->va[rm->count] = s->base + (n % 512 * PAGE_SIZE << (9 * (s->level - 1)));
 	rm->gone[rm->count].n = n;
 	rm->gone[rm->count++].e = e;
 }
 
-static void take_leaf(struct removal *rm, struct shadow *s, unsigned i)
-{
+static void take_leaf(struct removal *rm, struct shadow *s, unsigned i) {
 	u64 e = entry_take(&s->table[i], leaf_bits(s->level));
 
-	if (e)
-		note_leaf(rm, entry_number(s, i), e);
+	if (e) note_leaf(rm, entry_number(s, i), e);
 }
 
-static void protect_leaf(u64 *slot, u64 bits)
-{
+static void protect_leaf(u64 *slot, u64 bits) {
 	u64 e;
 
 	do {
@@ -139,31 +118,26 @@ static void protect_leaf(u64 *slot, u64 bits)
 }
 
 /* Walks that began before are over: what they entered shows in `writes`. */
-static void protect_table(struct shadow *leaf)
-{
+static void protect_table(struct shadow *leaf) {
 	u64 writes = READ_ONCE(leaf->writes) ? atomic_xchg(&leaf->writes, 0) : 0;
 
 	for (; writes; writes &= writes - 1) {
 		u64 *slot = &leaf->table[8 * (unsigned)__builtin_ctzll(writes)];
 
-		for (unsigned i = 0; i < 8; i++)
-			protect_leaf(&slot[i], PTE_P);
+		for (unsigned i = 0; i < 8; i++) protect_leaf(&slot[i], PTE_P);
 	}
 }
 
 /* Entry i of s, level 2 or more, `whole` if all that it translates is to go.
  * The table below, if its entries are to be looked at one by one. */
-static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned i, bool whole)
-{
+static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned i, bool whole) {
 	struct shadow *below;
 	u64 *slot = &s->table[i], e;
 
-	if (whole && rm->drop && s->level > 2)
-		bit_clear(s->used, i); /* S4; of an L2 the bit stays, it is one of few */
+	if (whole && rm->drop && s->level > 2) bit_clear(s->used, i); /* S4; of an L2 the bit stays, it is one of few */
 again:
 	e = READ_ONCE(*slot);
-	if (!e)
-		return NULL;
+	if (!e) return NULL;
 	if (e & PTE_P && e & PTE_PS) {
 		if (rm->protect)
 			protect_leaf(slot, leaf_bits(2));
@@ -172,25 +146,20 @@ again:
 		return NULL;
 	}
 	below = e & PTE_P ? shadow_below(state_of(rm->d), e) : parked_shadow(state_of(rm->d), e);
-	if (!(e & PTE_P) && !(whole && rm->drop))
-		return NULL; /* parked: checked again before it is used */
-	if (!whole || rm->protect || (s->level > 2 && !rm->drop))
-		return below;
-	if ((!(e & PTE_P) && e & PARKED_BUSY) ||
-	    !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
+	if (!(e & PTE_P) && !(whole && rm->drop)) return NULL; /* parked: checked again before it is used */
+	if (!whole || rm->protect || (s->level > 2 && !rm->drop)) return below;
+	if ((!(e & PTE_P) && e & PARKED_BUSY) || !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
 		cpu_relax_serving(); /* a walk has it for a moment */
 		goto again;
 	}
 	rm->tables = true;
-	if (rm->drop)
-		removal_table(rm, below);
+	if (rm->drop) removal_table(rm, below);
 	return NULL;
 }
 
 /* What s leads to within [first, last]: tables wholly inside when rm->drop, else leaf entries, and
  * leaf tables wholly inside are parked. 0, or where to go on when *budget runs are done. */
-static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last, unsigned *budget)
-{
+static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last, unsigned *budget) {
 	u64 span = PAGE_SIZE << (9 * (s->level - 1)), rest = 0;
 	unsigned cost = rm->protect ? PROTECT_COST : 1;
 	unsigned i = first > s->base ? va_index(first, s->level) : 0;
@@ -209,57 +178,47 @@ static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last
 			take_leaf(rm, s, i);
 			continue;
 		}
-		if (s->level == 2 && *budget < cost)
-			return base;
+		if (s->level == 2 && *budget < cost) return base;
 		*budget -= s->level == 2 ? cost : 0;
 		below = clear_entry(rm, s, i, whole);
-		if (below)
-			rest = clear_below(rm, below, first, last, budget);
+		if (below) rest = clear_below(rm, below, first, last, budget);
 	}
 	return rest;
 }
 
-static u64 clear_half(struct removal *rm, struct root *r, u64 first, u64 last, unsigned *budget)
-{
-	return clear_below(rm, r ? r->kernel_shadow : &state_of(rm->d)->kernel, first, last,
-			   budget);
+static u64 clear_half(struct removal *rm, struct root *r, u64 first, u64 last, unsigned *budget) {
+	return clear_below(rm, r ? r->kernel_shadow : &state_of(rm->d)->kernel, first, last, budget);
 }
 
-void removal_half(struct removal *rm, struct root *r)
-{
+void removal_half(struct removal *rm, struct root *r) {
 	unsigned all = ~0u;
 
 	rm->drop = true;
 	clear_half(rm, r, r ? 0 : PV_KERNEL_MIN, r ? LOW_END - 1 : ~0ull, &all);
 }
 
-struct shadow *leaf_find(const struct root *r, u64 va)
-{
+struct shadow *leaf_find(const struct root *r, u64 va) {
 	struct stlb_state *st = state_of(r->dom);
 	struct shadow *s = va_low(va) ? r->kernel_shadow : &st->kernel;
 
 	for (;;) {
 		u64 e = READ_ONCE(s->table[va_index(va, s->level)]);
 
-		if (!(e & PTE_P))
-			return NULL;
-		if (s->level == 1 || e & PTE_PS)
-			return s;
+		if (!(e & PTE_P)) return NULL;
+		if (s->level == 1 || e & PTE_PS) return s;
 		s = shadow_below(st, e);
 	}
 }
 
 /* A walk took entry n out, e, which was for va. */
-static inline void entry_gone(struct cpu *c, struct domain *d, u64 va, u32 n, u64 e)
-{
+static inline void entry_gone(struct cpu *c, struct domain *d, u64 va, u32 n, u64 e) {
 	tlb_flush_local_page(va);
 	maps_lower(d, n, e);
 	c->cur->perf.counter[PV_COUNT_flush_entries]++;
 }
 
 /* Nothing was found to take out (S14). In a walk, which ends here. */
-static NOINLINE long flush_page_none(struct cpu *c, struct domain *d)
-{
+static NOINLINE long flush_page_none(struct cpu *c, struct domain *d) {
 	walk_leave(c);
 	fill_sync(c, d);
 	if (READ_ONCE(d->stlb.removing)) {
@@ -270,15 +229,13 @@ static NOINLINE long flush_page_none(struct cpu *c, struct domain *d)
 }
 
 /* No CPU but c, which has a root of d loaded. */
-static inline bool runs_alone(const struct cpu *c, const struct domain *d)
-{
+static inline bool runs_alone(const struct cpu *c, const struct domain *d) {
 	return READ_ONCE(d->stlb.running) == c->bit;
 }
 
 /* With other CPUs that may have the entry (e of s, if it was taken out) in their TLBs, or without the cache. In a
  * walk, which ends here. */
-static NOINLINE long flush_page_slow(struct cpu *c, u64 va, struct shadow *s, u64 e)
-{
+static NOINLINE long flush_page_slow(struct cpu *c, u64 va, struct shadow *s, u64 e) {
 	struct domain *d = c->loaded->dom;
 
 	if (!e) {
@@ -288,17 +245,14 @@ static NOINLINE long flush_page_slow(struct cpu *c, u64 va, struct shadow *s, u6
 		s = leaf_find(c->loaded, va);
 		e = s ? entry_take(&s->table[va_index(va, s->level)], leaf_bits(s->level)) : 0;
 	}
-	if (!e)
-		return flush_page_none(c, d);
-	if (!runs_alone(c, d))
-		shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~c->bit);
+	if (!e) return flush_page_none(c, d);
+	if (!runs_alone(c, d)) shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~c->bit);
 	entry_gone(c, d, va, entry_number(s, va_index(va, s->level)), e);
 	walk_leave(c);
 	return 0;
 }
 
-long stlb_flush_page(struct cpu *c, u64 va)
-{
+long stlb_flush_page(struct cpu *c, u64 va) {
 	const struct root *r = c->loaded;
 	const struct walk_cache *w;
 	struct domain *d;
@@ -308,20 +262,16 @@ long stlb_flush_page(struct cpu *c, u64 va)
 	w = walk_cached(c, r, va, 1);
 	d = r->dom;
 	/* S2: whoever begins to run d after this look reads the guest's entry as it is now. */
-	if (unlikely(!w || !runs_alone(c, d)))
-		return flush_page_slow(c, va, NULL, 0);
+	if (unlikely(!w || !runs_alone(c, d))) return flush_page_slow(c, va, NULL, 0);
 	e = atomic_xchg(&w->shadow->table[va_index(va, 1)], 0);
-	if (unlikely(!e))
-		return flush_page_none(c, d);
-	if (unlikely(!(e & PTE_SOLE) || !runs_alone(c, d)))
-		return flush_page_slow(c, va, w->shadow, e);
+	if (unlikely(!e)) return flush_page_none(c, d);
+	if (unlikely(!(e & PTE_SOLE) || !runs_alone(c, d))) return flush_page_slow(c, va, w->shadow, e);
 	entry_gone(c, d, va, 0, e);
 	walk_leave(c);
 	return 0;
 }
 
-u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget)
-{
+u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget) {
 	bool everything = last - first >= (r ? LOW_END : -PV_KERNEL_MIN) - 1;
 	bool dying = r && flags & PV_FLUSH_DYING;
 	struct removal rm;
@@ -337,8 +287,7 @@ u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
 	return rest;
 }
 
-int stlb_flush(struct domain *d, struct pv_flush *f)
-{
+int stlb_flush(struct domain *d, struct pv_flush *f) {
 	u64 first = f->start & PAGE_MASK, last = (f->end - 1) | (PAGE_SIZE - 1), rest = 0;
 	bool kernel = f->flags & PV_FLUSH_KERNEL, empty = f->end <= f->start, more = false;
 	unsigned budget = STLB_FLUSH_BATCH, all = ~0u;
@@ -348,8 +297,7 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 		first = MAX(first, PV_KERNEL_MIN);
 	else
 		last = MIN(last, LOW_END - 1);
-	if (empty || first > last)
-		return 0;
+	if (empty || first > last) return 0;
 	fill_sync(this_cpu(), d); /* S2 */
 	lock(&d->stlb.roots_lock);
 	if (kernel) {
@@ -369,38 +317,30 @@ int stlb_flush(struct domain *d, struct pv_flush *f)
 	}
 	unlock(&d->stlb.roots_lock);
 	fill_sync(this_cpu(), d); /* S14 */
-	if (rest)
-		f->start = rest;
+	if (rest) f->start = rest;
 	return more || rest;
 }
 
 /* What d has at g, for now; any frame if that is nothing. In a walk. */
-static mfn_t frame_at(struct domain *d, gfn_t g)
-{
-	return p2m_mfn(p2m_find(&d->p2m, g), g);
-}
+static mfn_t frame_at(struct domain *d, gfn_t g) { return p2m_mfn(p2m_find(&d->p2m, g), g); }
 
 /* Whether stlb_forget has little to do for them. */
-static bool are_loose(struct domain *d, gfn_t g, u64 count)
-{
+static bool are_loose(struct domain *d, gfn_t g, u64 count) {
 	u64 weight = 0;
 
 	walk_begin();
-	for (; count && weight <= LOOSE_MAX; count--, g.n++)
-		weight += maps_weight(d, frame_at(d, g), LOOSE_MAX + 1);
+	for (; count && weight <= LOOSE_MAX; count--, g.n++) weight += maps_weight(d, frame_at(d, g), LOOSE_MAX + 1);
 	walk_end();
 	return weight <= LOOSE_MAX;
 }
 
-bool stlb_loosen(struct domain *d, gfn_t g, u64 count)
-{
+bool stlb_loosen(struct domain *d, gfn_t g, u64 count) {
 	struct removal rm;
 	unsigned taken = 0;
 	u32 number;
 	u64 e;
 
-	if (!state_of(d) || are_loose(d, g, count))
-		return true;
+	if (!state_of(d) || are_loose(d, g, count)) return true;
 	lock(&d->stlb.roots_lock);
 	removal_begin(&rm, d, NULL);
 	for (; count && taken < LOOSE_MAX; count--, g.n++) {
@@ -409,16 +349,14 @@ bool stlb_loosen(struct domain *d, gfn_t g, u64 count)
 		walk_begin();
 		m = frame_at(d, g);
 		walk_end();
-		for (; taken < LOOSE_MAX && (e = maps_take(d, m, true, &number)); taken++)
-			note_leaf(&rm, number, e);
+		for (; taken < LOOSE_MAX && (e = maps_take(d, m, true, &number)); taken++) note_leaf(&rm, number, e);
 	}
 	removal_end(&rm);
 	unlock(&d->stlb.roots_lock);
 	return !taken;
 }
 
-void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
-{
+void stlb_forget(struct domain *d, const u64 *entries, unsigned n) {
 	struct removal rm;
 	bool tables = false, found = false;
 	u32 number;
@@ -436,18 +374,15 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n)
 		for (unsigned k = 0; k < p2m_span(entries[i]); k++) {
 			mfn_t m = MFN(p2m_first(entries[i]).n + k);
 
-			if (!maps_any(d, m))
-				continue;
+			if (!maps_any(d, m)) continue;
 			if (!found) {
 				lock(&d->stlb.roots_lock);
 				removal_begin(&rm, d, NULL);
 				found = true;
 			}
-			while ((e = maps_take(d, m, false, &number)))
-				note_leaf(&rm, number, e);
+			while ((e = maps_take(d, m, false, &number))) note_leaf(&rm, number, e);
 		}
-	if (!found)
-		return;
+	if (!found) return;
 	removal_end(&rm);
 	unlock(&d->stlb.roots_lock);
 	fill_sync(this_cpu(), d); /* S14 */

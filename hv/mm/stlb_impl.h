@@ -21,9 +21,9 @@
 #define KERNEL_SLOT   272 /* first L4 slot of the kernel half                           */
 #define LOW_SLOTS     256
 #define LOW_END       (1ul << 47)
-#define LOW_LAST_PAGE (LOW_END - PAGE_SIZE) /* never mapped: see mm/stlb.h                */
+#define LOW_LAST_PAGE (LOW_END - PAGE_SIZE)           /* never mapped: see mm/stlb.h                */
 #define TABLE_RIGHTS  (PTE_P | PTE_W | PTE_U | PTE_A) /* rights are at the leaf alone   */
-#define CHUNK_SHIFT   7   /* descriptors are made 128 at a time                         */
+#define CHUNK_SHIFT   7                               /* descriptors are made 128 at a time                         */
 #define CHUNK_ORDER   2
 #define CHUNKS_MAX    512
 #define BUCKET_SHIFT  10  /* a page of buckets                                          */
@@ -41,8 +41,8 @@ struct shadow {
 	struct shadow *next; /* free list, dead list or holes (ROOTS)                    */
 	u64 base;            /* first address that it translates                        */
 	u32 number;
-	u32 first;           /* entry_number of its first; number << 9                  */
-	u32 sole;            /* S15: what a leaf entry gets, if that hint is free       */
+	u32 first; /* entry_number of its first; number << 9                  */
+	u32 sole;  /* S15: what a leaf entry gets, if that hint is free       */
 	u8 level;
 	u64 writes;          /* a bit for each 8 entries of which some may be writable: set by walks after
 			      * it is entered, cleared before they are protected        */
@@ -57,17 +57,17 @@ struct stlb_link {
 
 struct stlb_state {
 	/* ROOTS */
-	struct shadow *free;   /* all zero                                              */
-	struct shadow *dead;   /* out of every sight, to be emptied                     */
-	struct shadow *holes;  /* descriptors without a page                            */
-	u32 descriptors;       /* made ever                                             */
-	u32 checks;            /* stlb_check                                            */
-	u32 bucket_order;      /* of the pages at buckets                               */
+	struct shadow *free;  /* all zero                                              */
+	struct shadow *dead;  /* out of every sight, to be emptied                     */
+	struct shadow *holes; /* descriptors without a page                            */
+	u32 descriptors;      /* made ever                                             */
+	u32 checks;           /* stlb_check                                            */
+	u32 bucket_order;     /* of the pages at buckets                               */
 	u64 clock;
 	struct root *hash[ROOT_HASH];
 	u64 live[ROOTS_MAX / 64]; /* of roots: those in use                             */
 	struct root roots[ROOTS_MAX];
-	struct shadow kernel;  /* S10: L4 of the kernel half; never in CR3              */
+	struct shadow kernel; /* S10: L4 of the kernel half; never in CR3              */
 	struct shadow *chunks[CHUNKS_MAX];
 	u32 *buckets;          /* S15 */
 	struct stlb_link mark; /* of maps_take, while it is not done                    */
@@ -76,75 +76,51 @@ struct stlb_state {
 _Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "eight pages");
 
 /* The first root in use from roots[from] on, or NULL. */
-static inline struct root *root_next(struct stlb_state *st, size_t from)
-{
+static inline struct root *root_next(struct stlb_state *st, size_t from) {
 	for (size_t w = from / 64; w < ARRAY_SIZE(st->live); w++, from = w * 64) {
 		u64 bits = st->live[w] >> (from % 64);
 
-		if (bits)
-			return &st->roots[from + (size_t)__builtin_ctzll(bits)];
+		if (bits) return &st->roots[from + (size_t)__builtin_ctzll(bits)];
 	}
 	return NULL;
 }
 
 /* r itself may go meanwhile. */
-#define for_each_root(r, st)                                                               \
-	for (struct root *r = root_next(st, 0); r;                                         \
-	     r = root_next(st, (size_t)(r - (st)->roots) + 1))
+#define for_each_root(r, st) \
+	for (struct root *r = root_next(st, 0); r; r = root_next(st, (size_t)(r - (st)->roots) + 1))
 
-static inline struct stlb_state *state_of(struct domain *d)
-{
-	return d->stlb.priv;
-}
+static inline struct stlb_state *state_of(struct domain *d) { return d->stlb.priv; }
 
-static inline struct shadow *shadow_by_number(struct stlb_state *st, u32 n)
-{
+static inline struct shadow *shadow_by_number(struct stlb_state *st, u32 n) {
 	return &st->chunks[n >> CHUNK_SHIFT][n & ((1u << CHUNK_SHIFT) - 1)];
 }
 
-static inline mfn_t entry_mfn(u64 e)
-{
-	return MFN((e & PTE_ADDR) >> PAGE_SHIFT);
-}
+static inline mfn_t entry_mfn(u64 e) { return MFN((e & PTE_ADDR) >> PAGE_SHIFT); }
 
 /* The table that a present entry leads to. */
-static inline struct shadow *shadow_below(struct stlb_state *st, u64 e)
-{
+static inline struct shadow *shadow_below(struct stlb_state *st, u64 e) {
 	return shadow_by_number(st, frame_of(entry_mfn(e))->link[0]);
 }
 
-static inline u64 table_entry(const struct shadow *s)
-{
-	return virt_to_mfn(s->table).n << PAGE_SHIFT | TABLE_RIGHTS;
-}
+static inline u64 table_entry(const struct shadow *s) { return virt_to_mfn(s->table).n << PAGE_SHIFT | TABLE_RIGHTS; }
 
 /* S12, S8: P=0 and inverted address bits. */
 #define PARKED_BUSY 2ul /* a walk has it: wait                                           */
-static inline u64 parked_entry(const struct shadow *s)
-{
-	return PTE_ADDR & ~((u64)s->number << PAGE_SHIFT);
-}
+static inline u64 parked_entry(const struct shadow *s) { return PTE_ADDR & ~((u64)s->number << PAGE_SHIFT); }
 
-static inline struct shadow *parked_shadow(struct stlb_state *st, u64 e)
-{
+static inline struct shadow *parked_shadow(struct stlb_state *st, u64 e) {
 	return shadow_by_number(st, (~e & PTE_ADDR) >> PAGE_SHIFT);
 }
 
-static inline bool va_low(u64 va)
-{
-	return !(va >> 63);
-}
+static inline bool va_low(u64 va) { return !(va >> 63); }
 
 /* Smallest index >= from whose bit is set, or 512. */
-static inline unsigned next_used(const u64 *used, unsigned from)
-{
+static inline unsigned next_used(const u64 *used, unsigned from) {
 	for (unsigned w = from / 64; w < 8; w++) {
 		u64 bits = READ_ONCE(used[w]);
 
-		if (w == from / 64)
-			bits &= ~0ull << (from % 64);
-		if (bits)
-			return w * 64 + __builtin_ctzll(bits);
+		if (w == from / 64) bits &= ~0ull << (from % 64);
+		if (bits) return w * 64 + __builtin_ctzll(bits);
 	}
 	return 512;
 }
@@ -156,40 +132,28 @@ static inline unsigned next_used(const u64 *used, unsigned from)
 #define PTE_MAPS   (PTE_SOLE | PTE_HINT | PTE_LINKED)
 
 /* By this number links and hints name entry i of s; never 0. */
-static inline u32 entry_number(const struct shadow *s, unsigned i)
-{
-	return s->first + i;
-}
+static inline u32 entry_number(const struct shadow *s, unsigned i) { return s->first + i; }
 
-static inline u64 *entry_by_number(struct stlb_state *st, u32 n)
-{
+static inline u64 *entry_by_number(struct stlb_state *st, u32 n) {
 	return &shadow_by_number(st, n >> 9)->table[n % 512];
 }
 
 /* What makes an entry of a table of that level a leaf. */
-static inline u64 leaf_bits(unsigned level)
-{
-	return level == 1 ? PTE_P : PTE_P | PTE_PS;
-}
+static inline u64 leaf_bits(unsigned level) { return level == 1 ? PTE_P : PTE_P | PTE_PS; }
 
 /* Take a leaf entry out; 0 if there is none. Whatever comes in its place meanwhile stays. */
-static inline u64 entry_take(u64 *slot, u64 bits)
-{
+static inline u64 entry_take(u64 *slot, u64 bits) {
 	u64 e;
 
 	do {
 		e = READ_ONCE(*slot);
-		if ((e & bits) != bits)
-			return 0;
+		if ((e & bits) != bits) return 0;
 	} while (!atomic_cas(slot, e, 0));
 	return e;
 }
 
 /* The hint that e is for: of link[] the one that PTE_HINT tells, found with its frame by one shift. */
-static inline u32 *maps_hint(u64 e)
-{
-	return (u32 *)((u8 *)frame_table->link + ((e & (PTE_ADDR | PTE_HINT)) >> 8));
-}
+static inline u32 *maps_hint(u64 e) { return (u32 *)((u8 *)frame_table->link + ((e & (PTE_ADDR | PTE_HINT)) >> 8)); }
 _Static_assert(sizeof(struct frame) == PAGE_SIZE >> 8 && sizeof(u32) == PTE_HINT >> 8, "maps_hint");
 
 /* stlb_maps.c: S15. Enter e, which is LINKED, as entry n; false: something is there, or was just now. */
@@ -205,8 +169,7 @@ u64 maps_take(struct domain *d, mfn_t m, bool any, u32 *n);
 unsigned maps_weight(struct domain *d, mfn_t m, unsigned many);
 
 /* F6: e was taken out from where n says, and nothing reaches by it any more. */
-static inline void maps_lower(struct domain *d, u32 n, u64 e)
-{
+static inline void maps_lower(struct domain *d, u32 n, u64 e) {
 	if (likely(e & PTE_SOLE))
 		atomic_store(maps_hint(e), 0);
 	else
@@ -245,15 +208,15 @@ struct shadow *leaf_find(const struct root *r, u64 va);
 /* stlb_flush.c. What is being taken away, from the first entry cleared to the end of the shootdown. ROOTS held. */
 struct removal {
 	struct domain *d;
-	struct root *root;   /* whose lower half, or NULL: any of the domain's            */
-	bool drop;           /* tables wholly in the range go, else leaf tables are parked */
-	bool tables;         /* something but leaf entries went, or the guest's tables changed */
-	bool protect;        /* leaf entries stay, for reading                          */
+	struct root *root; /* whose lower half, or NULL: any of the domain's            */
+	bool drop;         /* tables wholly in the range go, else leaf tables are parked */
+	bool tables;       /* something but leaf entries went, or the guest's tables changed */
+	bool protect;      /* leaf entries stay, for reading                          */
 	unsigned count;
 	struct {
 		u64 e;
 		u32 n;
-	} gone[64];          /* leaf entries taken out, and where                       */
+	} gone[64]; /* leaf entries taken out, and where                       */
 	u64 va[8];
 };
 void removal_begin(struct removal *rm, struct domain *d, struct root *r);
@@ -267,14 +230,12 @@ void removal_half(struct removal *rm, struct root *r);
 u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget);
 
 /* Wait for fills of d that began before, and for what single-page flushes take away. */
-static inline void fill_sync(const struct cpu *c, const struct domain *d)
-{
+static inline void fill_sync(const struct cpu *c, const struct domain *d) {
 	u64 others;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the guest's store, or ours, before the look */
 	others = READ_ONCE(d->stlb.running) & ~c->bit;
-	if (unlikely(others))
-		walk_sync_cpus(others);
+	if (unlikely(others)) walk_sync_cpus(others);
 }
 
 #endif

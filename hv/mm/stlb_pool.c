@@ -7,8 +7,7 @@
 
 static u64 generations;
 
-void walk_sync_cpus(u64 mask)
-{
+void walk_sync_cpus(u64 mask) {
 	struct cpu *self = this_cpu(), *c;
 
 	HV_ASSERT(!(self->walk_epoch & 1));
@@ -16,34 +15,28 @@ void walk_sync_cpus(u64 mask)
 	for_each_cpu (c, mask & ~self->bit) {
 		u64 seen = atomic_load(&c->walk_epoch);
 
-		while (seen & 1 && atomic_load(&c->walk_epoch) == seen)
-			cpu_relax_serving();
+		while (seen & 1 && atomic_load(&c->walk_epoch) == seen) cpu_relax_serving();
 	}
 }
 
 /* All CPUs: another domain's may be copying from this one's frames. */
-void walk_sync(struct domain *d)
-{
+void walk_sync(struct domain *d) {
 	(void)d;
 	walk_sync_cpus(cpus_up);
 }
 
-void generation_end(struct domain *d, struct root *r)
-{
+void generation_end(struct domain *d, struct root *r) {
 	if (r) {
 		atomic_store(&r->gen, atomic_add(&generations, 1));
 		return;
 	}
-	for_each_root (each, state_of(d))
-		generation_end(d, each);
+	for_each_root (each, state_of(d)) generation_end(d, each);
 }
 
-bool pool_take(struct domain *d, unsigned n, struct shadow **out)
-{
+bool pool_take(struct domain *d, unsigned n, struct shadow **out) {
 	struct stlb_state *st = state_of(d);
 
-	if (d->stlb.pages_max - d->stlb.pages < n)
-		return false;
+	if (d->stlb.pages_max - d->stlb.pages < n) return false;
 	d->stlb.pages += n;
 	HIGH_WATER(d->stlb.pages_high, d->stlb.pages);
 	for (unsigned i = 0; i < n; i++) {
@@ -53,8 +46,7 @@ bool pool_take(struct domain *d, unsigned n, struct shadow **out)
 	return true;
 }
 
-void pool_put(struct domain *d, struct shadow *s)
-{
+void pool_put(struct domain *d, struct shadow *s) {
 	struct stlb_state *st = state_of(d);
 
 	s->level = 0;
@@ -65,14 +57,11 @@ void pool_put(struct domain *d, struct shadow *s)
 }
 
 /* A descriptor without a page: one that had one, or a new one. */
-static struct shadow *descriptor(struct stlb_state *st)
-{
+static struct shadow *descriptor(struct stlb_state *st) {
 	u32 n = st->descriptors;
 	struct shadow *s = st->holes, **chunk = &st->chunks[n >> CHUNK_SHIFT];
 
-	if (s || n >> CHUNK_SHIFT >= CHUNKS_MAX ||
-	    (!*chunk && !(*chunk = hv_page_alloc(CHUNK_ORDER))))
-		return s;
+	if (s || n >> CHUNK_SHIFT >= CHUNKS_MAX || (!*chunk && !(*chunk = hv_page_alloc(CHUNK_ORDER)))) return s;
 	s = st->holes = shadow_by_number(st, n);
 	s->number = n;
 	s->first = n << 9;
@@ -80,14 +69,12 @@ static struct shadow *descriptor(struct stlb_state *st)
 	return s;
 }
 
-bool pool_grow(struct domain *d)
-{
+bool pool_grow(struct domain *d) {
 	struct stlb_state *st = state_of(d);
 	struct shadow *s = descriptor(st);
 	mfn_t m = s ? frame_alloc(1, FRAME_SHADOW, d->id) : MFN_NONE; /* and its links */
 
-	if (mfn_eq(m, MFN_NONE))
-		return false;
+	if (mfn_eq(m, MFN_NONE)) return false;
 	st->holes = s->next;
 	s->table = mfn_to_virt(m);
 	frame_of(m)->link[0] = s->number;
@@ -97,13 +84,11 @@ bool pool_grow(struct domain *d)
 	return true;
 }
 
-bool pool_shrink(struct domain *d)
-{
+bool pool_shrink(struct domain *d) {
 	struct stlb_state *st = state_of(d);
 	struct shadow *s;
 
-	if (!pool_take(d, 1, &s))
-		return false;
+	if (!pool_take(d, 1, &s)) return false;
 	d->stlb.pages--;
 	d->stlb.pages_max--;
 	frame_free(virt_to_mfn(s->table), 1);
@@ -114,8 +99,7 @@ bool pool_shrink(struct domain *d)
 }
 
 /* Before it is entered anywhere; whoever scans all descriptors may see it from now on. */
-void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
-{
+void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base) {
 	s->root = r;
 	s->base = base;
 	s->sole = PTE_SOLE | (r ? PTE_HINT : 0);
@@ -125,8 +109,7 @@ void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base)
 
 /* Used entries of a dead leaf table from w * 64 on, which nobody else looks at any more. Their reach ended with the
  * shootdown. Returns how many. */
-static ALWAYS_INLINE unsigned reap_leaves(struct domain *d, struct shadow *s, unsigned w)
-{
+static ALWAYS_INLINE unsigned reap_leaves(struct domain *d, struct shadow *s, unsigned w) {
 	u64 *table = s->table + w * 64;
 	unsigned count = 0;
 
@@ -144,8 +127,7 @@ static ALWAYS_INLINE unsigned reap_leaves(struct domain *d, struct shadow *s, un
 }
 
 /* One of another table. Its children die after it. */
-static ALWAYS_INLINE void reap_entry(struct domain *d, struct shadow *s, unsigned i)
-{
+static ALWAYS_INLINE void reap_entry(struct domain *d, struct shadow *s, unsigned i) {
 	struct stlb_state *st = state_of(d);
 	u64 e = s->table[i], leaf = leaf_bits(s->level);
 	struct shadow *below;
@@ -162,8 +144,7 @@ static ALWAYS_INLINE void reap_entry(struct domain *d, struct shadow *s, unsigne
 	s->next = below;
 }
 
-void dead_reap(struct domain *d, unsigned budget)
-{
+void dead_reap(struct domain *d, unsigned budget) {
 	struct stlb_state *st = state_of(d);
 	struct shadow *s;
 
@@ -171,10 +152,8 @@ void dead_reap(struct domain *d, unsigned budget)
 		for (unsigned w = 0; w < 8; w++) {
 			u64 used = s->used[w];
 
-			if (!used)
-				continue;
-			if (budget < 64)
-				return;
+			if (!used) continue;
+			if (budget < 64) return;
 			if (s->level == 1) {
 				budget -= reap_leaves(d, s, w);
 				used = 0;
@@ -183,8 +162,7 @@ void dead_reap(struct domain *d, unsigned budget)
 			for (; used; used &= used - 1, budget--)
 				reap_entry(d, s, w * 64 + (unsigned)__builtin_ctzll(used));
 		}
-		if (s->level == 4)
-			memset(&s->table[LOW_SLOTS], 0, sizeof(stlb_slots));
+		if (s->level == 4) memset(&s->table[LOW_SLOTS], 0, sizeof(stlb_slots));
 		st->dead = s->next;
 		pool_put(d, s);
 	}

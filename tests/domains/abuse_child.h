@@ -11,7 +11,7 @@
 #include <mini/test.h>
 
 #define HV_START 0xffff800000000000ull
-#define HV_STOP	 PV_KERNEL_MIN
+#define HV_STOP  PV_KERNEL_MIN
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 struct abuse_child {
@@ -22,13 +22,10 @@ struct abuse_child {
 void abuse_register(const struct abuse_child *c);
 
 /* 0: the attack failed as it should. */
-#define ABUSE_CHILD(id)                                                            \
-	static int abuse_child_##id(void);                                         \
-	static const struct abuse_child abuse_desc_##id = {#id, abuse_child_##id}; \
-	__attribute__((constructor)) static void abuse_reg_##id(void)              \
-	{                                                                          \
-		abuse_register(&abuse_desc_##id);                                  \
-	}                                                                          \
+#define ABUSE_CHILD(id)                                                                                     \
+	static int abuse_child_##id(void);                                                                  \
+	static const struct abuse_child abuse_desc_##id = {#id, abuse_child_##id};                          \
+	__attribute__((constructor)) static void abuse_reg_##id(void) { abuse_register(&abuse_desc_##id); } \
 	static int abuse_child_##id(void)
 
 /* In a child: say which line, and return it. */
@@ -46,12 +43,11 @@ struct child {
 };
 
 struct child_options {
-	unsigned vcpus;	     /* 0: 1                                                         */
+	unsigned vcpus;      /* 0: 1                                                         */
 	unsigned memory_mib; /* 0: 8                                                         */
 	uint32_t shadow_pages, caps;
-	const char *words; /* more options of its command line                    */
-	void (*entry)(
-		void *arg); /* NULL: role `name`; else kernel code that starts without a runtime */
+	const char *words;        /* more options of its command line                    */
+	void (*entry)(void *arg); /* NULL: role `name`; else kernel code that starts without a runtime */
 	bool paused;
 };
 
@@ -69,8 +65,7 @@ void child_run(const char *name, const struct child_options *o);
 /* Of the word name=N on the command line. */
 uint64_t number(const char *name, uint64_t standard);
 /* The same sequence from the same seed. */
-static inline uint64_t next_number(uint64_t *seed)
-{
+static inline uint64_t next_number(uint64_t *seed) {
 	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
 	return *seed >> 24;
 }

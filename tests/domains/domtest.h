@@ -14,7 +14,7 @@
 
 struct child {
 	uint32_t domid, port, seen;
-	uint64_t box;	 /* gpa of its struct child_box */
+	uint64_t box;    /* gpa of its struct child_box */
 	uint64_t memory; /* bytes */
 };
 /* Build and start it; ends the test if that fails. */
@@ -23,8 +23,7 @@ void child_start(struct child *c, uint32_t caps, uint32_t vcpus);
 void child_build(struct child *c, uint32_t caps, uint32_t vcpus);
 void child_meet(struct child *c);
 /* Have it do hypercall nr, or one of enum child_order. Ends the test if there is no answer in 10 s. */
-long child_call(struct child *c, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-		uint64_t a5);
+long child_call(struct child *c, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 #define CHILD(c, name, ...)  CHILD_(c, PV_NR_##name, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define ORDER(c, order, ...) CHILD_(c, order, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define CHILD_(c, nr, a, b, d, e, f, ...) \
@@ -55,12 +54,9 @@ extern const unsigned bad_pointer_count;
 char *page_before_hole(void);
 const void *read_only_page(void);
 /* expr, which uses p, is -PV_EFAULT for each bad pointer p. */
-#define CHECK_EFAULT(expr)                          \
-	do {                                        \
-		FOR_BAD_POINTERS(p)                 \
-		{                                   \
-			CHECK_EQ(expr, -PV_EFAULT); \
-		}                                   \
+#define CHECK_EFAULT(expr)                                          \
+	do {                                                        \
+		FOR_BAD_POINTERS(p) { CHECK_EQ(expr, -PV_EFAULT); } \
 	} while (0)
 /* And for those that are written to. */
 #define CHECK_EFAULT_OUT(expr)                      \
@@ -82,12 +78,11 @@ extern const unsigned no_domain_count;
 	} while (0)
 
 /* Wait until cond is true, at most ms milliseconds; fails the test if it is not. */
-#define WAIT_FOR(cond, ms)                                 \
-	do {                                               \
-		uint64_t end_ = mini_now() + (ms)*MINI_MS; \
-		while (!(cond) && mini_now() < end_)       \
-			mini_sleep(200 * MINI_US);         \
-		CHECK(cond);                               \
+#define WAIT_FOR(cond, ms)                                                      \
+	do {                                                                    \
+		uint64_t end_ = mini_now() + (ms)*MINI_MS;                      \
+		while (!(cond) && mini_now() < end_) mini_sleep(200 * MINI_US); \
+		CHECK(cond);                                                    \
 	} while (0)
 
 /* Ring 0's counts agree: at the end of whatever might have upset them. Only in a quiet machine. */

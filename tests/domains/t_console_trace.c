@@ -4,8 +4,7 @@
 
 #include "domtest.h"
 
-MINI_TEST(console_write_takes)
-{
+MINI_TEST(console_write_takes) {
 	char *end = page_before_hole();
 
 	CHECK_EQ(pv_console_write("", 0), 0);
@@ -17,8 +16,7 @@ MINI_TEST(console_write_takes)
 	CHECK_EFAULT(pv_console_write(p, 16));
 }
 
-MINI_TEST(console_log_and_read)
-{
+MINI_TEST(console_log_and_read) {
 	char text[64] = {0};
 	long n = pv_console_log(text, sizeof(text), 0);
 
@@ -34,8 +32,7 @@ MINI_TEST(console_log_and_read)
 }
 
 /* Position behind the log's last byte. */
-static uint64_t log_end(void)
-{
+static uint64_t log_end(void) {
 	uint64_t low = 0, high = 1ull << 32;
 	char c;
 
@@ -51,25 +48,21 @@ static uint64_t log_end(void)
 }
 
 /* What of the log came from position `from` on, as far as it is still there. */
-static const char *log_from(uint64_t from)
-{
+static const char *log_from(uint64_t from) {
 	static char *log_text;
 	uint64_t end = log_end(), done = 0;
 	long n;
 
-	if (!log_text)
-		log_text = malloc(65537);
+	if (!log_text) log_text = malloc(65537);
 	CHECK(log_text);
-	if (end > 65536 && from < end - 65536)
-		from = end - 65536;
+	if (end > 65536 && from < end - 65536) from = end - 65536;
 	while (done < 65536 && (n = pv_console_log(log_text + done, 65536 - done, from + done)) > 0)
 		done += (uint64_t)n;
 	log_text[done] = 0;
 	return log_text;
 }
 
-static void child_says(struct child *c, const char *text)
-{
+static void child_says(struct child *c, const char *text) {
 	uint64_t len = strlen(text);
 
 	child_put(c, 0, text, len);
@@ -77,8 +70,7 @@ static void child_says(struct child *c, const char *text)
 }
 
 /* What a guest says ends on somebody's terminal: no escape, and none of the 8-bit controls, gets there. */
-MINI_TEST(guest_text_is_plain)
-{
+MINI_TEST(guest_text_is_plain) {
 	uint64_t from = log_end();
 	struct child c;
 
@@ -90,8 +82,7 @@ MINI_TEST(guest_text_is_plain)
 }
 
 /* A guest that writes without end soon writes no more: nobody waits for it, nor is all the log its own. */
-MINI_TEST(guest_text_has_a_budget)
-{
+MINI_TEST(guest_text_has_a_budget) {
 	static char line[512];
 	uint64_t from = log_end();
 	bool dropped = false;
@@ -108,13 +99,11 @@ MINI_TEST(guest_text_has_a_budget)
 	child_end(&c);
 }
 
-MINI_TEST(perf_read_counts)
-{
+MINI_TEST(perf_read_counts) {
 	static struct pv_perf a, b;
 
 	CHECK_EQ(pv_perf_read(PV_DOM_SELF, 0, &a), 0);
-	for (int i = 0; i < 10; i++)
-		pv_nop();
+	for (int i = 0; i < 10; i++) pv_nop();
 	CHECK_EQ(pv_perf_read(PV_DOM_SELF, 0, &b), 0);
 	CHECK_EQ(b.hypercall[PV_NR_nop] - a.hypercall[PV_NR_nop], 10);
 	CHECK_EQ(b.hypercall[PV_NR_perf_read] - a.hypercall[PV_NR_perf_read], 1);
@@ -126,8 +115,7 @@ MINI_TEST(perf_read_counts)
 	CHECK_EFAULT_OUT(pv_perf_read(PV_DOM_SELF, 0, p));
 }
 
-MINI_TEST(trace_records_hypercalls)
-{
+MINI_TEST(trace_records_hypercalls) {
 	static struct pv_trace_record r[256];
 	struct pv_host_info h = {0};
 	unsigned nops = 0;
@@ -141,32 +129,26 @@ MINI_TEST(trace_records_hypercalls)
 		while (pv_trace_read(cpu, r, 256) > 0)
 			;
 	CHECK(pv_trace_mask(1ull << PV_TRACE_hypercall) >= 0);
-	for (int i = 0; i < 5; i++)
-		pv_nop();
+	for (int i = 0; i < 5; i++) pv_nop();
 	CHECK_EQ(pv_trace_mask(0), 1 << PV_TRACE_hypercall);
 	for (uint64_t cpu = 0; cpu < h.cpus; cpu++)
 		while ((n = pv_trace_read(cpu, r, 256)) > 0)
 			for (long i = 0; i < n; i++)
-				nops += r[i].kind == PV_TRACE_hypercall && r[i].a == PV_NR_nop &&
-					r[i].domid == 0;
+				nops += r[i].kind == PV_TRACE_hypercall && r[i].a == PV_NR_nop && r[i].domid == 0;
 	CHECK_EQ(nops, 5);
 	CHECK_EQ(pv_trace_read(0, r, 256), 0);
 	CHECK_EQ(pv_trace_read(h.cpus, r, 1), -PV_ENOENT);
 	CHECK_EQ(pv_trace_read(~0ull, r, 1), -PV_ENOENT);
 }
 
-static bool traced(const struct pv_trace_record *r, unsigned n, uint16_t kind, uint64_t a,
-		   uint64_t b)
-{
+static bool traced(const struct pv_trace_record *r, unsigned n, uint16_t kind, uint64_t a, uint64_t b) {
 	for (unsigned i = 0; i < n; i++)
-		if (r[i].kind == kind && r[i].a == a && r[i].b == b)
-			return true;
+		if (r[i].kind == kind && r[i].a == a && r[i].b == b) return true;
 	return false;
 }
 
 /* Each kind that scheduler, events, grants and domains have, with what it says. */
-MINI_TEST(trace_kinds)
-{
+MINI_TEST(trace_kinds) {
 	static struct pv_trace_record r[16384];
 	struct pv_host_info h = {0};
 	struct child c;
@@ -175,8 +157,8 @@ MINI_TEST(trace_kinds)
 	long ref, got;
 
 	CHECK_EQ(pv_host_info(&h), 0);
-	CHECK(pv_trace_mask(1 << PV_TRACE_port | 1 << PV_TRACE_block | 1 << PV_TRACE_wake |
-			    1 << PV_TRACE_domain_state | 1 << PV_TRACE_grant) >= 0);
+	CHECK(pv_trace_mask(1 << PV_TRACE_port | 1 << PV_TRACE_block | 1 << PV_TRACE_wake | 1 << PV_TRACE_domain_state |
+			    1 << PV_TRACE_grant) >= 0);
 	child_start(&c, 0, 1);
 	gpa = (uint64_t)ORDER(&c, ORDER_GPA);
 	gfn = gpa >> 12;
@@ -191,8 +173,7 @@ MINI_TEST(trace_kinds)
 	CHECK_EQ(pv_domain_shutdown(c.domid, PV_SHUTDOWN_POWEROFF, 0), 0);
 	CHECK(pv_trace_mask(0) >= 0);
 	for (uint64_t cpu = 0; cpu < h.cpus; cpu++)
-		while ((got = pv_trace_read(cpu, r + n, sizeof(r) / sizeof(r[0]) - n)) > 0)
-			n += (unsigned)got;
+		while ((got = pv_trace_read(cpu, r + n, sizeof(r) / sizeof(r[0]) - n)) > 0) n += (unsigned)got;
 	CHECK(traced(r, n, PV_TRACE_domain_state, c.domid, PV_DOMAIN_RUNNING));
 	CHECK(traced(r, n, PV_TRACE_domain_state, c.domid, PV_DOMAIN_PAUSED));
 	CHECK(traced(r, n, PV_TRACE_domain_state, c.domid, PV_DOMAIN_SHUT));
@@ -208,8 +189,7 @@ extern const char code_syscall[], code_syscall_end[];
 __asm__(".section .rodata\ncode_syscall: movl $0x1234, %eax\n movl $0x77, %ebx\n syscall\n ud2\n"
 	"code_syscall_end: .byte 0\n\t.text\n");
 
-static unsigned system_call(struct pv_trace_record *r, unsigned most)
-{
+static unsigned system_call(struct pv_trace_record *r, unsigned most) {
 	uint64_t root = mini_user_space(code_syscall, (uint64_t)(code_syscall_end - code_syscall));
 	struct pv_host_info h = {0};
 	struct pv_perf before, after;
@@ -235,14 +215,12 @@ static unsigned system_call(struct pv_trace_record *r, unsigned most)
 	CHECK_EQ(u.regs.bx, 0x77);
 	CHECK_EQ(u.regs.di, 0x55);
 	for (uint64_t cpu = 0; cpu < h.cpus; cpu++)
-		while ((got = pv_trace_read(cpu, r + n, most - n)) > 0)
-			n += (unsigned)got;
+		while ((got = pv_trace_read(cpu, r + n, most - n)) > 0) n += (unsigned)got;
 	mini_user_space_free(root);
 	return n;
 }
 
-MINI_TEST(trace_system_calls)
-{
+MINI_TEST(trace_system_calls) {
 	static struct pv_trace_record r[256];
 	unsigned n;
 
@@ -256,8 +234,7 @@ MINI_TEST(trace_system_calls)
 	CHECK_EQ(system_call(r, 256), 0);
 }
 
-MINI_TEST(trace_half_full_raises_the_virq)
-{
+MINI_TEST(trace_half_full_raises_the_virq) {
 	static struct pv_trace_record r[64];
 	struct pv_host_info h = {0};
 	long port = pv_event_bind_virq(PV_VIRQ_TRACE, 0);
@@ -277,15 +254,13 @@ MINI_TEST(trace_half_full_raises_the_virq)
 	CHECK_EQ(pv_event_close((uint64_t)port), 0);
 }
 
-MINI_TEST(audit_agrees)
-{
+MINI_TEST(audit_agrees) {
 	struct pv_audit a;
 
 	memset(&a, 0xff, sizeof(a));
 	CHECK_EQ(pv_audit(&a), 0);
 	CHECK(a.frames_checked > 1000);
-	CHECK_EQ(a.ref_errors | a.owner_errors | a.shadow_errors | a.count_errors | a.leaked_frames,
-		 0);
+	CHECK_EQ(a.ref_errors | a.owner_errors | a.shadow_errors | a.count_errors | a.leaked_frames, 0);
 	CHECK_EQ(a.reserved, 0);
 	CHECK_EFAULT_OUT(pv_audit(p));
 }

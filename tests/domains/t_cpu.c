@@ -15,8 +15,7 @@ enum { DB = 1, BP = 3, UD = 6, NP = 11, SS = 12, GP = 13 };
 	__asm__(".section .rodata\n" #name ":\n" text "\n" #name "_end:\n\t.byte 0\n\t.text\n")
 #define SPACE(name) space_of(name, (uint64_t)(name##_end - name))
 
-static uint64_t space_of(const char *code, uint64_t len)
-{
+static uint64_t space_of(const char *code, uint64_t len) {
 	uint64_t root = mini_user_space(code, len);
 
 	CHECK(root);
@@ -26,12 +25,10 @@ static uint64_t space_of(const char *code, uint64_t len)
 
 /* ---- pages that a vCPU registers ---- */
 
-MINI_TEST(vcpu_area_errors)
-{
+MINI_TEST(vcpu_area_errors) {
 	uint64_t gpa = mini_gpa(&mini_cpu()->area), own = mini_gpa(mini_cpu()) & ~255ull;
 
-	for (uint64_t off = 1; off < PV_VCPU_AREA_ALIGN; off *= 2)
-		CHECK_EQ(pv_vcpu_area(gpa + off), -PV_EINVAL);
+	for (uint64_t off = 1; off < PV_VCPU_AREA_ALIGN; off *= 2) CHECK_EQ(pv_vcpu_area(gpa + off), -PV_EINVAL);
 	CHECK_EQ(pv_vcpu_area(~0ull), -PV_EINVAL);
 	CHECK(pv_vcpu_area(mini_gfn_alloc() << PV_PAGE_SHIFT) < 0); /* nothing there */
 	CHECK(pv_vcpu_area(1ull << 48) < 0);
@@ -46,8 +43,7 @@ MINI_TEST(vcpu_area_errors)
 	CHECK_EQ(mini_cpu()->area.pending[1] >> (0x51 - 64) & 1, 0);
 }
 
-MINI_TEST(vcpu_area_moves)
-{
+MINI_TEST(vcpu_area_moves) {
 	struct pv_vcpu_area *old = &mini_cpu()->area, *new = mini_page();
 	uint32_t seen = mini_vector_count[0x52];
 	long port = pv_event_alloc(PV_DOM_SELF, 0);
@@ -72,13 +68,9 @@ MINI_TEST(vcpu_area_moves)
 	mini_page_free(new);
 }
 
-MINI_TEST(clock_errors)
-{
-	CHECK_EFAULT_OUT(pv_clock(p));
-}
+MINI_TEST(clock_errors) { CHECK_EFAULT_OUT(pv_clock(p)); }
 
-MINI_TEST(clock_tells_the_time)
-{
+MINI_TEST(clock_tells_the_time) {
 	struct pv_clock clock, *c = &clock;
 	uint64_t before, after, now;
 
@@ -97,8 +89,7 @@ MINI_TEST(clock_tells_the_time)
 
 /* ---- events ---- */
 
-MINI_TEST(event_entry_errors)
-{
+MINI_TEST(event_entry_errors) {
 	static const uint64_t bad[] = {0,
 				       0x400000,
 				       0x7fffffffffff,
@@ -109,8 +100,7 @@ MINI_TEST(event_entry_errors)
 				       ~0ull - 510,
 				       ~0ull};
 
-	for (unsigned i = 0; i < COUNT(bad); i++)
-		CHECK_EQ(pv_event_entry(bad[i], 0), -PV_EINVAL);
+	for (unsigned i = 0; i < COUNT(bad); i++) CHECK_EQ(pv_event_entry(bad[i], 0), -PV_EINVAL);
 	/* The old one counts: this #UD comes back. */
 	struct mini_fault f;
 
@@ -118,8 +108,7 @@ MINI_TEST(event_entry_errors)
 	CHECK_EQ(pv_event_entry((uint64_t)mini_event_entry, MINI_STKLVLS), 0);
 }
 
-MINI_TEST(event_deliver_by_virtual_if)
-{
+MINI_TEST(event_deliver_by_virtual_if) {
 	volatile uint64_t *vif = &mini_cpu()->area.vif;
 	uint32_t before = mini_vector_count[0x53];
 
@@ -138,15 +127,12 @@ MINI_TEST(event_deliver_by_virtual_if)
 
 static unsigned order[4], taken;
 
-static void take(struct pv_regs *regs)
-{
-	if (taken < COUNT(order))
-		order[taken] = PV_SS_GET_VECTOR(regs->frame.ss);
+static void take(struct pv_regs *regs) {
+	if (taken < COUNT(order)) order[taken] = PV_SS_GET_VECTOR(regs->frame.ss);
 	taken++;
 }
 
-MINI_TEST(event_deliver_highest_first)
-{
+MINI_TEST(event_deliver_highest_first) {
 	static const unsigned vectors[] = {0x41, 0xb2, 0x23, 0xd1};
 	mini_vector_handler old[COUNT(vectors)];
 
@@ -157,8 +143,7 @@ MINI_TEST(event_deliver_highest_first)
 		CHECK_EQ(mini_ipi(0, vectors[i]), 0);
 	}
 	mini_irq_enable();
-	for (unsigned i = 0; i < COUNT(vectors); i++)
-		mini_set_vector_handler(vectors[i], old[i]);
+	for (unsigned i = 0; i < COUNT(vectors); i++) mini_set_vector_handler(vectors[i], old[i]);
 	CHECK_EQ(taken, 4);
 	CHECK(order[0] == 0xd1 && order[1] == 0xb2 && order[2] == 0x41 && order[3] == 0x23);
 }
@@ -190,15 +175,13 @@ __asm__(".text\n"
 	"	syscall\n");
 _Static_assert(PV_NR_vcpu_area == 4 && PV_NR_event_entry == 5 && PV_NR_vcpu_down == 62, "above");
 
-MINI_TEST(nmi_waits_for_the_entry_point)
-{
+MINI_TEST(nmi_waits_for_the_entry_point) {
 	char *stack = mini_page();
 	struct pv_vcpu_start s = {.ip = (uint64_t)cpu_raw_start, .root = mini_root};
 
 	raw_cpu = mini_page();
 	CHECK(stack && raw_cpu);
-	if (mini_start.vcpus < 2)
-		mini_test_skip("one vCPU");
+	if (mini_start.vcpus < 2) mini_test_skip("one vCPU");
 	s.arg = mini_gpa(&raw_cpu->area);
 	s.sp = (uint64_t)stack + PV_PAGE_SIZE;
 	raw_state = 0;
@@ -214,8 +197,7 @@ MINI_TEST(nmi_waits_for_the_entry_point)
 }
 
 /* pv_ipi(2, 1, 1), an NMI to vCPU 0, while the GS base is another. */
-static void nmi_without_gs(void)
-{
+static void nmi_without_gs(void) {
 	register uint64_t nmi __asm__("rdx") = 1;
 	uint64_t gs = (uint64_t)mini_cpu(), nr = PV_NR_ipi;
 
@@ -229,21 +211,18 @@ static void nmi_without_gs(void)
 CODE(code_ud2, "ud2");
 static volatile uint32_t nmis;
 
-static bool count_nmi(struct pv_regs *regs)
-{
+static bool count_nmi(struct pv_regs *regs) {
 	nmis += (regs->frame.ss & PV_SS_NMI) != 0;
 	return true;
 }
 
 /* On with user mode, by an ERETU that unblocks NMIs. */
-static enum mini_user_next after_nmi(struct mini_user *u, struct pv_regs *regs)
-{
+static enum mini_user_next after_nmi(struct mini_user *u, struct pv_regs *regs) {
 	count_nmi(regs);
 	return u->event_type == PV_EVENT_NMI ? MINI_USER_RESUME : MINI_USER_STOP;
 }
 
-MINI_TEST(nmi_waits_for_the_kernels_gs_base)
-{
+MINI_TEST(nmi_waits_for_the_kernels_gs_base) {
 	uint64_t root = SPACE(code_ud2);
 	struct mini_user u;
 
@@ -273,8 +252,7 @@ MINI_TEST(nmi_waits_for_the_kernels_gs_base)
 
 /* ---- what returns bring back ---- */
 
-static bool skip_ud(struct pv_regs *regs)
-{
+static bool skip_ud(struct pv_regs *regs) {
 	regs->frame.ip += 2;
 	return true;
 }
@@ -304,8 +282,7 @@ __asm__(".text\n"
 	"	ret\n");
 long cpu_regs_kept(void);
 
-MINI_TEST(erets_keeps_all_registers)
-{
+MINI_TEST(erets_keeps_all_registers) {
 	mini_exception_handler old = mini_set_exception_handler(UD, skip_ud);
 	struct pv_perf a, b;
 	long rc;
@@ -322,16 +299,14 @@ MINI_TEST(erets_keeps_all_registers)
 
 static uint64_t pending_at_erets;
 
-static bool ipi_and_skip(struct pv_regs *regs)
-{
+static bool ipi_and_skip(struct pv_regs *regs) {
 	mini_ipi(0, 0x54);
 	pending_at_erets = mini_cpu()->area.pending_any;
 	return skip_ud(regs);
 }
 
 /* A vector that came while the handler ran is taken when its ERETS turns the virtual IF on, and not before. */
-MINI_TEST(erets_takes_what_waited)
-{
+MINI_TEST(erets_takes_what_waited) {
 	mini_exception_handler old = mini_set_exception_handler(UD, ipi_and_skip);
 	uint32_t before = mini_vector_count[0x54];
 	volatile uint32_t *n = &mini_vector_count[0x54];
@@ -354,16 +329,14 @@ MINI_TEST(erets_takes_what_waited)
 CODE(code_vif_syscall, "movq $0x200, (%rdi)\n syscall\n ud2");
 static uint64_t vif_seen;
 
-static enum mini_user_next look_at_vif(struct mini_user *u, struct pv_regs *regs)
-{
+static enum mini_user_next look_at_vif(struct mini_user *u, struct pv_regs *regs) {
 	(void)u;
 	(void)regs;
 	vif_seen = mini_cpu()->area.vif;
 	return MINI_USER_STOP;
 }
 
-MINI_TEST(syscall_clears_the_virtual_if)
-{
+MINI_TEST(syscall_clears_the_virtual_if) {
 	uint64_t root = SPACE(code_vif_syscall), gpa = mini_gpa(&mini_cpu()->area.vif);
 	struct mini_user u;
 
@@ -381,18 +354,15 @@ MINI_TEST(syscall_clears_the_virtual_if)
 /* What the CPU refuses to load is the exception that the CPU says, at the guest's ERETU. */
 CODE(code_nothing, "1: jmp 1b");
 
-MINI_TEST(eretu_refused_as_by_the_cpu)
-{
+MINI_TEST(eretu_refused_as_by_the_cpu) {
 	/* LDT: 32-bit code and data that are not present, and such that are. */
-	static const uint64_t ldt[] = {0x00cf7b000000ffff, 0x00cf73000000ffff, 0x00cffb000000ffff,
-				       0x00cff3000000ffff};
+	static const uint64_t ldt[] = {0x00cf7b000000ffff, 0x00cf73000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff};
 	static const struct {
 		uint16_t cs, ss;
 		unsigned vector, error;
 	} cases[] = {
-		{0x07, PV_USER_DS, NP, 0x04},	    {PV_USER_CS, 0x0f, SS, 0x0c},
-		{0x47, PV_USER_DS, GP, 0x44},	    {PV_USER_CS, 0x17, GP, 0x14},
-		{PV_USER_CS, PV_USER_CS, GP, 0x30}, {PV_USER_DS, PV_USER_DS, GP, 0x28},
+		{0x07, PV_USER_DS, NP, 0x04}, {PV_USER_CS, 0x0f, SS, 0x0c},       {0x47, PV_USER_DS, GP, 0x44},
+		{PV_USER_CS, 0x17, GP, 0x14}, {PV_USER_CS, PV_USER_CS, GP, 0x30}, {PV_USER_DS, PV_USER_DS, GP, 0x28},
 	};
 	uint64_t root = SPACE(code_nothing);
 
@@ -408,8 +378,7 @@ MINI_TEST(eretu_refused_as_by_the_cpu)
 		CHECK(u.bad_return);
 		CHECK_EQ(u.event_type, PV_EVENT_HWEXC);
 		/* QEMU's TCG takes #NP for an absent stack segment too. */
-		if (cases[i].vector != SS || u.event_vector != NP)
-			CHECK_EQ(u.event_vector, cases[i].vector);
+		if (cases[i].vector != SS || u.event_vector != NP) CHECK_EQ(u.event_vector, cases[i].vector);
 		CHECK_EQ(u.regs.bx, 0xb0b);
 	}
 	CHECK_EQ(pv_ldt_set(NULL, 0), 0);
@@ -418,16 +387,12 @@ MINI_TEST(eretu_refused_as_by_the_cpu)
 
 /* ---- debug registers ---- */
 
-MINI_TEST(debug_registers_keep_values)
-{
-	for (uint64_t r = 0; r < 4; r++)
-		CHECK_EQ(pv_debug_set(r, 0x1000 * (r + 1)), 0);
-	for (uint64_t r = 0; r < 4; r++)
-		CHECK_EQ(pv_debug_get(r), 0x1000 * (r + 1));
+MINI_TEST(debug_registers_keep_values) {
+	for (uint64_t r = 0; r < 4; r++) CHECK_EQ(pv_debug_set(r, 0x1000 * (r + 1)), 0);
+	for (uint64_t r = 0; r < 4; r++) CHECK_EQ(pv_debug_get(r), 0x1000 * (r + 1));
 	pv_yield();
 	CHECK_EQ(pv_debug_get(3), 0x4000);
-	for (uint64_t r = 0; r < 4; r++)
-		CHECK_EQ(pv_debug_set(r, 0), 0);
+	for (uint64_t r = 0; r < 4; r++) CHECK_EQ(pv_debug_set(r, 0), 0);
 	CHECK_EQ(pv_debug_set(4, 0), -PV_EINVAL);
 	CHECK_EQ(pv_debug_set(5, 0), -PV_EINVAL);
 	CHECK_EQ(pv_debug_set(8, 0), -PV_EINVAL);
@@ -438,15 +403,13 @@ MINI_TEST(debug_registers_keep_values)
 static volatile uint64_t watched;
 static uint64_t watch_edata, watch_hits;
 
-static bool note_debug(struct pv_regs *regs)
-{
+static bool note_debug(struct pv_regs *regs) {
 	watch_edata = regs->frame.edata;
 	watch_hits++;
 	return true;
 }
 
-MINI_TEST(debug_watchpoint_hits)
-{
+MINI_TEST(debug_watchpoint_hits) {
 	mini_exception_handler old = mini_set_exception_handler(DB, note_debug);
 
 	watch_hits = 0;
@@ -484,33 +447,26 @@ static const uint64_t bad_descriptors[] = {
 	~0ull,
 };
 
-static uint64_t limit_of(uint16_t selector)
-{
+static uint64_t limit_of(uint16_t selector) {
 	uint64_t limit = 0;
 
 	__asm__ volatile("lsl %1, %0" : "+r"(limit) : "r"((uint64_t)selector) : "cc");
 	return limit;
 }
 
-static void load_es(void *arg)
-{
-	__asm__ volatile("mov %w0, %%es" : : "r"((uint64_t)arg));
-}
+static void load_es(void *arg) { __asm__ volatile("mov %w0, %%es" : : "r"((uint64_t)arg)); }
 
-MINI_TEST(desc_set_errors)
-{
+MINI_TEST(desc_set_errors) {
 	static const uint64_t slots[] = {0, 1, 2, 5, 6, 8, 10, 11, 16, 255, 1ull << 32, ~0ull};
 
-	for (unsigned i = 0; i < COUNT(slots); i++)
-		CHECK_EQ(pv_desc_set(slots[i], DATA), -PV_EINVAL);
+	for (unsigned i = 0; i < COUNT(slots); i++) CHECK_EQ(pv_desc_set(slots[i], DATA), -PV_EINVAL);
 	for (unsigned slot = PV_GDT_TLS_MIN; slot <= PV_GDT_CPUNODE; slot++)
 		for (unsigned i = 0; i < COUNT(bad_descriptors); i++)
 			CHECK_EQ(pv_desc_set(slot, bad_descriptors[i]), -PV_EINVAL);
 	CHECK_EQ(pv_desc_set(PV_GDT_TLS_MIN, DATA & ~(1ull << 54)), -PV_EINVAL);
 }
 
-MINI_TEST(desc_set_loads)
-{
+MINI_TEST(desc_set_loads) {
 	struct mini_fault f;
 	uint16_t sel = PV_GDT_TLS_MIN * 8 + 3;
 
@@ -527,8 +483,7 @@ MINI_TEST(desc_set_loads)
 	CHECK_EQ(limit_of(sel), 0);
 }
 
-MINI_TEST(ldt_set_errors)
-{
+MINI_TEST(ldt_set_errors) {
 	static uint64_t table[513];
 	uint64_t last = 511 * 8 + 7;
 
@@ -554,18 +509,15 @@ MINI_TEST(ldt_set_errors)
 
 static volatile uint64_t other_limit;
 
-static void look_at_ldt(void *unused)
-{
+static void look_at_ldt(void *unused) {
 	(void)unused;
 	other_limit = limit_of(7) + 1;
 }
 
-MINI_TEST(ldt_is_the_vcpus_own)
-{
+MINI_TEST(ldt_is_the_vcpus_own) {
 	uint64_t desc = DATA;
 
-	if (mini_start.vcpus < 2)
-		mini_test_skip("one vCPU");
+	if (mini_start.vcpus < 2) mini_test_skip("one vCPU");
 	CHECK_EQ(pv_ldt_set(&desc, 1), 0);
 	CHECK_EQ(pv_desc_set(PV_GDT_TLS_MIN, DATA), 0);
 	other_limit = 0;
@@ -579,8 +531,7 @@ MINI_TEST(ldt_is_the_vcpus_own)
 
 /* ---- CPUID ---- */
 
-static struct pv_cpuid leaf(uint32_t l, uint32_t subleaf)
-{
+static struct pv_cpuid leaf(uint32_t l, uint32_t subleaf) {
 	struct pv_cpuid c = {.leaf = l, .subleaf = subleaf, .eax = ~0u, .edx = ~0u};
 
 	CHECK_EQ(pv_cpuid(&c), 0);
@@ -589,8 +540,7 @@ static struct pv_cpuid leaf(uint32_t l, uint32_t subleaf)
 	return c;
 }
 
-MINI_TEST(cpuid_answers)
-{
+MINI_TEST(cpuid_answers) {
 	struct pv_cpuid c = leaf(PV_CPUID_BASE, 0);
 
 	CHECK(!memcmp(&c.ebx, "RingsideRing", 12));
@@ -600,14 +550,14 @@ MINI_TEST(cpuid_answers)
 	CHECK_EQ(leaf(PV_CPUID_BASE + 0x100, 0).eax, 0);
 	CHECK(leaf(0, 0).eax >= 7);
 	c = leaf(1, 0);
-	CHECK(c.ecx >> 31 & 1);				   /* a hypervisor */
+	CHECK(c.ecx >> 31 & 1);                            /* a hypervisor */
 	CHECK(!(c.ecx & (1u << 5 | 1u << 17 | 1u << 21))); /* VMX, PCID, x2APIC */
 	CHECK(!(c.edx & (1u << 9 | 1u << 11 | 1u << 12))); /* APIC, SEP, MTRR */
-	CHECK(c.ecx >> 27 & 1);				   /* OSXSAVE */
+	CHECK(c.ecx >> 27 & 1);                            /* OSXSAVE */
 	c = leaf(7, 0);
 	CHECK_EQ(c.eax, 1);
 	CHECK(!(c.ebx & (1u << 7 | 1u << 10 | 1u << 20))); /* SMEP, INVPCID, SMAP */
-	CHECK(leaf(7, 1).eax >> 17 & 1);		   /* FRED */
+	CHECK(leaf(7, 1).eax >> 17 & 1);                   /* FRED */
 	CHECK_EQ(leaf(7, 2).eax | leaf(7, 2).edx, 0);
 	CHECK_EQ(leaf(0xb, 0).ebx, 0);
 	CHECK_EQ(leaf(0x80000001, 0).edx >> 26 & 3, 0); /* 1 GiB pages, RDTSCP */
@@ -615,16 +565,14 @@ MINI_TEST(cpuid_answers)
 	CHECK_EQ(leaf(0x3fffffff, 0).eax, 0);
 }
 
-MINI_TEST(cpuid_errors)
-{
+MINI_TEST(cpuid_errors) {
 	CHECK_EFAULT_OUT(pv_cpuid(p));
 	CHECK_EQ(pv_cpuid((struct pv_cpuid *)(page_before_hole() - 22)), -PV_EFAULT);
 	CHECK_EQ(pv_cpuid((struct pv_cpuid *)(page_before_hole() - 23)), 0);
 }
 
 /* XSAVE's areas as the CPU has them now. */
-MINI_TEST(cpuid_xsave)
-{
+MINI_TEST(cpuid_xsave) {
 	struct pv_cpuid c = leaf(0xd, 0);
 	uint32_t lo, hi, size = 576;
 

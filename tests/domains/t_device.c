@@ -2,11 +2,9 @@
 /* t_device: device_*, and of phys_* what needs no device. */
 #include "domtest.h"
 
-static const struct pv_device_slot a_slot = {
-	.class = PV_DEVICE_CONTROL, .back_dom = 0, .param = 77};
+static const struct pv_device_slot a_slot = {.class = PV_DEVICE_CONTROL, .back_dom = 0, .param = 77};
 
-MINI_TEST(device_slots)
-{
+MINI_TEST(device_slots) {
 	struct pv_device_slot s = a_slot, got;
 	struct pv_device_side side = {.state = PV_DEV_READY, .grant = 5, .port = 6, .features = 7};
 	struct child c;
@@ -56,8 +54,7 @@ MINI_TEST(device_slots)
 }
 
 /* The directory can be read, and never written; its number is used again wiped. */
-MINI_TEST(device_page)
-{
+MINI_TEST(device_page) {
 	struct pv_device_slot s = a_slot;
 	const uint64_t gfn = 0x40000;
 	struct child c;
@@ -77,8 +74,7 @@ MINI_TEST(device_page)
 	check_audit();
 }
 
-MINI_TEST(device_changes_raise_the_virq)
-{
+MINI_TEST(device_changes_raise_the_virq) {
 	struct pv_device_slot s = a_slot;
 	struct child c;
 	long port;
@@ -92,8 +88,7 @@ MINI_TEST(device_changes_raise_the_virq)
 	child_end(&c);
 }
 
-MINI_TEST(phys_memory_refuses_ram)
-{
+MINI_TEST(phys_memory_refuses_ram) {
 	struct child c;
 
 	child_start(&c, 0, 1);
@@ -118,8 +113,7 @@ MINI_TEST(phys_memory_refuses_ram)
 	check_audit();
 }
 
-MINI_TEST(phys_ports_and_interrupts_errors)
-{
+MINI_TEST(phys_ports_and_interrupts_errors) {
 	uint64_t ad[2];
 
 	CHECK_EQ(pv_phys_ports(0, 0x10000, 1, 1), -PV_EINVAL);
@@ -139,8 +133,7 @@ MINI_TEST(phys_ports_and_interrupts_errors)
 	CHECK_EQ(pv_phys_reboot(~0ull), -PV_EINVAL);
 }
 
-static void touch_port(void *arg)
-{
+static void touch_port(void *arg) {
 	uint8_t v;
 
 	(void)arg;
@@ -148,8 +141,7 @@ static void touch_port(void *arg)
 }
 
 /* IN, then SYSCALL. */
-static void check_user_port_refused(void)
-{
+static void check_user_port_refused(void) {
 	static const uint8_t code[] = {0xe4, 0x80, 0x0f, 0x05};
 	uint64_t root = mini_user_space(code, sizeof(code));
 	struct mini_user u;
@@ -165,8 +157,7 @@ static void check_user_port_refused(void)
 }
 
 /* A domain's ports are its kernel's, not its programs'. */
-MINI_TEST(phys_ports_for_the_kernel)
-{
+MINI_TEST(phys_ports_for_the_kernel) {
 	struct mini_fault f;
 
 	CHECK(!mini_try(&f, touch_port, NULL));
@@ -181,8 +172,7 @@ MINI_TEST(phys_ports_for_the_kernel)
 	check_user_port_refused();
 }
 
-MINI_TEST(phys_interrupts_bound_and_closed)
-{
+MINI_TEST(phys_interrupts_bound_and_closed) {
 	uint64_t ad[2] = {0, 0};
 	long a = pv_phys_irq_bind(11, 3, 0), m;
 

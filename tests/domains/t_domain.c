@@ -4,8 +4,7 @@
 
 #include <stdio.h>
 
-static struct pv_domain_info info_of(uint64_t domid)
-{
+static struct pv_domain_info info_of(uint64_t domid) {
 	struct pv_domain_info i;
 
 	memset(&i, 0xff, sizeof(i));
@@ -17,8 +16,7 @@ static struct pv_domain_info info_of(uint64_t domid)
 	return i;
 }
 
-static uint32_t empty_domain(void)
-{
+static uint32_t empty_domain(void) {
 	struct pv_domain_create a = {.vcpus = 2, .frames_max = 64, .name = "empty"};
 	long d = pv_domain_create(&a);
 
@@ -27,8 +25,7 @@ static uint32_t empty_domain(void)
 	return (uint32_t)d;
 }
 
-MINI_TEST(nop_and_numbers)
-{
+MINI_TEST(nop_and_numbers) {
 	CHECK_EQ(pv_nop(), 0);
 	CHECK_EQ(pv_hypercall(PV_HYPERCALL_MAX, 0, 0, 0, 0, 0), -PV_ENOSYS);
 	CHECK_EQ(pv_hypercall(PV_HYPERCALL_MAX - 1, 0, 0, 0, 0, 0), -PV_ENOSYS);
@@ -40,8 +37,7 @@ MINI_TEST(nop_and_numbers)
 }
 
 /* What is others' RAM is no hole to put a device's window in. */
-MINI_TEST(start_info_maps_all_ram)
-{
+MINI_TEST(start_info_maps_all_ram) {
 	struct pv_host_info h = {0};
 	uint64_t own = 0, frames = 0;
 
@@ -60,8 +56,7 @@ MINI_TEST(start_info_maps_all_ram)
 	CHECK(frames >= h.total_frames);
 }
 
-MINI_TEST(host_info_tells)
-{
+MINI_TEST(host_info_tells) {
 	struct pv_host_info h;
 
 	memset(&h, 0xff, sizeof(h));
@@ -81,16 +76,14 @@ MINI_TEST(host_info_tells)
 }
 
 /* host_info counts frames that ring 0 keeps for itself: its image alone is some. */
-MINI_TEST(host_info_counts_ring0_frames)
-{
+MINI_TEST(host_info_counts_ring0_frames) {
 	struct pv_host_info h = {0};
 
 	CHECK_EQ(pv_host_info(&h), 0);
 	CHECK(h.hv_frames > 0);
 }
 
-MINI_TEST(domain_create_and_destroy)
-{
+MINI_TEST(domain_create_and_destroy) {
 	uint32_t d = empty_domain();
 	struct pv_domain_info i = info_of(d);
 
@@ -111,8 +104,7 @@ MINI_TEST(domain_create_and_destroy)
 	check_audit();
 }
 
-MINI_TEST(domain_create_wanted_number)
-{
+MINI_TEST(domain_create_wanted_number) {
 	struct pv_domain_create a = {.domid = 77, .vcpus = 1, .frames_max = 1}, b = a;
 
 	CHECK_EQ(pv_domain_create(&a), 77);
@@ -122,23 +114,19 @@ MINI_TEST(domain_create_wanted_number)
 	CHECK_EQ(mini_destroy_domain(77), 0);
 }
 
-static long create_with(size_t offset, size_t size, uint64_t value)
-{
+static long create_with(size_t offset, size_t size, uint64_t value) {
 	struct pv_domain_create a = {.vcpus = 1, .frames_max = 16};
 	long d;
 
 	memcpy((char *)&a + offset, &value, size);
 	d = pv_domain_create(&a);
-	if (d > 0)
-		mini_destroy_domain((uint32_t)d);
+	if (d > 0) mini_destroy_domain((uint32_t)d);
 	return d;
 }
-#define CREATE_WITH(field, value)                             \
-	create_with(offsetof(struct pv_domain_create, field), \
-		    sizeof(((struct pv_domain_create *)0)->field), value)
+#define CREATE_WITH(field, value) \
+	create_with(offsetof(struct pv_domain_create, field), sizeof(((struct pv_domain_create *)0)->field), value)
 
-MINI_TEST(domain_create_errors)
-{
+MINI_TEST(domain_create_errors) {
 	static const uint32_t big[] = {0x80000000, 0xffffffff, 0x7ffffff0};
 
 	CHECK_EQ(CREATE_WITH(vcpus, 0), -PV_EINVAL);
@@ -176,8 +164,7 @@ MINI_TEST(domain_create_errors)
 	check_audit();
 }
 
-MINI_TEST(domain_numbers_that_are_none)
-{
+MINI_TEST(domain_numbers_that_are_none) {
 	struct pv_domain_info i;
 	struct pv_vcpu_start s = {0};
 	struct pv_sched_params q = {.cap_percent = ~0u};
@@ -196,8 +183,7 @@ MINI_TEST(domain_numbers_that_are_none)
 	CHECK_NO_DOMAIN(pv_domain_eretu(d, 0), -PV_ESRCH);
 }
 
-MINI_TEST(domain_next_walks_all)
-{
+MINI_TEST(domain_next_walks_all) {
 	uint32_t a = empty_domain(), b = empty_domain(), n = 0;
 	struct pv_domain_info i = {0};
 	uint64_t after = ~0ull;
@@ -220,8 +206,7 @@ MINI_TEST(domain_next_walks_all)
 	CHECK_EQ(mini_destroy_domain(b), 0);
 }
 
-MINI_TEST(domain_vcpu_init_errors)
-{
+MINI_TEST(domain_vcpu_init_errors) {
 	uint32_t d = empty_domain();
 	struct pv_vcpu_start s = {.ip = 0x1000}, t;
 
@@ -250,8 +235,7 @@ MINI_TEST(domain_vcpu_init_errors)
 }
 
 /* A domain without memory is started: it ends, and only it. */
-MINI_TEST(domain_without_memory_crashes)
-{
+MINI_TEST(domain_without_memory_crashes) {
 	struct pv_vcpu_start s = {.ip = 0xffffffff80000000, .root = 0x5000};
 	struct child c = {.domid = empty_domain()};
 	struct pv_domain_info i;
@@ -265,8 +249,7 @@ MINI_TEST(domain_without_memory_crashes)
 }
 
 /* Its first fault comes before it has a handler. */
-MINI_TEST(domain_without_handler_crashes)
-{
+MINI_TEST(domain_without_handler_crashes) {
 	struct pv_vcpu_start s = {.ip = 0xffffffff80000000, .root = 0x5000};
 	struct child c = {.domid = empty_domain()};
 	struct pv_domain_info i;
@@ -282,8 +265,7 @@ MINI_TEST(domain_without_handler_crashes)
 	check_audit();
 }
 
-MINI_TEST(domain_double_fault_crashes)
-{
+MINI_TEST(domain_double_fault_crashes) {
 	struct pv_domain_info i;
 	struct child c;
 
@@ -295,8 +277,7 @@ MINI_TEST(domain_double_fault_crashes)
 	child_end(&c);
 }
 
-MINI_TEST(domain_pause_nests)
-{
+MINI_TEST(domain_pause_nests) {
 	struct child c;
 	uint64_t a, b;
 
@@ -324,8 +305,7 @@ MINI_TEST(domain_pause_nests)
 	child_end(&c);
 }
 
-MINI_TEST(domain_shutdown_from_outside)
-{
+MINI_TEST(domain_shutdown_from_outside) {
 	struct pv_domain_info i;
 	struct child c;
 
@@ -338,14 +318,12 @@ MINI_TEST(domain_shutdown_from_outside)
 	CHECK(child_shut(&c, &i));
 	CHECK_EQ(i.shutdown, PV_SHUTDOWN_WATCHDOG);
 	CHECK_EQ(i.shutdown_arg, 5);
-	CHECK_EQ(pv_domain_shutdown(c.domid, PV_SHUTDOWN_POWEROFF, 6),
-		 0); /* the first reason stays */
+	CHECK_EQ(pv_domain_shutdown(c.domid, PV_SHUTDOWN_POWEROFF, 6), 0); /* the first reason stays */
 	CHECK_EQ(info_of(c.domid).shutdown_arg, 5);
 	child_end(&c);
 }
 
-MINI_TEST(domain_start_and_end_raise_the_virq)
-{
+MINI_TEST(domain_start_and_end_raise_the_virq) {
 	long port = pv_event_bind_virq(PV_VIRQ_DOMAIN, 0);
 	struct child c;
 	uint32_t seen;
@@ -362,28 +340,24 @@ MINI_TEST(domain_start_and_end_raise_the_virq)
 	CHECK_EQ(pv_event_close((uint64_t)port), 0);
 }
 
-MINI_TEST(domain_destroy_itself_is_refused)
-{
+MINI_TEST(domain_destroy_itself_is_refused) {
 	CHECK_EQ(pv_domain_destroy(0), -PV_EINVAL);
 	CHECK_EQ(pv_domain_destroy(PV_DOM_SELF), -PV_EINVAL);
 }
 
-MINI_TEST(domain_destroy_running)
-{
+MINI_TEST(domain_destroy_running) {
 	struct child c;
 
 	for (int i = 0; i < 4; i++) {
 		child_start(&c, 0, 4);
-		for (uint64_t v = 1; v < 4; v++)
-			CHECK_EQ(ORDER(&c, ORDER_UP, v), 0);
+		for (uint64_t v = 1; v < 4; v++) CHECK_EQ(ORDER(&c, ORDER_UP, v), 0);
 		child_send(&c, ORDER_SPIN, 0, 0);
 		child_end(&c);
 	}
 	check_audit();
 }
 
-MINI_TEST(domain_sched_params)
-{
+MINI_TEST(domain_sched_params) {
 	uint32_t d = empty_domain();
 	struct pv_sched_params q = {.weight = 100, .cap_percent = 50};
 
@@ -413,8 +387,7 @@ MINI_TEST(domain_sched_params)
 
 /* Also of a vCPU that runs alone, with no timer set: the cap comes while it spins. What it takes too much because QEMU
  * itself waits for a CPU it owes in the next look. */
-MINI_TEST(domain_cap_is_kept)
-{
+MINI_TEST(domain_cap_is_kept) {
 	struct pv_sched_params q = {.cap_percent = 20};
 	uint64_t start, used;
 	struct child c;
@@ -430,16 +403,14 @@ MINI_TEST(domain_cap_is_kept)
 		mini_sleep(400 * MINI_MS);
 		used = info_of(c.domid).cpu_time - used;
 		start = mini_now() - start;
-		if (used < start / 2)
-			break;
+		if (used < start / 2) break;
 	}
 	mini_printk("cap of 20 %%: took %u %%\n", (unsigned)(used * 100 / start));
 	CHECK(used < start / 2);
 	child_end(&c);
 }
 
-MINI_TEST(domain_limits)
-{
+MINI_TEST(domain_limits) {
 	uint32_t d = empty_domain();
 
 	CHECK_EQ(pv_domain_limits(d, 32, 0), 0);
@@ -460,8 +431,7 @@ MINI_TEST(domain_limits)
 }
 
 /* The pool shrinks to the minimum and grows under a domain that runs. */
-MINI_TEST(domain_pool_resized_while_running)
-{
+MINI_TEST(domain_pool_resized_while_running) {
 	struct child c;
 
 	child_start(&c, 0, 1);
@@ -477,8 +447,7 @@ MINI_TEST(domain_pool_resized_while_running)
 	check_audit();
 }
 
-MINI_TEST(domain_caps_are_a_subset)
-{
+MINI_TEST(domain_caps_are_a_subset) {
 	struct child c;
 
 	child_start(&c, PV_CAP_DOMAIN, 1);
@@ -502,10 +471,8 @@ MINI_TEST(domain_caps_are_a_subset)
 }
 
 /* The capability column of hypercalls.def. */
-MINI_TEST(refused_without_capabilities)
-{
-	static const uint32_t caps[] = {0, PV_CAP_DOMAIN, PV_CAP_MEMORY, PV_CAP_DEVICE,
-					PV_CAP_TRACE};
+MINI_TEST(refused_without_capabilities) {
+	static const uint32_t caps[] = {0, PV_CAP_DOMAIN, PV_CAP_MEMORY, PV_CAP_DEVICE, PV_CAP_TRACE};
 
 	for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
 		struct child c;
@@ -514,30 +481,21 @@ MINI_TEST(refused_without_capabilities)
 
 		child_start(&c, caps[i], 1);
 		bad = ORDER(&c, ORDER_REFUSED);
-		CHECK_EQ(mem_copy(c.domid, PV_MEM_COPY_READ,
-				  c.box + offsetof(struct child_box, value), &first, 8),
-			 8);
-		if (bad)
-			mini_printk("caps %#x: hypercall %u is not refused\n", (unsigned)caps[i],
-				    (unsigned)first);
+		CHECK_EQ(mem_copy(c.domid, PV_MEM_COPY_READ, c.box + offsetof(struct child_box, value), &first, 8), 8);
+		if (bad) mini_printk("caps %#x: hypercall %u is not refused\n", (unsigned)caps[i], (unsigned)first);
 		CHECK_EQ(bad, 0);
 		/* And those that look further than the column. */
-		if (!(caps[i] & PV_CAP_DOMAIN))
-			CHECK_EQ(CHILD(&c, domain_info, 0, child_data(&c, 0)), -PV_EPERM);
+		if (!(caps[i] & PV_CAP_DOMAIN)) CHECK_EQ(CHILD(&c, domain_info, 0, child_data(&c, 0)), -PV_EPERM);
 		CHECK_EQ(CHILD(&c, domain_info, PV_DOM_SELF, child_data(&c, 0)), 0);
-		if (!(caps[i] & PV_CAP_TRACE))
-			CHECK_EQ(CHILD(&c, perf_read, 0, ~0ull, child_data(&c, 0)), -PV_EPERM);
-		if (!(caps[i] & PV_CAP_MEMORY))
-			CHECK_EQ(CHILD(&c, mem_query, 0, 1), -PV_EPERM);
+		if (!(caps[i] & PV_CAP_TRACE)) CHECK_EQ(CHILD(&c, perf_read, 0, ~0ull, child_data(&c, 0)), -PV_EPERM);
+		if (!(caps[i] & PV_CAP_MEMORY)) CHECK_EQ(CHILD(&c, mem_query, 0, 1), -PV_EPERM);
 		child_end(&c);
 	}
 }
 
-MINI_TEST(domain_cpuid_masks)
-{
-	struct pv_cpuid mask[2] = {
-		{.leaf = 1, .eax = ~0u, .ebx = ~0u, .ecx = ~1u, .edx = ~0u & ~(1u << 25)},
-		{.leaf = PV_CPUID_BASE, .eax = 0, .ebx = ~0u, .ecx = ~0u, .edx = ~0u}};
+MINI_TEST(domain_cpuid_masks) {
+	struct pv_cpuid mask[2] = {{.leaf = 1, .eax = ~0u, .ebx = ~0u, .ecx = ~1u, .edx = ~0u & ~(1u << 25)},
+				   {.leaf = PV_CPUID_BASE, .eax = 0, .ebx = ~0u, .ecx = ~0u, .edx = ~0u}};
 	struct pv_cpuid l = {.leaf = 1};
 	static struct pv_cpuid many[200];
 	struct child c;
@@ -567,8 +525,7 @@ MINI_TEST(domain_cpuid_masks)
 	child_end(&c);
 }
 
-MINI_TEST(domain_eretu_errors)
-{
+MINI_TEST(domain_eretu_errors) {
 	uint32_t d = empty_domain();
 
 	CHECK_EQ(pv_domain_eretu(d, 0), 0);
@@ -581,15 +538,13 @@ MINI_TEST(domain_eretu_errors)
 
 /* Every hypercall, each argument with every hostile value, from a domain without rights and from one with
  * some: only documented results, and ring 0's counts agree at the end. */
-static void sweep(uint32_t caps)
-{
-	static const uint8_t not_these[] = {
-		PV_NR_eretu,	       PV_NR_erets,	   PV_NR_vcpu_area,
-		PV_NR_event_entry,     PV_NR_root_load,	   PV_NR_mem_release,
-		PV_NR_block,	       PV_NR_poll,	   PV_NR_shutdown,
-		PV_NR_vcpu_down,       PV_NR_mem_copy,	   PV_NR_domain_destroy,
-		PV_NR_domain_shutdown, PV_NR_domain_pause, PV_NR_domain_caps,
-		PV_NR_console_write,   PV_NR_audit};
+static void sweep(uint32_t caps) {
+	static const uint8_t not_these[] = {PV_NR_eretu,           PV_NR_erets,        PV_NR_vcpu_area,
+					    PV_NR_event_entry,     PV_NR_root_load,    PV_NR_mem_release,
+					    PV_NR_block,           PV_NR_poll,         PV_NR_shutdown,
+					    PV_NR_vcpu_down,       PV_NR_mem_copy,     PV_NR_domain_destroy,
+					    PV_NR_domain_shutdown, PV_NR_domain_pause, PV_NR_domain_caps,
+					    PV_NR_console_write,   PV_NR_audit};
 	struct child c;
 
 	child_start(&c, caps, 1);
@@ -597,20 +552,13 @@ static void sweep(uint32_t caps)
 		bool leave = memchr(not_these, (int)nr, sizeof(not_these)) != NULL;
 		long rc = leave ? 0 : ORDER(&c, ORDER_SWEEP, nr);
 
-		if (rc > 0)
-			mini_printk("hypercall %u\n", (unsigned)nr);
+		if (rc > 0) mini_printk("hypercall %u\n", (unsigned)nr);
 		CHECK(rc <= 0);
 	}
 	child_end(&c);
 	check_audit();
 }
 
-MINI_TEST(sweep_without_rights)
-{
-	sweep(0);
-}
+MINI_TEST(sweep_without_rights) { sweep(0); }
 
-MINI_TEST(sweep_with_trace_and_device)
-{
-	sweep(PV_CAP_TRACE | PV_CAP_DEVICE);
-}
+MINI_TEST(sweep_with_trace_and_device) { sweep(PV_CAP_TRACE | PV_CAP_DEVICE); }

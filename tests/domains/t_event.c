@@ -2,12 +2,11 @@
 /* t_event: event_* and the port half of poll. */
 #include "domtest.h"
 
-static const uint64_t far_ports[] = {PV_MAX_PORTS, PV_MAX_PORTS + 1, 0xffff,	 0x10000,
-				     0x10001,	   1ull << 32,	     1ull << 63, ~0ull};
+static const uint64_t far_ports[] = {PV_MAX_PORTS, PV_MAX_PORTS + 1, 0xffff,     0x10000,
+				     0x10001,      1ull << 32,       1ull << 63, ~0ull};
 #define FAR_PORTS (sizeof(far_ports) / sizeof(far_ports[0]))
 
-static void pair(uint64_t *a, uint64_t *b)
-{
+static void pair(uint64_t *a, uint64_t *b) {
 	long port = pv_event_alloc(PV_DOM_SELF, 0);
 
 	CHECK(port > 0);
@@ -17,14 +16,12 @@ static void pair(uint64_t *a, uint64_t *b)
 	*b = (uint64_t)port;
 }
 
-static void close_pair(uint64_t a, uint64_t b)
-{
+static void close_pair(uint64_t a, uint64_t b) {
 	CHECK_EQ(pv_event_close(a), 0);
 	CHECK_EQ(pv_event_close(b), 0);
 }
 
-static struct pv_port_status status_of(uint64_t port)
-{
+static struct pv_port_status status_of(uint64_t port) {
 	struct pv_port_status s;
 
 	memset(&s, 0xff, sizeof(s));
@@ -33,8 +30,7 @@ static struct pv_port_status status_of(uint64_t port)
 	return s;
 }
 
-MINI_TEST(event_alloc_errors)
-{
+MINI_TEST(event_alloc_errors) {
 	CHECK_EQ(pv_event_alloc(PV_DOM_SELF, 4), -PV_EINVAL);
 	CHECK_EQ(pv_event_alloc(PV_DOM_SELF, 64), -PV_EINVAL);
 	CHECK_EQ(pv_event_alloc(PV_DOM_SELF, ~0ull), -PV_EINVAL);
@@ -42,8 +38,7 @@ MINI_TEST(event_alloc_errors)
 	CHECK_NO_DOMAIN(pv_event_alloc(d, 0), -PV_ESRCH);
 }
 
-MINI_TEST(event_bind_errors)
-{
+MINI_TEST(event_bind_errors) {
 	long a = pv_event_alloc(PV_DOM_SELF, 0), b;
 
 	CHECK(a > 0);
@@ -52,8 +47,7 @@ MINI_TEST(event_bind_errors)
 	CHECK_NO_DOMAIN(pv_event_bind(d, (uint64_t)a, 0), -PV_ESRCH);
 	CHECK_EQ(pv_event_bind(PV_DOM_SELF, 0, 0), -PV_EBADF);
 	CHECK_EQ(pv_event_bind(PV_DOM_SELF, PV_MAX_PORTS - 1, 0), -PV_EBADF);
-	for (unsigned i = 0; i < FAR_PORTS; i++)
-		CHECK_EQ(pv_event_bind(PV_DOM_SELF, far_ports[i], 0), -PV_ERANGE);
+	for (unsigned i = 0; i < FAR_PORTS; i++) CHECK_EQ(pv_event_bind(PV_DOM_SELF, far_ports[i], 0), -PV_ERANGE);
 	b = pv_event_bind(PV_DOM_SELF, (uint64_t)a, 0);
 	CHECK(b > 0 && b != a);
 	CHECK_EQ(pv_event_bind(PV_DOM_SELF, (uint64_t)a, 0), -PV_EBADF); /* bound already */
@@ -61,8 +55,7 @@ MINI_TEST(event_bind_errors)
 	close_pair((uint64_t)a, (uint64_t)b);
 }
 
-MINI_TEST(event_ports_out_of_range)
-{
+MINI_TEST(event_ports_out_of_range) {
 	struct pv_port_status s;
 
 	for (unsigned i = 0; i < FAR_PORTS; i++) {
@@ -75,8 +68,7 @@ MINI_TEST(event_ports_out_of_range)
 	}
 }
 
-MINI_TEST(event_free_ports)
-{
+MINI_TEST(event_free_ports) {
 	const uint64_t ports[] = {0, PV_MAX_PORTS - 1, PV_MAX_PORTS - 100};
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -89,8 +81,7 @@ MINI_TEST(event_free_ports)
 	}
 }
 
-MINI_TEST(event_status_tells)
-{
+MINI_TEST(event_status_tells) {
 	struct pv_port_status s;
 	long v;
 	uint64_t a = (uint64_t)pv_event_alloc(PV_DOM_SELF, 2), b;
@@ -125,16 +116,14 @@ MINI_TEST(event_status_tells)
 	CHECK_EFAULT_OUT(pv_event_status(a, p));
 }
 
-MINI_TEST(event_send_counts_once_while_pending)
-{
+MINI_TEST(event_send_counts_once_while_pending) {
 	uint64_t a, b;
 	uint32_t before;
 
 	pair(&a, &b);
 	before = mini_port_count[a];
 	mini_irq_disable();
-	for (int i = 0; i < 5; i++)
-		CHECK_EQ(pv_event_send(b), 0);
+	for (int i = 0; i < 5; i++) CHECK_EQ(pv_event_send(b), 0);
 	CHECK_EQ(mini_port_count[a], before);
 	CHECK(mini_port_pending((uint32_t)a));
 	CHECK(!mini_port_pending((uint32_t)b));
@@ -145,8 +134,7 @@ MINI_TEST(event_send_counts_once_while_pending)
 	close_pair(a, b);
 }
 
-MINI_TEST(event_mask_and_unmask)
-{
+MINI_TEST(event_mask_and_unmask) {
 	uint64_t a, b;
 	uint32_t before;
 
@@ -165,8 +153,7 @@ MINI_TEST(event_mask_and_unmask)
 	close_pair(a, b);
 }
 
-MINI_TEST(event_vector_chosen)
-{
+MINI_TEST(event_vector_chosen) {
 	uint64_t a, b;
 	uint32_t before = mini_vector_count[0x77], ports = mini_vector_count[PV_VECTOR_PORTS];
 
@@ -186,23 +173,19 @@ MINI_TEST(event_vector_chosen)
 
 static volatile uint32_t handled_on[4];
 
-static void note_vcpu(void *arg, uint32_t port)
-{
+static void note_vcpu(void *arg, uint32_t port) {
 	(void)arg, (void)port;
 	handled_on[mini_cpu()->id]++;
 }
 
 static volatile bool stay;
 
-static void linger(void *arg)
-{
+static void linger(void *arg) {
 	(void)arg;
-	while (stay)
-		mini_sleep(MINI_MS);
+	while (stay) mini_sleep(MINI_MS);
 }
 
-MINI_TEST(event_vcpu_moves_delivery)
-{
+MINI_TEST(event_vcpu_moves_delivery) {
 	uint64_t a, b;
 
 	pair(&a, &b);
@@ -226,8 +209,7 @@ MINI_TEST(event_vcpu_moves_delivery)
 	close_pair(a, b);
 }
 
-MINI_TEST(event_pages_once)
-{
+MINI_TEST(event_pages_once) {
 	void *page = mini_page();
 
 	CHECK_EQ(pv_event_pages(mini_gpa(page)), -PV_EEXIST);
@@ -238,8 +220,7 @@ MINI_TEST(event_pages_once)
 	mini_page_free(page);
 }
 
-MINI_TEST(event_virq)
-{
+MINI_TEST(event_virq) {
 	long p;
 
 	CHECK_EQ(pv_event_bind_virq(PV_VIRQ_COUNT, 0), -PV_EINVAL);
@@ -257,8 +238,7 @@ MINI_TEST(event_virq)
 	CHECK_EQ(pv_event_close((uint64_t)p), 0);
 }
 
-MINI_TEST(event_port_limits)
-{
+MINI_TEST(event_port_limits) {
 	static uint16_t ports[PV_MAX_PORTS];
 	unsigned n = 0;
 	long p = 0;
@@ -272,15 +252,13 @@ MINI_TEST(event_port_limits)
 	CHECK_EQ(pv_event_bind(PV_DOM_SELF, ports[0], 0), -PV_ENOSPC);
 	CHECK_EQ(pv_event_bind_virq(PV_VIRQ_TRACE, 0), -PV_ENOSPC);
 	CHECK_EQ(status_of(ports[0]).kind, PV_PORT_UNBOUND); /* the failed bind left it */
-	for (unsigned i = 0; i < n; i++)
-		CHECK_EQ(pv_event_close(ports[i]), 0);
+	for (unsigned i = 0; i < n; i++) CHECK_EQ(pv_event_close(ports[i]), 0);
 	p = pv_event_alloc(PV_DOM_SELF, 0);
 	CHECK(p > 0);
 	CHECK_EQ(pv_event_close((uint64_t)p), 0);
 }
 
-MINI_TEST(poll_port)
-{
+MINI_TEST(poll_port) {
 	uint64_t a, b, start;
 	uint32_t list[PV_POLL_MAX + 1] = {0};
 
@@ -305,22 +283,19 @@ MINI_TEST(poll_port)
 	CHECK_EQ(pv_poll(list, 1, 0), -PV_ERANGE);
 	list[0] = 0;
 	CHECK_EQ(pv_poll(list, 1, 0), -PV_ERANGE);
-	for (unsigned i = 0; i < PV_POLL_MAX; i++)
-		list[i] = PV_MAX_PORTS - 1;
+	for (unsigned i = 0; i < PV_POLL_MAX; i++) list[i] = PV_MAX_PORTS - 1;
 	CHECK_EQ(pv_poll(list, PV_POLL_MAX, 0), -PV_ETIMEDOUT);
 	CHECK_EFAULT(pv_poll(p, 2, 0));
 	mini_port_unmask((uint32_t)a);
 	close_pair(a, b);
 }
 
-static void send_later(void *arg)
-{
+static void send_later(void *arg) {
 	mini_sleep(10 * MINI_MS);
 	pv_event_send((uint64_t)arg);
 }
 
-MINI_TEST(poll_is_woken_by_another_vcpu)
-{
+MINI_TEST(poll_is_woken_by_another_vcpu) {
 	uint64_t a, b, start;
 	uint32_t list[1];
 
@@ -337,8 +312,7 @@ MINI_TEST(poll_is_woken_by_another_vcpu)
 	close_pair(a, b);
 }
 
-MINI_TEST(event_with_a_child)
-{
+MINI_TEST(event_with_a_child) {
 	struct child c;
 	uint64_t theirs, mine;
 	uint32_t seen;
@@ -371,14 +345,11 @@ MINI_TEST(event_with_a_child)
 
 static volatile bool racing;
 
-static void send_for_ever(void *arg)
-{
-	while (racing)
-		pv_event_send((uint64_t)arg);
+static void send_for_ever(void *arg) {
+	while (racing) pv_event_send((uint64_t)arg);
 }
 
-MINI_TEST(event_send_races_with_close)
-{
+MINI_TEST(event_send_races_with_close) {
 	uint64_t a, b;
 
 	pair(&a, &b);

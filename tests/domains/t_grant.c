@@ -2,29 +2,25 @@
 /* t_grant: grant_table, grant_map, grant_unmap, grant_copy, between dom0 and a child. */
 #include "domtest.h"
 
-#define ALIAS	   0x700000000000ull
+#define ALIAS      0x700000000000ull
 #define ALIAS_STEP 0x200000ull
 
-static long map(uint32_t domid, uint32_t ref, uint64_t gfn, uint32_t flags, uint32_t *handle)
-{
-	struct pv_grant_map op = {
-		.domid = domid, .ref = ref, .gfn = gfn, .flags = flags, .status = 1};
+static long map(uint32_t domid, uint32_t ref, uint64_t gfn, uint32_t flags, uint32_t *handle) {
+	struct pv_grant_map op = {.domid = domid, .ref = ref, .gfn = gfn, .flags = flags, .status = 1};
 
 	CHECK_EQ(pv_grant_map(&op, 1), 1);
 	*handle = op.handle;
 	return op.status;
 }
 
-static long unmap(uint32_t handle)
-{
+static long unmap(uint32_t handle) {
 	struct pv_grant_unmap op = {.handle = handle, .status = 1};
 
 	CHECK_EQ(pv_grant_unmap(&op, 1), 1);
 	return op.status;
 }
 
-MINI_TEST(grant_maps_and_revokes)
-{
+MINI_TEST(grant_maps_and_revokes) {
 	uint64_t gpa, gfn = mini_gfn_alloc(), *va = mini_va(gfn << 12);
 	struct mini_fault f;
 	uint32_t h, h2, ref;
@@ -75,8 +71,7 @@ MINI_TEST(grant_maps_and_revokes)
 	check_audit();
 }
 
-MINI_TEST(grant_map_errors)
-{
+MINI_TEST(grant_map_errors) {
 	uint64_t gpa, gfn = mini_gfn_alloc();
 	struct pv_grant_map op;
 	uint32_t h, ref, other;
@@ -125,8 +120,7 @@ MINI_TEST(grant_map_errors)
 	check_audit();
 }
 
-MINI_TEST(grant_copy_both_ways)
-{
+MINI_TEST(grant_copy_both_ways) {
 	char *page = mini_page();
 	struct pv_grant_copy op;
 	uint32_t ref, ro;
@@ -155,8 +149,7 @@ MINI_TEST(grant_copy_both_ways)
 	CHECK_EQ(mini_grant_read(page + 8, c.domid, ref, 0, 4096), -PV_EINVAL);
 	CHECK_EQ(mini_grant_read(page, c.domid, ref, 0, 4096), 0);
 	/* The own end: no RAM, far away. */
-	op = (struct pv_grant_copy){
-		.src = {c.domid, 0, ref}, .dst = {PV_DOM_SELF, 0, 1ull << 35}, .len = 8};
+	op = (struct pv_grant_copy){.src = {c.domid, 0, ref}, .dst = {PV_DOM_SELF, 0, 1ull << 35}, .len = 8};
 	CHECK_EQ(pv_grant_copy(&op, 1), 1);
 	CHECK_EQ(op.status, -PV_EFAULT);
 	op.dst.frame = ~0ull;
@@ -170,8 +163,7 @@ MINI_TEST(grant_copy_both_ways)
 	check_audit();
 }
 
-MINI_TEST(grant_table_grows_and_does_nothing_else)
-{
+MINI_TEST(grant_table_grows_and_does_nothing_else) {
 	struct child c;
 	uint64_t gpa = 0x600000;
 
@@ -193,8 +185,7 @@ MINI_TEST(grant_table_grows_and_does_nothing_else)
 }
 
 /* The granter dies while its frame is mapped: it stays readable until it is unmapped. */
-MINI_TEST(grant_outlives_the_granter)
-{
+MINI_TEST(grant_outlives_the_granter) {
 	uint64_t gpa, gfn = mini_gfn_alloc(), *va = mini_va(gfn << 12);
 	uint32_t h, ref;
 	struct child c;

@@ -3,10 +3,10 @@
  * Rules: Q1-Q3 (hv/domain/ioreq.h) */
 #include "domtest.h"
 
-#define PORTS	0x300	     /* forwarded */
-#define POSTED	0x310	     /* buffered */
-#define QUIET	0x320	     /* buffered and quiet */
-#define DEVICE	(1ull << 32) /* guest-physical, above the child's memory */
+#define PORTS   0x300        /* forwarded */
+#define POSTED  0x310        /* buffered */
+#define QUIET   0x320        /* buffered and quiet */
+#define DEVICE  (1ull << 32) /* guest-physical, above the child's memory */
 #define LOG_MAX 64
 
 #define READ_LOGGED (*(volatile uint32_t *)&m.logged)
@@ -16,7 +16,7 @@ static struct model {
 	long port;
 	struct pv_ioreq_ring *ring;
 	struct pv_ioreq_slot *slot; /* of vCPU 0 */
-	bool stop, mute, stale; /* mute: answers nothing; stale: answers another request's number */
+	bool stop, mute, stale;     /* mute: answers nothing; stale: answers another request's number */
 	uint32_t seen, logged, strings;
 	struct {
 		uint64_t address, value;
@@ -25,10 +25,8 @@ static struct model {
 	uint8_t pattern;
 } m;
 
-static void note(uint64_t address, uint64_t value, uint8_t size, uint8_t space, bool buffered)
-{
-	if (m.logged == LOG_MAX)
-		return;
+static void note(uint64_t address, uint64_t value, uint8_t size, uint8_t space, bool buffered) {
+	if (m.logged == LOG_MAX) return;
 	m.log[m.logged].address = address;
 	m.log[m.logged].value = value;
 	m.log[m.logged].size = size;
@@ -37,8 +35,7 @@ static void note(uint64_t address, uint64_t value, uint8_t size, uint8_t space, 
 	m.logged++;
 }
 
-static void serve_ring(void)
-{
+static void serve_ring(void) {
 	uint32_t head = __atomic_load_n(&m.ring->head, __ATOMIC_ACQUIRE);
 
 	while (head - m.ring->tail - 1 < PV_IOREQ_WRITES) {
@@ -49,26 +46,21 @@ static void serve_ring(void)
 	}
 }
 
-static void serve_slot(void)
-{
+static void serve_slot(void) {
 	uint64_t value = 0;
 
-	if (m.mute)
-		return;
+	if (m.mute) return;
 	if (m.slot->write)
 		memcpy(&value, m.slot->data, 8);
 	else
-		for (unsigned i = 0; i < m.slot->count * m.slot->size; i++)
-			m.slot->data[i] = (uint8_t)(0x81 + i);
+		for (unsigned i = 0; i < m.slot->count * m.slot->size; i++) m.slot->data[i] = (uint8_t)(0x81 + i);
 	m.strings += m.slot->count > 1;
-	note(m.slot->address, m.slot->write ? value : m.slot->count, m.slot->size, m.slot->space,
-	     false);
+	note(m.slot->address, m.slot->write ? value : m.slot->count, m.slot->size, m.slot->space, false);
 	__atomic_store_n(&m.slot->answer, m.slot->request + m.stale, __ATOMIC_SEQ_CST);
 	pv_ioreq_done(m.c.domid, 1, 0);
 }
 
-static void model_run(void *unused)
-{
+static void model_run(void *unused) {
 	(void)unused;
 	while (!m.stop) {
 		mini_port_wait((uint32_t)m.port, &m.seen, mini_now() + 5 * MINI_MS);
@@ -77,20 +69,17 @@ static void model_run(void *unused)
 			serve_slot();
 		} else if (!m.mute && m.seen) {
 			m.seen = mini_port_count[m.port];
-			if (m.ring->head != m.ring->tail && m.log[0].address != QUIET)
-				serve_ring();
+			if (m.ring->head != m.ring->tail && m.log[0].address != QUIET) serve_ring();
 		}
 	}
 }
 
 /* The table's nth entry. */
-static void range(unsigned n, uint16_t space, uint64_t first, uint32_t count, uint16_t flags)
-{
+static void range(unsigned n, uint16_t space, uint64_t first, uint32_t count, uint16_t flags) {
 	m.ring->range[n] = (struct pv_ioreq_range){first, count, space, flags};
 }
 
-static void model_open(void)
-{
+static void model_open(void) {
 	m.stop = true; /* a failed test's */
 	mini_vcpu_join(1);
 	memset(&m, 0, sizeof(m));
@@ -105,13 +94,9 @@ static void model_open(void)
 	range(0, PV_IOREQ_PORT, PORTS, 16, PV_IOREQ_FORWARD);
 }
 
-static void model_go(void)
-{
-	CHECK_EQ(mini_vcpu_start(1, model_run, NULL), 0);
-}
+static void model_go(void) { CHECK_EQ(mini_vcpu_start(1, model_run, NULL), 0); }
 
-static void model_close(void)
-{
+static void model_close(void) {
 	m.stop = true;
 	mini_vcpu_join(1);
 	CHECK_EQ(pv_event_close((uint64_t)m.port), 0);
@@ -120,18 +105,15 @@ static void model_close(void)
 	check_audit();
 }
 
-static uint64_t value_of(const struct child *c)
-{
+static uint64_t value_of(const struct child *c) {
 	uint64_t v;
 
-	CHECK_EQ(mem_copy(c->domid, PV_MEM_COPY_READ, c->box + offsetof(struct child_box, value),
-			  &v, sizeof(v)),
+	CHECK_EQ(mem_copy(c->domid, PV_MEM_COPY_READ, c->box + offsetof(struct child_box, value), &v, sizeof(v)),
 		 sizeof(v));
 	return v;
 }
 
-MINI_TEST(ioreq_ports)
-{
+MINI_TEST(ioreq_ports) {
 	model_open();
 	model_go();
 	CHECK_EQ(ORDER(&m.c, ORDER_OUT, PORTS + 1, 1, 0x55), 0);
@@ -161,20 +143,17 @@ MINI_TEST(ioreq_ports)
 	model_close();
 }
 
-MINI_TEST(ioreq_strings)
-{
+MINI_TEST(ioreq_strings) {
 	uint8_t out[2400], in[512];
 
 	model_open();
 	model_go();
 	CHECK_EQ(ORDER(&m.c, ORDER_STRING, PORTS, 2, 256, 16, 0), 0);
 	child_get(&m.c, 16, in, 512);
-	for (unsigned i = 0; i < 512; i++)
-		CHECK_EQ(in[i], (uint8_t)(0x81 + i % 512));
+	for (unsigned i = 0; i < 512; i++) CHECK_EQ(in[i], (uint8_t)(0x81 + i % 512));
 	CHECK_EQ(m.strings, 1);
 	/* More than a slot takes, over a page's end: two requests, nothing lost or done twice. */
-	for (unsigned i = 0; i < sizeof(out); i++)
-		out[i] = (uint8_t)(i * 7);
+	for (unsigned i = 0; i < sizeof(out); i++) out[i] = (uint8_t)(i * 7);
 	child_put(&m.c, 3800, out, sizeof(out));
 	CHECK_EQ(ORDER(&m.c, ORDER_STRING, PORTS, 4, 600, 3800, 1), 0);
 	CHECK_EQ(m.strings, 3);
@@ -189,8 +168,7 @@ MINI_TEST(ioreq_strings)
 	model_close();
 }
 
-MINI_TEST(ioreq_memory)
-{
+MINI_TEST(ioreq_memory) {
 	model_open();
 	range(PV_IOREQ_RANGES - 1, PV_IOREQ_MEMORY, DEVICE, 256, PV_IOREQ_FORWARD);
 	model_go();
@@ -216,8 +194,7 @@ MINI_TEST(ioreq_memory)
 	model_close();
 }
 
-MINI_TEST(ioreq_buffered_writes_keep_order)
-{
+MINI_TEST(ioreq_buffered_writes_keep_order) {
 	model_open();
 	range(1, PV_IOREQ_PORT, POSTED, 16, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER);
 	range(2, PV_IOREQ_PORT, QUIET, 16, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET);
@@ -240,12 +217,10 @@ MINI_TEST(ioreq_buffered_writes_keep_order)
 }
 
 /* A full ring waits for the model as other accesses do; a tail that is nonsense is a full one. */
-MINI_TEST(ioreq_ring_full)
-{
+MINI_TEST(ioreq_ring_full) {
 	model_open();
 	range(2, PV_IOREQ_PORT, QUIET, 16, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET);
-	for (unsigned i = 0; i < PV_IOREQ_WRITES; i++)
-		CHECK_EQ(ORDER(&m.c, ORDER_OUT, QUIET, 1, i), 0);
+	for (unsigned i = 0; i < PV_IOREQ_WRITES; i++) CHECK_EQ(ORDER(&m.c, ORDER_OUT, QUIET, 1, i), 0);
 	CHECK_EQ(m.ring->head, PV_IOREQ_WRITES);
 	m.log[0].address = QUIET;
 	model_go();
@@ -259,8 +234,7 @@ MINI_TEST(ioreq_ring_full)
 }
 
 /* A model that does not answer, or wrongly, and goes: the guest reads ones and goes on. */
-MINI_TEST(ioreq_model_goes)
-{
+MINI_TEST(ioreq_model_goes) {
 	model_open();
 	m.mute = true;
 	model_go();
@@ -274,8 +248,7 @@ MINI_TEST(ioreq_model_goes)
 	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 4), 0);
 	CHECK_EQ(value_of(&m.c), 0xffffffff);
 	CHECK_EQ(ORDER(&m.c, ORDER_OUT, PORTS, 4, 1), 0);
-	for (unsigned i = 0; i < 2 * PV_PAGE_SIZE; i++)
-		CHECK_EQ(((uint8_t *)m.ring)[i], 0xaa);
+	for (unsigned i = 0; i < 2 * PV_PAGE_SIZE; i++) CHECK_EQ(((uint8_t *)m.ring)[i], 0xaa);
 	/* Another may come. */
 	memset(m.ring, 0, 2 * PV_PAGE_SIZE);
 	m.stop = m.mute = false;
@@ -289,15 +262,13 @@ MINI_TEST(ioreq_model_goes)
 }
 
 /* Models come and go on one CPU while the guest, on another, is in the midst of an access. */
-MINI_TEST(ioreq_model_goes_under_load)
-{
+MINI_TEST(ioreq_model_goes_under_load) {
 	uint64_t end;
 	unsigned rounds = 0;
 
 	model_open();
 	range(0, PV_IOREQ_PORT, 0, 0, 0);
-	range(PV_IOREQ_RANGES - 1, PV_IOREQ_PORT, QUIET, 16,
-	      PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET);
+	range(PV_IOREQ_RANGES - 1, PV_IOREQ_PORT, QUIET, 16, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET);
 	child_send(&m.c, ORDER_POUND, QUIET, 200 * MINI_MS);
 	for (end = mini_now() + 200 * MINI_MS; mini_now() < end; rounds++) {
 		CHECK_EQ(pv_ioreq_stop(m.c.domid), 0);
@@ -310,8 +281,7 @@ MINI_TEST(ioreq_model_goes_under_load)
 	model_close();
 }
 
-MINI_TEST(ioreq_guest_dies_waiting)
-{
+MINI_TEST(ioreq_guest_dies_waiting) {
 	model_open();
 	m.mute = true;
 	model_go();
@@ -329,13 +299,11 @@ MINI_TEST(ioreq_guest_dies_waiting)
 }
 
 /* Nonsense in the table harms the guest at the most. */
-MINI_TEST(ioreq_table_is_nonsense)
-{
+MINI_TEST(ioreq_table_is_nonsense) {
 	model_open();
 	memset(m.ring->range, 0xff, sizeof(m.ring->range));
 	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 1), 0);
-	for (unsigned i = 0; i < PV_IOREQ_RANGES; i++)
-		range(i, PV_IOREQ_MEMORY, ~0ull - 1, ~0u, 0xffff);
+	for (unsigned i = 0; i < PV_IOREQ_RANGES; i++) range(i, PV_IOREQ_MEMORY, ~0ull - 1, ~0u, 0xffff);
 	CHECK_EQ(ORDER(&m.c, ORDER_OUT, PORTS, 1, 1), 0);
 	range(0, PV_IOREQ_MEMORY, 0, ~0u, PV_IOREQ_FORWARD);
 	range(1, PV_IOREQ_MEMORY, DEVICE, 0, PV_IOREQ_FORWARD);
@@ -345,8 +313,7 @@ MINI_TEST(ioreq_table_is_nonsense)
 }
 
 /* A wrong number is no answer: only what was asked is. */
-MINI_TEST(ioreq_stale_answer)
-{
+MINI_TEST(ioreq_stale_answer) {
 	model_open();
 	m.stale = true;
 	model_go();
@@ -360,8 +327,7 @@ MINI_TEST(ioreq_stale_answer)
 }
 
 /* Events come when the access is over, not within it, and none is lost. */
-MINI_TEST(ioreq_interrupts)
-{
+MINI_TEST(ioreq_interrupts) {
 	uint32_t gsi = 11;
 	long port;
 
@@ -392,8 +358,7 @@ MINI_TEST(ioreq_interrupts)
 	model_close();
 }
 
-MINI_TEST(ioreq_errors)
-{
+MINI_TEST(ioreq_errors) {
 	struct child other;
 	long port, foreign;
 
@@ -428,10 +393,8 @@ MINI_TEST(ioreq_errors)
 
 #define ACCESS(how, address, data, count) CHILD(&m.c, ioreq_access, how, address, data, count)
 
-MINI_TEST(ioreq_access_errors)
-{
-	const uint64_t in = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, 1),
-		       out = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 1, 4);
+MINI_TEST(ioreq_access_errors) {
+	const uint64_t in = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, 1), out = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 1, 4);
 	struct pv_multi call = {.nr = PV_NR_ioreq_access, .args = {in, PORTS, 0, 1}};
 	uint64_t data;
 
@@ -441,14 +404,12 @@ MINI_TEST(ioreq_access_errors)
 	CHECK_EQ(ACCESS(in, PORTS, data, 0), -PV_EINVAL);
 	for (unsigned size = 0; size < 256; size++)
 		if (size != 1 && size != 2 && size != 4)
-			CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, size), PORTS, data, 1),
-				 -PV_EINVAL);
+			CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, size), PORTS, data, 1), -PV_EINVAL);
 	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 16), DEVICE, data, 1), -PV_EINVAL);
 	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 4), DEVICE, data, 2), -PV_EINVAL);
 	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 1, 8), DEVICE, data, 2), -PV_EINVAL);
 	for (unsigned bit = 0; bit < 64; bit++)
-		if (bit < 8 || (bit > 16 && bit != 24))
-			CHECK_EQ(ACCESS(in | 1ull << bit, PORTS, data, 1), -PV_EINVAL);
+		if (bit < 8 || (bit > 16 && bit != 24)) CHECK_EQ(ACCESS(in | 1ull << bit, PORTS, data, 1), -PV_EINVAL);
 	CHECK_EQ(ACCESS(in, PORTS | 1ull << 32, data, 1), 1); /* floats */
 	CHECK_EQ(m.logged, 0);
 	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 4), PORTS, data, 1), -PV_ENODEV);
@@ -471,8 +432,7 @@ MINI_TEST(ioreq_access_errors)
 }
 
 /* Memory of its guest, and of no other, is the model's to map. */
-MINI_TEST(ioreq_foreign_memory)
-{
+MINI_TEST(ioreq_foreign_memory) {
 	struct child other;
 	struct pv_grant_map op = {.flags = PV_GRANT_FOREIGN};
 	struct pv_grant_unmap un;
@@ -524,11 +484,9 @@ MINI_TEST(ioreq_foreign_memory)
 }
 
 /* Every port with every size: the guest lives. */
-MINI_TEST(ioreq_every_port)
-{
+MINI_TEST(ioreq_every_port) {
 	model_open();
 	model_go();
-	for (uint64_t p = 0; p < 0x10000; p += 0x3f)
-		CHECK_EQ(ORDER(&m.c, ORDER_IN, p, 1u << p % 3), 0);
+	for (uint64_t p = 0; p < 0x10000; p += 0x3f) CHECK_EQ(ORDER(&m.c, ORDER_IN, p, 1u << p % 3), 0);
 	model_close();
 }

@@ -4,55 +4,41 @@
 #include "domtest.h"
 
 #define RTC_PORT 0x70
-#define RTC_GSI	 8
+#define RTC_GSI  8
 #define PCI_PORT 0xcf8
-#define COM1	 0x3f8
+#define COM1     0x3f8
 
-static uint8_t inb(uint16_t port)
-{
+static uint8_t inb(uint16_t port) {
 	uint8_t v;
 
 	__asm__ volatile("inb %w1, %0" : "=a"(v) : "Nd"(port) : "memory");
 	return v;
 }
 
-static void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %w1" : : "a"(v), "Nd"(port) : "memory");
-}
+static void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %w1" : : "a"(v), "Nd"(port) : "memory"); }
 
-static uint32_t inl(uint16_t port)
-{
+static uint32_t inl(uint16_t port) {
 	uint32_t v;
 
 	__asm__ volatile("inl %w1, %0" : "=a"(v) : "Nd"(port) : "memory");
 	return v;
 }
 
-static void outl(uint16_t port, uint32_t v)
-{
-	__asm__ volatile("outl %0, %w1" : : "a"(v), "Nd"(port) : "memory");
-}
+static void outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %w1" : : "a"(v), "Nd"(port) : "memory"); }
 
 /* ---- ports ---- */
 
-static void read_port(void *port)
-{
-	inb((uint16_t)(uintptr_t)port);
-}
+static void read_port(void *port) { inb((uint16_t)(uintptr_t)port); }
 
-static bool may_read(uint16_t port)
-{
+static bool may_read(uint16_t port) {
 	struct mini_fault f;
 	bool may = mini_try(&f, read_port, (void *)(uintptr_t)port);
 
-	if (!may)
-		CHECK_EQ(f.vector, 13);
+	if (!may) CHECK_EQ(f.vector, 13);
 	return may;
 }
 
-MINI_TEST(phys_ports_given_and_taken)
-{
+MINI_TEST(phys_ports_given_and_taken) {
 	CHECK(!may_read(RTC_PORT + 1));
 	CHECK_EQ(pv_phys_ports(0, RTC_PORT, 2, 1), 0);
 	CHECK(may_read(RTC_PORT));
@@ -69,8 +55,7 @@ MINI_TEST(phys_ports_given_and_taken)
 	CHECK(!may_read(0xffff));
 }
 
-static void read_ports_elsewhere(void *arg)
-{
+static void read_ports_elsewhere(void *arg) {
 	bool *may = arg;
 
 	may[0] = may_read(RTC_PORT);
@@ -83,8 +68,7 @@ struct reader {
 };
 
 /* Nothing here enters ring 0 by itself. */
-static void read_on(void *arg)
-{
+static void read_on(void *arg) {
 	struct reader *r = arg;
 
 	for (;;) {
@@ -96,8 +80,7 @@ static void read_on(void *arg)
 	}
 }
 
-static void read_until_taken(void *arg)
-{
+static void read_until_taken(void *arg) {
 	struct mini_fault f;
 
 	CHECK(!mini_try(&f, read_on, arg));
@@ -105,14 +88,12 @@ static void read_until_taken(void *arg)
 }
 
 /* Taken from a vCPU whose kernel runs alone on another CPU and has the port open. */
-MINI_TEST(phys_ports_taken_while_open)
-{
+MINI_TEST(phys_ports_taken_while_open) {
 	static struct reader r;
 
 	CHECK_EQ(pv_phys_ports(0, RTC_PORT + 1, 1, 1), 0);
 	CHECK_EQ(mini_vcpu_start(1, read_until_taken, &r), 0);
-	while (!r.reads)
-		mini_sleep(MINI_MS);
+	while (!r.reads) mini_sleep(MINI_MS);
 	CHECK_EQ(pv_phys_ports(0, RTC_PORT + 1, 1, 0), 0);
 	r.taken = true;
 	mini_vcpu_join(1);
@@ -120,8 +101,7 @@ MINI_TEST(phys_ports_taken_while_open)
 }
 
 /* Rights are the domain's: another vCPU has them, another domain on the same CPU does not. */
-MINI_TEST(phys_ports_are_the_domains)
-{
+MINI_TEST(phys_ports_are_the_domains) {
 	bool may[2] = {false, true};
 	struct child c;
 
@@ -143,20 +123,17 @@ MINI_TEST(phys_ports_are_the_domains)
 
 /* ---- an edge: the RTC's periodic interrupt ---- */
 
-static uint8_t rtc_read(uint8_t reg)
-{
+static uint8_t rtc_read(uint8_t reg) {
 	outb(RTC_PORT, reg);
 	return inb(RTC_PORT + 1);
 }
 
-static void rtc_write(uint8_t reg, uint8_t v)
-{
+static void rtc_write(uint8_t reg, uint8_t v) {
 	outb(RTC_PORT, reg);
 	outb(RTC_PORT + 1, v);
 }
 
-MINI_TEST(irq_of_an_edge)
-{
+MINI_TEST(irq_of_an_edge) {
 	struct pv_port_status s;
 	uint32_t seen;
 	uint8_t a, b;
@@ -186,36 +163,32 @@ MINI_TEST(irq_of_an_edge)
 
 /* ---- QEMU's edu device (docs/specs/edu) ---- */
 
-#define EDU_ID	   0x11e81234u
-#define EDU_VA	   0x7777000000ull
+#define EDU_ID     0x11e81234u
+#define EDU_VA     0x7777000000ull
 #define EDU_STATUS 9 /* as indices of words */
 #define EDU_RAISE  24
-#define EDU_ACK	   25
+#define EDU_ACK    25
 
 static volatile uint32_t *edu;
 static uint32_t edu_at; /* its configuration address */
 
-static uint32_t pci_read(uint32_t at, uint32_t reg)
-{
+static uint32_t pci_read(uint32_t at, uint32_t reg) {
 	outl(PCI_PORT, 0x80000000u | at | reg);
 	return inl(PCI_PORT + 4);
 }
 
-static void pci_write(uint32_t at, uint32_t reg, uint32_t v)
-{
+static void pci_write(uint32_t at, uint32_t reg, uint32_t v) {
 	outl(PCI_PORT, 0x80000000u | at | reg);
 	outl(PCI_PORT + 4, v);
 }
 
-static bool edu_find(void)
-{
+static bool edu_find(void) {
 	uint32_t bar;
 
 	CHECK_EQ(pv_phys_ports(0, PCI_PORT, 8, 1), 0);
 	for (edu_at = 0; edu_at < 32 << 11 && pci_read(edu_at, 0) != EDU_ID; edu_at += 1 << 11)
 		;
-	if (edu_at == 32 << 11)
-		return false;
+	if (edu_at == 32 << 11) return false;
 	if (!edu) {
 		bar = pci_read(edu_at, 0x10) & ~15u;
 		pci_write(edu_at, 4, (pci_read(edu_at, 4) & 0xffff) | 6);
@@ -228,13 +201,11 @@ static bool edu_find(void)
 }
 
 /* Its interrupt line is one of the chip set's eight: all are bound, and one is heard. */
-MINI_TEST(irq_of_a_level)
-{
+MINI_TEST(irq_of_a_level) {
 	long port[8], mine = 0;
 	uint32_t seen;
 
-	if (!edu_find())
-		mini_test_skip("no edu device");
+	if (!edu_find()) mini_test_skip("no edu device");
 	for (unsigned i = 0; i < 8; i++) {
 		port[i] = pv_phys_irq_bind(16 + i, 3, 0);
 		CHECK(port[i] > 0);
@@ -243,8 +214,7 @@ MINI_TEST(irq_of_a_level)
 	edu[EDU_RAISE] = 1;
 	for (uint64_t end = mini_now() + 5 * MINI_S; !mine && mini_now() < end;)
 		for (unsigned i = 0; i < 8; i++)
-			if (mini_port_count[port[i]])
-				mine = port[i];
+			if (mini_port_count[port[i]]) mine = port[i];
 	CHECK(mine > 0);
 	/* Masked until it is served (R2). */
 	mini_sleep(5 * MINI_MS);
@@ -261,22 +231,18 @@ MINI_TEST(irq_of_a_level)
 	CHECK(mini_port_wait((uint32_t)mine, &seen, mini_now() + 5 * MINI_S));
 	CHECK_EQ(edu[EDU_STATUS], 2);
 	edu[EDU_ACK] = 2;
-	for (unsigned i = 0; i < 8; i++)
-		CHECK_EQ(pv_event_close((uint64_t)port[i]), 0);
+	for (unsigned i = 0; i < 8; i++) CHECK_EQ(pv_event_close((uint64_t)port[i]), 0);
 }
 
-MINI_TEST(irq_by_message)
-{
+MINI_TEST(irq_by_message) {
 	uint64_t ad[2] = {0, 0};
 	uint32_t cap, seen, control;
 	long port;
 
-	if (!edu_find())
-		mini_test_skip("no edu device");
+	if (!edu_find()) mini_test_skip("no edu device");
 	for (cap = pci_read(edu_at, 0x34) & 0xfc; cap; cap = control >> 8 & 0xfc) {
 		control = pci_read(edu_at, cap);
-		if ((control & 0xff) == 5)
-			break;
+		if ((control & 0xff) == 5) break;
 	}
 	CHECK(cap);
 	port = pv_phys_msi_bind(ad, 0);
@@ -300,8 +266,7 @@ MINI_TEST(irq_by_message)
 }
 
 /* All vectors at once; the one of INT 0x80 is not among them. */
-MINI_TEST(irq_vectors_run_out)
-{
+MINI_TEST(irq_vectors_run_out) {
 	static uint32_t port[256];
 	unsigned n = 0;
 	uint64_t ad[2];
@@ -313,14 +278,12 @@ MINI_TEST(irq_vectors_run_out)
 	}
 	CHECK_EQ(p, -PV_ENOSPC);
 	CHECK(n > 100);
-	while (n)
-		CHECK_EQ(pv_event_close(port[--n]), 0);
+	while (n) CHECK_EQ(pv_event_close(port[--n]), 0);
 }
 
 /* ---- the console's input: the UART hears itself ---- */
 
-MINI_TEST(console_input)
-{
+MINI_TEST(console_input) {
 	char text[16] = {0};
 	uint32_t seen;
 	uint8_t mcr;

@@ -2,13 +2,9 @@
 /* t_memory: mem_populate, mem_release, mem_info, mem_copy, mem_query. */
 #include "domtest.h"
 
-static long query(uint64_t gfn)
-{
-	return pv_mem_query(PV_DOM_SELF, gfn);
-}
+static long query(uint64_t gfn) { return pv_mem_query(PV_DOM_SELF, gfn); }
 
-static uint64_t read_at(uint64_t gfn)
-{
+static uint64_t read_at(uint64_t gfn) {
 	uint64_t v = ~0ull;
 	struct mini_fault f;
 
@@ -16,8 +12,7 @@ static uint64_t read_at(uint64_t gfn)
 	return v;
 }
 
-MINI_TEST(mem_query_kinds)
-{
+MINI_TEST(mem_query_kinds) {
 	uint64_t gfn = mini_gfn_alloc();
 
 	CHECK(gfn);
@@ -32,8 +27,7 @@ MINI_TEST(mem_query_kinds)
 	mini_gfn_free(gfn);
 }
 
-MINI_TEST(mem_info_tells)
-{
+MINI_TEST(mem_info_tells) {
 	struct pv_mem_info info;
 
 	memset(&info, 0xff, sizeof(info));
@@ -48,8 +42,7 @@ MINI_TEST(mem_info_tells)
 }
 
 /* Release and populate one of the own frames: it comes back zeroed. */
-MINI_TEST(mem_release_and_populate)
-{
+MINI_TEST(mem_release_and_populate) {
 	uint64_t *page = mini_page(), gfn = mini_gfn(page);
 	struct pv_mem_info before, info;
 	struct mini_fault f;
@@ -73,8 +66,7 @@ MINI_TEST(mem_release_and_populate)
 	mini_page_free(page);
 }
 
-MINI_TEST(mem_populate_read_only)
-{
+MINI_TEST(mem_populate_read_only) {
 	uint64_t gfn = mini_gfn_alloc();
 	uint64_t *spare = mini_page(), spare_gfn = mini_gfn(spare);
 	struct mini_fault f;
@@ -91,8 +83,7 @@ MINI_TEST(mem_populate_read_only)
 	mini_gfn_free(gfn);
 }
 
-MINI_TEST(mem_ranges)
-{
+MINI_TEST(mem_ranges) {
 	const struct {
 		uint64_t gfn, count;
 	} bad[] = {{PV_MAX_GFN, 1},
@@ -122,8 +113,7 @@ MINI_TEST(mem_ranges)
 }
 
 /* A hole half-way: what is before it is done, and the count says so. */
-MINI_TEST(mem_stops_where_it_cannot_go_on)
-{
+MINI_TEST(mem_stops_where_it_cannot_go_on) {
 	char *pages = mini_pages(3);
 	uint64_t gfn = mini_gfn(pages);
 
@@ -136,16 +126,14 @@ MINI_TEST(mem_stops_where_it_cannot_go_on)
 	mini_pages_free(pages, 3);
 }
 
-MINI_TEST(mem_limit)
-{
+MINI_TEST(mem_limit) {
 	struct pv_domain_create a = {.vcpus = 1, .frames_max = 700};
 	struct pv_mem_info info;
 	long d = pv_domain_create(&a), n;
 	uint64_t done = 0;
 
 	CHECK(d > 0);
-	while (done < 2000 && (n = pv_mem_populate((uint64_t)d, done, 2000 - done, 0)) > 0)
-		done += (uint64_t)n;
+	while (done < 2000 && (n = pv_mem_populate((uint64_t)d, done, 2000 - done, 0)) > 0) done += (uint64_t)n;
 	CHECK_EQ(n, -PV_ENOMEM);
 	CHECK_EQ(done, 700);
 	CHECK_EQ(pv_mem_info((uint64_t)d, &info), 0);
@@ -159,8 +147,7 @@ MINI_TEST(mem_limit)
 	CHECK_EQ(mini_destroy_domain((uint32_t)d), 0);
 }
 
-MINI_TEST(mem_copy_both_ways)
-{
+MINI_TEST(mem_copy_both_ways) {
 	struct pv_domain_create a = {.vcpus = 1, .frames_max = 16};
 	static char out[3 * PV_PAGE_SIZE], in[3 * PV_PAGE_SIZE];
 	uint32_t d = (uint32_t)pv_domain_create(&a);
@@ -169,42 +156,33 @@ MINI_TEST(mem_copy_both_ways)
 	CHECK((int)d > 0);
 	CHECK_EQ(pv_mem_populate(d, 0, 8, 0), 8);
 	CHECK_EQ(pv_mem_populate(d, 8, 1, PV_MEM_POPULATE_RO), 1);
-	for (unsigned i = 0; i < sizeof(out); i++)
-		out[i] = (char)(i * 7 + i / 251);
+	for (unsigned i = 0; i < sizeof(out); i++) out[i] = (char)(i * 7 + i / 251);
 	CHECK_EQ(mem_copy(d, PV_MEM_COPY_WRITE, 0x7ff, out, sizeof(out)), sizeof(out));
 	CHECK_EQ(mem_copy(d, PV_MEM_COPY_READ, 0x7ff, in, sizeof(in)), sizeof(in));
 	CHECK(memcmp(in, out, sizeof(in)) == 0);
 	CHECK_EQ(mem_copy(d, PV_MEM_COPY_ZERO, 0x900, (void *)1, 0x1000), 0x1000);
 	CHECK_EQ(mem_copy(d, PV_MEM_COPY_READ, 0x900, in, 0x1000), 0x1000);
-	for (unsigned i = 0; i < 0x1000; i++)
-		CHECK_EQ(in[i], 0);
-	CHECK_EQ(mem_copy(d, PV_MEM_COPY_WRITE, 8 << 12, out, 8),
-		 8); /* a builder writes what its guest reads */
+	for (unsigned i = 0; i < 0x1000; i++) CHECK_EQ(in[i], 0);
+	CHECK_EQ(mem_copy(d, PV_MEM_COPY_WRITE, 8 << 12, out, 8), 8); /* a builder writes what its guest reads */
 	CHECK_EQ(mem_copy(d, PV_MEM_COPY_READ, 0, in, 0), 0);
 	/* Out of its memory: what was done is told. */
-	op = (struct pv_mem_copy){
-		.domid = d, .gpa = (9 << 12) - 100, .buf = (uint64_t)in, .len = 300};
+	op = (struct pv_mem_copy){.domid = d, .gpa = (9 << 12) - 100, .buf = (uint64_t)in, .len = 300};
 	CHECK_EQ(pv_mem_copy(&op), -PV_EFAULT);
 	CHECK_EQ(op.len, 200);
-	op = (struct pv_mem_copy){.domid = d,
-				  .flags = PV_MEM_COPY_WRITE,
-				  .gpa = (9 << 12) - 100,
-				  .buf = (uint64_t)in,
-				  .len = 300};
+	op = (struct pv_mem_copy){
+		.domid = d, .flags = PV_MEM_COPY_WRITE, .gpa = (9 << 12) - 100, .buf = (uint64_t)in, .len = 300};
 	CHECK_EQ(pv_mem_copy(&op), -PV_EFAULT);
 	CHECK_EQ(op.len, 200);
 	CHECK_EQ(mini_destroy_domain(d), 0);
 	CHECK_EQ(mem_copy(d, PV_MEM_COPY_READ, 0, in, 8), -PV_ESRCH);
 }
 
-MINI_TEST(mem_copy_errors)
-{
+MINI_TEST(mem_copy_errors) {
 	uint64_t gpa = mini_gpa(mini_l4), v;
 
 	CHECK_EQ(mem_copy(PV_DOM_SELF, PV_MEM_COPY_READ, gpa, &v, 8), 8);
 	CHECK_EQ(v, mini_l4[0]);
-	for (unsigned f = 3; f < 32; f++)
-		CHECK_EQ(mem_copy(PV_DOM_SELF, f, gpa, &v, 8), -PV_EINVAL);
+	for (unsigned f = 3; f < 32; f++) CHECK_EQ(mem_copy(PV_DOM_SELF, f, gpa, &v, 8), -PV_EINVAL);
 	CHECK_EQ(mem_copy(PV_DOM_SELF, 1u << 31, gpa, &v, 8), -PV_EINVAL);
 	CHECK_EQ(mem_copy(PV_DOM_SELF, 0, ~0ull - 3, &v, 8), -PV_EINVAL);
 	CHECK_EQ(mem_copy(PV_DOM_SELF, 0, gpa, &v, ~0ull), -PV_EINVAL);
@@ -222,8 +200,7 @@ MINI_TEST(mem_copy_errors)
 }
 
 /* Once mem_release has returned, no vCPU reaches the frame. */
-MINI_TEST(release_ends_access_of_other_vcpus)
-{
+MINI_TEST(release_ends_access_of_other_vcpus) {
 	struct child c;
 	uint64_t gpa;
 
@@ -233,8 +210,7 @@ MINI_TEST(release_ends_access_of_other_vcpus)
 		child_send(&c, ORDER_POLL_READ, gpa, 0);
 		mini_sleep(5 * MINI_MS); /* it reads */
 		CHECK_EQ(pv_mem_release(c.domid, gpa >> 12, 1), 1);
-		CHECK_EQ(ORDER(&c, ORDER_READ, gpa),
-			 14); /* the answer of the loop was the same fault */
+		CHECK_EQ(ORDER(&c, ORDER_READ, gpa), 14); /* the answer of the loop was the same fault */
 		CHECK_EQ(pv_mem_populate(c.domid, gpa >> 12, 1, 0), 1);
 		CHECK_EQ(ORDER(&c, ORDER_READ, gpa), 0);
 		CHECK_EQ(ORDER(&c, ORDER_WRITE, gpa, 99), 0);
@@ -242,8 +218,7 @@ MINI_TEST(release_ends_access_of_other_vcpus)
 	child_end(&c);
 }
 
-MINI_TEST(memory_of_others_needs_the_capability)
-{
+MINI_TEST(memory_of_others_needs_the_capability) {
 	struct child c;
 
 	child_start(&c, 0, 1);
@@ -261,8 +236,7 @@ MINI_TEST(memory_of_others_needs_the_capability)
 }
 
 /* What is registered stays ring 0's to use after it was released, and is freed at the end. */
-MINI_TEST(release_of_registered_frames)
-{
+MINI_TEST(release_of_registered_frames) {
 	struct pv_mem_info info = {0};
 	struct child c;
 	uint64_t gpa;

@@ -3,18 +3,16 @@
 #include "domtest.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define VA	 0x5555000000ull
+#define VA       0x5555000000ull
 
-static uint64_t counter(enum pv_counter n)
-{
+static uint64_t counter(enum pv_counter n) {
 	static struct pv_perf perf;
 
 	CHECK_EQ(pv_perf_read(PV_DOM_SELF, 0, &perf), 0);
 	return perf.counter[n];
 }
 
-static volatile uint64_t *leaf_of(uint64_t root)
-{
+static volatile uint64_t *leaf_of(uint64_t root) {
 	volatile uint64_t *e = pt_entry(root, VA, 1, true);
 
 	CHECK(e);
@@ -22,8 +20,7 @@ static volatile uint64_t *leaf_of(uint64_t root)
 }
 
 /* A root with one page at VA, loaded. */
-static uint64_t root_with(void *page)
-{
+static uint64_t root_with(void *page) {
 	uint64_t root = pt_new_root();
 
 	CHECK(root && page);
@@ -32,15 +29,13 @@ static uint64_t root_with(void *page)
 	return root;
 }
 
-static void root_gone(uint64_t root, void *page)
-{
+static void root_gone(uint64_t root, void *page) {
 	CHECK_EQ(pt_load(mini_root), 0);
 	pt_free_root(root);
 	mini_page_free(page);
 }
 
-MINI_TEST(root_load_errors)
-{
+MINI_TEST(root_load_errors) {
 	uint64_t hole = mini_gfn_alloc() << PV_PAGE_SHIFT;
 
 	CHECK_EQ(pv_root_load(hole), -PV_EINVAL);
@@ -53,8 +48,7 @@ MINI_TEST(root_load_errors)
 	mini_gfn_free(hole >> PV_PAGE_SHIFT);
 }
 
-MINI_TEST(root_load_switches)
-{
+MINI_TEST(root_load_switches) {
 	uint64_t *a = mini_page(), *b = mini_page(), v;
 	uint64_t ra = root_with(a), rb = root_with(b), before = counter(PV_COUNT_root_loads);
 
@@ -74,19 +68,23 @@ MINI_TEST(root_load_switches)
 }
 
 /* Each bit pattern that flush does not know. */
-static const uint64_t bad_flags[] = {PV_FLUSH_SCOPE, PV_FLUSH_WRITES | PV_FLUSH_TABLES, PV_FLUSH_WRITES | PV_FLUSH_DYING, 0x20, 0x100, 1ull << 31,
-				     1ull << 32,     1ull << 63, ~0ull};
+static const uint64_t bad_flags[] = {PV_FLUSH_SCOPE,
+				     PV_FLUSH_WRITES | PV_FLUSH_TABLES,
+				     PV_FLUSH_WRITES | PV_FLUSH_DYING,
+				     0x20,
+				     0x100,
+				     1ull << 31,
+				     1ull << 32,
+				     1ull << 63,
+				     ~0ull};
 
-MINI_TEST(flush_errors)
-{
+MINI_TEST(flush_errors) {
 	struct pv_flush f = {.root = mini_root, .end = ~0ull, .reserved = 1};
 
 	for (unsigned i = 0; i < COUNT(bad_flags); i++) {
 		CHECK_EQ(pv_flush(mini_root, 0, ~0ull, bad_flags[i]), -PV_EINVAL);
-		if (bad_flags[i] >> 32)
-			continue;
-		f = (struct pv_flush){
-			.root = mini_root, .end = ~0ull, .flags = (uint32_t)bad_flags[i]};
+		if (bad_flags[i] >> 32) continue;
+		f = (struct pv_flush){.root = mini_root, .end = ~0ull, .flags = (uint32_t)bad_flags[i]};
 		CHECK_EQ(pv_flush_list(&f, 1), -PV_EINVAL);
 	}
 	f = (struct pv_flush){.root = mini_root, .end = ~0ull, .reserved = 1};
@@ -94,8 +92,7 @@ MINI_TEST(flush_errors)
 }
 
 /* What cannot be cached is flushed without more ado. */
-MINI_TEST(flush_of_nothing)
-{
+MINI_TEST(flush_of_nothing) {
 	static const uint64_t odd[] = {0,
 				       1,
 				       0x7ffffffff000,
@@ -117,8 +114,7 @@ MINI_TEST(flush_of_nothing)
 }
 
 /* After the call, the old translation is gone; before, either may be seen. */
-static void check_flush(long (*flush)(uint64_t root))
-{
+static void check_flush(long (*flush)(uint64_t root)) {
 	uint64_t *a = mini_page(), *b = mini_page(), root = root_with(a);
 	volatile uint64_t *e = leaf_of(root), old = *e;
 
@@ -139,67 +135,43 @@ static void check_flush(long (*flush)(uint64_t root))
 	mini_page_free(b);
 }
 
-static long by_page(uint64_t root)
-{
-	return pv_flush(root, VA, VA + 1, PV_FLUSH_ROOT);
-}
+static long by_page(uint64_t root) { return pv_flush(root, VA, VA + 1, PV_FLUSH_ROOT); }
 
-static long by_root(uint64_t root)
-{
-	return pv_flush(root, 0, ~0ull, PV_FLUSH_ROOT);
-}
+static long by_root(uint64_t root) { return pv_flush(root, 0, ~0ull, PV_FLUSH_ROOT); }
 
-static long by_all_roots(uint64_t root)
-{
+static long by_all_roots(uint64_t root) {
 	(void)root;
 	return pv_flush(~0ull, VA & ~0x1fffffull, VA + 0x1000, PV_FLUSH_ALL_ROOTS);
 }
 
-static long with_tables(uint64_t root)
-{
-	return pv_flush(root, VA, VA + 0x1000, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
-}
+static long with_tables(uint64_t root) { return pv_flush(root, VA, VA + 0x1000, PV_FLUSH_ROOT | PV_FLUSH_TABLES); }
 
-static long dying(uint64_t root)
-{
-	return pv_flush(root, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES | PV_FLUSH_DYING);
-}
+static long dying(uint64_t root) { return pv_flush(root, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES | PV_FLUSH_DYING); }
 
-static long by_list(uint64_t root)
-{
+static long by_list(uint64_t root) {
 	static struct pv_flush list[PV_FLUSH_LIST_MAX];
 
 	for (unsigned i = 0; i < PV_FLUSH_LIST_MAX; i++)
-		list[i] = (struct pv_flush){
-			.root = root, .start = i * 0x1000, .end = (i + 1) * 0x1000};
+		list[i] = (struct pv_flush){.root = root, .start = i * 0x1000, .end = (i + 1) * 0x1000};
 	list[PV_FLUSH_LIST_MAX - 1].start = VA;
 	list[PV_FLUSH_LIST_MAX - 1].end = VA + 0x1000;
 	return pv_flush_list(list, PV_FLUSH_LIST_MAX);
 }
 
-static long by_drop(uint64_t root)
-{
-	return pv_root_drop(root, 0);
-}
+static long by_drop(uint64_t root) { return pv_root_drop(root, 0); }
 
-static long by_drop_of_user(uint64_t root)
-{
-	return pv_root_drop(root, 1);
-}
+static long by_drop_of_user(uint64_t root) { return pv_root_drop(root, 1); }
 
-MINI_TEST(flush_in_every_way)
-{
+MINI_TEST(flush_in_every_way) {
 	static long (*const ways[])(uint64_t) = {by_page, by_root, by_all_roots, with_tables,
-						 dying,	  by_list, by_drop,	 by_drop_of_user};
+						 dying,   by_list, by_drop,      by_drop_of_user};
 
-	for (unsigned i = 0; i < COUNT(ways); i++)
-		check_flush(ways[i]);
+	for (unsigned i = 0; i < COUNT(ways); i++) check_flush(ways[i]);
 }
 
 /* A table page that is freed and used for something else. */
 /* What is cached stays, for reading: the new translation is not seen before a flush of another kind. */
-MINI_TEST(flush_of_writes)
-{
+MINI_TEST(flush_of_writes) {
 	uint64_t *a = mini_page(), root = root_with(a), before;
 	volatile uint64_t *e = leaf_of(root);
 
@@ -217,8 +189,7 @@ MINI_TEST(flush_of_writes)
 	root_gone(root, a);
 }
 
-MINI_TEST(flush_of_a_moved_table)
-{
+MINI_TEST(flush_of_a_moved_table) {
 	uint64_t *a = mini_page(), *b = mini_page(), *table = mini_page(), root = root_with(a);
 	volatile uint64_t *l2 = pt_entry(root, VA, 2, false), was = *l2;
 
@@ -228,8 +199,7 @@ MINI_TEST(flush_of_a_moved_table)
 	CHECK_EQ(*(volatile uint64_t *)VA, 0xa);
 	table[VA >> 12 & 511] = mini_gpa(b) | PT_P | PT_W | PT_U;
 	*l2 = (was & ~PT_ADDR) | mini_gpa(table);
-	CHECK_EQ(pv_flush(root, VA & ~0x1fffffull, (VA & ~0x1fffffull) + 0x200000, PV_FLUSH_TABLES),
-		 0);
+	CHECK_EQ(pv_flush(root, VA & ~0x1fffffull, (VA & ~0x1fffffull) + 0x200000, PV_FLUSH_TABLES), 0);
 	CHECK_EQ(*(volatile uint64_t *)VA, 0xb);
 	*l2 = was;
 	CHECK_EQ(pv_flush(root, VA, VA + 1, PV_FLUSH_TABLES), 0);
@@ -239,10 +209,8 @@ MINI_TEST(flush_of_a_moved_table)
 	mini_page_free(table);
 }
 
-MINI_TEST(flush_kernel_half)
-{
-	uint64_t va = 0xffffe00000000000ull, *a = mini_page(), *b = mini_page(),
-		 root = pt_new_root();
+MINI_TEST(flush_kernel_half) {
+	uint64_t va = 0xffffe00000000000ull, *a = mini_page(), *b = mini_page(), root = pt_new_root();
 	volatile uint64_t *e;
 
 	CHECK(a && b && root);
@@ -263,8 +231,7 @@ MINI_TEST(flush_kernel_half)
 	mini_page_free(b);
 }
 
-MINI_TEST(flush_list_errors)
-{
+MINI_TEST(flush_list_errors) {
 	static struct pv_flush list[PV_FLUSH_LIST_MAX + 1];
 	struct pv_flush *last = (struct pv_flush *)(page_before_hole() + 1 - sizeof(*last));
 
@@ -282,22 +249,18 @@ MINI_TEST(flush_list_errors)
 static volatile uint64_t other_seen, other_stop;
 static uint64_t other_root;
 
-static void other_reads(void *unused)
-{
+static void other_reads(void *unused) {
 	(void)unused;
 	pt_load(other_root);
-	while (!other_stop)
-		other_seen = *(volatile uint64_t *)VA;
+	while (!other_stop) other_seen = *(volatile uint64_t *)VA;
 	pt_load(mini_root);
 }
 
-MINI_TEST(flush_reaches_other_vcpus)
-{
+MINI_TEST(flush_reaches_other_vcpus) {
 	uint64_t *a = mini_page(), *b = mini_page(), root = root_with(a);
 	volatile uint64_t *e = leaf_of(root);
 
-	if (mini_start.vcpus < 2)
-		mini_test_skip("one vCPU");
+	if (mini_start.vcpus < 2) mini_test_skip("one vCPU");
 	*a = 0xa;
 	*b = 0xb;
 	other_root = root;
@@ -317,8 +280,7 @@ MINI_TEST(flush_reaches_other_vcpus)
 	mini_page_free(b);
 }
 
-MINI_TEST(root_drop_errors)
-{
+MINI_TEST(root_drop_errors) {
 	CHECK_EQ(pv_root_drop(mini_root, 2), -PV_EINVAL);
 	CHECK_EQ(pv_root_drop(mini_root, 1ull << 32), -PV_EINVAL);
 	CHECK_EQ(pv_root_drop(mini_root, ~0ull), -PV_EINVAL);
@@ -331,8 +293,7 @@ MINI_TEST(root_drop_errors)
 	CHECK_EQ(pv_root_drop(pt_root(), 1), 0);
 }
 
-MINI_TEST(root_hint_fills)
-{
+MINI_TEST(root_hint_fills) {
 	uint64_t *a = mini_page(), root = root_with(a), before;
 	volatile uint64_t *e = leaf_of(root);
 
@@ -343,12 +304,10 @@ MINI_TEST(root_hint_fills)
 	CHECK_EQ(pv_root_hint(VA, VA + 32 * PV_PAGE_SIZE), 0);
 	CHECK(counter(PV_COUNT_prefills) > before);
 	before = counter(PV_COUNT_fills);
-	for (unsigned i = 0; i < 8; i++)
-		CHECK_EQ(*(volatile uint64_t *)(VA + 4 * i * PV_PAGE_SIZE), 0xa);
+	for (unsigned i = 0; i < 8; i++) CHECK_EQ(*(volatile uint64_t *)(VA + 4 * i * PV_PAGE_SIZE), 0xa);
 	CHECK(counter(PV_COUNT_fills) < before + 8); /* this program's own pages may miss */
 	/* A is not set for the guest. */
-	for (unsigned i = 0; i < 8; i++)
-		e[4 * i] = 0;
+	for (unsigned i = 0; i < 8; i++) e[4 * i] = 0;
 	e[0] = mini_gpa(a) | PT_P | PT_U;
 	CHECK_EQ(pv_flush(root, VA, VA + 32 * PV_PAGE_SIZE, PV_FLUSH_ROOT), 0);
 	CHECK_EQ(pv_root_hint(VA, VA + PV_PAGE_SIZE), 0);
@@ -356,8 +315,7 @@ MINI_TEST(root_hint_fills)
 	root_gone(root, a);
 }
 
-MINI_TEST(root_hint_hostile)
-{
+MINI_TEST(root_hint_hostile) {
 	static const uint64_t odd[] = {0,
 				       0x7ffffffff000,
 				       0x7fffffffffff,
@@ -369,14 +327,13 @@ MINI_TEST(root_hint_hostile)
 				       ~0ull};
 
 	for (unsigned i = 0; i < COUNT(odd); i++)
-		for (unsigned k = 0; k < COUNT(odd); k++)
-			CHECK_EQ(pv_root_hint(odd[i], odd[k]), 0);
+		for (unsigned k = 0; k < COUNT(odd); k++) CHECK_EQ(pv_root_hint(odd[i], odd[k]), 0);
 	check_audit();
 }
 
 /* A vCPU takes events on a stack whose leaf table another one parks, and makes anew, all the time: where ring 0's own
  * write of a frame meets that work it waits, and the event does not become a double fault. */
-#define BUSY	   0xffffe00000200000ull /* a run of 2 MiB; its last BUSY_PAGES are the stack */
+#define BUSY       0xffffe00000200000ull /* a run of 2 MiB; its last BUSY_PAGES are the stack */
 #define BUSY_PAGES 8ull
 
 static volatile uint64_t busy_events, busy_wrong, busy_stop;
@@ -387,16 +344,14 @@ __asm__(".pushsection .rodata\nbusy_user: mov $3000, %ecx\n1: dec %ecx\n\tjnz 1b
 	"busy_user\n"
 	"busy_user_end: .byte 0\n.popsection");
 
-static enum mini_user_next busy_event(struct mini_user *u, struct pv_regs *regs)
-{
+static enum mini_user_next busy_event(struct mini_user *u, struct pv_regs *regs) {
 	(void)regs;
 	busy_events++;
 	busy_wrong += u->event_vector != 3;
 	return busy_stop ? MINI_USER_STOP : MINI_USER_RESUME;
 }
 
-static void busy_run(void)
-{
+static void busy_run(void) {
 	struct mini_user u;
 
 	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0);
@@ -405,8 +360,7 @@ static void busy_run(void)
 }
 
 /* Events come on the stack of whoever calls mini_user_run. */
-static void busy_vcpu(void *unused)
-{
+static void busy_vcpu(void *unused) {
 	uint64_t sp = BUSY + 0x200000;
 
 	(void)unused;
@@ -414,22 +368,18 @@ static void busy_vcpu(void *unused)
 	__asm__ volatile("xchg %0, %%rsp; call *%1; mov %0, %%rsp"
 			 : "+b"(sp)
 			 : "r"((uint64_t)busy_run)
-			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory",
-			   "cc");
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
 	pt_load(mini_root);
 }
 
-MINI_TEST(flush_under_an_event_stack)
-{
+MINI_TEST(flush_under_an_event_stack) {
 	char *pages = mini_pages(3);
 	uint64_t end = mini_now() + 4 * MINI_S;
 
-	if (mini_start.vcpus < 2)
-		mini_test_skip("one vCPU");
+	if (mini_start.vcpus < 2) mini_test_skip("one vCPU");
 	CHECK(pages);
 	for (uint64_t i = 0; i < 512; i++)
-		CHECK_EQ(pt_map(mini_root, BUSY + i * PV_PAGE_SIZE,
-				mini_gpa(pages + i % BUSY_PAGES * PV_PAGE_SIZE),
+		CHECK_EQ(pt_map(mini_root, BUSY + i * PV_PAGE_SIZE, mini_gpa(pages + i % BUSY_PAGES * PV_PAGE_SIZE),
 				PT_W | PT_A | PT_D),
 			 0);
 	busy_root = mini_user_space(busy_user, (uint64_t)(busy_user_end - busy_user));
@@ -446,8 +396,7 @@ MINI_TEST(flush_under_an_event_stack)
 	busy_stop = 1;
 	mini_vcpu_join(1);
 	mini_user_space_free(busy_root);
-	for (uint64_t i = 0; i < 512; i++)
-		*pt_entry(mini_root, BUSY + i * PV_PAGE_SIZE, 1, false) = 0;
+	for (uint64_t i = 0; i < 512; i++) *pt_entry(mini_root, BUSY + i * PV_PAGE_SIZE, 1, false) = 0;
 	CHECK_EQ(pv_flush(0, BUSY, BUSY + 0x200000, PV_FLUSH_KERNEL), 0);
 	mini_pages_free(pages, 3);
 	CHECK_EQ(busy_wrong, 0);

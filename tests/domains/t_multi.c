@@ -2,8 +2,7 @@
 /* t_multi: multi. */
 #include "domtest.h"
 
-MINI_TEST(multi_does_all)
-{
+MINI_TEST(multi_does_all) {
 	uint64_t before = (uint64_t)pv_time();
 	struct pv_domain_info info;
 	struct pv_multi m[5] = {{.nr = PV_NR_nop, .result = 5},
@@ -29,10 +28,8 @@ MINI_TEST(multi_does_all)
 	CHECK_EQ(m[4].result, -PV_ENOSYS);
 }
 
-MINI_TEST(multi_refuses_what_leaves)
-{
-	static const uint64_t nrs[] = {PV_NR_eretu, PV_NR_erets, PV_NR_block,
-				       PV_NR_poll,  PV_NR_multi, PV_NR_yield};
+MINI_TEST(multi_refuses_what_leaves) {
+	static const uint64_t nrs[] = {PV_NR_eretu, PV_NR_erets, PV_NR_block, PV_NR_poll, PV_NR_multi, PV_NR_yield};
 
 	for (unsigned i = 0; i < 6; i++) {
 		struct pv_multi m = {.nr = nrs[i], .result = 1};
@@ -42,8 +39,7 @@ MINI_TEST(multi_refuses_what_leaves)
 	}
 }
 
-MINI_TEST(multi_errors)
-{
+MINI_TEST(multi_errors) {
 	static struct pv_multi m[PV_MULTI_MAX + 1];
 	char *end = page_before_hole() + 1;
 	struct pv_multi *last = (struct pv_multi *)(end - sizeof(*last));
@@ -72,8 +68,7 @@ MINI_TEST(multi_errors)
 }
 
 /* Rights are asked for each entry. */
-MINI_TEST(multi_gives_no_rights)
-{
+MINI_TEST(multi_gives_no_rights) {
 	struct pv_multi m = {.nr = PV_NR_domain_pause, .args = {0}};
 	struct child c;
 
@@ -85,14 +80,10 @@ MINI_TEST(multi_gives_no_rights)
 	child_end(&c);
 }
 /* The word behind the program's file name is in every test program's command line (run.sh). */
-MINI_TEST(command_line_arrives)
-{
-	CHECK(strncmp(mini_cmdline, "domtest", 7) == 0);
-}
+MINI_TEST(command_line_arrives) { CHECK(strncmp(mini_cmdline, "domtest", 7) == 0); }
 
 /* An interrupt that comes while a batch is worked on does not wait for its end. */
-MINI_TEST(multi_stops_for_interrupts)
-{
+MINI_TEST(multi_stops_for_interrupts) {
 	static struct pv_multi m[PV_MULTI_MAX];
 	uint32_t before = mini_vector_count[PV_VECTOR_TIMER];
 	unsigned stopped = 0;

@@ -5,55 +5,43 @@
 static volatile bool go_on;
 static volatile uint64_t rounds[4];
 
-static void spin(void *arg)
-{
+static void spin(void *arg) {
 	(void)arg;
-	while (go_on)
-		rounds[mini_cpu()->id]++;
+	while (go_on) rounds[mini_cpu()->id]++;
 }
 
-static void doze(void *arg)
-{
+static void doze(void *arg) {
 	(void)arg;
-	while (go_on)
-		mini_sleep(MINI_MS);
+	while (go_on) mini_sleep(MINI_MS);
 }
 
-static void up(unsigned n, void (*fn)(void *))
-{
+static void up(unsigned n, void (*fn)(void *)) {
 	go_on = true;
 	CHECK_EQ(mini_vcpu_start(n, fn, NULL), 0);
 }
 
-static void down(unsigned n)
-{
+static void down(unsigned n) {
 	go_on = false;
 	mini_vcpu_join(n);
 }
 
-MINI_TEST(yield_returns)
-{
-	for (int i = 0; i < 100; i++)
-		CHECK_EQ(pv_yield(), 0);
+MINI_TEST(yield_returns) {
+	for (int i = 0; i < 100; i++) CHECK_EQ(pv_yield(), 0);
 }
 
-MINI_TEST(yield_lets_others_run)
-{
+MINI_TEST(yield_lets_others_run) {
 	uint64_t before;
 
-	for (unsigned n = 1; n < 4; n++)
-		up(n, spin);
+	for (unsigned n = 1; n < 4; n++) up(n, spin);
 	for (unsigned n = 1; n < 4; n++) {
 		before = rounds[n];
 		WAIT_FOR(rounds[n] != before, 5000);
 	}
 	go_on = false;
-	for (unsigned n = 1; n < 4; n++)
-		mini_vcpu_join(n);
+	for (unsigned n = 1; n < 4; n++) mini_vcpu_join(n);
 }
 
-MINI_TEST(timer_fires_once_and_not_early)
-{
+MINI_TEST(timer_fires_once_and_not_early) {
 	uint32_t before;
 	uint64_t at;
 
@@ -75,8 +63,7 @@ MINI_TEST(timer_fires_once_and_not_early)
 	CHECK_EQ(mini_vector_count[PV_VECTOR_TIMER], before + 1);
 }
 
-MINI_TEST(timer_disarm_and_past)
-{
+MINI_TEST(timer_disarm_and_past) {
 	uint32_t before;
 	uint64_t at, until;
 
@@ -102,8 +89,7 @@ MINI_TEST(timer_disarm_and_past)
 	CHECK_EQ(pv_timer_set(PV_TIME_NEVER), 0);
 }
 
-MINI_TEST(block_sets_the_virtual_if)
-{
+MINI_TEST(block_sets_the_virtual_if) {
 	uint32_t before = mini_vector_count[0x60];
 
 	mini_irq_disable();
@@ -114,8 +100,7 @@ MINI_TEST(block_sets_the_virtual_if)
 	CHECK(mini_irq_enabled());
 }
 
-MINI_TEST(time_is_monotonic)
-{
+MINI_TEST(time_is_monotonic) {
 	uint64_t last = (uint64_t)pv_time();
 
 	for (int i = 0; i < 2000; i++) {
@@ -130,41 +115,34 @@ MINI_TEST(time_is_monotonic)
 static volatile uint64_t shared_time;
 static volatile bool went_back;
 
-static void watch_time(void *arg)
-{
+static void watch_time(void *arg) {
 	(void)arg;
 	while (go_on) {
 		uint64_t seen = shared_time, now = mini_now();
 
-		if (now < seen)
-			went_back = true;
+		if (now < seen) went_back = true;
 		shared_time = now;
 	}
 }
 
-MINI_TEST(time_agrees_on_all_vcpus)
-{
+MINI_TEST(time_agrees_on_all_vcpus) {
 	uint64_t end = mini_now() + 50 * MINI_MS;
 
 	went_back = false;
 	shared_time = 0;
-	for (unsigned n = 1; n < 4; n++)
-		up(n, watch_time);
+	for (unsigned n = 1; n < 4; n++) up(n, watch_time);
 	while (mini_now() < end) {
 		uint64_t seen = shared_time, now = mini_now();
 
 		CHECK(now >= seen);
 	}
 	go_on = false;
-	for (unsigned n = 1; n < 4; n++)
-		mini_vcpu_join(n);
+	for (unsigned n = 1; n < 4; n++) mini_vcpu_join(n);
 	CHECK(!went_back);
 }
 
-MINI_TEST(vcpu_up_errors)
-{
-	struct pv_vcpu_start s = {
-		.ip = 0xffffffff80100000, .sp = 0xffffffff80200000, .root = mini_root};
+MINI_TEST(vcpu_up_errors) {
+	struct pv_vcpu_start s = {.ip = 0xffffffff80100000, .sp = 0xffffffff80200000, .root = mini_root};
 	struct pv_vcpu_start t;
 
 	CHECK_EQ(pv_vcpu_up(0, &s), -PV_EBUSY); /* it is up: we are it */
@@ -192,8 +170,7 @@ MINI_TEST(vcpu_up_errors)
 }
 
 /* ip is "in the upper half, at or above PV_KERNEL_MIN": the kernel does not begin in user space. */
-MINI_TEST(vcpu_up_refuses_an_ip_in_the_lower_half)
-{
+MINI_TEST(vcpu_up_refuses_an_ip_in_the_lower_half) {
 	struct pv_vcpu_start s = {.ip = 0x400000, .root = mini_root};
 
 	CHECK_EQ(pv_vcpu_up(3, &s), -PV_EINVAL);
@@ -202,8 +179,7 @@ MINI_TEST(vcpu_up_refuses_an_ip_in_the_lower_half)
 	CHECK_EQ(pv_vcpu_is_up(3), 0);
 }
 
-MINI_TEST(vcpu_is_up)
-{
+MINI_TEST(vcpu_is_up) {
 	CHECK_EQ(pv_vcpu_is_up(0), 1);
 	CHECK_EQ(pv_vcpu_is_up(2), 0);
 	CHECK_EQ(pv_vcpu_is_up(4), -PV_ENOENT);
@@ -217,8 +193,7 @@ MINI_TEST(vcpu_is_up)
 	}
 }
 
-MINI_TEST(ipi_to_another_vcpu)
-{
+MINI_TEST(ipi_to_another_vcpu) {
 	uint32_t before = mini_vector_count[0x61];
 
 	up(1, spin);
@@ -230,12 +205,10 @@ MINI_TEST(ipi_to_another_vcpu)
 	down(1);
 }
 
-MINI_TEST(ipi_to_all)
-{
+MINI_TEST(ipi_to_all) {
 	uint32_t before = mini_vector_count[0x62];
 
-	for (unsigned n = 1; n < 4; n++)
-		up(n, doze);
+	for (unsigned n = 1; n < 4; n++) up(n, doze);
 	mini_sleep(20 * MINI_MS);
 	CHECK_EQ(pv_ipi(0x62, ~0ull, 0), 0); /* bits of vCPUs that are not there do nothing */
 	WAIT_FOR(mini_vector_count[0x62] == before + 4, 2000);
@@ -244,14 +217,11 @@ MINI_TEST(ipi_to_all)
 	mini_sleep(5 * MINI_MS);
 	CHECK_EQ(mini_vector_count[0x62], before + 4);
 	go_on = false;
-	for (unsigned n = 1; n < 4; n++)
-		mini_vcpu_join(n);
+	for (unsigned n = 1; n < 4; n++) mini_vcpu_join(n);
 }
 
-MINI_TEST(ipi_errors)
-{
-	for (uint64_t v = 0; v < PV_VECTOR_MIN; v++)
-		CHECK_EQ(pv_ipi(v, 1, 0), -PV_EINVAL);
+MINI_TEST(ipi_errors) {
+	for (uint64_t v = 0; v < PV_VECTOR_MIN; v++) CHECK_EQ(pv_ipi(v, 1, 0), -PV_EINVAL);
 	CHECK_EQ(pv_ipi(256, 1, 0), -PV_EINVAL);
 	CHECK_EQ(pv_ipi(256 + 0x61, 1, 0), -PV_EINVAL);
 	CHECK_EQ(pv_ipi(1ull << 32 | 0x61, 1, 0), -PV_EINVAL);
@@ -263,13 +233,9 @@ MINI_TEST(ipi_errors)
 static volatile uint8_t order[4];
 static volatile unsigned ordered;
 
-static void note_order(struct pv_regs *regs)
-{
-	order[ordered++ % 4] = PV_SS_GET_VECTOR(regs->frame.ss);
-}
+static void note_order(struct pv_regs *regs) { order[ordered++ % 4] = PV_SS_GET_VECTOR(regs->frame.ss); }
 
-MINI_TEST(ipi_highest_vector_first)
-{
+MINI_TEST(ipi_highest_vector_first) {
 	static const uint8_t vectors[4] = {0x40, 0xe0, 0x90, 0x3f};
 
 	ordered = 0;
@@ -281,23 +247,19 @@ MINI_TEST(ipi_highest_vector_first)
 	mini_irq_enable();
 	CHECK_EQ(ordered, 4);
 	CHECK(order[0] == 0xe0 && order[1] == 0x90 && order[2] == 0x40 && order[3] == 0x3f);
-	for (unsigned i = 0; i < 4; i++)
-		mini_set_vector_handler(vectors[i], NULL);
+	for (unsigned i = 0; i < 4; i++) mini_set_vector_handler(vectors[i], NULL);
 }
 
 static volatile uint32_t nmis;
 static volatile uint8_t nmi_type;
 
-static bool on_nmi(struct pv_regs *regs)
-{
+static bool on_nmi(struct pv_regs *regs) {
 	nmi_type = PV_SS_GET_TYPE(regs->frame.ss);
-	if (regs->frame.ss & PV_SS_NMI)
-		nmis++;
+	if (regs->frame.ss & PV_SS_NMI) nmis++;
 	return true;
 }
 
-MINI_TEST(nmi_comes_through_a_cleared_if)
-{
+MINI_TEST(nmi_comes_through_a_cleared_if) {
 	uint64_t before;
 
 	mini_set_exception_handler(2, on_nmi);
@@ -319,8 +281,7 @@ MINI_TEST(nmi_comes_through_a_cleared_if)
 	mini_set_exception_handler(2, NULL);
 }
 
-MINI_TEST(run_state_times_add_up)
-{
+MINI_TEST(run_state_times_add_up) {
 	volatile struct pv_vcpu_area *a = &mini_cpu()->area;
 	uint64_t sum[2], t[2];
 
@@ -334,8 +295,7 @@ MINI_TEST(run_state_times_add_up)
 			t[i] = a->run_since;
 			CHECK_EQ(a->run_state, PV_RUN_RUNNING);
 		} while (v & 1 || v != a->run_version);
-		if (i == 0)
-			mini_sleep(20 * MINI_MS);
+		if (i == 0) mini_sleep(20 * MINI_MS);
 	}
 	CHECK(t[1] > t[0]);
 	CHECK(t[1] - t[0] >= 20 * MINI_MS);
@@ -343,8 +303,7 @@ MINI_TEST(run_state_times_add_up)
 	CHECK(a->run_time[PV_RUN_BLOCKED] > 0);
 }
 
-MINI_TEST(shutdown_errors)
-{
+MINI_TEST(shutdown_errors) {
 	CHECK_EQ(pv_shutdown(PV_SHUTDOWN_NONE, 0), -PV_EINVAL);
 	CHECK_EQ(pv_shutdown(PV_SHUTDOWN_CRASH, 0), -PV_EINVAL);
 	CHECK_EQ(pv_shutdown(PV_SHUTDOWN_WATCHDOG, 0), -PV_EINVAL);
@@ -352,10 +311,9 @@ MINI_TEST(shutdown_errors)
 	CHECK_EQ(pv_shutdown(~0ull, 0), -PV_EINVAL);
 }
 
-MINI_TEST(shutdown_of_a_child)
-{
-	static const uint64_t reasons[] = {PV_SHUTDOWN_POWEROFF, PV_SHUTDOWN_REBOOT,
-					   PV_SHUTDOWN_SUSPEND, PV_SHUTDOWN_PANIC};
+MINI_TEST(shutdown_of_a_child) {
+	static const uint64_t reasons[] = {PV_SHUTDOWN_POWEROFF, PV_SHUTDOWN_REBOOT, PV_SHUTDOWN_SUSPEND,
+					   PV_SHUTDOWN_PANIC};
 	struct pv_domain_info info;
 	struct child c;
 
@@ -370,15 +328,13 @@ MINI_TEST(shutdown_of_a_child)
 	}
 }
 
-MINI_TEST(vcpus_of_a_child_count)
-{
+MINI_TEST(vcpus_of_a_child_count) {
 	struct child c;
 	struct pv_domain_info info;
 	uint64_t n[4];
 
 	child_start(&c, 0, 4);
-	for (uint64_t v = 1; v < 4; v++)
-		CHECK_EQ(ORDER(&c, ORDER_UP, v), 0);
+	for (uint64_t v = 1; v < 4; v++) CHECK_EQ(ORDER(&c, ORDER_UP, v), 0);
 	WAIT_FOR((child_get(&c, 0, n, sizeof(n)), n[1] > 0 && n[2] > 0 && n[3] > 0), 5000);
 	CHECK_EQ(pv_domain_info(c.domid, &info), 0);
 	CHECK_EQ(info.vcpus, 4);
@@ -387,25 +343,19 @@ MINI_TEST(vcpus_of_a_child_count)
 }
 
 /* A vCPU that never calls ring 0 does not keep others from running. */
-MINI_TEST(a_spinning_child_is_preempted)
-{
+MINI_TEST(a_spinning_child_is_preempted) {
 	struct child c[4];
 	uint64_t start;
 
-	for (int i = 0; i < 4; i++)
-		child_start(&c[i], 0, 1);
-	for (int i = 0; i < 4; i++)
-		child_send(&c[i], ORDER_SPIN, 0, 0);
+	for (int i = 0; i < 4; i++) child_start(&c[i], 0, 1);
+	for (int i = 0; i < 4; i++) child_send(&c[i], ORDER_SPIN, 0, 0);
 	start = mini_now();
-	for (int i = 0; i < 10; i++)
-		mini_sleep(MINI_MS);
+	for (int i = 0; i < 10; i++) mini_sleep(MINI_MS);
 	CHECK(mini_now() - start < 3 * MINI_S);
-	for (int i = 0; i < 4; i++)
-		child_end(&c[i]);
+	for (int i = 0; i < 4; i++) child_end(&c[i]);
 }
 
-MINI_TEST(wallclock)
-{
+MINI_TEST(wallclock) {
 	const uint64_t base = 1700000000000000000;
 	struct child c;
 

@@ -10,8 +10,7 @@
 #define CHECK(c) ((c) ? (void)0 : abort())
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	char *copy = malloc(size + 1), word[64];
 	struct options o;
 

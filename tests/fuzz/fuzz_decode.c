@@ -10,8 +10,7 @@
 #define CHECK(c) ((c) ? (void)0 : abort())
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	u8 *exact = malloc(size + !size), more[2 * PV_INSN_MAX] = {0};
 	struct pv_insn i, j;
 
@@ -19,8 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pv_insn_decode(exact, (unsigned)size, &i)) {
 		CHECK(i.len && i.len <= PV_INSN_MAX && i.len <= size);
 		CHECK(i.op <= PV_INSN_STORE && i.reg < 16);
-		CHECK(i.size == 1 || i.size == 2 || i.size == 4 ||
-		      (i.size == 8 && i.op >= PV_INSN_LOAD));
+		CHECK(i.size == 1 || i.size == 2 || i.size == 4 || (i.size == 8 && i.op >= PV_INSN_LOAD));
 		CHECK(i.op != PV_INSN_LOAD || (i.reg_size >= i.size && i.reg_size <= 8));
 		CHECK(!i.high || (i.reg < 4 && i.size == 1));
 		memcpy(more, data, i.len);

@@ -9,14 +9,16 @@
 #define CHECK(c) ((c) ? (void)0 : abort())
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	u8 *copy = malloc(size + !size);
 	struct elf e;
 
 	memcpy(copy, data, size);
 	if (size >= 64) {
-		memcpy(copy, "\x7f" "ELF\2\1", 6);
+		memcpy(copy,
+		       "\x7f"
+		       "ELF\2\1",
+		       6);
 		copy[18] = 62;
 		copy[19] = 0;
 		copy[54] = 56;

@@ -41,8 +41,12 @@ static const struct row {
 	{"mov eax, [rdi]", BYTES(0x8b, 0x07), {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4}},
 	{"mov cx, [rdi]", BYTES(0x66, 0x8b, 0x0f), {.op = PV_INSN_LOAD, .size = 2, .reg_size = 2, .reg = 1}},
 	{"mov rdx, [rdi]", BYTES(0x48, 0x8b, 0x17), {.op = PV_INSN_LOAD, .size = 8, .reg_size = 8, .reg = 2}},
-	{"mov r15d, [r14 + 8]", BYTES(0x45, 0x8b, 0x7e, 0x08), {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4, .reg = 15}},
-	{"mov eax, [rax + 0x12345]", BYTES(0x8b, 0x80, 0x45, 0x23, 0x01, 0x00), {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4}},
+	{"mov r15d, [r14 + 8]",
+	 BYTES(0x45, 0x8b, 0x7e, 0x08),
+	 {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4, .reg = 15}},
+	{"mov eax, [rax + 0x12345]",
+	 BYTES(0x8b, 0x80, 0x45, 0x23, 0x01, 0x00),
+	 {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4}},
 	{"mov eax, [rip + 4]", BYTES(0x8b, 0x05, 4, 0, 0, 0), {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4}},
 	{"mov eax, [rsp + 8]", BYTES(0x8b, 0x44, 0x24, 0x08), {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4}},
 	{"mov eax, [rax + rcx * 4]", BYTES(0x8b, 0x04, 0x88), {.op = PV_INSN_LOAD, .size = 4, .reg_size = 4}},
@@ -51,22 +55,33 @@ static const struct row {
 	{"movzx eax, byte [rdi]", BYTES(0x0f, 0xb6, 0x07), {.op = PV_INSN_LOAD, .size = 1, .reg_size = 4}},
 	{"movzx eax, word [rdi]", BYTES(0x0f, 0xb7, 0x07), {.op = PV_INSN_LOAD, .size = 2, .reg_size = 4}},
 	{"movzx ax, byte [rdi]", BYTES(0x66, 0x0f, 0xb6, 0x07), {.op = PV_INSN_LOAD, .size = 1, .reg_size = 2}},
-	{"movsx rbx, word [rdi]", BYTES(0x48, 0x0f, 0xbf, 0x1f), {.op = PV_INSN_LOAD, .size = 2, .reg_size = 8, .reg = 3, .sign = true}},
-	{"movsx esp, byte [rdi]", BYTES(0x0f, 0xbe, 0x27), {.op = PV_INSN_LOAD, .size = 1, .reg_size = 4, .reg = 4, .sign = true}},
+	{"movsx rbx, word [rdi]",
+	 BYTES(0x48, 0x0f, 0xbf, 0x1f),
+	 {.op = PV_INSN_LOAD, .size = 2, .reg_size = 8, .reg = 3, .sign = true}},
+	{"movsx esp, byte [rdi]",
+	 BYTES(0x0f, 0xbe, 0x27),
+	 {.op = PV_INSN_LOAD, .size = 1, .reg_size = 4, .reg = 4, .sign = true}},
 
 	{"mov [rdi], al", BYTES(0x88, 0x07), {.op = PV_INSN_STORE, .size = 1, .reg_size = 1}},
 	{"mov [rdi], ch", BYTES(0x88, 0x2f), {.op = PV_INSN_STORE, .size = 1, .reg_size = 1, .reg = 1, .high = true}},
 	{"mov [rdi], esi", BYTES(0x89, 0x37), {.op = PV_INSN_STORE, .size = 4, .reg_size = 4, .reg = 6}},
 	{"mov [r8], ax", BYTES(0x66, 0x41, 0x89, 0x00), {.op = PV_INSN_STORE, .size = 2, .reg_size = 2}},
 	{"mov [rdi], r12", BYTES(0x4c, 0x89, 0x27), {.op = PV_INSN_STORE, .size = 8, .reg_size = 8, .reg = 12}},
-	{"mov byte [rdi], 0x80", BYTES(0xc6, 0x07, 0x80), {.op = PV_INSN_STORE, .size = 1, .reg_size = 1, .imm = true, .value = -0x80}},
-	{"mov word [rdi], 0x1234", BYTES(0x66, 0xc7, 0x07, 0x34, 0x12), {.op = PV_INSN_STORE, .size = 2, .reg_size = 2, .imm = true, .value = 0x1234}},
-	{"mov dword [rdi + 4], 1", BYTES(0xc7, 0x47, 4, 1, 0, 0, 0), {.op = PV_INSN_STORE, .size = 4, .reg_size = 4, .imm = true, .value = 1}},
-	{"mov qword [rdi], -1", BYTES(0x48, 0xc7, 0x07, 0xff, 0xff, 0xff, 0xff), {.op = PV_INSN_STORE, .size = 8, .reg_size = 8, .imm = true, .value = -1}},
+	{"mov byte [rdi], 0x80",
+	 BYTES(0xc6, 0x07, 0x80),
+	 {.op = PV_INSN_STORE, .size = 1, .reg_size = 1, .imm = true, .value = -0x80}},
+	{"mov word [rdi], 0x1234",
+	 BYTES(0x66, 0xc7, 0x07, 0x34, 0x12),
+	 {.op = PV_INSN_STORE, .size = 2, .reg_size = 2, .imm = true, .value = 0x1234}},
+	{"mov dword [rdi + 4], 1",
+	 BYTES(0xc7, 0x47, 4, 1, 0, 0, 0),
+	 {.op = PV_INSN_STORE, .size = 4, .reg_size = 4, .imm = true, .value = 1}},
+	{"mov qword [rdi], -1",
+	 BYTES(0x48, 0xc7, 0x07, 0xff, 0xff, 0xff, 0xff),
+	 {.op = PV_INSN_STORE, .size = 8, .reg_size = 8, .imm = true, .value = -1}},
 };
 
-Test(decode, table)
-{
+Test(decode, table) {
 	for (unsigned r = 0; r < ARRAY_SIZE(rows); r++) {
 		const struct row *row = &rows[r];
 		u8 padded[PV_INSN_MAX];
@@ -117,12 +132,13 @@ static const struct {
 	{"push [rdi]", BYTES(0xff, 0x37)},
 	{"movups", BYTES(0x0f, 0x11, 0x07)},
 	{"vmovdqu", BYTES(0xc5, 0xfe, 0x6f, 0x07)},
-	{"prefixes alone", BYTES(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66)},
-	{"too long", BYTES(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0xed)},
+	{"prefixes alone",
+	 BYTES(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66)},
+	{"too long",
+	 BYTES(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0xed)},
 };
 
-Test(decode, none)
-{
+Test(decode, none) {
 	for (unsigned r = 0; r < ARRAY_SIZE(none); r++) {
 		struct pv_insn got;
 
@@ -131,8 +147,7 @@ Test(decode, none)
 }
 
 /* A REX that is not the last prefix counts for nothing. */
-Test(decode, rex_before_prefix)
-{
+Test(decode, rex_before_prefix) {
 	struct pv_insn got;
 
 	cr_assert(pv_insn_decode(BYTES(0x48, 0x66, 0x8b, 0x07), &got));

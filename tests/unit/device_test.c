@@ -13,8 +13,7 @@
 static struct domain *tool, *front, *back, *other;
 static u64 at_boot;
 
-static struct domain *make(u32 caps)
-{
+static struct domain *make(u32 caps) {
 	struct domain *d = dh_domain_ram(caps, 1, 8);
 
 	dh_area(d, 0, 2 * PAGE_SIZE);
@@ -23,8 +22,7 @@ static struct domain *make(u32 caps)
 	return d;
 }
 
-static void boot(void)
-{
+static void boot(void) {
 	dh_boot(2, 8192);
 	at_boot = frames_free();
 	tool = make(PV_CAP_DEVICE);
@@ -34,19 +32,16 @@ static void boot(void)
 	cr_assert_eq(device_page_map(front, DIR_GFN), 0);
 }
 
-static void finish(void)
-{
+static void finish(void) {
 	struct domain *d[] = {tool, front, back, other};
 
 	dh_audit();
 	for (unsigned i = 0; i < 4; i++)
-		if (d[i])
-			cr_assert_eq(dh_destroy(d[i]), 0);
+		if (d[i]) cr_assert_eq(dh_destroy(d[i]), 0);
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-static bool told(struct domain *d)
-{
+static bool told(struct domain *d) {
 	struct pv_event_page *p = dh_ptr(d, PAGE_SIZE);
 	bool was = p->pending[0];
 
@@ -54,22 +49,17 @@ static bool told(struct domain *d)
 	return was;
 }
 
-static struct pv_device_slot desc(void)
-{
-	return (struct pv_device_slot){
-		.class = PV_DEVICE_BLOCK, .index = 1, .back_dom = back->id, .param = 99};
+static struct pv_device_slot desc(void) {
+	return (struct pv_device_slot){.class = PV_DEVICE_BLOCK, .index = 1, .back_dom = back->id, .param = 99};
 }
 
-static const struct pv_device_slot *seen(u64 slot)
-{
+static const struct pv_device_slot *seen(u64 slot) {
 	return (struct pv_device_slot *)dh_ptr(front, DIR_GFN * PAGE_SIZE) + slot;
 }
 
-Test(device, halves, .init = boot, .fini = finish)
-{
+Test(device, halves, .init = boot, .fini = finish) {
 	struct pv_device_slot s = desc(), out;
-	struct pv_device_side side = {
-		.state = PV_DEV_READY, .grant = 5, .port = 6, .serial = 77, .features = 8};
+	struct pv_device_side side = {.state = PV_DEV_READY, .grant = 5, .port = 6, .serial = 77, .features = 8};
 
 	cr_assert_eq(device_set(front, 3, &s), 0);
 	cr_assert(told(front));
@@ -108,8 +98,7 @@ Test(device, halves, .init = boot, .fini = finish)
 	cr_assert_eq(device_get(back, front, 4, &out), -PV_EACCES);
 }
 
-Test(device, set_checks, .init = boot, .fini = finish)
-{
+Test(device, set_checks, .init = boot, .fini = finish) {
 	struct pv_device_slot s = desc();
 
 	cr_assert_eq(device_set(front, PV_DEVICE_SLOTS, &s), -PV_EINVAL);
@@ -133,8 +122,7 @@ Test(device, set_checks, .init = boot, .fini = finish)
 	cr_assert_not(told(front));
 }
 
-Test(device, page_is_read_only_and_ring_0s, .init = boot, .fini = finish)
-{
+Test(device, page_is_read_only_and_ring_0s, .init = boot, .fini = finish) {
 	mfn_t m;
 
 	cr_assert_eq(p2m_kind(p2m_find(&front->p2m, GFN(DIR_GFN))), PV_MEM_RAM_RO);
@@ -150,8 +138,7 @@ Test(device, page_is_read_only_and_ring_0s, .init = boot, .fini = finish)
 
 /* slot_reuse_wiped   Rule V3
  * Try:  remove a slot, or end a back end or front end, then use its number again.  Want: nothing is left. */
-Test(device, slot_reuse_wiped, .init = boot, .fini = finish)
-{
+Test(device, slot_reuse_wiped, .init = boot, .fini = finish) {
 	struct pv_device_slot s = desc(), none = {0}, out;
 	struct pv_device_side side = {.state = PV_DEV_READY, .grant = 5, .port = 6, .features = 8};
 	u32 id = back->id;
@@ -191,15 +178,13 @@ Test(device, slot_reuse_wiped, .init = boot, .fini = finish)
 }
 
 /* Flapping costs the other side no more than a bit that is set already. */
-Test(device, flapping, .init = boot, .fini = finish)
-{
+Test(device, flapping, .init = boot, .fini = finish) {
 	struct pv_device_side side = {.state = PV_DEV_INIT};
 	struct pv_device_slot s = desc();
 
 	cr_assert_eq(device_set(front, 0, &s), 0);
 	(void)told(back);
-	for (unsigned i = 0; i < 10000; i++)
-		cr_assert_eq(device_update(front, front, 0, &side), 0);
+	for (unsigned i = 0; i < 10000; i++) cr_assert_eq(device_update(front, front, 0, &side), 0);
 	cr_assert(told(back));
 	cr_assert_not(told(back));
 	cr_assert_eq(seen(0)->front.serial, 10000);

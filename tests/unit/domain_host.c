@@ -15,89 +15,58 @@ static mfn_t held[HOST_FRAMES];
 static u64 held_count;
 
 /* The machine's part. */
-void vcpu_save(struct cpu *c, struct vcpu *v)
-{
+void vcpu_save(struct cpu *c, struct vcpu *v) {
 	(void)c;
 	(void)v;
 }
 
-bool vcpu_load(struct cpu *c, struct vcpu *v)
-{
+bool vcpu_load(struct cpu *c, struct vcpu *v) {
 	(void)c;
 	(void)v;
 	return true;
 }
 
-int vcpu_machine_init(struct vcpu *v)
-{
+int vcpu_machine_init(struct vcpu *v) {
 	v->xsave = dh_machine_fails ? NULL : hv_page_alloc(0);
 	return v->xsave ? 0 : -PV_ENOMEM;
 }
 
-void vcpu_machine_free(struct vcpu *v)
-{
-	hv_page_free(v->xsave, 0);
-}
+void vcpu_machine_free(struct vcpu *v) { hv_page_free(v->xsave, 0); }
 
-void vcpu_idle_state(void)
-{
-}
+void vcpu_idle_state(void) {}
 
-void vcpu_dump(struct vcpu *v)
-{
-	(void)v;
-}
+void vcpu_dump(struct vcpu *v) { (void)v; }
 
-void enter_guest(void)
-{
-	abort();
-}
+void enter_guest(void) { abort(); }
 
-bool console_drain(void)
-{
-	return false;
-}
+bool console_drain(void) { return false; }
 
-void timer_program(u64 deadline)
-{
-	(void)deadline;
-}
+void timer_program(u64 deadline) { (void)deadline; }
 
 /* Requests of guests are made in whole domains only (tests/domains/t_ioreq.c). */
-u64 copy_guest(void *dst, const void *src, u64 n)
-{
+u64 copy_guest(void *dst, const void *src, u64 n) {
 	(void)dst;
 	(void)src;
 	return n;
 }
 
-void cpu_kick(unsigned cpu)
-{
+void cpu_kick(unsigned cpu) {
 	(void)cpu;
 	atomic_add(&dh_kicks, 1);
 }
 
-void cpu_halt_once(void)
-{
-	abort();
-}
+void cpu_halt_once(void) { abort(); }
 
-void pirq_unbind(u32 irq)
-{
-	dh_pirq_unbound = irq;
-}
+void pirq_unbind(u32 irq) { dh_pirq_unbound = irq; }
 
 /* Domains. */
-void dh_boot(unsigned count, u64 frames)
-{
+void dh_boot(unsigned count, u64 frames) {
 	host_boot(count, frames);
-	for (unsigned i = 0; i < count; i++)
-		cpus[i]->entry = &entries[i];
+	for (unsigned i = 0; i < count; i++) cpus[i]->entry = &entries[i];
 	domains_init();
 }
 
-struct pv_domain_create dh_args(u32 caps, u32 vcpus, u64 frames)
-{
+struct pv_domain_create dh_args(u32 caps, u32 vcpus, u64 frames) {
 	return (struct pv_domain_create){.vcpus = vcpus,
 					 .frames_max = frames,
 					 .shadow_pages = PV_SHADOW_PAGES_MIN + 8 * vcpus,
@@ -105,8 +74,7 @@ struct pv_domain_create dh_args(u32 caps, u32 vcpus, u64 frames)
 					 .name = "test"};
 }
 
-struct domain *dh_domain(u32 caps, u32 vcpus, u64 frames)
-{
+struct domain *dh_domain(u32 caps, u32 vcpus, u64 frames) {
 	struct pv_domain_create a = dh_args(caps, vcpus, frames);
 	struct domain *d;
 
@@ -115,8 +83,7 @@ struct domain *dh_domain(u32 caps, u32 vcpus, u64 frames)
 	return d;
 }
 
-struct domain *dh_domain_ram(u32 caps, u32 vcpus, u64 frames)
-{
+struct domain *dh_domain_ram(u32 caps, u32 vcpus, u64 frames) {
 	struct domain *d = dh_domain(caps, vcpus, frames);
 
 	for (u64 g = 0; g < frames;) {
@@ -128,13 +95,9 @@ struct domain *dh_domain_ram(u32 caps, u32 vcpus, u64 frames)
 	return d;
 }
 
-void dh_be(struct domain *d, unsigned vcpu)
-{
-	this_cpu()->cur = d ? d->vcpus[vcpu] : NULL;
-}
+void dh_be(struct domain *d, unsigned vcpu) { this_cpu()->cur = d ? d->vcpus[vcpu] : NULL; }
 
-void dh_grant(grant_operation *operation, struct domain *d, void *op)
-{
+void dh_grant(grant_operation *operation, struct domain *d, void *op) {
 	struct vcpu *was = this_cpu()->cur;
 
 	this_cpu()->cur = d->vcpus[0];
@@ -142,59 +105,45 @@ void dh_grant(grant_operation *operation, struct domain *d, void *op)
 	this_cpu()->cur = was;
 }
 
-int dh_destroy(struct domain *d)
-{
+int dh_destroy(struct domain *d) {
 	u32 id = d->id;
 	int rc;
 
 	d = domain_get_any(id);
-	do
-		rc = domain_destroy(d);
+	do rc = domain_destroy(d);
 	while (rc == -PV_EAGAIN);
 	domain_put(d);
 	return rc;
 }
 
-void dh_area(struct domain *d, unsigned vcpu, u64 gpa)
-{
+void dh_area(struct domain *d, unsigned vcpu, u64 gpa) {
 	struct vcpu *v = d->vcpus[vcpu];
 
 	cr_assert_eq(p2m_get(d, GFN(gpa >> PAGE_SHIFT), P2M_WRITE, &v->area_mfn), 0);
 	v->area = (void *)((u8 *)mfn_to_virt(v->area_mfn) + gpa % PAGE_SIZE);
 }
 
-void *dh_ptr(struct domain *d, u64 gpa)
-{
-	return (u8 *)host_gfn(d, gpa >> PAGE_SHIFT) + gpa % PAGE_SIZE;
-}
+void *dh_ptr(struct domain *d, u64 gpa) { return (u8 *)host_gfn(d, gpa >> PAGE_SHIFT) + gpa % PAGE_SIZE; }
 
-void dh_audit(void)
-{
+void dh_audit(void) {
 	struct pv_audit a;
 	int rc = audit(&a);
 
 	if (rc)
-		fprintf(stderr,
-			"audit %d: ref %lu owner %lu shadow %lu count %lu leaked %lu first %lx\n",
-			rc, a.ref_errors, a.owner_errors, a.shadow_errors, a.count_errors,
-			a.leaked_frames, a.first_bad);
+		fprintf(stderr, "audit %d: ref %lu owner %lu shadow %lu count %lu leaked %lu first %lx\n", rc,
+			a.ref_errors, a.owner_errors, a.shadow_errors, a.count_errors, a.leaked_frames, a.first_bad);
 	cr_assert_eq(rc, 0);
 }
 
-void dh_drain(u64 n)
-{
-	while (frames_free() > n)
-		held[held_count++] = frame_alloc(0, FRAME_HV, FRAME_NO_OWNER);
+void dh_drain(u64 n) {
+	while (frames_free() > n) held[held_count++] = frame_alloc(0, FRAME_HV, FRAME_NO_OWNER);
 }
 
-void dh_refill(void)
-{
-	while (held_count)
-		frame_free(held[--held_count], 0);
+void dh_refill(void) {
+	while (held_count) frame_free(held[--held_count], 0);
 }
 
-u64 dh_random(void)
-{
+u64 dh_random(void) {
 	static __thread u64 x = 88172645463325252ull;
 
 	x ^= x << 13;

@@ -13,19 +13,14 @@
 
 static u64 at_boot;
 
-static void boot(void)
-{
+static void boot(void) {
 	dh_boot(2, 8192);
 	at_boot = frames_free();
 }
 
-static void finish(void)
-{
-	dh_audit();
-}
+static void finish(void) { dh_audit(); }
 
-Test(domain, create_and_destroy, .init = boot, .fini = finish)
-{
+Test(domain, create_and_destroy, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain_ram(0, 4, 1200), *e;
 
 	cr_assert_eq(domain_find(d->id), d);
@@ -39,8 +34,7 @@ Test(domain, create_and_destroy, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-Test(domain, numbers_are_reused_late, .init = boot, .fini = finish)
-{
+Test(domain, numbers_are_reused_late, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain(0, 1, 1);
 	u32 first = d->id, last = first;
 	struct pv_domain_create a = dh_args(0, 1, 1);
@@ -59,8 +53,7 @@ Test(domain, numbers_are_reused_late, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-Test(domain, create_checks_everything, .init = boot, .fini = finish)
-{
+Test(domain, create_checks_everything, .init = boot, .fini = finish) {
 	struct pv_domain_create good = dh_args(PV_CAP_DEVICE, 2, 10), a;
 	struct domain *d;
 
@@ -90,8 +83,7 @@ Test(domain, create_checks_everything, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-Test(domain, states, .init = boot, .fini = finish)
-{
+Test(domain, states, .init = boot, .fini = finish) {
 	struct pv_domain_create a = dh_args(0, 2, 10);
 	struct domain *d;
 
@@ -121,8 +113,7 @@ Test(domain, states, .init = boot, .fini = finish)
 	cr_assert_eq(dh_destroy(d), 0);
 }
 
-Test(domain, dying_is_not_found, .init = boot, .fini = finish)
-{
+Test(domain, dying_is_not_found, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain_ram(0, 1, 700), *held = domain_get(d->id);
 	u32 id = d->id;
 
@@ -141,8 +132,7 @@ Test(domain, dying_is_not_found, .init = boot, .fini = finish)
 }
 
 /* A domain whose frames were far from each other leaves tables: a call looks at some of them only. */
-Test(domain, tables_end_in_pieces, .init = boot, .fini = finish)
-{
+Test(domain, tables_end_in_pieces, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain(0, 1, 2), *held;
 	unsigned calls = 0;
 
@@ -152,8 +142,7 @@ Test(domain, tables_end_in_pieces, .init = boot, .fini = finish)
 	}
 	cr_assert_geq(d->p2m.tables, 60);
 	held = domain_get_any(d->id);
-	while (domain_destroy(d) == -PV_EAGAIN)
-		calls++;
+	while (domain_destroy(d) == -PV_EAGAIN) calls++;
 	domain_put(held);
 	cr_assert_geq(calls, 60, "a table's 512 entries are a call's work");
 	cr_assert_eq(frames_free(), at_boot);
@@ -161,8 +150,7 @@ Test(domain, tables_end_in_pieces, .init = boot, .fini = finish)
 
 /* A device model's domain ends while the domain that it served is ending: nothing of its area is charged to who gets its
  * number next. */
-Test(domain, model_ends_before_its_guest, .init = boot, .fini = finish)
-{
+Test(domain, model_ends_before_its_guest, .init = boot, .fini = finish) {
 	struct domain *x = dh_domain_ram(0, 1, 10), *r = dh_domain_ram(PV_CAP_MEMORY, 1, 10), *held;
 	struct pv_domain_create a = dh_args(0, 1, 10);
 	long port;
@@ -185,8 +173,7 @@ Test(domain, model_ends_before_its_guest, .init = boot, .fini = finish)
 }
 
 /* Whoever has mapped something of a domain's is told that it goes, which it cannot do before they have let go. */
-Test(domain, its_end_is_told_at_once, .init = boot, .fini = finish)
-{
+Test(domain, its_end_is_told_at_once, .init = boot, .fini = finish) {
 	struct domain *c = dh_domain_ram(PV_CAP_DOMAIN, 1, 10), *d = dh_domain_ram(0, 1, 10), *held;
 	struct pv_event_page *page = dh_ptr(c, 6 * PAGE_SIZE);
 	long port;
@@ -204,8 +191,7 @@ Test(domain, its_end_is_told_at_once, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-Test(domain, not_its_own_end, .init = boot)
-{
+Test(domain, not_its_own_end, .init = boot) {
 	struct domain *d = dh_domain(0, 1, 1);
 
 	dh_be(d, 0);
@@ -213,8 +199,7 @@ Test(domain, not_its_own_end, .init = boot)
 	cr_assert_eq(domain_destroy(d), -PV_EINVAL);
 }
 
-Test(domain, populate, .init = boot, .fini = finish)
-{
+Test(domain, populate, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain(0, 1, 1500);
 	u64 e;
 
@@ -239,8 +224,7 @@ Test(domain, populate, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-Test(domain, release, .init = boot, .fini = finish)
-{
+Test(domain, release, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain_ram(0, 1, 1100);
 
 	cr_assert_eq(domain_release(d, 2000, 5, false), -PV_ENOENT);
@@ -259,8 +243,7 @@ Test(domain, release, .init = boot, .fini = finish)
 }
 
 /* What was in use at most is remembered, also when it is no longer. */
-Test(domain, high_water, .init = boot, .fini = finish)
-{
+Test(domain, high_water, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain_ram(0, 1, 1100);
 	struct pv_domain_info info;
 	long port;
@@ -290,8 +273,7 @@ Test(domain, high_water, .init = boot, .fini = finish)
 
 /* frame_changes_owner   Rules F2, D4
  * Try:  release frames that are registered.  Want: out of the guest's reach, and not free until unregistered. */
-Test(domain, registered_frames_outlive_release, .init = boot, .fini = finish)
-{
+Test(domain, registered_frames_outlive_release, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain_ram(0, 1, 100);
 	mfn_t m;
 
@@ -311,8 +293,7 @@ Test(domain, registered_frames_outlive_release, .init = boot, .fini = finish)
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-Test(domain, devices_are_not_released, .init = boot, .fini = finish)
-{
+Test(domain, devices_are_not_released, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain_ram(0, 1, 10);
 
 	cr_assert_eq(p2m_add(d, GFN(10), MFN(100000), 0, PV_MEM_DEVICE), 0);
@@ -334,8 +315,7 @@ Test(domain, devices_are_not_released, .init = boot, .fini = finish)
 
 /* refcounts_balance_under_faults   Rules F2, D4
  * Try:  each operation with memory for n pages, n from 0 to enough.  Want: what a failure had taken is back. */
-static void balance(long (*op)(void), void (*undo)(void))
-{
+static void balance(long (*op)(void), void (*undo)(void)) {
 	u64 before = frames_free();
 	long rc = -1;
 
@@ -343,12 +323,9 @@ static void balance(long (*op)(void), void (*undo)(void))
 		cr_assert_lt(n, 3000);
 		dh_drain(n);
 		rc = op();
-		if (rc < 0)
-			cr_assert_eq(frames_free(), n, "memory for %lu: %lu left, error %ld", n,
-				     frames_free(), rc);
+		if (rc < 0) cr_assert_eq(frames_free(), n, "memory for %lu: %lu left, error %ld", n, frames_free(), rc);
 		dh_refill();
-		if (rc < 0)
-			cr_assert_eq(frames_free(), before);
+		if (rc < 0) cr_assert_eq(frames_free(), before);
 	}
 	undo();
 	cr_assert_eq(frames_free(), before);
@@ -356,20 +333,15 @@ static void balance(long (*op)(void), void (*undo)(void))
 
 static struct domain *fd, *ge;
 
-static long op_create(void)
-{
+static long op_create(void) {
 	struct pv_domain_create a = dh_args(0, 3, 100);
 
 	return domain_create(&a, 0, &fd);
 }
 
-static void undo_create(void)
-{
-	cr_assert_eq(dh_destroy(fd), 0);
-}
+static void undo_create(void) { cr_assert_eq(dh_destroy(fd), 0); }
 
-Test(domain, refcounts_balance_under_faults, .init = boot, .fini = finish)
-{
+Test(domain, refcounts_balance_under_faults, .init = boot, .fini = finish) {
 	balance(op_create, undo_create);
 	dh_machine_fails = true;
 	cr_assert_eq(op_create(), -PV_ENOMEM);
@@ -379,43 +351,32 @@ Test(domain, refcounts_balance_under_faults, .init = boot, .fini = finish)
 
 /* Table pages of the P2M and of ports may stay: they belong to the domain and go with it. So the sum is checked
  * by destroying after each failure. */
-static long whole_life(void)
-{
+static long whole_life(void) {
 	struct pv_domain_create a = dh_args(0, 1, 2000);
 	struct pv_grant_map map = {.ref = 3, .gfn = 1 << 20};
 	struct pv_grant_entry *table;
 	long rc, port;
 
 	rc = domain_create(&a, 0, &fd);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	a.domid = 0;
 	rc = domain_create(&a, 0, &ge);
-	if (rc)
-		goto out_one;
+	if (rc) goto out_one;
 	rc = domain_populate(fd, 0, 40, 0) == 40 ? 0 : -1;
-	if (!rc)
-		rc = domain_populate(ge, 1 << 19, 40, 0) == 40 ? 0 : -1;
-	if (!rc)
-		rc = event_pages(fd, PAGE_SIZE);
-	if (!rc)
-		rc = event_pages(ge, (1ull << 31) + PAGE_SIZE);
-	if (!rc)
-		rc = (port = event_alloc(fd, ge->id, 0)) < 0 ? port : 0;
-	if (!rc)
-		rc = (port = event_bind(ge, fd->id, port, 0)) < 0 ? port : 0;
-	if (!rc)
-		rc = grant_table_set(fd, 2 * PAGE_SIZE, 30);
+	if (!rc) rc = domain_populate(ge, 1 << 19, 40, 0) == 40 ? 0 : -1;
+	if (!rc) rc = event_pages(fd, PAGE_SIZE);
+	if (!rc) rc = event_pages(ge, (1ull << 31) + PAGE_SIZE);
+	if (!rc) rc = (port = event_alloc(fd, ge->id, 0)) < 0 ? port : 0;
+	if (!rc) rc = (port = event_bind(ge, fd->id, port, 0)) < 0 ? port : 0;
+	if (!rc) rc = grant_table_set(fd, 2 * PAGE_SIZE, 30);
 	if (!rc) {
 		table = dh_ptr(fd, 2 * PAGE_SIZE);
-		table[3] = (struct pv_grant_entry){
-			.flags = PV_GRANT_VALID, .domid = ge->id, .gfn = 39};
+		table[3] = (struct pv_grant_entry){.flags = PV_GRANT_VALID, .domid = ge->id, .gfn = 39};
 		map.domid = fd->id;
 		dh_grant(grant_map, ge, &map);
 		rc = map.status;
 	}
-	if (!rc)
-		rc = device_page_map(fd, 1 << 21);
+	if (!rc) rc = device_page_map(fd, 1 << 21);
 	dh_destroy(fd);
 	dh_destroy(ge);
 	return rc;
@@ -424,19 +385,15 @@ out_one:
 	return rc;
 }
 
-static void nothing(void)
-{
-}
+static void nothing(void) {}
 
-Test(domain, whole_life_under_faults, .init = boot, .fini = finish)
-{
+Test(domain, whole_life_under_faults, .init = boot, .fini = finish) {
 	balance(whole_life, nothing);
 	cr_assert_eq(frames_free(), at_boot);
 }
 
 /* no_leak_in_out_structs: every byte of what goes out is defined, padding too. */
-Test(domain, no_leak_in_out_structs, .init = boot, .fini = finish)
-{
+Test(domain, no_leak_in_out_structs, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain_ram(0, 1, 10);
 	struct pv_domain_info i1, i2;
 	struct pv_port_status s1, s2;
@@ -468,16 +425,13 @@ Test(domain, no_leak_in_out_structs, .init = boot, .fini = finish)
 }
 
 /* As the CPU reads the map: all of [port, port + bytes). */
-static bool ports_allowed(struct domain *d, u32 port, u32 bytes)
-{
+static bool ports_allowed(struct domain *d, u32 port, u32 bytes) {
 	for (u32 p = port; p < port + bytes; p++)
-		if (!d->io || p >= IO_PORTS || bit_test(d->io, p))
-			return false;
+		if (!d->io || p >= IO_PORTS || bit_test(d->io, p)) return false;
 	return true;
 }
 
-Test(domain, ports_of_the_machine, .init = boot, .fini = finish)
-{
+Test(domain, ports_of_the_machine, .init = boot, .fini = finish) {
 	struct domain *d = dh_domain(0, 1, 1);
 
 	cr_assert_not(ports_allowed(d, 0x3f8, 1));
@@ -502,8 +456,7 @@ Test(domain, ports_of_the_machine, .init = boot, .fini = finish)
 static u32 target;
 static bool gone;
 
-static void *meddler(void *arg)
-{
+static void *meddler(void *arg) {
 	struct pv_domain_info info;
 	u64 cpu = (u64)arg;
 
@@ -512,8 +465,7 @@ static void *meddler(void *arg)
 		struct domain *d = i % 5 ? domain_get(target) : domain_get_any(target);
 
 		host_poll();
-		if (!d)
-			continue;
+		if (!d) continue;
 		if (i % 5 == 0) {
 			domain_info(d, &info);
 			cr_assert_eq(info.domid, target);
@@ -533,8 +485,7 @@ static void *meddler(void *arg)
 	return NULL;
 }
 
-static void *destroyer(void *arg)
-{
+static void *destroyer(void *arg) {
 	struct domain *d;
 
 	host_be((u64)arg);
@@ -550,14 +501,12 @@ static void *destroyer(void *arg)
 	return NULL;
 }
 
-static void boot_four(void)
-{
+static void boot_four(void) {
 	dh_boot(4, 8192);
 	at_boot = frames_free();
 }
 
-Test(domain, preempt_everywhere, .init = boot_four, .fini = finish, .timeout = 300)
-{
+Test(domain, preempt_everywhere, .init = boot_four, .fini = finish, .timeout = 300) {
 	pthread_t t[4];
 
 	for (unsigned round = 0; round < 8; round++) {
@@ -567,10 +516,8 @@ Test(domain, preempt_everywhere, .init = boot_four, .fini = finish, .timeout = 3
 		d->frames_max = 4000;
 		gone = false;
 		host_threaded = true;
-		for (u64 i = 0; i < 4; i++)
-			pthread_create(&t[i], NULL, i < 2 ? meddler : destroyer, (void *)i);
-		for (unsigned i = 0; i < 4; i++)
-			pthread_join(t[i], NULL);
+		for (u64 i = 0; i < 4; i++) pthread_create(&t[i], NULL, i < 2 ? meddler : destroyer, (void *)i);
+		for (unsigned i = 0; i < 4; i++) pthread_join(t[i], NULL);
 		host_threaded = false;
 		host_be(0);
 		cr_assert_null(domain_get_any(target));

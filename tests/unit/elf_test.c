@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE 4096u
+#define SIZE  4096u
 #define NOTES 512u
 #define TEXT  1024u
 
@@ -20,8 +20,7 @@ static Elf64_Ehdr *const h = (Elf64_Ehdr *)image;
 static Elf64_Phdr *const p = (Elf64_Phdr *)(image + sizeof(Elf64_Ehdr));
 static struct elf e;
 
-static void note(unsigned i, u32 type, u64 value)
-{
+static void note(unsigned i, u32 type, u64 value) {
 	u32 *n = (u32 *)(image + NOTES + 32 * i);
 
 	n[0] = sizeof(PV_NOTE_OWNER);
@@ -31,8 +30,7 @@ static void note(unsigned i, u32 type, u64 value)
 	memcpy(n + 6, &value, 8);
 }
 
-static void kernel(void)
-{
+static void kernel(void) {
 	memset(image, 0, sizeof(image));
 	memcpy(h->e_ident, ELFMAG, 4);
 	h->e_ident[EI_CLASS] = ELFCLASS64;
@@ -42,15 +40,14 @@ static void kernel(void)
 	h->e_phentsize = sizeof(*p);
 	h->e_phnum = 2;
 	p[0] = (Elf64_Phdr){.p_type = PT_NOTE, .p_offset = NOTES, .p_filesz = 96};
-	p[1] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = TEXT, .p_filesz = SIZE - TEXT, .p_memsz = 0x10000,
-			    .p_paddr = 0x100000};
+	p[1] = (Elf64_Phdr){
+		.p_type = PT_LOAD, .p_offset = TEXT, .p_filesz = SIZE - TEXT, .p_memsz = 0x10000, .p_paddr = 0x100000};
 	note(0, PV_NOTE_ABI, PV_ABI_VERSION);
 	note(1, PV_NOTE_ENTRY, 0xffffffff80000000);
 	note(2, PV_NOTE_ROOT, 0x101000);
 }
 
-static const char *parse(size_t size)
-{
+static const char *parse(size_t size) {
 	void *copy = malloc(size);
 	const char *wrong;
 
@@ -60,8 +57,7 @@ static const char *parse(size_t size)
 	return wrong;
 }
 
-Test(elf, a_kernel)
-{
+Test(elf, a_kernel) {
 	kernel();
 	cr_assert_null(parse(SIZE));
 	cr_assert_eq(e.segments, 1);
@@ -72,15 +68,12 @@ Test(elf, a_kernel)
 	cr_assert_eq(e.eretu, 0);
 }
 
-Test(elf, every_truncation_is_an_error)
-{
+Test(elf, every_truncation_is_an_error) {
 	kernel();
-	for (size_t size = 0; size < SIZE; size++)
-		cr_assert_not_null(parse(size), "%zu bytes", size);
+	for (size_t size = 0; size < SIZE; size++) cr_assert_not_null(parse(size), "%zu bytes", size);
 }
 
-Test(elf, wrong_modules)
-{
+Test(elf, wrong_modules) {
 	kernel();
 	h->e_machine = EM_386;
 	cr_assert_not_null(parse(SIZE));
@@ -103,9 +96,9 @@ Test(elf, wrong_modules)
 	cr_assert_not_null(parse(SIZE));
 }
 
-Test(elf, hostile_lengths)
-{
-	static const u64 numbers[] = {SIZE, SIZE + 1, 1ull << 31, 1ull << 32, 1ull << 47, 1ull << 63, ~0ull, ~0ull - SIZE};
+Test(elf, hostile_lengths) {
+	static const u64 numbers[] = {SIZE,       SIZE + 1,   1ull << 31, 1ull << 32,
+				      1ull << 47, 1ull << 63, ~0ull,      ~0ull - SIZE};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
 		kernel();
@@ -143,13 +136,11 @@ Test(elf, hostile_lengths)
 	cr_assert_not_null(parse(SIZE));
 }
 
-Test(elf, too_many_segments)
-{
+Test(elf, too_many_segments) {
 	kernel();
 	h->e_phnum = 2 + ELF_SEGMENTS;
 	h->e_phoff = SIZE / 2;
 	memcpy(image + SIZE / 2, p, sizeof(*p));
-	for (unsigned i = 1; i < h->e_phnum; i++)
-		memcpy(image + SIZE / 2 + i * sizeof(*p), &p[1], sizeof(*p));
+	for (unsigned i = 1; i < h->e_phnum; i++) memcpy(image + SIZE / 2 + i * sizeof(*p), &p[1], sizeof(*p));
 	cr_assert_not_null(parse(SIZE));
 }

@@ -16,18 +16,11 @@
 static struct domain *a, *b;
 static u64 at_boot;
 
-static struct pv_event_page *page(struct domain *d)
-{
-	return dh_ptr(d, PAGE_GPA);
-}
+static struct pv_event_page *page(struct domain *d) { return dh_ptr(d, PAGE_GPA); }
 
-static struct pv_vcpu_area *area(struct domain *d, unsigned vcpu)
-{
-	return d->vcpus[vcpu]->area;
-}
+static struct pv_vcpu_area *area(struct domain *d, unsigned vcpu) { return d->vcpus[vcpu]->area; }
 
-static struct domain *make(u32 caps)
-{
+static struct domain *make(u32 caps) {
 	struct domain *d = dh_domain_ram(caps, 2, 8);
 
 	cr_assert_eq(event_pages(d, PAGE_GPA), 0);
@@ -36,27 +29,22 @@ static struct domain *make(u32 caps)
 	return d;
 }
 
-static void boot(void)
-{
+static void boot(void) {
 	dh_boot(4, 8192);
 	at_boot = frames_free();
 	a = make(PV_CAP_ALL);
 	b = make(0);
 }
 
-static void finish(void)
-{
+static void finish(void) {
 	dh_audit();
-	if (a)
-		cr_assert_eq(dh_destroy(a), 0);
-	if (b)
-		cr_assert_eq(dh_destroy(b), 0);
+	if (a) cr_assert_eq(dh_destroy(a), 0);
+	if (b) cr_assert_eq(dh_destroy(b), 0);
 	dh_audit();
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-static void channel(long *pa, long *pb)
-{
+static void channel(long *pa, long *pb) {
 	*pa = event_alloc(a, b->id, 0);
 	cr_assert_gt(*pa, 0);
 	*pb = event_bind(b, a->id, *pa, 1);
@@ -64,8 +52,7 @@ static void channel(long *pa, long *pb)
 }
 
 /* What the guest clears when it serves vCPU v. */
-static void consume(struct domain *d, unsigned v)
-{
+static void consume(struct domain *d, unsigned v) {
 	struct pv_vcpu_area *x = area(d, v);
 
 	x->pending_any = x->port_words = 0;
@@ -73,22 +60,18 @@ static void consume(struct domain *d, unsigned v)
 	memset(page(d)->pending, 0, sizeof(page(d)->pending));
 }
 
-static bool told(struct domain *d, unsigned v, u64 port, unsigned vector)
-{
+static bool told(struct domain *d, unsigned v, u64 port, unsigned vector) {
 	return area(d, v)->pending_any && bit_test(area(d, v)->pending, vector) &&
 	       area(d, v)->port_words >> (port / 64) & 1;
 }
 
-static bool untold(struct domain *d, unsigned v)
-{
+static bool untold(struct domain *d, unsigned v) {
 	static const u64 none[4];
 
-	return !area(d, v)->pending_any && !area(d, v)->port_words &&
-	       !memcmp(none, area(d, v)->pending, sizeof(none));
+	return !area(d, v)->pending_any && !area(d, v)->port_words && !memcmp(none, area(d, v)->pending, sizeof(none));
 }
 
-Test(event, send, .init = boot, .fini = finish)
-{
+Test(event, send, .init = boot, .fini = finish) {
 	long pa, pb;
 
 	channel(&pa, &pb);
@@ -105,8 +88,7 @@ Test(event, send, .init = boot, .fini = finish)
 	cr_assert_eq(area(a, 0)->pending_any, 0);
 }
 
-Test(event, mask_and_unmask, .init = boot, .fini = finish)
-{
+Test(event, mask_and_unmask, .init = boot, .fini = finish) {
 	long pa, pb;
 
 	channel(&pa, &pb);
@@ -122,8 +104,7 @@ Test(event, mask_and_unmask, .init = boot, .fini = finish)
 	cr_assert(untold(b, 1));
 }
 
-Test(event, other_vcpu_and_vector, .init = boot, .fini = finish)
-{
+Test(event, other_vcpu_and_vector, .init = boot, .fini = finish) {
 	long pa, pb;
 
 	channel(&pa, &pb);
@@ -141,8 +122,7 @@ Test(event, other_vcpu_and_vector, .init = boot, .fini = finish)
 	cr_assert(told(b, 1, pb, 0x77));
 }
 
-Test(event, close, .init = boot, .fini = finish)
-{
+Test(event, close, .init = boot, .fini = finish) {
 	struct pv_port_status s;
 	long pa, pb;
 
@@ -167,8 +147,7 @@ Test(event, close, .init = boot, .fini = finish)
 	cr_assert_eq(event_send(this_cpu(), b, pb + 1), -PV_EBADF);
 }
 
-Test(event, bind_is_for_who_was_named, .init = boot, .fini = finish)
-{
+Test(event, bind_is_for_who_was_named, .init = boot, .fini = finish) {
 	struct domain *c = make(0);
 	long pa = event_alloc(a, b->id, 0);
 
@@ -185,8 +164,7 @@ Test(event, bind_is_for_who_was_named, .init = boot, .fini = finish)
 }
 
 /* to oneself: both ends in one table */
-Test(event, loop, .init = boot, .fini = finish)
-{
+Test(event, loop, .init = boot, .fini = finish) {
 	long p, q;
 
 	dh_be(a, 0);
@@ -200,8 +178,7 @@ Test(event, loop, .init = boot, .fini = finish)
 	dh_be(NULL, 0);
 }
 
-Test(event, virqs, .init = boot, .fini = finish)
-{
+Test(event, virqs, .init = boot, .fini = finish) {
 	long p = event_bind_virq(a, PV_VIRQ_DOMAIN, 1);
 	struct pv_port_status s;
 
@@ -223,8 +200,7 @@ Test(event, virqs, .init = boot, .fini = finish)
 	cr_assert_gt(event_bind_virq(a, PV_VIRQ_DOMAIN, 0), 0);
 }
 
-Test(event, pirqs, .init = boot, .fini = finish)
-{
+Test(event, pirqs, .init = boot, .fini = finish) {
 	long p = event_bind_pirq(a, 77, 0);
 
 	cr_assert_gt(p, 0);
@@ -240,25 +216,21 @@ Test(event, pirqs, .init = boot, .fini = finish)
 /* port_limits   (XSA-317, 221, 338, 342)
  * Try:  allocate until it fails; then every operation on every number up to 2^32.  Want: the end is found, and what
  * is beyond it, or was never set up, is refused. */
-Test(event, port_limits, .init = boot, .fini = finish)
-{
-	static const u64 numbers[] = {0,	  4095,	      4096,	  4097, 1u << 16,
-				      1ull << 31, 1ull << 32, 1ull << 52, ~0ull};
+Test(event, port_limits, .init = boot, .fini = finish) {
+	static const u64 numbers[] = {0, 4095, 4096, 4097, 1u << 16, 1ull << 31, 1ull << 32, 1ull << 52, ~0ull};
 	struct pv_domain_create args = dh_args(0, 1, 8);
 	struct pv_port_status s;
 	struct domain *c;
 	long last = 0, p;
 
-	while ((p = event_alloc(a, b->id, 0)) > 0)
-		last = p;
+	while ((p = event_alloc(a, b->id, 0)) > 0) last = p;
 	cr_assert_eq(p, -PV_ENOSPC);
 	cr_assert_eq(last, PV_MAX_PORTS - 1);
 	cr_assert_eq(a->ports.used, PV_MAX_PORTS - 1);
 	for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
 		u64 n = numbers[i];
 
-		if (n == 4095)
-			continue;
+		if (n == 4095) continue;
 		for (unsigned k = 0; k < 2; k++) {
 			struct domain *d = k ? a : b;
 			u32 poll = n;
@@ -270,8 +242,7 @@ Test(event, port_limits, .init = boot, .fini = finish)
 			cr_assert_lt(event_set_vector(d, n, 40), 0);
 			cr_assert_lt(event_bind(d, b->id, n, 0), 0);
 			cr_assert(n == 0 || event_status(d, n, &s) == -PV_ERANGE);
-			if (poll == 0 || poll >= PV_MAX_PORTS)
-				cr_assert_eq(event_any_pending(d, &poll, 1), -PV_ERANGE);
+			if (poll == 0 || poll >= PV_MAX_PORTS) cr_assert_eq(event_any_pending(d, &poll, 1), -PV_ERANGE);
 		}
 	}
 	cr_assert_eq(event_close(a, 2000), 0);
@@ -292,8 +263,7 @@ Test(event, port_limits, .init = boot, .fini = finish)
 	cr_assert_eq(dh_destroy(c), 0);
 }
 
-Test(event, death_of_an_end, .init = boot, .fini = finish)
-{
+Test(event, death_of_an_end, .init = boot, .fini = finish) {
 	struct pv_port_status s;
 	long pa, pb, unused;
 	u32 id = b->id;
@@ -311,8 +281,7 @@ Test(event, death_of_an_end, .init = boot, .fini = finish)
 	}
 }
 
-Test(event, poll, .init = boot, .fini = finish)
-{
+Test(event, poll, .init = boot, .fini = finish) {
 	struct vcpu *v = a->vcpus[0];
 	long pa, pb;
 	u32 ports[2];
@@ -344,33 +313,20 @@ Test(event, poll, .init = boot, .fini = finish)
 }
 
 /* 4 CPUs send, close, rebind and move the ports of two domains at random.  Want: tables that agree at the end. */
-static void *chaos(void *cpu)
-{
+static void *chaos(void *cpu) {
 	host_be((unsigned)(u64)cpu);
-	for (unsigned i = 0; i < 20000 * ((u64)cpu + 1); i++)
-		(void)dh_random();
+	for (unsigned i = 0; i < 20000 * ((u64)cpu + 1); i++) (void)dh_random();
 	for (unsigned i = 0; i < 4000; i++) {
 		struct domain *x = dh_random() % 2 ? a : b, *y = dh_random() % 2 ? a : b;
 		u64 port = 1 + dh_random() % 12;
 
 		switch (dh_random() % 8) {
-		case 0:
-			(void)event_alloc(x, y->id, dh_random() % 2);
-			break;
-		case 1:
-			(void)event_bind(x, y->id, port, dh_random() % 2);
-			break;
-		case 2:
-			(void)event_close(x, port);
-			break;
-		case 3:
-			(void)event_set_vcpu(x, port, dh_random() % 2);
-			break;
-		case 4:
-			(void)event_unmask(x, port);
-			break;
-		default:
-			(void)event_send(this_cpu(), x, port);
+		case 0: (void)event_alloc(x, y->id, dh_random() % 2); break;
+		case 1: (void)event_bind(x, y->id, port, dh_random() % 2); break;
+		case 2: (void)event_close(x, port); break;
+		case 3: (void)event_set_vcpu(x, port, dh_random() % 2); break;
+		case 4: (void)event_unmask(x, port); break;
+		default: (void)event_send(this_cpu(), x, port);
 		}
 		host_poll();
 	}
@@ -378,15 +334,12 @@ static void *chaos(void *cpu)
 	return NULL;
 }
 
-Test(event, send_close_rebind_stress, .init = boot, .fini = finish, .timeout = 120)
-{
+Test(event, send_close_rebind_stress, .init = boot, .fini = finish, .timeout = 120) {
 	pthread_t t[4];
 
 	host_threaded = true;
-	for (u64 i = 0; i < 4; i++)
-		pthread_create(&t[i], NULL, chaos, (void *)i);
-	for (unsigned i = 0; i < 4; i++)
-		pthread_join(t[i], NULL);
+	for (u64 i = 0; i < 4; i++) pthread_create(&t[i], NULL, chaos, (void *)i);
+	for (unsigned i = 0; i < 4; i++) pthread_join(t[i], NULL);
 	host_threaded = false;
 	host_be(0);
 	dh_audit(); /* pairs name each other */

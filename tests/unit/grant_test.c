@@ -10,53 +10,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RAM	  64u
+#define RAM       64u
 #define TABLE_GFN 2u
-#define HIGH	  (1ull << 20) /* gfns for mappings */
+#define HIGH      (1ull << 20) /* gfns for mappings */
 
 static struct domain *a, *b;
 static u64 at_boot;
 
-static struct domain *make(u32 caps)
-{
+static struct domain *make(u32 caps) {
 	struct domain *d = dh_domain_ram(caps, 1, RAM);
 
 	cr_assert_eq(grant_table_set(d, TABLE_GFN * PAGE_SIZE, 1), 0);
 	return d;
 }
 
-static struct pv_grant_entry *entry(struct domain *d, u32 ref)
-{
+static struct pv_grant_entry *entry(struct domain *d, u32 ref) {
 	return (struct pv_grant_entry *)dh_ptr(d, TABLE_GFN * PAGE_SIZE) + ref;
 }
 
-static void boot(void)
-{
+static void boot(void) {
 	dh_boot(4, 8192);
 	at_boot = frames_free();
 	a = make(PV_CAP_ALL);
 	b = make(0);
 }
 
-static void finish(void)
-{
+static void finish(void) {
 	dh_audit();
-	if (b)
-		dh_destroy(b);
-	if (a)
-		cr_assert_eq(dh_destroy(a), 0);
+	if (b) dh_destroy(b);
+	if (a) cr_assert_eq(dh_destroy(a), 0);
 	dh_audit();
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-static void grant(struct domain *d, u32 ref, struct domain *to, u64 gfn, u16 flags)
-{
-	*entry(d, ref) = (struct pv_grant_entry){
-		.flags = PV_GRANT_VALID | flags, .domid = to->id, .gfn = gfn};
+static void grant(struct domain *d, u32 ref, struct domain *to, u64 gfn, u16 flags) {
+	*entry(d, ref) = (struct pv_grant_entry){.flags = PV_GRANT_VALID | flags, .domid = to->id, .gfn = gfn};
 }
 
-static int map(struct domain *d, struct domain *from, u32 ref, u64 gfn, u32 flags, u32 *handle)
-{
+static int map(struct domain *d, struct domain *from, u32 ref, u64 gfn, u32 flags, u32 *handle) {
 	struct pv_grant_map op = {.domid = from->id, .ref = ref, .gfn = gfn, .flags = flags};
 
 	dh_grant(grant_map, d, &op);
@@ -64,21 +55,16 @@ static int map(struct domain *d, struct domain *from, u32 ref, u64 gfn, u32 flag
 	return op.status;
 }
 
-static int unmap(struct domain *d, u32 handle)
-{
+static int unmap(struct domain *d, u32 handle) {
 	struct pv_grant_unmap op = {.handle = handle};
 
 	dh_grant(grant_unmap, d, &op);
 	return op.status;
 }
 
-static unsigned uses(struct domain *d, u32 ref)
-{
-	return entry(d, ref)->flags & (PV_GRANT_READING | PV_GRANT_WRITING);
-}
+static unsigned uses(struct domain *d, u32 ref) { return entry(d, ref)->flags & (PV_GRANT_READING | PV_GRANT_WRITING); }
 
-Test(grant, map_and_unmap, .init = boot, .fini = finish)
-{
+Test(grant, map_and_unmap, .init = boot, .fini = finish) {
 	u32 r, w, h;
 	u64 *p;
 
@@ -103,8 +89,7 @@ Test(grant, map_and_unmap, .init = boot, .fini = finish)
 	cr_assert_eq(unmap(a, w), -PV_EBADF);
 	cr_assert_eq(unmap(a, r), 0);
 	cr_assert_eq(uses(b, 7), 0);
-	for (u64 n = 1; n; n <<= 1)
-		cr_assert_eq(unmap(a, n), -PV_EBADF);
+	for (u64 n = 1; n; n <<= 1) cr_assert_eq(unmap(a, n), -PV_EBADF);
 	cr_assert_eq(unmap(a, ~0u), -PV_EBADF);
 	grant(b, 8, a, 41, PV_GRANT_RO);
 	cr_assert_eq(map(a, b, 8, HIGH, 0, &h), -PV_EACCES);
@@ -113,8 +98,7 @@ Test(grant, map_and_unmap, .init = boot, .fini = finish)
 	cr_assert_eq(unmap(a, h), 0);
 }
 
-Test(grant, refusals, .init = boot, .fini = finish)
-{
+Test(grant, refusals, .init = boot, .fini = finish) {
 	struct pv_grant_map op = {.domid = b->id, .ref = 1, .gfn = HIGH, .flags = 1};
 	u32 h;
 
@@ -157,8 +141,7 @@ Test(grant, refusals, .init = boot, .fini = finish)
 	cr_assert_eq(op.status, -PV_ESRCH);
 }
 
-Test(grant, identity, .init = boot, .fini = finish)
-{
+Test(grant, identity, .init = boot, .fini = finish) {
 	struct pv_grant_map op = {.domid = b->id, .ref = 1, .gfn = PV_GRANT_IDENTITY};
 
 	grant(b, 1, a, 40, 0);
@@ -171,26 +154,20 @@ Test(grant, identity, .init = boot, .fini = finish)
 
 /* map_gfn_alignment   (XSA-227) Rules P5, G3
  * Try:  map over RAM, into 2 MiB runs, twice, beyond the P2M.  Want: an error, and nothing changed. */
-Test(grant, map_gfn_alignment, .init = boot, .fini = finish)
-{
-	static const u64 bad[] = {PV_MAX_GFN, PV_MAX_GFN + 1, 1ull << 40,
-				  1ull << 52, 1ull << 63,     ~0ull - 1};
+Test(grant, map_gfn_alignment, .init = boot, .fini = finish) {
+	static const u64 bad[] = {PV_MAX_GFN, PV_MAX_GFN + 1, 1ull << 40, 1ull << 52, 1ull << 63, ~0ull - 1};
 	struct domain *c = dh_domain_ram(0, 1, 1024);
 	u32 h;
 
-	for (unsigned i = 0; i < 4; i++)
-		grant(b, i, c, 40 + i, 0);
-	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
-		cr_assert_eq(map(c, b, 0, bad[i], 0, &h), -PV_EINVAL);
-	for (u64 g = 0; g < 1024; g += 93)
-		cr_assert_eq(map(c, b, 0, g, 0, &h), -PV_EEXIST);
+	for (unsigned i = 0; i < 4; i++) grant(b, i, c, 40 + i, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) cr_assert_eq(map(c, b, 0, bad[i], 0, &h), -PV_EINVAL);
+	for (u64 g = 0; g < 1024; g += 93) cr_assert_eq(map(c, b, 0, g, 0, &h), -PV_EEXIST);
 	cr_assert_eq(uses(b, 0), 0);
 	cr_assert_eq(map(c, b, 0, PV_MAX_GFN - 1, 0, &h), 0);
 	cr_assert_eq(map(c, b, 1, PV_MAX_GFN - 1, 0, &h), -PV_EEXIST);
 	cr_assert_eq(domain_release(c, 700, 1, false), 1);
 	cr_assert_eq(map(c, b, 2, 700, 0, &h), 0);
-	cr_assert_eq(p2m_mfn(p2m_find(&c->p2m, GFN(700)), GFN(700)).n,
-		     p2m_mfn(p2m_find(&b->p2m, GFN(42)), GFN(42)).n);
+	cr_assert_eq(p2m_mfn(p2m_find(&c->p2m, GFN(700)), GFN(700)).n, p2m_mfn(p2m_find(&b->p2m, GFN(42)), GFN(42)).n);
 	cr_assert_eq(p2m_kind(p2m_find(&c->p2m, GFN(699))), PV_MEM_RAM);
 	cr_assert_eq(p2m_kind(p2m_find(&c->p2m, GFN(701))), PV_MEM_RAM);
 	/* the mapping is its handle's: releasing stops before it */
@@ -203,8 +180,7 @@ Test(grant, map_gfn_alignment, .init = boot, .fini = finish)
 	cr_assert_eq(uses(b, 0) | uses(b, 2), 0);
 }
 
-Test(grant, table, .init = boot, .fini = finish)
-{
+Test(grant, table, .init = boot, .fini = finish) {
 	struct domain *c = dh_domain_ram(0, 1, 80);
 	u32 h;
 
@@ -224,14 +200,12 @@ Test(grant, table, .init = boot, .fini = finish)
 	cr_assert_eq(grant_table_set(c, 0, PV_GRANT_TABLE_PAGES), 0);
 	cr_assert_eq(grant_table_set(c, 0, 2), -PV_EEXIST);
 	cr_assert_eq(grant_table_set(c, PAGE_SIZE, PV_GRANT_TABLE_PAGES), -PV_EEXIST);
-	cr_assert_eq(map(a, c, PV_GRANTS_PER_PAGE * PV_GRANT_TABLE_PAGES - 1, HIGH + 1, 0, &h),
-		     -PV_ENOENT);
+	cr_assert_eq(map(a, c, PV_GRANTS_PER_PAGE * PV_GRANT_TABLE_PAGES - 1, HIGH + 1, 0, &h), -PV_ENOENT);
 	dh_audit();
 	cr_assert_eq(dh_destroy(c), -PV_EBUSY);
 }
 
-Test(grant, handle_limit, .init = boot, .fini = finish)
-{
+Test(grant, handle_limit, .init = boot, .fini = finish) {
 	struct pv_domain_create args = dh_args(0, 1, 8);
 	struct domain *c;
 	u32 h[300], n;
@@ -239,8 +213,7 @@ Test(grant, handle_limit, .init = boot, .fini = finish)
 	args.grant_maps_max = 300;
 	cr_assert_eq(domain_create(&args, 0, &c), 0);
 	grant(b, 0, c, 40, 0);
-	for (n = 0; n < 300; n++)
-		cr_assert_eq(map(c, b, 0, HIGH + n, n % 2 * PV_GRANT_RO, &h[n]), 0);
+	for (n = 0; n < 300; n++) cr_assert_eq(map(c, b, 0, HIGH + n, n % 2 * PV_GRANT_RO, &h[n]), 0);
 	cr_assert_eq(map(c, b, 0, HIGH + n, 0, &h[0]), -PV_ENOMEM);
 	cr_assert_eq(unmap(c, h[123]), 0);
 	cr_assert_eq(map(c, b, 0, HIGH + n, 0, &h[123]), 0);
@@ -249,19 +222,17 @@ Test(grant, handle_limit, .init = boot, .fini = finish)
 	cr_assert_eq(dh_destroy(c), 0);
 }
 
-static int copy(struct domain *d, struct pv_grant_end src, struct pv_grant_end dst, u32 len)
-{
+static int copy(struct domain *d, struct pv_grant_end src, struct pv_grant_end dst, u32 len) {
 	struct pv_grant_copy op = {.src = src, .dst = dst, .len = len};
 
 	dh_grant(grant_copy, d, &op);
 	return op.status;
 }
 
-#define OWN(g, off)	((struct pv_grant_end){.domid = PV_DOM_SELF, .frame = (g), .offset = (off)})
+#define OWN(g, off)     ((struct pv_grant_end){.domid = PV_DOM_SELF, .frame = (g), .offset = (off)})
 #define OF(d, ref, off) ((struct pv_grant_end){.domid = (d)->id, .frame = (ref), .offset = (off)})
 
-Test(grant, copies, .init = boot, .fini = finish)
-{
+Test(grant, copies, .init = boot, .fini = finish) {
 	u8 *pa = dh_ptr(a, 30 * PAGE_SIZE), *pb = dh_ptr(b, 40 * PAGE_SIZE);
 
 	memset(pa, 1, PAGE_SIZE);
@@ -293,8 +264,7 @@ Test(grant, copies, .init = boot, .fini = finish)
 }
 
 /* What ring 0 writes to is a domain's own: else it would when the grant is over. */
-Test(grant, no_registering_of_granted_frames, .init = boot, .fini = finish)
-{
+Test(grant, no_registering_of_granted_frames, .init = boot, .fini = finish) {
 	struct domain *c = dh_domain_ram(0, 1, 8);
 	u32 h;
 
@@ -308,8 +278,7 @@ Test(grant, no_registering_of_granted_frames, .init = boot, .fini = finish)
 }
 
 /* D4: the frame, and the number, outlive the granter. */
-Test(grant, granter_dies, .init = boot, .fini = finish)
-{
+Test(grant, granter_dies, .init = boot, .fini = finish) {
 	u32 id = b->id, h1, h2;
 	u8 *p;
 
@@ -335,8 +304,7 @@ Test(grant, granter_dies, .init = boot, .fini = finish)
 
 /* G6: what another has mapped is paid for by its owner, released or not: two domains together have no more than their
  * limits. */
-Test(grant, mapped_frames_stay_charged, .init = boot, .fini = finish)
-{
+Test(grant, mapped_frames_stay_charged, .init = boot, .fini = finish) {
 	u64 frames = b->frames;
 	u32 h, h2;
 
@@ -357,8 +325,7 @@ Test(grant, mapped_frames_stay_charged, .init = boot, .fini = finish)
 }
 
 /* G5: a later domain of a number gets nothing by what was granted to an earlier one. */
-Test(grant, number_reuse_wiped, .init = boot, .fini = finish)
-{
+Test(grant, number_reuse_wiped, .init = boot, .fini = finish) {
 	struct pv_domain_create args = dh_args(0, 1, RAM);
 	struct domain *other = make(0);
 	u32 h;
@@ -381,8 +348,7 @@ Test(grant, number_reuse_wiped, .init = boot, .fini = finish)
 }
 
 /* A guest that changes entries in use confuses itself alone. */
-Test(grant, entry_rewritten_in_use, .init = boot, .fini = finish)
-{
+Test(grant, entry_rewritten_in_use, .init = boot, .fini = finish) {
 	mfn_t m = p2m_mfn(p2m_find(&b->p2m, GFN(40)), GFN(40));
 	u32 h, h2;
 
@@ -421,8 +387,7 @@ static struct model_map {
 	u64 gfn, mfn;
 } m_map[MAPS];
 
-static unsigned m_uses(unsigned d, unsigned ref)
-{
+static unsigned m_uses(unsigned d, unsigned ref) {
 	unsigned bits = 0;
 
 	for (unsigned i = 0; i < MAPS; i++)
@@ -431,29 +396,23 @@ static unsigned m_uses(unsigned d, unsigned ref)
 	return bits;
 }
 
-static bool m_has(unsigned d, u64 gfn)
-{
-	return gfn < RAM && p2m_find(&dom[d]->p2m, GFN(gfn)) != 0;
-}
+static bool m_has(unsigned d, u64 gfn) { return gfn < RAM && p2m_find(&dom[d]->p2m, GFN(gfn)) != 0; }
 
-static void do_grant(unsigned d, unsigned ref)
-{
+static void do_grant(unsigned d, unsigned ref) {
 	struct model_entry *e = &m_entry[d][ref];
 
-	if (m_uses(d, ref))
-		return; /* a guest that keeps to the rules */
+	if (m_uses(d, ref)) return; /* a guest that keeps to the rules */
 	*e = (struct model_entry){.valid = dh_random() % 4,
 				  .ro = dh_random() % 2,
 				  .to = dh_random() % DOMS,
 				  .gfn = GFN0 + dh_random() % 8};
-	*entry(dom[d], ref) = (struct pv_grant_entry){.flags = (e->valid ? PV_GRANT_VALID : 0) |
-							       (e->ro ? PV_GRANT_RO : 0),
-						      .domid = dom[e->to]->id,
-						      .gfn = e->gfn};
+	*entry(dom[d], ref) =
+		(struct pv_grant_entry){.flags = (e->valid ? PV_GRANT_VALID : 0) | (e->ro ? PV_GRANT_RO : 0),
+					.domid = dom[e->to]->id,
+					.gfn = e->gfn};
 }
 
-static void do_map(unsigned d, unsigned g, unsigned ref, unsigned slot)
-{
+static void do_map(unsigned d, unsigned g, unsigned ref, unsigned slot) {
 	struct model_map *m = &m_map[slot];
 	struct model_entry *e = &m_entry[g][ref];
 	bool write = dh_random() % 2, taken = false;
@@ -461,10 +420,8 @@ static void do_map(unsigned d, unsigned g, unsigned ref, unsigned slot)
 	int want = 0, rc;
 	u32 h;
 
-	if (m->live)
-		return;
-	for (unsigned i = 0; i < MAPS; i++)
-		taken |= m_map[i].live && m_map[i].mapper == d && m_map[i].gfn == gfn;
+	if (m->live) return;
+	for (unsigned i = 0; i < MAPS; i++) taken |= m_map[i].live && m_map[i].mapper == d && m_map[i].gfn == gfn;
 	if (g == d)
 		want = -PV_EINVAL;
 	else if (!e->valid)
@@ -477,56 +434,41 @@ static void do_map(unsigned d, unsigned g, unsigned ref, unsigned slot)
 		want = -PV_EEXIST;
 	rc = map(dom[d], dom[g], ref, gfn, write ? 0 : PV_GRANT_RO, &h);
 	cr_assert_eq(rc, want, "map: %d instead of %d", rc, want);
-	if (rc)
-		return;
-	*m = (struct model_map){.live = true,
-				.write = write,
-				.mapper = d,
-				.granter = g,
-				.ref = ref,
-				.handle = h,
-				.gfn = gfn};
+	if (rc) return;
+	*m = (struct model_map){
+		.live = true, .write = write, .mapper = d, .granter = g, .ref = ref, .handle = h, .gfn = gfn};
 	m->mfn = p2m_mfn(p2m_find(&dom[g]->p2m, GFN(e->gfn)), GFN(e->gfn)).n;
 }
 
-static void do_unmap(unsigned slot)
-{
+static void do_unmap(unsigned slot) {
 	struct model_map *m = &m_map[slot];
 	unsigned d = m->live ? m->mapper : dh_random() % DOMS;
 	bool known = false;
 	u32 h = m->live ? m->handle : dh_random() % 30;
 
-	for (unsigned i = 0; i < MAPS; i++)
-		known |= m_map[i].live && m_map[i].mapper == d && m_map[i].handle == h;
-	if (!m->live && known)
-		return;
+	for (unsigned i = 0; i < MAPS; i++) known |= m_map[i].live && m_map[i].mapper == d && m_map[i].handle == h;
+	if (!m->live && known) return;
 	cr_assert_eq(unmap(dom[d], h), known ? 0 : -PV_EBADF);
 	m->live = false;
 }
 
-static void do_memory(unsigned d)
-{
+static void do_memory(unsigned d) {
 	u64 gfn = GFN0 + dh_random() % 8;
 	bool has = m_has(d, gfn), full = dom[d]->frames == RAM;
 
 	if (dh_random() % 2)
 		cr_assert_eq(domain_release(dom[d], gfn, 1, false), has ? 1 : -PV_ENOENT);
 	else
-		cr_assert_eq(domain_populate(dom[d], gfn, 1, 0), full  ? -PV_ENOMEM
-								 : has ? -PV_EEXIST
-								       : 1);
+		cr_assert_eq(domain_populate(dom[d], gfn, 1, 0), full ? -PV_ENOMEM : has ? -PV_EEXIST : 1);
 }
 
-static void do_die(unsigned d)
-{
+static void do_die(unsigned d) {
 	bool mapped = false;
 
-	for (unsigned i = 0; i < MAPS; i++)
-		mapped |= m_map[i].live && m_map[i].granter == d && m_map[i].mapper != d;
+	for (unsigned i = 0; i < MAPS; i++) mapped |= m_map[i].live && m_map[i].granter == d && m_map[i].mapper != d;
 	cr_assert_eq(dh_destroy(dom[d]), mapped ? -PV_EBUSY : 0);
 	for (unsigned i = 0; i < MAPS; i++)
-		if (m_map[i].live && m_map[i].mapper == d)
-			m_map[i].live = false;
+		if (m_map[i].live && m_map[i].mapper == d) m_map[i].live = false;
 	dom[d] = make(0);
 	memset(m_entry[d], 0, sizeof(m_entry[d]));
 	for (unsigned i = 0; i < MAPS; i++)
@@ -534,20 +476,17 @@ static void do_die(unsigned d)
 			m_map[i].granter = DOMS; /* nobody any more; the mapping stays */
 	for (unsigned g = 0; g < DOMS; g++)
 		for (unsigned r = 0; r < REFS; r++)
-			if (m_entry[g][r].to == d)
-				m_entry[g][r].valid = false; /* that number is dead */
+			if (m_entry[g][r].to == d) m_entry[g][r].valid = false; /* that number is dead */
 }
 
-static void compare(void)
-{
+static void compare(void) {
 	unsigned live[DOMS] = {0};
 
 	for (unsigned i = 0; i < MAPS; i++) {
 		const struct model_map *m = &m_map[i];
 		u64 e;
 
-		if (!m->live)
-			continue;
+		if (!m->live) continue;
 		live[m->mapper]++;
 		e = p2m_find(&dom[m->mapper]->p2m, GFN(m->gfn));
 		cr_assert_eq(p2m_kind(e), m->write ? PV_MEM_GRANT : PV_MEM_GRANT_RO);
@@ -556,13 +495,11 @@ static void compare(void)
 	}
 	for (unsigned d = 0; d < DOMS; d++) {
 		cr_assert_eq(dom[d]->grants.used, live[d]);
-		for (unsigned r = 0; r < REFS; r++)
-			cr_assert_eq(uses(dom[d], r), m_uses(d, r));
+		for (unsigned r = 0; r < REFS; r++) cr_assert_eq(uses(dom[d], r), m_uses(d, r));
 	}
 }
 
-Test(grant, grant_model_equivalence, .init = boot, .fini = finish, .timeout = 300)
-{
+Test(grant, grant_model_equivalence, .init = boot, .fini = finish, .timeout = 300) {
 	dom[0] = a;
 	dom[1] = b;
 	dom[2] = make(0);
@@ -571,27 +508,17 @@ Test(grant, grant_model_equivalence, .init = boot, .fini = finish, .timeout = 30
 
 		host_be(dh_random() % 4);
 		switch (dh_random() % 10) {
-		case 0:
-			do_grant(d, ref);
-			break;
-		case 1:
-			do_memory(d);
-			break;
+		case 0: do_grant(d, ref); break;
+		case 1: do_memory(d); break;
 		case 2:
-			if (dh_random() % 100 == 0)
-				do_die(d);
+			if (dh_random() % 100 == 0) do_die(d);
 			break;
 		case 3:
-		case 4:
-			do_unmap(dh_random() % MAPS);
-			break;
-		default:
-			do_map(d, dh_random() % DOMS, ref, dh_random() % MAPS);
+		case 4: do_unmap(dh_random() % MAPS); break;
+		default: do_map(d, dh_random() % DOMS, ref, dh_random() % MAPS);
 		}
-		if (i % 16 == 0)
-			compare();
-		if (i % 2000 == 0)
-			dh_audit();
+		if (i % 16 == 0) compare();
+		if (i % 2000 == 0) dh_audit();
 	}
 	host_be(0);
 	a = dom[0];
@@ -604,41 +531,35 @@ Test(grant, grant_model_equivalence, .init = boot, .fini = finish, .timeout = 30
 
 static u64 done_maps, done_copies;
 
-static void *chaos(void *arg)
-{
+static void *chaos(void *arg) {
 	u32 handles[8], have = 0;
 	u64 cpu = (u64)arg;
 
 	host_be(cpu);
-	for (unsigned i = 0; i < 1000 * (cpu + 1); i++)
-		(void)dh_random();
+	for (unsigned i = 0; i < 1000 * (cpu + 1); i++) (void)dh_random();
 	for (unsigned i = 0; i < 3000; i++) {
 		struct domain *d = dh_random() % 2 ? a : b, *g = d == a ? b : a;
 		u32 ref = dh_random() % 4, flags = dh_random() % 2 * PV_GRANT_RO;
 
 		switch (dh_random() % 6) {
 		case 0:
-			grant(d, 4 + dh_random() % 4, g, 30 + dh_random() % 4,
-			      0); /* in use or not */
+			grant(d, 4 + dh_random() % 4, g, 30 + dh_random() % 4, 0); /* in use or not */
 			break;
 		case 1:
 			if (dh_random() % 2)
 				(void)domain_release(d, 30 + dh_random() % 4, 1, false);
 			else if (dh_random() % 2) /* no mapping of a grant goes as a device */
-				(void)!p2m_add(d, GFN(HIGH + dh_random() % 32), MFN(HIGH), 0,
-					       PV_MEM_DEVICE);
+				(void)!p2m_add(d, GFN(HIGH + dh_random() % 32), MFN(HIGH), 0, PV_MEM_DEVICE);
 			else if (dh_random() % 2)
 				(void)domain_release(d, HIGH + dh_random() % 32, 1, true);
 			else
 				(void)domain_populate(d, 30 + dh_random() % 4, 1, 0);
 			break;
 		case 2:
-			if (copy(d, OF(g, ref, 8), OWN(35, 16), 64) == 0)
-				atomic_add(&done_copies, 1);
+			if (copy(d, OF(g, ref, 8), OWN(35, 16), 64) == 0) atomic_add(&done_copies, 1);
 			break;
 		case 3:
-			if (have)
-				(void)unmap(cpu % 2 ? a : b, handles[--have]);
+			if (have) (void)unmap(cpu % 2 ? a : b, handles[--have]);
 			(void)unmap(d, dh_random() % 20); /* somebody's */
 			break;
 		default:
@@ -654,8 +575,7 @@ static void *chaos(void *arg)
 	return NULL;
 }
 
-Test(grant, map_unmap_release_stress, .init = boot, .fini = finish, .timeout = 300)
-{
+Test(grant, map_unmap_release_stress, .init = boot, .fini = finish, .timeout = 300) {
 	pthread_t t[4];
 	u32 mapped;
 
@@ -664,10 +584,8 @@ Test(grant, map_unmap_release_stress, .init = boot, .fini = finish, .timeout = 3
 		grant(b, i, a, 30 + i, 0);
 	}
 	host_threaded = true;
-	for (u64 i = 0; i < 4; i++)
-		pthread_create(&t[i], NULL, chaos, (void *)i);
-	for (unsigned i = 0; i < 4; i++)
-		pthread_join(t[i], NULL);
+	for (u64 i = 0; i < 4; i++) pthread_create(&t[i], NULL, chaos, (void *)i);
+	for (unsigned i = 0; i < 4; i++) pthread_join(t[i], NULL);
 	host_threaded = false;
 	host_be(0);
 	cr_assert_gt(done_maps, 100);
@@ -682,25 +600,20 @@ Test(grant, map_unmap_release_stress, .init = boot, .fini = finish, .timeout = 3
 static struct domain *victim;
 static bool dead;
 
-static void *mapper(void *arg)
-{
+static void *mapper(void *arg) {
 	struct domain *me = arg == (void *)1 ? a : b;
 	u32 victim_id = victim->id, h;
 
 	host_be((u64)arg);
 	for (unsigned i = 0; !atomic_load(&dead) || i < 100; i++) {
-		struct pv_grant_map op = {
-			.domid = victim_id, .ref = (u64)arg, .gfn = HIGH + (u64)arg};
+		struct pv_grant_map op = {.domid = victim_id, .ref = (u64)arg, .gfn = HIGH + (u64)arg};
 
 		dh_grant(grant_map, me, &op);
 		h = op.handle;
-		if (op.status == 0)
-			cr_assert_eq(unmap(me, h), 0);
+		if (op.status == 0) cr_assert_eq(unmap(me, h), 0);
 		if (i % 16 == 0)
 			cr_assert_leq(
-				copy(me, OWN(30, 0),
-				     (struct pv_grant_end){.domid = victim_id, .frame = (u64)arg},
-				     64),
+				copy(me, OWN(30, 0), (struct pv_grant_end){.domid = victim_id, .frame = (u64)arg}, 64),
 				0);
 		host_poll();
 	}
@@ -708,26 +621,21 @@ static void *mapper(void *arg)
 	return NULL;
 }
 
-Test(grant, death_under_mappers, .init = boot, .fini = finish, .timeout = 300)
-{
+Test(grant, death_under_mappers, .init = boot, .fini = finish, .timeout = 300) {
 	pthread_t t[3];
 
 	for (unsigned round = 0; round < 5; round++) {
 		victim = make(0);
-		for (unsigned i = 1; i < 4; i++)
-			grant(victim, i, i == 1 ? a : b, 40 + i, 0);
+		for (unsigned i = 1; i < 4; i++) grant(victim, i, i == 1 ? a : b, 40 + i, 0);
 		dead = false;
 		host_be(0);
 		host_threaded = true;
-		for (u64 i = 1; i < 4; i++)
-			pthread_create(&t[i - 1], NULL, mapper, (void *)i);
-		for (unsigned i = 0; i < 2000; i++)
-			host_poll();
+		for (u64 i = 1; i < 4; i++) pthread_create(&t[i - 1], NULL, mapper, (void *)i);
+		for (unsigned i = 0; i < 2000; i++) host_poll();
 		(void)dh_destroy(victim);
 		atomic_store(&dead, true);
 		host_halt();
-		for (unsigned i = 0; i < 3; i++)
-			pthread_join(t[i], NULL);
+		for (unsigned i = 0; i < 3; i++) pthread_join(t[i], NULL);
 		host_threaded = false;
 		dh_audit();
 	}

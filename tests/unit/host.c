@@ -31,15 +31,13 @@ static struct frame *frames_memory;
 
 u64 trace_enabled;
 
-void trace_record(enum pv_trace_kind kind, u64 a, u64 b)
-{
+void trace_record(enum pv_trace_kind kind, u64 a, u64 b) {
 	(void)kind;
 	(void)a;
 	(void)b;
 }
 
-void panic(const char *fmt, ...)
-{
+void panic(const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -49,38 +47,30 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
-void host_bad_address(const char *what, u64 value)
-{
-	panic("%s: %lx", what, value);
-}
+void host_bad_address(const char *what, u64 value) { panic("%s: %lx", what, value); }
 
-void log_print(enum log_level level, const char *fmt, ...)
-{
+void log_print(enum log_level level, const char *fmt, ...) {
 	va_list ap;
 
-	if (level > log_level)
-		return;
+	if (level > log_level) return;
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 }
 
-u64 now_ns(void)
-{
+u64 now_ns(void) {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
-void host_jitter_real(void)
-{
+void host_jitter_real(void) {
 	static __thread u32 seed;
 
 	if (!host_threaded) {
 		host_accesses++;
-		if (host_bucket)
-			host_held = *host_bucket >> 31 ? host_held + 1 : 0;
+		if (host_bucket) host_held = *host_bucket >> 31 ? host_held + 1 : 0;
 		host_held_most = MAX(host_held_most, host_held);
 		return;
 	}
@@ -95,19 +85,16 @@ void host_jitter_real(void)
 }
 
 #ifdef HV_DEBUG
-void lock_rank_enter(const struct spinlock *l)
-{
+void lock_rank_enter(const struct spinlock *l) {
 	struct cpu *c = this_cpu();
 
 	if (c->locks_held && c->rank_held[c->locks_held - 1] > l->rank)
 		panic("lock rank %u after %u", l->rank, c->rank_held[c->locks_held - 1]);
-	if (c->walk_epoch & 1 && l->rank <= LOCK_PORT)
-		panic("lock of rank %u within a walk", l->rank);
+	if (c->walk_epoch & 1 && l->rank <= LOCK_PORT) panic("lock of rank %u within a walk", l->rank);
 	c->rank_held[c->locks_held++] = l->rank;
 }
 
-void lock_rank_leave(const struct spinlock *l)
-{
+void lock_rank_leave(const struct spinlock *l) {
 	struct cpu *c = this_cpu();
 
 	if (!c->locks_held || c->rank_held[c->locks_held - 1] != l->rank)
@@ -116,42 +103,36 @@ void lock_rank_leave(const struct spinlock *l)
 }
 #endif
 
-static void tlb_clear(unsigned cpu)
-{
-	for (unsigned i = 0; i < HW_TLB; i++)
-		WRITE_ONCE(hw_tlb[cpu][i].valid, false);
+static void tlb_clear(unsigned cpu) {
+	for (unsigned i = 0; i < HW_TLB; i++) WRITE_ONCE(hw_tlb[cpu][i].valid, false);
 }
 
 /* CPU c is between naming another root and loading CR3: what its TLB holds is gone before it is used. */
-static bool switching(unsigned c)
-{
+static bool switching(unsigned c) {
 	struct root *r = atomic_load(&cpus[c]->loaded);
 
 	return r && r->kcr3 != atomic_load(&host_cr3[c]);
 }
 
-static bool entry_reaches(struct hw_tlb_entry *t, mfn_t m)
-{
+static bool entry_reaches(struct hw_tlb_entry *t, mfn_t m) {
 	u64 e = READ_ONCE(t->entry), big = READ_ONCE(t->big) ? 511 : 0;
 
 	return (e & PTE_ADDR) >> 12 == (m.n & ~big) && READ_ONCE(t->valid) && READ_ONCE(t->entry) == e;
 }
 
-bool host_tlb_reaches(mfn_t m, bool user_only)
-{
+bool host_tlb_reaches(mfn_t m, bool user_only) {
 	for (unsigned c = 0; c < cpu_count; c++)
 		for (unsigned i = 0; i < HW_TLB; i++) {
 			bool user = READ_ONCE(hw_tlb[c][i].user);
 
-			if (entry_reaches(&hw_tlb[c][i], m) && !switching(c) &&
-			    (user || !user_only) && entry_reaches(&hw_tlb[c][i], m))
+			if (entry_reaches(&hw_tlb[c][i], m) && !switching(c) && (user || !user_only) &&
+			    entry_reaches(&hw_tlb[c][i], m))
 				return true;
 		}
 	return false;
 }
 
-void host_poll(void)
-{
+void host_poll(void) {
 	struct cpu *c = this_cpu();
 
 	/* Who asks again before the answer has nothing to add: the TLB is empty from the one to the other. */
@@ -161,65 +142,50 @@ void host_poll(void)
 	}
 }
 
-void host_halt(void)
-{
+void host_halt(void) {
 	tlb_clear(this_cpu()->id);
 	(void)atomic_xchg(&halted[this_cpu()->id], true);
 	host_poll();
 }
 
-void cpu_relax_serving(void)
-{
+void cpu_relax_serving(void) {
 	host_poll();
 	sched_yield();
 }
 
-void interrupts_serve(void)
-{
-	host_poll();
-}
+void interrupts_serve(void) { host_poll(); }
 
-void tlb_shootdown(u64 mask)
-{
+void tlb_shootdown(u64 mask) {
 	unsigned self = this_cpu()->id;
 
 	atomic_add(&host_shootdowns, 1);
 	for (unsigned i = 0; i < cpu_count; i++) {
-		if (!(mask >> i & 1))
-			continue;
+		if (!(mask >> i & 1)) continue;
 		if (i == self || !host_threaded) {
 			tlb_clear(i);
 			continue;
 		}
 		(void)atomic_xchg(&cpus[i]->pub.flush_wanted, 1);
-		while (atomic_load(&cpus[i]->pub.flush_wanted) && !atomic_load(&halted[i]))
-			cpu_relax_serving();
+		while (atomic_load(&cpus[i]->pub.flush_wanted) && !atomic_load(&halted[i])) cpu_relax_serving();
 	}
 }
 
-void tlb_flush_local_page(u64 va)
-{
+void tlb_flush_local_page(u64 va) {
 	struct hw_tlb_entry *t = hw_tlb[this_cpu()->id];
 
 	atomic_add(&host_invlpgs, 1);
 	for (unsigned i = 0; i < HW_TLB; i++)
-		if (t[i].run >> (t[i].big ? 9 : 0) == va >> (t[i].big ? 21 : 12))
-			t[i].valid = false;
+		if (t[i].run >> (t[i].big ? 9 : 0) == va >> (t[i].big ? 21 : 12)) t[i].valid = false;
 }
 
-void cr3_load(u64 cr3)
-{
+void cr3_load(u64 cr3) {
 	tlb_clear(this_cpu()->id);
 	(void)atomic_xchg(&host_cr3[this_cpu()->id], cr3);
 }
 
-void host_be(unsigned cpu)
-{
-	host_cpu = cpus[cpu];
-}
+void host_be(unsigned cpu) { host_cpu = cpus[cpu]; }
 
-void host_boot(unsigned count, u64 frames)
-{
+void host_boot(unsigned count, u64 frames) {
 	size_t size = frames_table_size(frames);
 
 	free(frames_memory);
@@ -246,13 +212,11 @@ void host_boot(unsigned count, u64 frames)
 	frames_init(frames_memory, frames);
 	frames_add(MFN(16), frames - 16);
 	/* Recognizable, supervisor, and at frames that tests never hand out. */
-	for (unsigned i = 0; i < 16; i++)
-		stlb_slots[i] = (u64)(i + 1) << PAGE_SHIFT >> 1 << 1 | PTE_P;
+	for (unsigned i = 0; i < 16; i++) stlb_slots[i] = (u64)(i + 1) << PAGE_SHIFT >> 1 << 1 | PTE_P;
 	stlb_user_slot = stlb_slots[15];
 }
 
-struct domain *host_domain(u16 id, u64 pages)
-{
+struct domain *host_domain(u16 id, u64 pages) {
 	struct domain *d = calloc(1, sizeof(*d));
 
 	d->id = id;
@@ -268,8 +232,7 @@ struct domain *host_domain(u16 id, u64 pages)
 	return d;
 }
 
-void host_domain_free(struct domain *d)
-{
+void host_domain_free(struct domain *d) {
 	u64 out[64], gfn = 0;
 	unsigned used;
 
@@ -281,8 +244,7 @@ void host_domain_free(struct domain *d)
 			u64 m = p2m_first(out[i]).n;
 
 			for (unsigned j = 0; j < (out[i] & P2M_BIG ? 512 : 1); j++)
-				if (p2m_kind(out[i]) != PV_MEM_DEVICE)
-					frame_put(MFN(m + j));
+				if (p2m_kind(out[i]) != PV_MEM_DEVICE) frame_put(MFN(m + j));
 		}
 	}
 	while (!p2m_free(d))
@@ -290,12 +252,10 @@ void host_domain_free(struct domain *d)
 	free(d);
 }
 
-mfn_t host_populate(struct domain *d, u64 gfn, unsigned order, enum pv_mem_kind kind)
-{
+mfn_t host_populate(struct domain *d, u64 gfn, unsigned order, enum pv_mem_kind kind) {
 	mfn_t m = frame_alloc(order, FRAME_GUEST, d->id);
 
-	if (mfn_eq(m, MFN_NONE))
-		return m;
+	if (mfn_eq(m, MFN_NONE)) return m;
 	if (p2m_add(d, GFN(gfn), m, order, kind)) {
 		frame_free(m, order);
 		return MFN_NONE;
@@ -303,59 +263,48 @@ mfn_t host_populate(struct domain *d, u64 gfn, unsigned order, enum pv_mem_kind 
 	return m;
 }
 
-bool host_release(struct domain *d, u64 gfn)
-{
+bool host_release(struct domain *d, u64 gfn) {
 	enum pv_mem_kind kind;
 	mfn_t m;
 
-	if (p2m_remove(d, GFN(gfn), &m, &kind))
-		return false;
+	if (p2m_remove(d, GFN(gfn), &m, &kind)) return false;
 	return kind != PV_MEM_DEVICE && frame_put(m);
 }
 
-u64 *host_gfn(struct domain *d, u64 gfn)
-{
+u64 *host_gfn(struct domain *d, u64 gfn) {
 	u64 e = p2m_find(&d->p2m, GFN(gfn));
 
 	return e ? mfn_to_virt(p2m_mfn(e, GFN(gfn))) : NULL;
 }
 
-static unsigned index_at(u64 va, unsigned level)
-{
-	return va >> (12 + 9 * (level - 1)) & 511;
-}
+static unsigned index_at(u64 va, unsigned level) { return va >> (12 + 9 * (level - 1)) & 511; }
 
-u64 *host_entry(struct domain *d, u64 root, u64 va, unsigned level)
-{
+u64 *host_entry(struct domain *d, u64 root, u64 va, unsigned level) {
 	u64 *t = host_gfn(d, root);
 
 	for (unsigned l = 4; l > level; l--) {
 		u64 e = t[index_at(va, l)];
 
-		if (!(e & PTE_P) || e & PTE_PS)
-			return NULL;
+		if (!(e & PTE_P) || e & PTE_PS) return NULL;
 		t = host_gfn(d, (e & PTE_ADDR) >> 12);
 	}
 	return &t[index_at(va, level)];
 }
 
-void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags, unsigned level)
-{
+void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags, unsigned level) {
 	u64 *t = host_gfn(d, root);
 
 	for (unsigned l = 4; l > level; l--) {
 		u64 *e = &t[index_at(va, l)];
 
-		if (!(*e & PTE_P))
-			*e = (*next)++ << 12 | PTE_P | PTE_W | PTE_U | PTE_A;
+		if (!(*e & PTE_P)) *e = (*next)++ << 12 | PTE_P | PTE_W | PTE_U | PTE_A;
 		t = host_gfn(d, (*e & PTE_ADDR) >> 12);
 	}
 	t[index_at(va, level)] = gfn << 12 | flags | (level > 1 ? PTE_PS : 0);
 }
 
 /* As hc_flush chooses. */
-void host_flush(struct domain *d, struct pv_flush f)
-{
+void host_flush(struct domain *d, struct pv_flush f) {
 	struct root *r = this_cpu()->loaded;
 	u64 va = f.start & PAGE_MASK;
 
@@ -365,27 +314,22 @@ void host_flush(struct domain *d, struct pv_flush f)
 		stlb_flush_page(this_cpu(), va);
 	else {
 		f.root = f.flags & PV_FLUSH_ALL_ROOTS ? 0 : f.root;
-		while (stlb_flush(d, &f))
-			host_poll();
+		while (stlb_flush(d, &f)) host_poll();
 	}
 }
 
-static bool allows(u64 rights, u32 access)
-{
-	return !(access & PF_W && !(rights & PTE_W)) && !(access & PF_I && !(rights & PTE_NX)) &&
-	       rights & PTE_U;
+static bool allows(u64 rights, u32 access) {
+	return !(access & PF_W && !(rights & PTE_W)) && !(access & PF_I && !(rights & PTE_NX)) && rights & PTE_U;
 }
 
-struct hw_result hw_walk(mfn_t l4, u64 va, u32 access)
-{
+struct hw_result hw_walk(mfn_t l4, u64 va, u32 access) {
 	u64 rights = PTE_W | PTE_U | PTE_NX, *t = mfn_to_virt(l4);
 	struct hw_result r = {0};
 
 	for (unsigned level = 4;; level--) {
 		u64 e = READ_ONCE(t[index_at(va, level)]);
 
-		if (!(e & PTE_P))
-			return r;
+		if (!(e & PTE_P)) return r;
 		rights &= e ^ PTE_NX;
 		if (level == 1 || (level < 4 && e & PTE_PS)) {
 			u64 below = (1ul << (9 * (level - 1))) - 1;
@@ -396,22 +340,19 @@ struct hw_result hw_walk(mfn_t l4, u64 va, u32 access)
 			r.ok = allows(rights, access);
 			return r;
 		}
-		if (!(rights & PTE_U))
-			return r;
+		if (!(rights & PTE_U)) return r;
 		t = mfn_to_virt(MFN((e & PTE_ADDR) >> 12));
 	}
 }
 
-static struct hw_result tlb_hit(const struct hw_tlb_entry *t, u64 va)
-{
+static struct hw_result tlb_hit(const struct hw_tlb_entry *t, u64 va) {
 	struct hw_result r = {.ok = true, .entry = t->entry, .level = t->big ? 2 : 1};
 
 	r.mfn = MFN(((t->entry & PTE_ADDR) >> 12) + (t->big ? va >> 12 & 511 : 0));
 	return r;
 }
 
-struct hw_result hw_access(u64 va, u32 access)
-{
+struct hw_result hw_access(u64 va, u32 access) {
 	unsigned id = this_cpu()->id;
 	struct root *root = this_cpu()->loaded;
 	struct hw_tlb_entry *t = hw_tlb[id];
@@ -420,19 +361,15 @@ struct hw_result hw_access(u64 va, u32 access)
 	unsigned i;
 
 	for (i = 0; i < HW_TLB; i++) {
-		bool here = t[i].valid && t[i].user == user &&
-			    t[i].run >> (t[i].big ? 9 : 0) == va >> (t[i].big ? 21 : 12);
+		bool here =
+			t[i].valid && t[i].user == user && t[i].run >> (t[i].big ? 9 : 0) == va >> (t[i].big ? 21 : 12);
 
-		if (here && allows(t[i].entry ^ PTE_NX, access))
-			return tlb_hit(&t[i], va);
-		if (here)
-			t[i].valid = false; /* a fault drops the entry that caused it */
+		if (here && allows(t[i].entry ^ PTE_NX, access)) return tlb_hit(&t[i], va);
+		if (here) t[i].valid = false; /* a fault drops the entry that caused it */
 	}
-	if (!root)
-		return r;
+	if (!root) return r;
 	r = hw_walk(user ? USER_L4(root) : KERNEL_L4(root), va, access);
-	if (!r.ok)
-		return r;
+	if (!r.ok) return r;
 	for (i = 0; i < HW_TLB - 1 && t[i].valid; i++)
 		;
 	/* In an order that lets other threads look: valid is true only over a whole entry. */
@@ -445,44 +382,33 @@ struct hw_result hw_access(u64 va, u32 access)
 	return r;
 }
 
-bool guest_access(u64 va, u32 access, u32 *error, struct hw_result *out)
-{
+bool guest_access(u64 va, u32 access, u32 *error, struct hw_result *out) {
 	struct hw_result r;
 
 	for (unsigned try = 0; try < 1000000; try++) {
 		r = hw_access(va, access);
-		if (out)
-			*out = r;
-		if (r.ok)
-			return true;
+		if (out) *out = r;
+		if (r.ok) return true;
 		*error = stlb_fill(this_cpu(), va, access);
-		if (*error < FILL_DONE)
-			return false;
+		if (*error < FILL_DONE) return false;
 		host_poll();
-		if (host_threaded && try % 64 == 63)
-			sched_yield();
+		if (host_threaded && try % 64 == 63) sched_yield();
 	}
 	panic("no progress at %lx", va);
 }
 
-void stlb_drop_low_u0(struct root *r)
-{
-	low_u0_set(r, false);
-}
+void stlb_drop_low_u0(struct root *r) { low_u0_set(r, false); }
 
 /* Hints of all frames (F6): as many as there are leaf entries with PTE_SOLE. */
-static u64 frames_hints(void)
-{
+static u64 frames_hints(void) {
 	u64 sum = 0;
 
 	for (u64 n = 0; n < frame_table_end; n++)
-		if (frame_table[n].use == FRAME_GUEST)
-			sum += !!frame_table[n].link[0] + !!frame_table[n].link[1];
+		if (frame_table[n].use == FRAME_GUEST) sum += !!frame_table[n].link[0] + !!frame_table[n].link[1];
 	return sum;
 }
 
-u64 stlb_leaves(struct domain *d, u64 bit)
-{
+u64 stlb_leaves(struct domain *d, u64 bit) {
 	struct stlb_state *st = state_of(d);
 	u64 sum = 0;
 
@@ -501,8 +427,7 @@ u64 stlb_leaves(struct domain *d, u64 bit)
 }
 
 /* Entries in chains; all ones if a chain does not hold together. */
-static u64 stlb_linked(struct domain *d)
-{
+static u64 stlb_linked(struct domain *d) {
 	struct stlb_state *st = state_of(d);
 	u64 sum = 0;
 
@@ -512,8 +437,7 @@ static u64 stlb_linked(struct domain *d)
 		for (u32 n = st->buckets[b]; n; sum++) {
 			u32 *l = (u32 *)(shadow_by_number(st, n >> 9)->table + 512) + n % 512 * 2;
 
-			if (l[1] != prev || n >> 31)
-				return ~0ull;
+			if (l[1] != prev || n >> 31) return ~0ull;
 			prev = n;
 			n = l[0];
 		}
@@ -522,23 +446,18 @@ static u64 stlb_linked(struct domain *d)
 }
 
 /* What the guest's tables of root say of va now, without marking anything: a shadow entry, or 0. */
-static u64 guest_says(struct domain *d, gfn_t g, u64 va, u64 *rights)
-{
+static u64 guest_says(struct domain *d, gfn_t g, u64 va, u64 *rights) {
 	*rights = PTE_W | PTE_NX; /* the upper bit: may be executed */
 	for (unsigned level = 4;; level--) {
 		u64 p = p2m_find(&d->p2m, g), e, below;
 
-		if (p2m_kind(p) != PV_MEM_RAM)
-			return 0;
+		if (p2m_kind(p) != PV_MEM_RAM) return 0;
 		e = READ_ONCE(((u64 *)mfn_to_virt(p2m_mfn(p, g)))[va_index(va, level)]);
-		if (!(e & PTE_P))
-			return 0;
+		if (!(e & PTE_P)) return 0;
 		*rights &= e ^ PTE_NX;
 		g = GFN((e & PTE_ADDR) >> PAGE_SHIFT);
-		if (level > 1 && !(e & PTE_PS))
-			continue;
-		if (!(e & PTE_D))
-			*rights &= ~PTE_W;
+		if (level > 1 && !(e & PTE_PS)) continue;
+		if (!(e & PTE_D)) *rights &= ~PTE_W;
 		below = (1ul << (9 * (level - 1))) - 1;
 		g.n = (g.n & ~below) + (va >> PAGE_SHIFT & below);
 		p = p2m_find(&d->p2m, g);
@@ -546,8 +465,7 @@ static u64 guest_says(struct domain *d, gfn_t g, u64 va, u64 *rights)
 	}
 }
 
-static bool is_linked(struct stlb_state *st, const struct shadow *s)
-{
+static bool is_linked(struct stlb_state *st, const struct shadow *s) {
 	/* Only leaf tables are ever out of sight for long; their L2 is found from the top. */
 	struct shadow *t = s->root ? s->root->kernel_shadow : &st->kernel;
 
@@ -559,25 +477,21 @@ static bool is_linked(struct stlb_state *st, const struct shadow *s)
 	return t == s;
 }
 
-static u64 stale_entries(struct domain *d, const struct shadow *s, gfn_t root)
-{
+static u64 stale_entries(struct domain *d, const struct shadow *s, gfn_t root) {
 	u64 stale = 0, rights;
 
 	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
 		u64 e = READ_ONCE(s->table[i]), now;
 
-		if (!(e & PTE_P) || (s->level == 2 && !(e & PTE_PS)))
-			continue;
-		now = guest_says(d, root, s->base + (i * PAGE_SIZE << (9 * (s->level - 1))),
-				 &rights);
-		stale += !now || entry_mfn(now).n != entry_mfn(e).n ||
-			 (e & PTE_W && !(rights & PTE_W)) || (!(e & PTE_NX) && !(rights & PTE_NX));
+		if (!(e & PTE_P) || (s->level == 2 && !(e & PTE_PS))) continue;
+		now = guest_says(d, root, s->base + (i * PAGE_SIZE << (9 * (s->level - 1))), &rights);
+		stale += !now || entry_mfn(now).n != entry_mfn(e).n || (e & PTE_W && !(rights & PTE_W)) ||
+			 (!(e & PTE_NX) && !(rights & PTE_NX));
 	}
 	return stale;
 }
 
-u64 stlb_stale(struct domain *d)
-{
+u64 stlb_stale(struct domain *d) {
 	struct stlb_state *st = state_of(d);
 	struct root *any = this_cpu()->loaded;
 	u64 stale = 0;
@@ -587,8 +501,7 @@ u64 stlb_stale(struct domain *d)
 		struct shadow *s = shadow_by_number(st, n);
 		struct root *r = s->root ? s->root : any;
 
-		if ((s->level != 1 && s->level != 2) || !r || r->dom != d || !is_linked(st, s))
-			continue;
+		if ((s->level != 1 && s->level != 2) || !r || r->dom != d || !is_linked(st, s)) continue;
 		walk_begin();
 		stale += stale_entries(d, s, r->gfn);
 		walk_end();
@@ -597,8 +510,7 @@ u64 stlb_stale(struct domain *d)
 	return stale;
 }
 
-u64 host_audit(struct domain **d, unsigned count)
-{
+u64 host_audit(struct domain **d, unsigned count) {
 	u64 bad = frames_audit(), sole = 0;
 
 	for (unsigned i = 0; i < count; i++) {

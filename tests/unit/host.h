@@ -17,7 +17,7 @@ void host_halt(void); /* this thread's CPU answers no more: shootdowns need not 
 
 extern u64 host_cr3[MAX_CPUS];
 extern u64 host_shootdowns, host_invlpgs; /* counted */
-extern u64 host_accesses; /* to words that CPUs share, while nothing is threaded         */
+extern u64 host_accesses;                 /* to words that CPUs share, while nothing is threaded         */
 /* The most of them in one stretch with this bucket (stlb_maps.c) locked. */
 extern u32 *host_bucket;
 extern u64 host_held_most;
@@ -44,7 +44,7 @@ void host_flush(struct domain *d, struct pv_flush f);
 struct hw_result {
 	bool ok;
 	mfn_t mfn;
-	u64 entry;   /* leaf entry                                                    */
+	u64 entry; /* leaf entry                                                    */
 	unsigned level;
 };
 /* Of a root's views. */
@@ -70,7 +70,7 @@ extern struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 bool host_tlb_reaches(mfn_t m, bool user_only);
 
 u64 stlb_leaves(struct domain *d, u64 bit); /* leaf entries that have it: S15             */
-void stlb_drop_low_u0(struct root *r); /* as a miss in user mode does (S9) */
+void stlb_drop_low_u0(struct root *r);      /* as a miss in user mode does (S9) */
 /* Cached entries that the guest's tables do not allow now. */
 u64 stlb_stale(struct domain *d);
 

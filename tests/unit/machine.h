@@ -11,10 +11,8 @@
 
 /* In threaded tests other CPUs get their chance before any atomic access; host.c has the real one. */
 void host_jitter_real(void) __attribute__((weak));
-static inline void host_jitter(void)
-{
-	if (host_jitter_real)
-		host_jitter_real();
+static inline void host_jitter(void) {
+	if (host_jitter_real) host_jitter_real();
 }
 
 #undef atomic_load
@@ -31,17 +29,16 @@ static inline void host_jitter(void)
 #define atomic_and(p, v)  (host_jitter(), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
 #undef READ_ONCE
 #undef LOAD_ONCE
-#define LOAD_ONCE(x)     READ_ONCE(x)
+#define LOAD_ONCE(x) READ_ONCE(x)
 #undef WRITE_ONCE
 #define READ_ONCE(x)     (host_jitter(), *(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (host_jitter(), *(volatile __typeof__(x) *)&(x) = (v))
 #undef atomic_cas
-#define atomic_cas(p, old, new)                                                            \
-	({                                                                                 \
-		__typeof__(*(p)) expected_ = (old);                                        \
-		host_jitter();                                                             \
-		__atomic_compare_exchange_n((p), &expected_, (new), false,                 \
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);           \
+#define atomic_cas(p, old, new)                                                                                 \
+	({                                                                                                      \
+		__typeof__(*(p)) expected_ = (old);                                                             \
+		host_jitter();                                                                                  \
+		__atomic_compare_exchange_n((p), &expected_, (new), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
 	})
 
 #define HOST_FRAMES 16384ul /* 64 MiB from frame 0 */
@@ -52,36 +49,23 @@ extern u8 host_memory[HOST_FRAMES * PAGE_SIZE];
 extern __thread struct cpu *host_cpu;
 void host_bad_address(const char *what, u64 value) __noreturn;
 
-static inline struct cpu *this_cpu(void)
-{
-	return host_cpu;
-}
+static inline struct cpu *this_cpu(void) { return host_cpu; }
 
-static inline void *mfn_to_virt(mfn_t m)
-{
-	if (m.n >= HOST_FRAMES)
-		host_bad_address("mfn without RAM", m.n);
+static inline void *mfn_to_virt(mfn_t m) {
+	if (m.n >= HOST_FRAMES) host_bad_address("mfn without RAM", m.n);
 	return host_memory + (m.n << PAGE_SHIFT);
 }
 
-static inline mfn_t virt_to_mfn(const void *p)
-{
+static inline mfn_t virt_to_mfn(const void *p) {
 	u64 offset = (u64)((const u8 *)p - host_memory);
 
-	if (offset >= sizeof(host_memory))
-		host_bad_address("pointer outside the direct map", (u64)p);
+	if (offset >= sizeof(host_memory)) host_bad_address("pointer outside the direct map", (u64)p);
 	return MFN(offset >> PAGE_SHIFT);
 }
 
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
+static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 
-static inline void clear_page(void *p)
-{
-	__builtin_memset(p, 0, PAGE_SIZE);
-}
+static inline void clear_page(void *p) { __builtin_memset(p, 0, PAGE_SIZE); }
 
 void cpu_relax_serving(void);
 void tlb_shootdown(u64 cpumask);

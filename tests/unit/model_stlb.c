@@ -14,15 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RW     (PTE_P | PTE_W | PTE_U)
-#define RWAD   (RW | PTE_A | PTE_D)
-#define VA     0x1000ul
-#define VA2    0x9000ul /* a second page under the same leaf tables, in another group      */
-#define PLACES 2
-#define PAGE1  10ul /* gfns: two pages of RAM, and where a grant is mapped               */
-#define PAGE2  11ul
-#define GRANT  12ul
-#define TABLES 2    /* leaf tables that the directory entry can name: gfns 5 and 6        */
+#define RW        (PTE_P | PTE_W | PTE_U)
+#define RWAD      (RW | PTE_A | PTE_D)
+#define VA        0x1000ul
+#define VA2       0x9000ul /* a second page under the same leaf tables, in another group      */
+#define PLACES    2
+#define PAGE1     10ul /* gfns: two pages of RAM, and where a grant is mapped               */
+#define PAGE2     11ul
+#define GRANT     12ul
+#define TABLES    2 /* leaf tables that the directory entry can name: gfns 5 and 6        */
 #define STEPS_MAX 300
 
 static struct domain *a, *b;
@@ -39,83 +39,98 @@ static struct {
 static unsigned steps[STEPS_MAX], step_count;
 static unsigned long checks;
 
-static const u64 pte_values[] = {0, PAGE1 << 12 | RWAD, PAGE1 << 12 | PTE_P | PTE_U | PTE_A, PAGE2 << 12 | RW,
-				 GRANT << 12 | RWAD, PAGE2 << 12 | PTE_P | PTE_W | PTE_A | PTE_D};
+static const u64 pte_values[] = {0,
+				 PAGE1 << 12 | RWAD,
+				 PAGE1 << 12 | PTE_P | PTE_U | PTE_A,
+				 PAGE2 << 12 | RW,
+				 GRANT << 12 | RWAD,
+				 PAGE2 << 12 | PTE_P | PTE_W | PTE_A | PTE_D};
 static const char *const names[] = {
-	"pte = 0", "pte = page1 rw", "pte = page1 ro", "pte = page2 rw, clean", "pte = grant rw", "pte = page2, U=0",
-	"table 1", "table 2", "no table",
-	"cpu0 reads", "cpu0 writes", "cpu1 reads", "cpu1 writes", "cpu0 kernel reads",
-	"cpu0 flushes its page", "cpu1 flushes its page", "flush root 1", "flush all roots, tables", "root 1 dies",
-	"cpu0 loads root 1", "cpu0 loads root 2", "cpu1 loads root 1", "cpu1 loads root 2",
-	"page1 released", "page1 populated", "grant mapped ro", "grant mapped rw", "grant unmapped",
-	"root 2 dropped", "all dropped", "cpu1 prefills",
-	"second page = page1 rw", "second page = 0", "cpu0 reads the second page", "cpu0 flushes its page, tables",
+	"pte = 0",
+	"pte = page1 rw",
+	"pte = page1 ro",
+	"pte = page2 rw, clean",
+	"pte = grant rw",
+	"pte = page2, U=0",
+	"table 1",
+	"table 2",
+	"no table",
+	"cpu0 reads",
+	"cpu0 writes",
+	"cpu1 reads",
+	"cpu1 writes",
+	"cpu0 kernel reads",
+	"cpu0 flushes its page",
+	"cpu1 flushes its page",
+	"flush root 1",
+	"flush all roots, tables",
+	"root 1 dies",
+	"cpu0 loads root 1",
+	"cpu0 loads root 2",
+	"cpu1 loads root 1",
+	"cpu1 loads root 2",
+	"page1 released",
+	"page1 populated",
+	"grant mapped ro",
+	"grant mapped rw",
+	"grant unmapped",
+	"root 2 dropped",
+	"all dropped",
+	"cpu1 prefills",
+	"second page = page1 rw",
+	"second page = 0",
+	"cpu0 reads the second page",
+	"cpu0 flushes its page, tables",
 };
 #define OPS ARRAY_SIZE(names)
 
-static void fail(const char *why)
-{
+static void fail(const char *why) {
 	fprintf(stderr, "model_stlb: %s after\n", why);
-	for (unsigned i = 0; i < step_count; i++)
-		fprintf(stderr, "  %s\n", names[steps[i]]);
+	for (unsigned i = 0; i < step_count; i++) fprintf(stderr, "  %s\n", names[steps[i]]);
 	printf("0 passed, 1 failed\n");
 	exit(1);
 }
 
-static void may_cache(unsigned root, unsigned place, u64 value)
-{
+static void may_cache(unsigned root, unsigned place, u64 value) {
 	unsigned n = cached[root][place].count;
 
 	for (unsigned i = 0; i < n; i++)
-		if (cached[root][place].value[i] == value)
-			return;
-	if (n == ARRAY_SIZE(cached[0][0].value))
-		fail("the model's set is full");
+		if (cached[root][place].value[i] == value) return;
+	if (n == ARRAY_SIZE(cached[0][0].value)) fail("the model's set is full");
 	cached[root][place].value[cached[root][place].count++] = value;
 }
 
 /* The tables are as they are now: all of it may be cached from now on. */
-static void observe(void)
-{
+static void observe(void) {
 	for (unsigned r = 0; r < 2; r++) {
 		for (unsigned t = 0; t < TABLES; t++)
-			if (*pde >> 12 == 5 + t)
-				known[r][t] = true;
+			if (*pde >> 12 == 5 + t) known[r][t] = true;
 		for (unsigned t = 0; t < TABLES; t++)
-			for (unsigned k = 0; known[r][t] && k < PLACES; k++)
-				may_cache(r, k, *pte[t][k]);
+			for (unsigned k = 0; known[r][t] && k < PLACES; k++) may_cache(r, k, *pte[t][k]);
 	}
 }
 
-static void covered(unsigned root, bool tables)
-{
+static void covered(unsigned root, bool tables) {
 	cached[root][0].count = cached[root][1].count = 0;
-	if (tables)
-		memset(known[root], 0, sizeof(known[root]));
+	if (tables) memset(known[root], 0, sizeof(known[root]));
 }
 
-static void covered_page(unsigned root, unsigned place)
-{
-	cached[root][place].count = 0;
-}
+static void covered_page(unsigned root, unsigned place) { cached[root][place].count = 0; }
 
-static void flush(unsigned gfn, u64 end, u32 flags)
-{
+static void flush(unsigned gfn, u64 end, u32 flags) {
 	struct pv_flush f = {.root = (u64)gfn << 12, .start = end ? VA : 0, .end = end ? end : ~0ull, .flags = flags};
 
 	host_flush(a, f);
 }
 
 /* May the guest's tables, as somebody may know them, deny this access? */
-static bool may_fault(unsigned root, unsigned place, u32 access)
-{
+static bool may_fault(unsigned root, unsigned place, u32 access) {
 	bool any = false;
 
 	for (unsigned t = 0; t < TABLES; t++) {
 		u64 v = *pte[t][place], p = p2m_find(&a->p2m, GFN(v >> 12 & 0xff));
 
-		if (!known[root][t])
-			continue;
+		if (!known[root][t]) continue;
 		any = true;
 		if (!(v & PTE_P) || !p || (access & PF_W && (!(v & PTE_W) || !p2m_writable(p))) ||
 		    (access & PF_U && !(v & PTE_U)))
@@ -124,8 +139,7 @@ static bool may_fault(unsigned root, unsigned place, u32 access)
 	return !any || !(*pde & PTE_P);
 }
 
-static void do_access(unsigned cpu, unsigned place, u32 access)
-{
+static void do_access(unsigned cpu, unsigned place, u32 access) {
 	unsigned root;
 	u32 error;
 
@@ -135,18 +149,14 @@ static void do_access(unsigned cpu, unsigned place, u32 access)
 		fail("a fault that the guest's tables do not explain");
 }
 
-static void map_grant(enum pv_mem_kind kind)
-{
+static void map_grant(enum pv_mem_kind kind) {
 	mfn_t m = p2m_mfn(p2m_find(&b->p2m, GFN(1)), GFN(1));
 
-	if (frame_get(m, FRAME_GUEST))
-		fail("no reference");
-	if (p2m_add(a, GFN(GRANT), m, 0, kind))
-		frame_put(m);
+	if (frame_get(m, FRAME_GUEST)) fail("no reference");
+	if (p2m_add(a, GFN(GRANT), m, 0, kind)) frame_put(m);
 }
 
-static void apply(unsigned op)
-{
+static void apply(unsigned op) {
 	unsigned gfn;
 
 	host_be(0);
@@ -155,22 +165,16 @@ static void apply(unsigned op)
 		return;
 	}
 	switch (op) {
-	case 6: case 7:
-		*pde = (u64)(op - 1) << 12 | RWAD;
-		return;
-	case 8:
-		*pde = 0;
-		return;
-	case 9: case 10:
-		do_access(0, 0, PF_U | (op == 10 ? PF_W : 0));
-		return;
-	case 11: case 12:
-		do_access(1, 0, PF_U | (op == 12 ? PF_W : 0));
-		return;
-	case 13:
-		do_access(0, 0, 0);
-		return;
-	case 14: case 15:
+	case 6:
+	case 7: *pde = (u64)(op - 1) << 12 | RWAD; return;
+	case 8: *pde = 0; return;
+	case 9:
+	case 10: do_access(0, 0, PF_U | (op == 10 ? PF_W : 0)); return;
+	case 11:
+	case 12: do_access(1, 0, PF_U | (op == 12 ? PF_W : 0)); return;
+	case 13: do_access(0, 0, 0); return;
+	case 14:
+	case 15:
 		host_be(op - 14);
 		gfn = this_cpu()->loaded->gfn.n;
 		flush(gfn, VA + 4096, PV_FLUSH_ROOT);
@@ -189,23 +193,18 @@ static void apply(unsigned op)
 		flush(1, 0, PV_FLUSH_ROOT | PV_FLUSH_DYING | PV_FLUSH_TABLES);
 		covered(0, true);
 		return;
-	case 19: case 20: case 21: case 22:
+	case 19:
+	case 20:
+	case 21:
+	case 22:
 		host_be(op > 20);
-		if (!stlb_load(a, (u64)(op % 2 ? 1 : 2) << 12))
-			fail("no root");
+		if (!stlb_load(a, (u64)(op % 2 ? 1 : 2) << 12)) fail("no root");
 		return;
-	case 23:
-		host_release(a, PAGE1);
-		return;
-	case 24:
-		host_populate(a, PAGE1, 0, PV_MEM_RAM);
-		return;
-	case 25: case 26:
-		map_grant(op == 25 ? PV_MEM_GRANT_RO : PV_MEM_GRANT);
-		return;
-	case 27:
-		host_release(a, GRANT);
-		return;
+	case 23: host_release(a, PAGE1); return;
+	case 24: host_populate(a, PAGE1, 0, PV_MEM_RAM); return;
+	case 25:
+	case 26: map_grant(op == 25 ? PV_MEM_GRANT_RO : PV_MEM_GRANT); return;
+	case 27: host_release(a, GRANT); return;
 	case 28:
 		stlb_drop(a, 2 << 12, false);
 		covered(1, false);
@@ -219,12 +218,9 @@ static void apply(unsigned op)
 		host_be(1);
 		stlb_prefill(this_cpu(), VA);
 		return;
-	case 31: case 32:
-		*pte[0][1] = op == 31 ? PAGE1 << 12 | RWAD : 0;
-		return;
-	case 33:
-		do_access(0, 1, PF_U);
-		return;
+	case 31:
+	case 32: *pte[0][1] = op == 31 ? PAGE1 << 12 | RWAD : 0; return;
+	case 33: do_access(0, 1, PF_U); return;
 	case 34:
 		gfn = this_cpu()->loaded->gfn.n;
 		flush(gfn, VA + 4096, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
@@ -236,64 +232,52 @@ static void apply(unsigned op)
 }
 
 /* One translation that hardware could use in that root: is there an entry that allows it? */
-static void check_entry(unsigned root, unsigned place, u64 e, bool user)
-{
+static void check_entry(unsigned root, unsigned place, u64 e, bool user) {
 	mfn_t m = MFN((e & PTE_ADDR) >> 12);
 
 	checks++;
 	for (unsigned i = 0; i < cached[root][place].count; i++) {
 		u64 v = cached[root][place].value[i], p = p2m_find(&a->p2m, GFN(v >> 12 & 0xff));
 
-		if (!(v & PTE_P) || !(v & PTE_A) || !p || !mfn_eq(p2m_mfn(p, GFN(v >> 12 & 0xff)), m))
-			continue;
-		if (user && !(v & PTE_U))
-			continue;
-		if (!(e & PTE_W) || (v & PTE_W && v & PTE_D && p2m_writable(p)))
-			return;
+		if (!(v & PTE_P) || !(v & PTE_A) || !p || !mfn_eq(p2m_mfn(p, GFN(v >> 12 & 0xff)), m)) continue;
+		if (user && !(v & PTE_U)) continue;
+		if (!(e & PTE_W) || (v & PTE_W && v & PTE_D && p2m_writable(p))) return;
 	}
 	fail(user ? "user mode reaches what it may not" : "the kernel reaches what it may not");
 }
 
-static void check_place(unsigned place)
-{
+static void check_place(unsigned place) {
 	u64 va = vas[place];
 
 	for (unsigned c = 0; c < 2; c++)
 		for (unsigned i = 0; i < HW_TLB; i++)
 			if (hw_tlb[c][i].valid && hw_tlb[c][i].run == va >> 12)
-				check_entry(cpus[c]->loaded->gfn.n - 1, place, hw_tlb[c][i].entry,
-					    hw_tlb[c][i].user);
+				check_entry(cpus[c]->loaded->gfn.n - 1, place, hw_tlb[c][i].entry, hw_tlb[c][i].user);
 	for (unsigned h = 1; h <= 2; h++)
 		for (struct root *r = state_of(a)->hash[h]; r; r = r->next) {
 			struct hw_result k = hw_walk(KERNEL_L4(r), va, 0), u = hw_walk(USER_L4(r), va, 0);
 
-			if (k.ok)
-				check_entry(r->gfn.n - 1, place, k.entry, false);
-			if (u.ok)
-				check_entry(r->gfn.n - 1, place, u.entry, true);
+			if (k.ok) check_entry(r->gfn.n - 1, place, k.entry, false);
+			if (u.ok) check_entry(r->gfn.n - 1, place, u.entry, true);
 		}
 }
 
-static void check(void)
-{
+static void check(void) {
 	struct domain *both[] = {a, b};
 
 	check_place(0);
 	check_place(1);
 	host_be(0);
-	if (host_audit(both, 2))
-		fail("the audit disagrees");
+	if (host_audit(both, 2)) fail("the audit disagrees");
 }
 
-static void build(void)
-{
+static void build(void) {
 	u64 next = 3;
 
 	host_boot(2, 256);
 	a = host_domain(1, 16);
 	b = host_domain(2, 4);
-	for (u64 g = 1; g < 12; g++)
-		host_populate(a, g, 0, PV_MEM_RAM);
+	for (u64 g = 1; g < 12; g++) host_populate(a, g, 0, PV_MEM_RAM);
 	host_populate(b, 1, 0, PV_MEM_RAM);
 	host_map(a, 1, &next, VA, PAGE1, RWAD, 1); /* L3 is 3, L2 is 4, the leaf table 5 */
 	memcpy(host_gfn(a, 2), host_gfn(a, 1), 4096);
@@ -311,8 +295,7 @@ static void build(void)
 	observe();
 }
 
-static void tear_down(void)
-{
+static void tear_down(void) {
 	for (unsigned c = 0; c < 2; c++) {
 		host_be(c);
 		cr3_load(0);
@@ -320,12 +303,10 @@ static void tear_down(void)
 	}
 	host_domain_free(a);
 	host_domain_free(b);
-	if (frames_free() != frames_total())
-		fail("frames are lost");
+	if (frames_free() != frames_total()) fail("frames are lost");
 }
 
-static void replay(const u8 *ops, unsigned n)
-{
+static void replay(const u8 *ops, unsigned n) {
 	build();
 	for (unsigned i = 0; i < n; i++) {
 		steps[i] = ops[i];
@@ -336,28 +317,23 @@ static void replay(const u8 *ops, unsigned n)
 	check();
 }
 
-static u64 mix(u64 h, u64 v)
-{
+static u64 mix(u64 h, u64 v) {
 	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
 	return h ^ h >> 29;
 }
 
 /* A frame by what it is to the model, so that states that differ in frame numbers alone are one. */
-static u64 frame_name(u64 e)
-{
-	if (!(e & PTE_P))
-		return e ? 99 : 0;
+static u64 frame_name(u64 e) {
+	if (!(e & PTE_P)) return e ? 99 : 0;
 	for (u64 g = 1; g <= GRANT; g++) {
 		u64 p = p2m_find(&a->p2m, GFN(g));
 
-		if (p && p2m_mfn(p, GFN(g)).n == (e & PTE_ADDR) >> 12)
-			return g << 8 | (e & 0xff);
+		if (p && p2m_mfn(p, GFN(g)).n == (e & PTE_ADDR) >> 12) return g << 8 | (e & 0xff);
 	}
 	return 98;
 }
 
-static u64 hash_root(u64 h, struct root *r)
-{
+static u64 hash_root(u64 h, struct root *r) {
 	struct stlb_state *st = state_of(a);
 	struct shadow *s = r->kernel_shadow;
 	u64 e = 0;
@@ -366,8 +342,7 @@ static u64 hash_root(u64 h, struct root *r)
 	for (unsigned level = 4; level > 1; level--) {
 		e = s->table[va_index(VA, level)];
 		h = mix(h, e ? 1 + (e & PTE_P) : 0);
-		if (!e)
-			return h;
+		if (!e) return h;
 		s = e & PTE_P ? shadow_below(st, e) : parked_shadow(st, e);
 	}
 	e = s->table[va_index(VA, 1)];
@@ -376,16 +351,14 @@ static u64 hash_root(u64 h, struct root *r)
 	return mix(h, frame_name(e) | (e & PTE_MAPS) << 16);
 }
 
-static u64 hash_state(void)
-{
+static u64 hash_state(void) {
 	struct stlb_state *st = state_of(a);
 	u64 h = 1;
 
 	h = mix(mix(mix(mix(h, *pte[0][0]), *pte[0][1]), *pte[1][0]), *pde);
 	h = mix(h, p2m_kind(p2m_find(&a->p2m, GFN(GRANT))) << 4 | p2m_kind(p2m_find(&a->p2m, GFN(PAGE1))));
 	for (unsigned i = 1; i <= 2; i++)
-		for (struct root *r = st->hash[i]; r; r = r->next)
-			h = hash_root(h, r);
+		for (struct root *r = st->hash[i]; r; r = r->next) h = hash_root(h, r);
 	for (unsigned c = 0; c < 2; c++) {
 		h = mix(h, cpus[c]->loaded->gfn.n);
 		for (unsigned level = 1; level <= 2; level++) {
@@ -395,14 +368,14 @@ static u64 hash_state(void)
 		}
 		for (unsigned i = 0; i < HW_TLB; i++)
 			if (hw_tlb[c][i].valid)
-				h = mix(h, frame_name(hw_tlb[c][i].entry) << 5 | hw_tlb[c][i].run << 1 | hw_tlb[c][i].user);
+				h = mix(h, frame_name(hw_tlb[c][i].entry) << 5 | hw_tlb[c][i].run << 1 |
+						   hw_tlb[c][i].user);
 	}
 	for (unsigned r = 0; r < 2; r++) {
 		u64 set = 0; /* in any order */
 
 		for (unsigned k = 0; k < PLACES; k++)
-			for (unsigned i = 0; i < cached[r][k].count; i++)
-				set += mix(7 + k, cached[r][k].value[i]);
+			for (unsigned i = 0; i < cached[r][k].count; i++) set += mix(7 + k, cached[r][k].value[i]);
 		h = mix(h, set ^ known[r][0] ^ known[r][1] << 1);
 	}
 	return h;
@@ -412,17 +385,13 @@ static u64 hash_state(void)
 static u64 *seen;
 static unsigned long states;
 
-static bool is_new(u64 h)
-{
+static bool is_new(u64 h) {
 	u64 i = h >> (64 - SEEN_BITS);
 
-	while (seen[i] && seen[i] != h)
-		i = (i + 1) & ((1ul << SEEN_BITS) - 1);
-	if (seen[i] == h)
-		return false;
+	while (seen[i] && seen[i] != h) i = (i + 1) & ((1ul << SEEN_BITS) - 1);
+	if (seen[i] == h) return false;
 	seen[i] = h;
-	if (++states > 3ul << (SEEN_BITS - 2))
-		fail("too many states");
+	if (++states > 3ul << (SEEN_BITS - 2)) fail("too many states");
 	return true;
 }
 
@@ -430,8 +399,7 @@ struct sequence {
 	u8 op[8];
 };
 
-static void search(unsigned depth)
-{
+static void search(unsigned depth) {
 	struct sequence *level = calloc(1, sizeof(*level)), *below;
 	unsigned long count = 1, n;
 
@@ -444,8 +412,7 @@ static void search(unsigned depth)
 
 				s.op[k] = op;
 				replay(s.op, k + 1);
-				if (is_new(hash_state()))
-					below[n++] = s;
+				if (is_new(hash_state())) below[n++] = s;
 				tear_down();
 			}
 		free(level);
@@ -457,8 +424,7 @@ static void search(unsigned depth)
 	free(level);
 }
 
-static void random_walks(unsigned walks)
-{
+static void random_walks(unsigned walks) {
 	srand(1);
 	for (unsigned i = 0; i < walks; i++) {
 		build();
@@ -474,8 +440,7 @@ static void random_walks(unsigned walks)
 	}
 }
 
-int main(void)
-{
+int main(void) {
 	const char *depth = getenv("MODEL_DEPTH"), *walks = getenv("MODEL_WALKS");
 
 	seen = calloc(1ul << SEEN_BITS, sizeof(*seen));

@@ -15,8 +15,7 @@
 static u64 blob[4096];
 static size_t blob_len;
 
-static void tag(u32 type, u32 size, const void *body, size_t len)
-{
+static void tag(u32 type, u32 size, const void *body, size_t len) {
 	u8 *p = (u8 *)blob + blob_len;
 
 	memcpy(p, &type, 4);
@@ -25,21 +24,16 @@ static void tag(u32 type, u32 size, const void *body, size_t len)
 	blob_len = ROUND_UP(blob_len + 8 + len, 8);
 }
 
-static void begin(void)
-{
+static void begin(void) {
 	memset(blob, 0, sizeof(blob));
 	blob_len = 8;
 }
 
 static const u64 one_map[5] = {24 | 0ull << 32, 0x100000, 0x10000000, 1}; /* entry size, then an entry */
 
-static void mmap_tag(void)
-{
-	tag(6, 8 + 32, one_map, 32);
-}
+static void mmap_tag(void) { tag(6, 8 + 32, one_map, 32); }
 
-static void end_tag(void)
-{
+static void end_tag(void) {
 	tag(0, 8, "", 0);
 	*(u32 *)blob = blob_len;
 }
@@ -47,8 +41,7 @@ static void end_tag(void)
 static struct boot_info bi;
 static void *given;
 
-static const char *parse_len(size_t len)
-{
+static const char *parse_len(size_t len) {
 	free(given);
 	given = malloc(len);
 	memcpy(given, blob, len);
@@ -56,13 +49,9 @@ static const char *parse_len(size_t len)
 	return mb2_parse(given, len, &bi);
 }
 
-static const char *parse(void)
-{
-	return parse_len(blob_len);
-}
+static const char *parse(void) { return parse_len(blob_len); }
 
-static void module(u32 start, u32 end, const char *text, size_t len)
-{
+static void module(u32 start, u32 end, const char *text, size_t len) {
 	u8 body[64] = {0};
 
 	memcpy(body, &start, 4);
@@ -71,8 +60,7 @@ static void module(u32 start, u32 end, const char *text, size_t len)
 	tag(3, 16 + len, body, 8 + len);
 }
 
-Test(mb2, takes_what_grub_gives)
-{
+Test(mb2, takes_what_grub_gives) {
 	struct boot_screen s = {.addr = 0xfd000000, .pitch = 2400, .width = 800, .height = 600, .bpp = 24, .type = 1};
 
 	begin();
@@ -98,8 +86,7 @@ Test(mb2, takes_what_grub_gives)
 	cr_assert_eq(bi.rsdp_len, 36);
 }
 
-Test(mb2, refuses_a_size_that_lies)
-{
+Test(mb2, refuses_a_size_that_lies) {
 	begin();
 	mmap_tag();
 	end_tag();
@@ -113,8 +100,7 @@ Test(mb2, refuses_a_size_that_lies)
 	cr_assert_not_null(parse_len(7));
 }
 
-Test(mb2, every_truncation_is_an_error)
-{
+Test(mb2, every_truncation_is_an_error) {
 	begin();
 	module(0x200000, 0x201000, "kernel", 7);
 	mmap_tag();
@@ -125,8 +111,7 @@ Test(mb2, every_truncation_is_an_error)
 	}
 }
 
-Test(mb2, refuses_hostile_tags)
-{
+Test(mb2, refuses_hostile_tags) {
 	static const u32 sizes[] = {0, 7, 64, 0x7fffffff, ~0u, ~0u - 7};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -147,15 +132,16 @@ Test(mb2, refuses_hostile_tags)
 	cr_assert_not_null(parse());
 }
 
-Test(mb2, refuses_bad_modules)
-{
+Test(mb2, refuses_bad_modules) {
 	static const struct {
 		u32 start, end;
 		const char *text;
 		size_t len;
 	} bad[] = {
-		{0x200001, 0x201000, "x", 2}, {0x201000, 0x200000, "x", 2},
-		{0x200000, 0x201000, "x", 1}, {0x200000, 0x201000, "", 0},
+		{0x200001, 0x201000, "x", 2},
+		{0x201000, 0x200000, "x", 2},
+		{0x200000, 0x201000, "x", 1},
+		{0x200000, 0x201000, "", 0},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -167,14 +153,12 @@ Test(mb2, refuses_bad_modules)
 	}
 	begin();
 	mmap_tag();
-	for (int i = 0; i < 3; i++)
-		module(0x200000, 0x201000, "x", 2);
+	for (int i = 0; i < 3; i++) module(0x200000, 0x201000, "x", 2);
 	end_tag();
 	cr_assert_not_null(parse());
 }
 
-Test(mb2, refuses_bad_maps)
-{
+Test(mb2, refuses_bad_maps) {
 	u64 wraps[] = {24, ~0ull - 10, 100, 1}, sized[] = {20, 0, 100, 1};
 
 	begin();
@@ -199,8 +183,7 @@ Test(mb2, refuses_bad_maps)
 static struct options o;
 static char word[64];
 
-static const char *options_of(const char *s)
-{
+static const char *options_of(const char *s) {
 	char *copy = strdup(s);
 	const char *wrong = cmdline_parse(copy, &o, word);
 
@@ -208,12 +191,12 @@ static const char *options_of(const char *s)
 	return wrong;
 }
 
-Test(cmdline, defaults_and_values)
-{
+Test(cmdline, defaults_and_values) {
 	cr_assert_null(options_of(""));
 	cr_assert_eq(o.console, CONSOLE_COM1 | CONSOLE_SCREEN);
 	cr_assert_eq(o.baud, 115200);
-	cr_assert_null(options_of("  console=com2,screen  loglvl=debug panic=reset baud=9600 maxcpus=3 dom0_mem=256M nosmap "));
+	cr_assert_null(options_of(
+		"  console=com2,screen  loglvl=debug panic=reset baud=9600 maxcpus=3 dom0_mem=256M nosmap "));
 	cr_assert_eq(o.console, 2 | CONSOLE_SCREEN);
 	cr_assert_eq(o.loglvl, LOG_DEBUG);
 	cr_assert_eq(o.panic, PANIC_RESET);
@@ -228,12 +211,31 @@ Test(cmdline, defaults_and_values)
 	cr_assert_eq(o.console & (CONSOLE_COMS | CONSOLE_SCREEN | CONSOLE_SERIAL), CONSOLE_SERIAL);
 }
 
-Test(cmdline, names_what_is_wrong)
-{
+Test(cmdline, names_what_is_wrong) {
 	static const char *const bad[] = {
-		"nosmapp", "nosma", "=", "=1", "nosmap=1", "nosmap=", "baud", "baud=", "baud=K", "baud=1x", "baud=-1",
-		"baud=1KK", "baud=99999999999999999999", "console", "console=", "console=com5", "console=com1,",
-		"console=,com1", "loglvl=warn,info", "loglvl=", "loglvl", "panic=no", "dom0_mem=0x10",
+		"nosmapp",
+		"nosma",
+		"=",
+		"=1",
+		"nosmap=1",
+		"nosmap=",
+		"baud",
+		"baud=",
+		"baud=K",
+		"baud=1x",
+		"baud=-1",
+		"baud=1KK",
+		"baud=99999999999999999999",
+		"console",
+		"console=",
+		"console=com5",
+		"console=com1,",
+		"console=,com1",
+		"loglvl=warn,info",
+		"loglvl=",
+		"loglvl",
+		"panic=no",
+		"dom0_mem=0x10",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -245,8 +247,7 @@ Test(cmdline, names_what_is_wrong)
 	}
 }
 
-Test(cmdline, a_long_word_is_cut_where_it_is_named)
-{
+Test(cmdline, a_long_word_is_cut_where_it_is_named) {
 	char line[5000];
 
 	memset(line, 'a', sizeof(line) - 1);
@@ -265,49 +266,39 @@ static u8 rsdp[36];
 static void *lent[64];
 static unsigned lent_count;
 
-static const void *reader(u64 phys, size_t len)
-{
+static const void *reader(u64 phys, size_t len) {
 	void *copy;
 
-	if (phys > MEMORY || len > MEMORY - phys)
-		return NULL;
+	if (phys > MEMORY || len > MEMORY - phys) return NULL;
 	copy = malloc(len);
 	memcpy(copy, memory + phys, len);
 	return lent[lent_count++] = copy;
 }
 
-static void put(u8 *p, u64 v, unsigned bytes)
-{
-	memcpy(p, &v, bytes);
-}
+static void put(u8 *p, u64 v, unsigned bytes) { memcpy(p, &v, bytes); }
 
-static void seal(u8 *p, size_t len, unsigned at)
-{
+static void seal(u8 *p, size_t len, unsigned at) {
 	u8 sum = 0;
 
 	p[at] = 0;
-	for (size_t i = 0; i < len; i++)
-		sum += p[i];
+	for (size_t i = 0; i < len; i++) sum += p[i];
 	p[at] = -sum;
 }
 
-static void table(u32 at, const char *name, u32 len)
-{
+static void table(u32 at, const char *name, u32 len) {
 	memcpy(memory + at, name, 4);
 	put(memory + at + 4, len, 4);
 	seal(memory + at, len, 9);
 }
 
 /* RSDT at 256, MADT at 512, FADT at 1024, DSDT at 2048: what a PC has. */
-static void machine(void)
-{
-	static const u8 madt[] = {0, 8, 0, 0, 1, 0, 0, 0, 0, 8, 1, 7, 1, 0, 0, 0, 0, 8, 2, 9, 0, 0, 0, 0, 1, 12, 0, 0,
-				  0, 0, 0xc0, 0xfe, 0, 0, 0, 0, 9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 16,
-				  0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+static void machine(void) {
+	static const u8 madt[] = {0, 8, 0,  0, 1, 0, 0, 0,    0,    8, 1, 7, 1, 0, 0,  0, 0, 8, 2, 9, 0, 0, 0,
+				  0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0, 9, 16, 0, 0, 0, 1, 0, 0, 1, 0,
+				  0, 0, 0,  0, 0, 0, 9, 16,   0,    0, 7, 0, 0, 0, 1,  0, 0, 0, 0, 0, 0, 0};
 	static const u8 s5[] = {8, '_', 'S', '5', '_', 0x12, 7, 4, 0x0a, 5, 1, 0, 0};
 
-	while (lent_count)
-		free(lent[--lent_count]);
+	while (lent_count) free(lent[--lent_count]);
 	memset(memory, 0, MEMORY);
 	put(memory + 256 + 36, 1024, 4);
 	put(memory + 256 + 40, 512, 4);
@@ -328,13 +319,9 @@ static void machine(void)
 
 static struct acpi_info a;
 
-static const char *tables(void)
-{
-	return acpi_parse(rsdp, 20, reader, &a);
-}
+static const char *tables(void) { return acpi_parse(rsdp, 20, reader, &a); }
 
-Test(acpi, reads_a_pc)
-{
+Test(acpi, reads_a_pc) {
 	machine();
 	cr_assert_null(tables());
 	cr_assert_eq(a.cpus, 3); /* of five entries one is off and one is listed twice */
@@ -348,8 +335,7 @@ Test(acpi, reads_a_pc)
 	cr_assert_eq(a.s5_b, 1);
 }
 
-Test(acpi, refuses_what_is_not_there)
-{
+Test(acpi, refuses_what_is_not_there) {
 	machine();
 	cr_assert_not_null(acpi_parse(NULL, 0, reader, &a));
 	cr_assert_not_null(acpi_parse(rsdp, 19, reader, &a));
@@ -368,8 +354,7 @@ Test(acpi, refuses_what_is_not_there)
 	cr_assert(!a.pm_timer && !a.can_power_off);
 }
 
-Test(acpi, refuses_hostile_lengths)
-{
+Test(acpi, refuses_hostile_lengths) {
 	static const u32 lengths[] = {0, 35, 5u << 20, MEMORY, ~0u};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -394,8 +379,7 @@ Test(acpi, refuses_hostile_lengths)
 
 /* ---- ranges ---- */
 
-Test(ranges, cut_and_take)
-{
+Test(ranges, cut_and_take) {
 	static struct ranges r;
 
 	ranges_add(&r, 0x1000, 0x9000);

@@ -36,8 +36,7 @@ static u32 kicked[CPUS];
 static bool threaded;
 static __thread jmp_buf halted; /* simulation: an idle CPU leaves schedule() by it */
 
-void panic(const char *fmt, ...)
-{
+void panic(const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -45,123 +44,86 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
-bool ioreq_settle(struct vcpu *v)
-{
+bool ioreq_settle(struct vcpu *v) {
 	(void)v;
 	return true;
 }
 
-bool ioreq_answered(const struct vcpu *v)
-{
+bool ioreq_answered(const struct vcpu *v) {
 	(void)v;
 	return false;
 }
 
-void trace_record(enum pv_trace_kind kind, u64 a, u64 b)
-{
+void trace_record(enum pv_trace_kind kind, u64 a, u64 b) {
 	(void)kind;
 	(void)a;
 	(void)b;
 }
 
-void host_bad_address(const char *what, u64 value)
-{
-	panic("%s: %lx", what, value);
-}
+void host_bad_address(const char *what, u64 value) { panic("%s: %lx", what, value); }
 
-void log_print(enum log_level level, const char *fmt, ...)
-{
+void log_print(enum log_level level, const char *fmt, ...) {
 	(void)level;
 	(void)fmt;
 }
 
-void lock_rank_enter(const struct spinlock *l)
-{
+void lock_rank_enter(const struct spinlock *l) {
 	struct cpu *c = host_cpu;
 
-	if (c->locks_held && c->rank_held[c->locks_held - 1] > l->rank)
-		panic("lock rank\n");
+	if (c->locks_held && c->rank_held[c->locks_held - 1] > l->rank) panic("lock rank\n");
 	c->rank_held[c->locks_held++] = l->rank;
 }
 
-void lock_rank_leave(const struct spinlock *l)
-{
+void lock_rank_leave(const struct spinlock *l) {
 	(void)l;
 	host_cpu->locks_held--;
 }
 
-static u64 real_ns(void)
-{
+static u64 real_ns(void) {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
 }
 
-u64 now_ns(void)
-{
-	return threaded ? real_ns() : now;
-}
+u64 now_ns(void) { return threaded ? real_ns() : now; }
 
-bool console_drain(void)
-{
-	return false;
-}
+bool console_drain(void) { return false; }
 
-void timer_program(u64 when)
-{
-	deadline[host_cpu->id] = when;
-}
+void timer_program(u64 when) { deadline[host_cpu->id] = when; }
 
-void cpu_kick(unsigned cpu)
-{
-	atomic_or(&kicked[cpu], 1);
-}
+void cpu_kick(unsigned cpu) { atomic_or(&kicked[cpu], 1); }
 
-void host_jitter_real(void)
-{
+void host_jitter_real(void) {
 	static __thread u32 seed;
 
-	if (!threaded)
-		return;
+	if (!threaded) return;
 	seed = seed ? seed : 2463534242u + host_cpu->id;
 	seed ^= seed << 13;
 	seed ^= seed >> 17;
 	seed ^= seed << 5;
-	if (seed % 61 == 0)
-		sched_yield();
+	if (seed % 61 == 0) sched_yield();
 }
 
 static u64 give_up;
 
-static void watchdog(void)
-{
-	if (real_ns() > give_up)
-		panic("nothing happens any more: a wake-up was lost\n");
+static void watchdog(void) {
+	if (real_ns() > give_up) panic("nothing happens any more: a wake-up was lost\n");
 }
 
-void cpu_relax_serving(void)
-{
+void cpu_relax_serving(void) {
 	sched_yield();
 	watchdog();
 }
 
-bool frames_clean(void)
-{
-	return false;
-}
+bool frames_clean(void) { return false; }
 
-void interrupts_serve(void)
-{
-	abort();
-}
+void interrupts_serve(void) { abort(); }
 
-void cpu_halt_once(void)
-{
+void cpu_halt_once(void) {
 	unsigned me = host_cpu->id;
 
-	if (!threaded)
-		longjmp(halted, 1);
+	if (!threaded) longjmp(halted, 1);
 	while (!atomic_load(&kicked[me])) {
 		sched_yield();
 		watchdog();
@@ -175,60 +137,36 @@ void cpu_halt_once(void)
 	sched_kicked();
 }
 
-void *hv_page_alloc(unsigned order)
-{
-	return calloc(1, PAGE_SIZE << order);
-}
+void *hv_page_alloc(unsigned order) { return calloc(1, PAGE_SIZE << order); }
 
-void hv_page_free(void *p, unsigned order)
-{
+void hv_page_free(void *p, unsigned order) {
 	(void)order;
 	free(p);
 }
 
-void vcpu_save(struct cpu *c, struct vcpu *v)
-{
+void vcpu_save(struct cpu *c, struct vcpu *v) {
 	(void)c;
 	(void)v;
 }
-void vcpu_idle_state(void)
-{
-}
-void enter_guest(void)
-{
-	abort();
-}
-void pirq_unbind(u32 irq)
-{
-	(void)irq;
-}
+void vcpu_idle_state(void) {}
+void enter_guest(void) { abort(); }
+void pirq_unbind(u32 irq) { (void)irq; }
 /* Nobody sends while a port is moved here. */
-void walk_sync(struct domain *d)
-{
-	(void)d;
-}
+void walk_sync(struct domain *d) { (void)d; }
 
-void ram_put(mfn_t m)
-{
-	(void)m;
-}
-int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *out)
-{
+void ram_put(mfn_t m) { (void)m; }
+int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *out) {
 	(void)d;
 	(void)need;
 	*out = MFN(gfn);
 	return 0;
 }
-void domain_put(struct domain *d)
-{
-	(void)d;
-}
+void domain_put(struct domain *d) { (void)d; }
 
 static struct vcpu *crashed;
 static unsigned crashes;
 
-void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
-{
+void domain_crash(struct vcpu *v, enum pv_crash why, u64 data) {
 	cr_assert_eq(why, PV_CRASH_HUNG);
 	(void)data;
 	crashed = v;
@@ -237,19 +175,16 @@ void domain_crash(struct vcpu *v, enum pv_crash why, u64 data)
 
 static struct vcpu *load_fails;
 
-bool vcpu_load(struct cpu *c, struct vcpu *v)
-{
+bool vcpu_load(struct cpu *c, struct vcpu *v) {
 	(void)c;
-	if (v != load_fails)
-		return true;
+	if (v != load_fails) return true;
 	v->dom->state = PV_DOMAIN_SHUT;
 	return false;
 }
 
 /* ---- the simulation ---- */
 
-static void machine(unsigned n)
-{
+static void machine(unsigned n) {
 	cpu_count = n;
 	cpus_up = (1ull << n) - 1;
 	for (unsigned i = 0; i < n; i++) {
@@ -266,8 +201,7 @@ static void machine(unsigned n)
 	give_up = real_ns() + 60000000000ull;
 }
 
-static struct domain *domain(unsigned vcpus, u32 weight)
-{
+static struct domain *domain(unsigned vcpus, u32 weight) {
 	static u16 next;
 	struct domain *d = calloc(1, sizeof(*d));
 
@@ -294,14 +228,10 @@ static struct domain *domain(unsigned vcpus, u32 weight)
 	return d;
 }
 
-static void be(unsigned cpu)
-{
-	host_cpu = cpus[cpu];
-}
+static void be(unsigned cpu) { host_cpu = cpus[cpu]; }
 
 /* What a CPU does between two instructions of its guest: interrupts, then the slow way back. */
-static void cpu_step(unsigned cpu)
-{
+static void cpu_step(unsigned cpu) {
 	be(cpu);
 	if (deadline[cpu] <= now) {
 		deadline[cpu] = PV_TIME_NEVER;
@@ -311,56 +241,44 @@ static void cpu_step(unsigned cpu)
 		kicked[cpu] = 0;
 		sched_kicked();
 	}
-	if (host_cpu->cur && !(host_cpu->entry->slow & ENTRY_SLOW_RESCHED))
-		return;
-	if (!setjmp(halted))
-		schedule();
+	if (host_cpu->cur && !(host_cpu->entry->slow & ENTRY_SLOW_RESCHED)) return;
+	if (!setjmp(halted)) schedule();
 	host_cpu->locks_held = 0;
 }
 
-static void run(u64 ns, u64 step)
-{
+static void run(u64 ns, u64 step) {
 	for (u64 end = now + ns; now < end; now += step)
-		for (unsigned i = 0; i < cpu_count; i++)
-			cpu_step(i);
+		for (unsigned i = 0; i < cpu_count; i++) cpu_step(i);
 }
 
 /* The same for instants: let all decisions settle. */
-static void settle(void)
-{
+static void settle(void) {
 	for (unsigned n = 0; n < 4; n++)
-		for (unsigned i = 0; i < cpu_count; i++)
-			cpu_step(i);
+		for (unsigned i = 0; i < cpu_count; i++) cpu_step(i);
 }
 
-static u64 used(struct domain *d)
-{
+static u64 used(struct domain *d) {
 	u64 sum = 0;
 
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		struct vcpu *v = d->vcpus[i];
 
 		sum += v->run_time[PV_RUN_RUNNING];
-		if (v->run_state == PV_RUN_RUNNING)
-			sum += now - v->run_since;
+		if (v->run_state == PV_RUN_RUNNING) sum += now - v->run_since;
 	}
 	return sum;
 }
 
-static void up(struct domain *d)
-{
-	for (unsigned i = 0; i < d->vcpu_count; i++)
-		cr_assert_eq(vcpu_up(d->vcpus[i]), 0);
+static void up(struct domain *d) {
+	for (unsigned i = 0; i < d->vcpu_count; i++) cr_assert_eq(vcpu_up(d->vcpus[i]), 0);
 }
 
 #define MS 1000000ull
-#define NEAR(x, want, percent)                                      \
-	cr_assert((x) >= (want) - (want) * (percent) / 100 &&       \
-			  (x) <= (want) + (want) * (percent) / 100, \
+#define NEAR(x, want, percent)                                                                          \
+	cr_assert((x) >= (want) - (want) * (percent) / 100 && (x) <= (want) + (want) * (percent) / 100, \
 		  "%lu instead of %lu", (u64)(x), (u64)(want))
 
-Test(sched, fair_by_weight)
-{
+Test(sched, fair_by_weight) {
 	struct domain *a, *b, *c;
 
 	machine(1);
@@ -376,8 +294,7 @@ Test(sched, fair_by_weight)
 	NEAR(used(c), 4000 * MS * 64 / 832, 5);
 }
 
-Test(sched, equal_on_two_cpus)
-{
+Test(sched, equal_on_two_cpus) {
 	struct domain *d[4];
 
 	machine(2);
@@ -386,12 +303,10 @@ Test(sched, equal_on_two_cpus)
 		up(d[i]);
 	}
 	run(4000 * MS, 100000);
-	for (unsigned i = 0; i < 4; i++)
-		NEAR(used(d[i]), 2000 * MS, 3);
+	for (unsigned i = 0; i < 4; i++) NEAR(used(d[i]), 2000 * MS, 3);
 }
 
-Test(sched, extremes_of_weight_do_not_starve)
-{
+Test(sched, extremes_of_weight_do_not_starve) {
 	struct domain *a, *b;
 
 	machine(1);
@@ -405,8 +320,7 @@ Test(sched, extremes_of_weight_do_not_starve)
 	cr_assert_gt(used(a), 0);
 }
 
-Test(sched, cap)
-{
+Test(sched, cap) {
 	struct domain *a, *b;
 
 	machine(2);
@@ -427,8 +341,7 @@ Test(sched, cap)
 	}
 }
 
-Test(sched, cap_of_one_that_spins_alone)
-{
+Test(sched, cap_of_one_that_spins_alone) {
 	struct domain *a;
 	u64 before;
 
@@ -444,8 +357,7 @@ Test(sched, cap_of_one_that_spins_alone)
 	NEAR(used(a) - before, 200 * MS, 5);
 }
 
-Test(sched, fair_between_two)
-{
+Test(sched, fair_between_two) {
 	struct domain *a, *b;
 
 	machine(1);
@@ -458,8 +370,7 @@ Test(sched, fair_between_two)
 	NEAR(used(b), 3200 * MS, 5);
 }
 
-Test(sched, affinity)
-{
+Test(sched, affinity) {
 	struct domain *a, *b;
 
 	machine(2);
@@ -489,18 +400,15 @@ Test(sched, affinity)
 	cr_assert_eq(vcpu_affinity(a->vcpus[0], ~0ull), 0);
 }
 
-Test(sched, idle_cpu_takes_work)
-{
+Test(sched, idle_cpu_takes_work) {
 	struct domain *d;
 
 	machine(4);
 	d = domain(4, 256);
-	for (unsigned i = 0; i < 4; i++)
-		d->vcpus[i]->cpu = 0;
+	for (unsigned i = 0; i < 4; i++) d->vcpus[i]->cpu = 0;
 	up(d);
 	settle();
-	for (unsigned i = 0; i < 4; i++)
-		cr_assert_not_null(cpus[i]->cur);
+	for (unsigned i = 0; i < 4; i++) cr_assert_not_null(cpus[i]->cur);
 	be(2);
 	vcpu_block(PV_TIME_NEVER);
 	settle();
@@ -510,8 +418,7 @@ Test(sched, idle_cpu_takes_work)
 	cr_assert_null(cpus[2]->cur);
 }
 
-Test(sched, wake_preempts_and_goes_where_it_is_idle)
-{
+Test(sched, wake_preempts_and_goes_where_it_is_idle) {
 	struct domain *hog, *io;
 	struct vcpu *v;
 
@@ -539,8 +446,7 @@ Test(sched, wake_preempts_and_goes_where_it_is_idle)
 	NEAR(used(hog), 50 * MS + 49 * MS, 6);
 }
 
-Test(sched, block_does_not_sleep_on_pending)
-{
+Test(sched, block_does_not_sleep_on_pending) {
 	struct domain *d;
 	struct vcpu *v;
 
@@ -576,31 +482,27 @@ Test(sched, block_does_not_sleep_on_pending)
 	cr_assert_eq(v->area->pending_any, 0); /* a deadline is no event */
 }
 
-Test(sched, timers)
-{
+Test(sched, timers) {
 	struct domain *d;
 
 	machine(2);
 	d = domain(40, 256); /* more than one batch at the same time */
 	up(d);
 	run(500 * MS, 1 * MS);
-	for (unsigned i = 0; i < 40; i++)
-		vcpu_timer_set(d->vcpus[i], now + 10 * MS);
+	for (unsigned i = 0; i < 40; i++) vcpu_timer_set(d->vcpus[i], now + 10 * MS);
 	vcpu_timer_set(d->vcpus[7], now + 30 * MS);
 	vcpu_timer_set(d->vcpus[8], PV_TIME_NEVER);
 	vcpu_timer_set(d->vcpus[9], 0);
 	run(20 * MS, 100000);
 	for (unsigned i = 0; i < 40; i++)
-		cr_assert_eq(bit_test(d->vcpus[i]->area->pending, PV_VECTOR_TIMER),
-			     i != 7 && i != 8, "vCPU %u", i);
+		cr_assert_eq(bit_test(d->vcpus[i]->area->pending, PV_VECTOR_TIMER), i != 7 && i != 8, "vCPU %u", i);
 	run(20 * MS, 100000);
 	cr_assert(bit_test(d->vcpus[7]->area->pending, PV_VECTOR_TIMER));
 	cr_assert_not(bit_test(d->vcpus[8]->area->pending, PV_VECTOR_TIMER));
 }
 
 /* dom0's vCPU alone is looked at, and is hung only if look after look shows no sign of life. */
-Test(sched, hung_dom0)
-{
+Test(sched, hung_dom0) {
 	struct domain *d[2];
 	struct vcpu *v;
 
@@ -625,8 +527,7 @@ Test(sched, hung_dom0)
 	cr_assert_eq(crashed, v);
 }
 
-Test(sched, pause_and_resume)
-{
+Test(sched, pause_and_resume) {
 	struct domain *d, *e;
 
 	machine(2);
@@ -637,8 +538,7 @@ Test(sched, pause_and_resume)
 	run(20 * MS, 100000);
 	d->state = PV_DOMAIN_PAUSED;
 	be(0);
-	for (unsigned i = 0; i < 2; i++)
-		vcpu_leave(d->vcpus[i]);
+	for (unsigned i = 0; i < 2; i++) vcpu_leave(d->vcpus[i]);
 	settle();
 	for (unsigned i = 0; i < 2; i++) {
 		cr_assert_not(d->vcpus[i]->on_cpu);
@@ -656,12 +556,10 @@ Test(sched, pause_and_resume)
 	vcpu_resume(d->vcpus[1]);
 	run(20 * MS, 100000);
 	cr_assert_gt(used(d), 20 * MS);
-	vcpu_down(d->vcpus[0] == cpus[0]->cur || d->vcpus[0] == cpus[1]->cur ? d->vcpus[1]
-									     : d->vcpus[0]);
+	vcpu_down(d->vcpus[0] == cpus[0]->cur || d->vcpus[0] == cpus[1]->cur ? d->vcpus[1] : d->vcpus[0]);
 }
 
-Test(sched, down_and_up)
-{
+Test(sched, down_and_up) {
 	struct domain *d;
 	struct vcpu *v;
 
@@ -686,8 +584,7 @@ Test(sched, down_and_up)
 	cr_assert_eq(cpus[0]->cur, v);
 }
 
-Test(sched, yield_lets_others_run)
-{
+Test(sched, yield_lets_others_run) {
 	struct domain *a, *b;
 
 	machine(1);
@@ -710,8 +607,7 @@ Test(sched, yield_lets_others_run)
 	cr_assert_eq(cpus[0]->cur, a->vcpus[0]);
 }
 
-Test(sched, root_is_gone)
-{
+Test(sched, root_is_gone) {
 	struct domain *a, *b;
 
 	machine(1);
@@ -727,8 +623,7 @@ Test(sched, root_is_gone)
 	cr_assert_eq(cpus[0]->cur, b->vcpus[0]);
 }
 
-Test(sched, run_state_times_add_up)
-{
+Test(sched, run_state_times_add_up) {
 	struct domain *d;
 	u64 start;
 
@@ -739,8 +634,7 @@ Test(sched, run_state_times_add_up)
 	for (unsigned i = 0; i < 300; i++) {
 		run(1 * MS, 250000);
 		be(i % 2);
-		if (host_cpu->cur && i % 3 == 0)
-			vcpu_block(now + (i % 7) * MS);
+		if (host_cpu->cur && i % 3 == 0) vcpu_block(now + (i % 7) * MS);
 	}
 	for (unsigned i = 0; i < 5; i++) {
 		struct vcpu *v = d->vcpus[i];
@@ -769,8 +663,7 @@ static bool by_port;
 static long port_to[VCPUS];
 
 /* What the guest does when it runs: take what is pending, pass it on, else sleep. */
-static void guest(struct vcpu *v)
-{
+static void guest(struct vcpu *v) {
 	struct pv_vcpu_area *a = v->area;
 	struct pv_event_page *page = (void *)(host_memory + PAGE_SIZE);
 	bool got;
@@ -787,21 +680,18 @@ static void guest(struct vcpu *v)
 		vcpu_block(PV_TIME_NEVER);
 		return;
 	}
-	if (atomic_add(&passes, 1) >= PASSES)
-		return;
+	if (atomic_add(&passes, 1) >= PASSES) return;
 	if (by_port)
 		cr_assert_eq(event_send(this_cpu(), ring, VCPUS + 1 + v->id), 0);
 	else
 		vector_raise(ring->vcpus[(v->id + 1) % VCPUS], 0x60);
 }
 
-static void *cpu_thread(void *arg)
-{
+static void *cpu_thread(void *arg) {
 	host_cpu = arg;
 	host_cpu->entry->slow |= ENTRY_SLOW_RESCHED;
 	while (atomic_load(&passes) < PASSES) {
-		if (atomic_load(&kicked[host_cpu->id]) && atomic_xchg(&kicked[host_cpu->id], 0))
-			sched_kicked();
+		if (atomic_load(&kicked[host_cpu->id]) && atomic_xchg(&kicked[host_cpu->id], 0)) sched_kicked();
 		if (real_ns() >= deadline[host_cpu->id]) {
 			deadline[host_cpu->id] = PV_TIME_NEVER;
 			sched_timer();
@@ -818,8 +708,7 @@ static void *cpu_thread(void *arg)
 	return NULL;
 }
 
-static void go_round(bool ports)
-{
+static void go_round(bool ports) {
 	pthread_t t[CPUS];
 
 	machine(3);
@@ -829,8 +718,7 @@ static void go_round(bool ports)
 	cr_assert_eq(events_init(ring, 64), 0);
 	cr_assert_eq(event_pages(ring, PAGE_SIZE), 0);
 	/* port_to[i] is where vCPU i receives; VCPUS + 1 + i its end for sending on. */
-	for (unsigned i = 0; ports && i < VCPUS; i++)
-		cr_assert_gt(port_to[i] = event_alloc(ring, ring->id, i), 0);
+	for (unsigned i = 0; ports && i < VCPUS; i++) cr_assert_gt(port_to[i] = event_alloc(ring, ring->id, i), 0);
 	for (unsigned i = 0; ports && i < VCPUS; i++) {
 		cr_assert_gt(event_bind(ring, ring->id, port_to[(i + 1) % VCPUS], i), 0);
 	}
@@ -841,19 +729,11 @@ static void go_round(bool ports)
 		else
 			vector_raise(ring->vcpus[i * 2], 0x60);
 	}
-	for (unsigned i = 0; i < cpu_count; i++)
-		pthread_create(&t[i], NULL, cpu_thread, cpus[i]);
-	for (unsigned i = 0; i < cpu_count; i++)
-		pthread_join(t[i], NULL);
+	for (unsigned i = 0; i < cpu_count; i++) pthread_create(&t[i], NULL, cpu_thread, cpus[i]);
+	for (unsigned i = 0; i < cpu_count; i++) pthread_join(t[i], NULL);
 	cr_assert_geq(passes, PASSES);
 }
 
-Test(sched, no_lost_wakeup_by_vector, .timeout = 120)
-{
-	go_round(false);
-}
+Test(sched, no_lost_wakeup_by_vector, .timeout = 120) { go_round(false); }
 
-Test(sched, no_lost_wakeup_by_port, .timeout = 120)
-{
-	go_round(true);
-}
+Test(sched, no_lost_wakeup_by_port, .timeout = 120) { go_round(true); }

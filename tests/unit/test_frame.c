@@ -10,18 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_zero(mfn_t m, unsigned order)
-{
+static bool is_zero(mfn_t m, unsigned order) {
 	const u8 *p = mfn_to_virt(m);
 
 	for (size_t i = 0; i < PAGE_SIZE << order; i++)
-		if (p[i])
-			return false;
+		if (p[i]) return false;
 	return true;
 }
 
-Test(frame, all_frames_once_aligned_and_zero)
-{
+Test(frame, all_frames_once_aligned_and_zero) {
 	static bool seen[4096];
 	u64 n = 0;
 	mfn_t m;
@@ -41,13 +38,11 @@ Test(frame, all_frames_once_aligned_and_zero)
 			}
 			memset(mfn_to_virt(m), 0x5a, PAGE_SIZE << order);
 		}
-		if (!order)
-			break;
+		if (!order) break;
 	}
 	cr_assert_eq(n, 4080);
 	cr_assert_eq(frames_free(), 0);
-	for (u64 i = 16; i < 4096; i++)
-		cr_assert(frame_put(MFN(i ^ 5)) == true);
+	for (u64 i = 16; i < 4096; i++) cr_assert(frame_put(MFN(i ^ 5)) == true);
 	cr_assert_eq(frames_audit(), 0);
 	for (unsigned i = 0; i < 7; i++) {
 		m = frame_alloc(9, FRAME_GUEST, 1);
@@ -57,8 +52,7 @@ Test(frame, all_frames_once_aligned_and_zero)
 }
 
 /* Cleaned while it is free, a frame is not cleared again when it is handed out, and is zero all the same. */
-Test(frame, idle_time_cleans)
-{
+Test(frame, idle_time_cleans) {
 	mfn_t m, first;
 	u64 steps = 0;
 
@@ -78,8 +72,7 @@ Test(frame, idle_time_cleans)
 	memset(mfn_to_virt(first), 0x5a, PAGE_SIZE);
 	frame_put(first);
 	cr_assert_eq(frames_audit(), 0);
-	for (steps = 0; frames_clean(); steps++)
-		cr_assert_lt(steps, 2 * 4096u);
+	for (steps = 0; frames_clean(); steps++) cr_assert_lt(steps, 2 * 4096u);
 	cr_assert_geq(steps, 513, "what was freed is dirty");
 	cr_assert(is_zero(first, 0));
 	/* None is cleared twice: a mark made behind the allocator's back stays. */
@@ -89,8 +82,7 @@ Test(frame, idle_time_cleans)
 	cr_assert_eq(frames_audit(), 0);
 }
 
-Test(frame, small_ones_do_not_break_runs)
-{
+Test(frame, small_ones_do_not_break_runs) {
 	mfn_t run;
 
 	host_boot(1, 4096);
@@ -106,8 +98,7 @@ Test(frame, small_ones_do_not_break_runs)
 	cr_assert_eq(frames_audit(), 0);
 }
 
-Test(frame, references_saturate)
-{
+Test(frame, references_saturate) {
 	mfn_t m;
 
 	host_boot(1, 1024);
@@ -117,8 +108,7 @@ Test(frame, references_saturate)
 	cr_assert_eq(frame_get(m, FRAME_GUEST), 0);
 	frame_of(m)->refs = FRAME_REFS_MAX - 1;
 	cr_assert_eq(frame_get(m, FRAME_GUEST), 0);
-	for (unsigned i = 0; i < 1000; i++)
-		cr_assert_eq(frame_get(m, FRAME_GUEST), -PV_EBUSY, "F5");
+	for (unsigned i = 0; i < 1000; i++) cr_assert_eq(frame_get(m, FRAME_GUEST), -PV_EBUSY, "F5");
 	cr_assert_eq(frame_of(m)->refs, FRAME_REFS_MAX);
 	frame_of(m)->refs = 1;
 	cr_assert(frame_put(m));
@@ -130,8 +120,7 @@ Test(frame, references_saturate)
 	cr_assert(frame_is_ram(m));
 }
 
-Test(frame, random_allocation_keeps_the_lists_right)
-{
+Test(frame, random_allocation_keeps_the_lists_right) {
 	struct {
 		mfn_t m;
 		unsigned order;
@@ -155,17 +144,14 @@ Test(frame, random_allocation_keeps_the_lists_right)
 			frame_free(held[k].m, held[k].order);
 			held[k] = held[--n];
 		}
-		if (i % 500 == 0)
-			cr_assert_eq(frames_audit(), 0);
+		if (i % 500 == 0) cr_assert_eq(frames_audit(), 0);
 	}
-	while (n--)
-		frame_free(held[n].m, held[n].order);
+	while (n--) frame_free(held[n].m, held[n].order);
 	cr_assert_eq(frames_free(), frames_total());
 	cr_assert_eq(frames_audit(), 0);
 }
 
-static void *hammer(void *arg)
-{
+static void *hammer(void *arg) {
 	mfn_t m[8];
 
 	host_be((unsigned)(uintptr_t)arg);
@@ -178,21 +164,17 @@ static void *hammer(void *arg)
 			cr_assert_eq(frame_get(m[j], FRAME_GUEST), 0);
 			cr_assert_not(frame_put(m[j]));
 		}
-		for (unsigned j = 0; j < 8; j++)
-			frame_free(m[j], j % 3);
+		for (unsigned j = 0; j < 8; j++) frame_free(m[j], j % 3);
 	}
 	return NULL;
 }
 
-Test(frame, four_cpus)
-{
+Test(frame, four_cpus) {
 	pthread_t t[4];
 
 	host_boot(4, 4096);
-	for (uintptr_t i = 0; i < 4; i++)
-		pthread_create(&t[i], NULL, hammer, (void *)i);
-	for (unsigned i = 0; i < 4; i++)
-		pthread_join(t[i], NULL);
+	for (uintptr_t i = 0; i < 4; i++) pthread_create(&t[i], NULL, hammer, (void *)i);
+	for (unsigned i = 0; i < 4; i++) pthread_join(t[i], NULL);
 	cr_assert_eq(frames_free(), frames_total());
 	cr_assert_eq(frames_audit(), 0);
 }

@@ -12,22 +12,19 @@
 
 static struct domain *d;
 
-static void boot(void)
-{
+static void boot(void) {
 	host_boot(2, 8192);
 	d = host_domain(1, POOL);
 	cr_assert_not_null(d);
 }
 
-static void finish(void)
-{
+static void finish(void) {
 	host_domain_free(d);
 	cr_assert_eq(frames_free(), frames_total());
 	cr_assert_eq(frames_audit(), 0);
 }
 
-Test(p2m, lookup_and_rights, .init = boot, .fini = finish)
-{
+Test(p2m, lookup_and_rights, .init = boot, .fini = finish) {
 	mfn_t m = host_populate(d, 5, 0, PV_MEM_RAM), ro = host_populate(d, 6, 0, PV_MEM_RAM_RO), got;
 
 	cr_assert(mfn_eq(p2m_mfn(p2m_find(&d->p2m, GFN(5)), GFN(5)), m));
@@ -47,8 +44,7 @@ Test(p2m, lookup_and_rights, .init = boot, .fini = finish)
 	cr_assert_eq(p2m_get(d, GFN(0xfee00), P2M_READ, &got), -PV_EFAULT);
 }
 
-Test(p2m, gfn_width, .init = boot, .fini = finish)
-{
+Test(p2m, gfn_width, .init = boot, .fini = finish) {
 	const u64 wild[] = {PV_MAX_GFN, PV_MAX_GFN + 5, 1ull << 40, 1ull << 51, 1ull << 52, ~0ull, ~0ull - 511};
 	mfn_t m = host_populate(d, 0, 0, PV_MEM_RAM), got;
 	enum pv_mem_kind kind;
@@ -70,8 +66,7 @@ Test(p2m, gfn_width, .init = boot, .fini = finish)
 	frame_put(m);
 }
 
-Test(p2m, map_gfn_alignment, .init = boot, .fini = finish)
-{
+Test(p2m, map_gfn_alignment, .init = boot, .fini = finish) {
 	mfn_t run = host_populate(d, 512, 9, PV_MEM_RAM), one = frame_alloc(0, FRAME_GUEST, 1);
 
 	cr_assert_eq(p2m_add(d, GFN(513), run, 9, PV_MEM_RAM), -PV_ERANGE);
@@ -83,8 +78,7 @@ Test(p2m, map_gfn_alignment, .init = boot, .fini = finish)
 	cr_assert_eq(frame_of(one)->refs, 1);
 }
 
-Test(p2m, runs_split_and_come_back, .init = boot, .fini = finish)
-{
+Test(p2m, runs_split_and_come_back, .init = boot, .fini = finish) {
 	mfn_t run = host_populate(d, 512, 9, PV_MEM_RAM), got;
 	enum pv_mem_kind kind;
 
@@ -95,18 +89,15 @@ Test(p2m, runs_split_and_come_back, .init = boot, .fini = finish)
 	cr_assert(frame_put(got));
 	cr_assert_eq(p2m_find(&d->p2m, GFN(700)), 0);
 	for (u64 g = 512; g < 1024; g++)
-		if (g != 700)
-			cr_assert(mfn_eq(p2m_mfn(p2m_find(&d->p2m, GFN(g)), GFN(g)), MFN(run.n + g - 512)));
+		if (g != 700) cr_assert(mfn_eq(p2m_mfn(p2m_find(&d->p2m, GFN(g)), GFN(g)), MFN(run.n + g - 512)));
 	for (u64 g = 512; g < 1024; g++)
-		if (g != 700)
-			cr_assert(host_release(d, g));
+		if (g != 700) cr_assert(host_release(d, g));
 	run = host_populate(d, 512, 9, PV_MEM_RAM);
 	cr_assert(!mfn_eq(run, MFN_NONE), "the empty table gives way");
 	cr_assert(p2m_find(&d->p2m, GFN(600)) & P2M_BIG);
 }
 
-Test(p2m, remove_range, .init = boot, .fini = finish)
-{
+Test(p2m, remove_range, .init = boot, .fini = finish) {
 	u64 out[8], done, total = 0;
 	unsigned used, n = 0;
 
@@ -125,15 +116,13 @@ Test(p2m, remove_range, .init = boot, .fini = finish)
 		done = p2m_remove_range(d, GFN(g), 508 - g, out, 8, &used);
 		cr_assert_gt(done, 0);
 		total += used;
-		for (unsigned i = 0; i < used; i++, n++)
-			cr_assert(frame_put(MFN(out[i] >> 12)));
+		for (unsigned i = 0; i < used; i++, n++) cr_assert(frame_put(MFN(out[i] >> 12)));
 	}
 	cr_assert_eq(total, 508);
 	cr_assert_eq(d->stlb.pages, 0);
 }
 
-Test(p2m, each_in_order, .init = boot, .fini = finish)
-{
+Test(p2m, each_in_order, .init = boot, .fini = finish) {
 	u64 seen[8] = {0}, n = 0;
 	gfn_t g = GFN(600);
 
@@ -141,8 +130,7 @@ Test(p2m, each_in_order, .init = boot, .fini = finish)
 	host_populate(d, 4096, 0, PV_MEM_RAM);
 	host_populate(d, 512, 9, PV_MEM_RAM);
 	host_populate(d, 7, 0, PV_MEM_RAM);
-	p2m_for_each(&d->p2m, g, e)
-		seen[n++] = g.n;
+	p2m_for_each (&d->p2m, g, e) seen[n++] = g.n;
 	cr_assert_eq(n, 3);
 	cr_assert_eq(seen[0], 512); /* the leaf that covers 600 */
 	cr_assert_eq(seen[1], 4096);
@@ -152,27 +140,20 @@ Test(p2m, each_in_order, .init = boot, .fini = finish)
 }
 
 /* Every allocation of every operation fails in turn: the machine has just n frames left. */
-Test(p2m, refcounts_balance_under_faults)
-{
+Test(p2m, refcounts_balance_under_faults) {
 	for (unsigned left = 0; left < 80; left++) {
 		mfn_t held[2048];
 		unsigned n = 0, i;
 		struct domain *x;
 
 		host_boot(1, 1024);
-		while (n < 2048 && !mfn_eq(held[n] = frame_alloc(0, FRAME_HV, 0), MFN_NONE))
-			n++;
-		for (i = 0; i < left; i++)
-			frame_put(held[--n]);
+		while (n < 2048 && !mfn_eq(held[n] = frame_alloc(0, FRAME_HV, 0), MFN_NONE)) n++;
+		for (i = 0; i < left; i++) frame_put(held[--n]);
 		x = host_domain(3, 20);
-		for (u64 g = 0; x && g < 4; g++)
-			host_populate(x, g << 18 | g, 0, PV_MEM_RAM);
-		if (x)
-			(void)stlb_resize(x, 30);
-		if (x)
-			cr_assert_eq(host_audit(&x, 1), 0);
-		if (x)
-			host_domain_free(x);
+		for (u64 g = 0; x && g < 4; g++) host_populate(x, g << 18 | g, 0, PV_MEM_RAM);
+		if (x) (void)stlb_resize(x, 30);
+		if (x) cr_assert_eq(host_audit(&x, 1), 0);
+		if (x) host_domain_free(x);
 		cr_assert_eq(frames_free(), left);
 		cr_assert_eq(frames_audit(), 0);
 	}

@@ -24,24 +24,18 @@ static u64 next;
 static u32 error;
 static struct hw_result hw;
 
-static void boot_pool(u64 pages)
-{
+static void boot_pool(u64 pages) {
 	host_boot(4, 8192);
 	all[0] = d = host_domain(1, pages);
 	cr_assert_not_null(d);
-	for (u64 g = 0; g < 256; g++)
-		cr_assert(!mfn_eq(host_populate(d, g, 0, PV_MEM_RAM), MFN_NONE));
+	for (u64 g = 0; g < 256; g++) cr_assert(!mfn_eq(host_populate(d, g, 0, PV_MEM_RAM), MFN_NONE));
 	next = TABLES;
 	cr_assert_not_null(stlb_load(d, ROOT << 12));
 }
 
-static void boot(void)
-{
-	boot_pool(96);
-}
+static void boot(void) { boot_pool(96); }
 
-static void finish(void)
-{
+static void finish(void) {
 	cr_assert_eq(host_audit(all, all[1] ? 2 : 1), 0);
 	for (unsigned i = 0; i < cpu_count; i++) {
 		host_be(i);
@@ -49,31 +43,26 @@ static void finish(void)
 		stlb_unload();
 	}
 	host_be(0);
-	for (unsigned i = 0; i < 2 && all[i]; i++)
-		host_domain_free(all[i]);
+	for (unsigned i = 0; i < 2 && all[i]; i++) host_domain_free(all[i]);
 	cr_assert_eq(frames_free(), frames_total(), "everything came back");
 	cr_assert_eq(frames_audit(), 0);
 }
 
-static u64 *map(u64 va, u64 gfn, u64 flags)
-{
+static u64 *map(u64 va, u64 gfn, u64 flags) {
 	host_map(d, ROOT, &next, va, gfn, flags, 1);
 	return host_entry(d, ROOT, va, 1);
 }
 
-static bool reach(u64 va, u32 access)
-{
+static bool reach(u64 va, u32 access) {
 	error = ~0u;
 	return guest_access(va, access, &error, &hw);
 }
 
-static bool reaches(u64 va, u32 access, u64 gfn)
-{
+static bool reaches(u64 va, u32 access, u64 gfn) {
 	return reach(va, access) && mfn_eq(hw.mfn, p2m_mfn(p2m_find(&d->p2m, GFN(gfn)), GFN(gfn)));
 }
 
-static void flush(u64 root, u64 start, u64 end, u32 flags)
-{
+static void flush(u64 root, u64 start, u64 end, u32 flags) {
 	struct pv_flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
 
 	host_flush(d, f);
@@ -81,8 +70,7 @@ static void flush(u64 root, u64 start, u64 end, u32 flags)
 
 TestSuite(stlb, .init = boot, .fini = finish);
 
-Test(stlb, fill_sets_a_and_d)
-{
+Test(stlb, fill_sets_a_and_d) {
 	u64 *pte = map(USER, DATA, RW), *pde = host_entry(d, ROOT, USER, 2);
 
 	*pde &= ~PTE_A;
@@ -96,8 +84,7 @@ Test(stlb, fill_sets_a_and_d)
 	cr_assert_eq(stlb_stale(d), 0);
 }
 
-Test(stlb, error_codes)
-{
+Test(stlb, error_codes) {
 	map(USER, DATA, PTE_P | PTE_U | PTE_NX);
 	map(USER + 0x1000, DATA + 1, RW & ~PTE_U);
 	cr_assert(!reach(USER + 0x5000, PF_U) && error == PF_U, "not present");
@@ -113,13 +100,11 @@ Test(stlb, error_codes)
 	cr_assert(!reach(USER, PF_I) && error == (PF_P | PF_I));
 }
 
-Test(stlb, upper_half)
-{
+Test(stlb, upper_half) {
 	u64 *pte = map(KERN, DATA, RWAD);
 
 	cr_assert(reaches(KERN, PF_W, DATA));
-	cr_assert(!reach(KERN, PF_U) && error == (PF_P | PF_U),
-		  "the user view has none, P from the guest's tables");
+	cr_assert(!reach(KERN, PF_U) && error == (PF_P | PF_U), "the user view has none, P from the guest's tables");
 	cr_assert(!reach(KERN + 0x1000, PF_U) && error == PF_U);
 	*pte &= ~PTE_U;
 	flush(0, KERN, KERN + 1, PV_FLUSH_KERNEL);
@@ -138,8 +123,7 @@ Test(stlb, upper_half)
 	cr_assert(reaches(0x00007fffffffe000ul, PF_U, DATA + 1));
 }
 
-Test(stlb, last_page_of_the_lower_half_is_never_mapped)
-{
+Test(stlb, last_page_of_the_lower_half_is_never_mapped) {
 	u64 last = 0x00007ffffffff000ul;
 
 	map(last, DATA, RWAD);
@@ -159,13 +143,9 @@ Test(stlb, last_page_of_the_lower_half_is_never_mapped)
 	cr_assert_not(hw_access(last, PF_U).ok);
 }
 
-static u64 misses(void)
-{
-	return this_cpu()->cur->perf.counter[PV_COUNT_fills];
-}
+static u64 misses(void) { return this_cpu()->cur->perf.counter[PV_COUNT_fills]; }
 
-Test(stlb, kernel_half_is_shared)
-{
+Test(stlb, kernel_half_is_shared) {
 	map(KERN, DATA, RWAD);
 	cr_assert(reach(KERN, 0));
 	host_gfn(d, ROOT2)[(KERN >> 39 & 511)] = host_gfn(d, ROOT)[(KERN >> 39 & 511)];
@@ -188,8 +168,7 @@ Test(stlb, kernel_half_is_shared)
 }
 
 /* What is known of one root's walks outlives another's end, and ends with its own. */
-Test(stlb, walks_known_by_root)
-{
+Test(stlb, walks_known_by_root) {
 	u64 *pte = map(USER, DATA, RWAD), *other;
 
 	map(USER + 4096 * 9, DATA + 1, RWAD);
@@ -215,8 +194,7 @@ Test(stlb, walks_known_by_root)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
-Test(stlb, flush_one_page)
-{
+Test(stlb, flush_one_page) {
 	u64 *pte = map(USER, DATA, RWAD);
 
 	cr_assert(reaches(USER, PF_U | PF_W, DATA));
@@ -235,8 +213,7 @@ Test(stlb, flush_one_page)
 }
 
 /* Pages stay cached for reading, also in tables that are parked already. */
-Test(stlb, flush_of_writes)
-{
+Test(stlb, flush_of_writes) {
 	u64 *pte = map(USER, DATA, RWAD), *pte2 = map(USER + 4096 * 13, DATA + 1, RWAD), before;
 
 	for (unsigned parked = 0; parked < 2; parked++) {
@@ -246,8 +223,7 @@ Test(stlb, flush_of_writes)
 		cr_assert(reaches(USER + 4096 * 13, PF_U | PF_W, DATA + 1));
 		*pte &= ~PTE_W;
 		*pte2 &= ~PTE_W;
-		if (parked)
-			flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT);
+		if (parked) flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT);
 		flush(ROOT, 0, ~0ull, PV_FLUSH_WRITES);
 		before = misses();
 		cr_assert(reaches(USER, PF_U, DATA));
@@ -260,8 +236,7 @@ Test(stlb, flush_of_writes)
 }
 
 /* S13: the guest changed an entry and did not flush; the new one is asked for with more rights. */
-Test(stlb, changed_without_flush)
-{
+Test(stlb, changed_without_flush) {
 	u64 *pte = map(USER, DATA, PTE_P | PTE_U | PTE_A);
 
 	cr_assert(reaches(USER, PF_U, DATA));
@@ -270,16 +245,12 @@ Test(stlb, changed_without_flush)
 	cr_assert_eq(stlb_leaves(d, PTE_P), 1);
 }
 
-Test(stlb, whole_root_is_parked_and_checked_again)
-{
+Test(stlb, whole_root_is_parked_and_checked_again) {
 	u64 *pte = map(USER, DATA, RWAD);
 
-	for (unsigned i = 1; i < 32; i++)
-		map(USER + i * 4096, DATA + i, RWAD);
-	for (unsigned i = 0; i < 32; i++)
-		cr_assert(reaches(USER + i * 4096, PF_U | PF_W, DATA + i));
-	for (unsigned i = 0; i < 32; i++)
-		pte[i] &= ~PTE_W; /* as fork does */
+	for (unsigned i = 1; i < 32; i++) map(USER + i * 4096, DATA + i, RWAD);
+	for (unsigned i = 0; i < 32; i++) cr_assert(reaches(USER + i * 4096, PF_U | PF_W, DATA + i));
+	for (unsigned i = 0; i < 32; i++) pte[i] &= ~PTE_W; /* as fork does */
 	pte[7] = 0;
 	pte[8] = DATA << 12 | RWAD;
 	flush(ROOT, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES);
@@ -287,16 +258,14 @@ Test(stlb, whole_root_is_parked_and_checked_again)
 	cr_assert_eq(host_audit(all, 1), 0);
 	cr_assert(reaches(USER, PF_U, DATA));
 	for (unsigned i = 1; i < 32; i++)
-		if (i != 7 && i != 8)
-			cr_assert(hw_access(USER + i * 4096, PF_U).ok, "back without a miss");
+		if (i != 7 && i != 8) cr_assert(hw_access(USER + i * 4096, PF_U).ok, "back without a miss");
 	cr_assert_not(hw_access(USER, PF_U | PF_W).ok);
 	cr_assert_not(reach(USER + 7 * 4096, PF_U));
 	cr_assert(reaches(USER + 8 * 4096, PF_U | PF_W, DATA));
 	cr_assert_eq(stlb_stale(d), 0);
 }
 
-Test(stlb, table_moved)
-{
+Test(stlb, table_moved) {
 	u64 *pte = map(USER, DATA, RWAD), *pde = host_entry(d, ROOT, USER, 2), *new;
 
 	cr_assert(reach(USER, PF_U));
@@ -311,8 +280,7 @@ Test(stlb, table_moved)
 	cr_assert_eq(d->stlb.pages, 2);
 }
 
-Test(stlb, rights_above_count)
-{
+Test(stlb, rights_above_count) {
 	map(USER, DATA, RWAD);
 	for (unsigned level = 2; level <= 4; level++) {
 		u64 *e = host_entry(d, ROOT, USER, level), old = *e;
@@ -334,8 +302,7 @@ Test(stlb, rights_above_count)
 }
 
 /* S9 */
-Test(stlb, u0_pages_never_reach_user_mode)
-{
+Test(stlb, u0_pages_never_reach_user_mode) {
 	struct root *r = this_cpu()->loaded;
 	u64 *pte;
 
@@ -363,8 +330,7 @@ Test(stlb, u0_pages_never_reach_user_mode)
 	cr_assert(reach(USER + 4096, PF_U));
 }
 
-Test(stlb, big_pages)
-{
+Test(stlb, big_pages) {
 	mfn_t run = host_populate(d, 1024, 9, PV_MEM_RAM);
 	u64 va = 0x40000000, big = 0x80000000;
 
@@ -380,8 +346,7 @@ Test(stlb, big_pages)
 	cr_assert_eq(hw.mfn.n, run.n + 5);
 	cr_assert(reaches(big + (DATA << 12), PF_U, DATA));
 	cr_assert_eq(hw.level, 1, "split: the P2M has single frames there");
-	cr_assert(!reach(big + (900 << 12), PF_U) && error == (PF_P | PF_U | PF_RSVD),
-		  "a hole of the P2M");
+	cr_assert(!reach(big + (900 << 12), PF_U) && error == (PF_P | PF_U | PF_RSVD), "a hole of the P2M");
 	/* One frame goes: the 2 MiB entries with it. */
 	cr_assert(host_release(d, 1024 + 5));
 	cr_assert_not(reach(va + 0x5000, PF_U));
@@ -391,8 +356,7 @@ Test(stlb, big_pages)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
-Test(stlb, big_page_over_leaf_table_and_back)
-{
+Test(stlb, big_page_over_leaf_table_and_back) {
 	u64 va = 0x40000000, *pde, table;
 
 	host_populate(d, 1024, 9, PV_MEM_RAM);
@@ -415,8 +379,7 @@ Test(stlb, big_page_over_leaf_table_and_back)
 	cr_assert_not(reach(va + 0x9000, PF_U));
 }
 
-Test(stlb, superpage_over_foreign)
-{
+Test(stlb, superpage_over_foreign) {
 	const unsigned levels[] = {2, 3, 4};
 	u64 va = 3ul << 30;
 
@@ -436,8 +399,7 @@ Test(stlb, superpage_over_foreign)
 
 			cr_assert_eq(ok, levels[l] != 4 && e, "gfn %lu", g);
 			cr_assert(!ok || mfn_eq(hw.mfn, p2m_mfn(e, GFN(g))));
-			if (g != 600)
-				cr_assert(!reach(at, PF_U | PF_W) && error & PF_RSVD);
+			if (g != 600) cr_assert(!reach(at, PF_U | PF_W) && error & PF_RSVD);
 		}
 	}
 	/* Misaligned: reserved bits. */
@@ -447,29 +409,23 @@ Test(stlb, superpage_over_foreign)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
-Test(stlb, recursive_tables_bounded)
-{
+Test(stlb, recursive_tables_bounded) {
 	u64 *l4 = host_gfn(d, ROOT);
 
-	for (unsigned i = 0; i < 512; i++)
-		l4[i] = ROOT << 12 | RW; /* every slot is the table itself */
+	for (unsigned i = 0; i < 512; i++) l4[i] = ROOT << 12 | RW; /* every slot is the table itself */
 	for (unsigned i = 0; i < 512; i++) {
 		u64 va = (u64)i << 39 | (u64)i << 30 | (u64)i << 21 | (u64)i << 12;
 		bool slots = i >= 256 && i <= 271;
 
 		va = (u64)((s64)(va << 16) >> 16);
 		cr_assert_eq(reach(va, 0), !slots);
-		if (!slots)
-			cr_assert(mfn_eq(hw.mfn, virt_to_mfn(l4)),
-				  "the guest's own table, not a shadow");
-		if (i < 256)
-			cr_assert(reach(va, PF_U | PF_W));
+		if (!slots) cr_assert(mfn_eq(hw.mfn, virt_to_mfn(l4)), "the guest's own table, not a shadow");
+		if (i < 256) cr_assert(reach(va, PF_U | PF_W));
 	}
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
-Test(stlb, gfn_width)
-{
+Test(stlb, gfn_width) {
 	for (unsigned bit = 12; bit < 52; bit++)
 		for (unsigned level = 1; level <= 4; level++) {
 			u64 *e = map(USER, DATA, RWAD), old;
@@ -489,8 +445,7 @@ Test(stlb, gfn_width)
 }
 
 /* S8: a guest that names every frame number there is reaches its own frames only. */
-Test(stlb, pool_pages_not_guest)
-{
+Test(stlb, pool_pages_not_guest) {
 	u64 *pte = map(USER, 0, RWAD);
 
 	for (u64 g = 0; g < HOST_FRAMES + 8; g++) {
@@ -504,8 +459,7 @@ Test(stlb, pool_pages_not_guest)
 	}
 }
 
-Test(stlb, tables_only_in_writable_ram)
-{
+Test(stlb, tables_only_in_writable_ram) {
 	u64 *pde;
 
 	host_populate(d, 300, 0, PV_MEM_RAM_RO);
@@ -519,8 +473,7 @@ Test(stlb, tables_only_in_writable_ram)
 	cr_assert_eq(this_cpu()->loaded->gfn.n, ROOT);
 }
 
-Test(stlb, device_cacheability)
-{
+Test(stlb, device_cacheability) {
 	u64 *pte;
 
 	cr_assert_eq(p2m_add(d, GFN(0xfee00), MFN(0xfee00), 0, PV_MEM_DEVICE), 0);
@@ -535,8 +488,7 @@ Test(stlb, device_cacheability)
 	cr_assert_not(reach(USER, PF_U));
 }
 
-Test(stlb, prefill_is_quiet)
-{
+Test(stlb, prefill_is_quiet) {
 	u64 *pte = map(USER, DATA, RW);
 
 	stlb_prefill(this_cpu(), USER);
@@ -556,26 +508,22 @@ Test(stlb, prefill_is_quiet)
 }
 
 /* An entry that the guest changed and never flushed is found, if it stays; one that it flushes is not. */
-Test(stlb, stale_entry_reported)
-{
+Test(stlb, stale_entry_reported) {
 	u64 *pte = map(USER, DATA, RWAD);
 	unsigned found = 0;
 
 	cr_assert(reach(USER, PF_U | PF_W));
-	for (unsigned i = 0; i < 1000; i++)
-		found += stlb_check(d);
+	for (unsigned i = 0; i < 1000; i++) found += stlb_check(d);
 	cr_assert_eq(found, 0);
 	for (unsigned round = 0; round < 30; round++) {
 		*pte = (DATA + round % 2) << 12 | RWAD;
-		for (unsigned i = 0; i < 96; i++)
-			found += stlb_check(d);
+		for (unsigned i = 0; i < 96; i++) found += stlb_check(d);
 		flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
 		cr_assert(reach(USER, PF_U | PF_W));
 	}
 	cr_assert_eq(found, 0);
 	*pte &= ~PTE_W;
-	for (unsigned i = 0; i < 96 * STLB_STALE; i++)
-		found += stlb_check(d);
+	for (unsigned i = 0; i < 96 * STLB_STALE; i++) found += stlb_check(d);
 	cr_assert_eq(found, 1);
 	flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
 }
@@ -583,10 +531,8 @@ Test(stlb, stale_entry_reported)
 /* The guest's entry changes between the walk and the compare-and-swap: nothing is entered for the
  * old value. (test_stress tries it with threads; here the cached path meets each kind of new
  * value.) */
-Test(stlb, adbit_cas_race)
-{
-	const u64 values[] = {0, DATA << 12 | RW, (DATA + 1) << 12 | RW, DATA << 12 | PTE_P | PTE_U,
-			      DATA << 12 | RWAD};
+Test(stlb, adbit_cas_race) {
+	const u64 values[] = {0, DATA << 12 | RW, (DATA + 1) << 12 | RW, DATA << 12 | PTE_P | PTE_U, DATA << 12 | RWAD};
 	u64 *pte = map(USER, DATA, RW);
 
 	for (unsigned a = 0; a < ARRAY_SIZE(values); a++)
@@ -599,23 +545,20 @@ Test(stlb, adbit_cas_race)
 				flush(ROOT, USER, USER + 4096, PV_FLUSH_ROOT);
 				bool ok = reach(USER, access);
 
-				cr_assert_eq(ok, (values[b] & PTE_P) &&
-							 !(access & PF_W && !(values[b] & PTE_W)));
+				cr_assert_eq(ok, (values[b] & PTE_P) && !(access & PF_W && !(values[b] & PTE_W)));
 				cr_assert_eq(*pte & ~(PTE_A | PTE_D), values[b] & ~(PTE_A | PTE_D));
 				cr_assert(!ok || *pte & PTE_A);
 				cr_assert(!(ok && access & PF_W) || *pte & PTE_D);
 			}
 }
 
-Test(stlb, p2m_remove_then_no_access)
-{
+Test(stlb, p2m_remove_then_no_access) {
 	map(USER, DATA, RWAD);
 	map(KERN, DATA, RWAD);
 	for (unsigned c = 0; c < 4; c++) {
 		host_be(c);
 		stlb_load(d, (c % 2 ? ROOT2 : ROOT) << 12);
-		if (c % 2)
-			memcpy(host_gfn(d, ROOT2), host_gfn(d, ROOT), 4096);
+		if (c % 2) memcpy(host_gfn(d, ROOT2), host_gfn(d, ROOT), 4096);
 		cr_assert(reaches(USER, PF_U | PF_W, DATA));
 		cr_assert(reaches(KERN, PF_W, DATA));
 	}
@@ -631,14 +574,12 @@ Test(stlb, p2m_remove_then_no_access)
 }
 
 /* A frame of one domain, granted to another: leaves that one alone, then changes owner. */
-Test(stlb, frame_changes_owner)
-{
+Test(stlb, frame_changes_owner) {
 	struct domain *b = all[1] = host_domain(2, 64);
 	u64 bnext = 10;
 	mfn_t m = p2m_mfn(p2m_find(&d->p2m, GFN(DATA)), GFN(DATA));
 
-	for (u64 g = 1; g < 32; g++)
-		host_populate(b, g, 0, PV_MEM_RAM);
+	for (u64 g = 1; g < 32; g++) host_populate(b, g, 0, PV_MEM_RAM);
 	map(USER, DATA, RWAD);
 	cr_assert(reach(USER, PF_U | PF_W));
 	cr_assert_eq(frame_get(m, FRAME_GUEST), 0);
@@ -649,8 +590,7 @@ Test(stlb, frame_changes_owner)
 	host_map(b, 1, &bnext, USER + 4096, 500, RWAD, 1);
 	cr_assert(reach(USER, PF_U));
 	cr_assert(mfn_eq(hw.mfn, m));
-	cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W | PF_RSVD),
-		  "read-only grant");
+	cr_assert(!reach(USER, PF_U | PF_W) && error == (PF_P | PF_U | PF_W | PF_RSVD), "read-only grant");
 	cr_assert(!reach(USER + 4096, PF_W));
 	cr_assert(reach(USER + 4096, 0));
 	cr_assert_eq(stlb_leaves(d, PTE_P) + stlb_leaves(b, PTE_P), 3);
@@ -663,17 +603,13 @@ Test(stlb, frame_changes_owner)
 	cr_assert_not(hw_access(USER, PF_U).ok);
 }
 
-Test(stlb, grant_unmap_by_hint)
-{
+Test(stlb, grant_unmap_by_hint) {
 	struct domain *b = all[1] = host_domain(2, 64);
 	u64 bnext = 10, before;
 	mfn_t m = frame_alloc(0, FRAME_GUEST, 1);
 
-	for (u64 g = 1; g < 32; g++)
-		host_populate(b, g, 0, PV_MEM_RAM);
-	cr_assert_eq(
-		p2m_add(b, m.n + 2000 < PV_MAX_GFN ? GFN(m.n + 2000) : GFN(0), m, 0, PV_MEM_GRANT),
-		0);
+	for (u64 g = 1; g < 32; g++) host_populate(b, g, 0, PV_MEM_RAM);
+	cr_assert_eq(p2m_add(b, m.n + 2000 < PV_MAX_GFN ? GFN(m.n + 2000) : GFN(0), m, 0, PV_MEM_GRANT), 0);
 	host_be(1);
 	stlb_load(b, 1 << 12);
 	host_map(b, 1, &bnext, USER, m.n + 2000, RWAD, 1);
@@ -689,8 +625,7 @@ Test(stlb, grant_unmap_by_hint)
 }
 
 /* The frame is mapped at `maps` addresses, one a leaf table; its grant goes. Steps that took. */
-static u64 unmap_steps(struct domain *b, u64 *tables, unsigned maps)
-{
+static u64 unmap_steps(struct domain *b, u64 *tables, unsigned maps) {
 	mfn_t m = frame_alloc(0, FRAME_GUEST, 1);
 	struct hw_result at[8];
 	u64 before;
@@ -704,24 +639,20 @@ static u64 unmap_steps(struct domain *b, u64 *tables, unsigned maps)
 	before = host_accesses;
 	cr_assert(host_release(b, 700), "no reference is left");
 	before = host_accesses - before;
-	for (unsigned i = 0; i < maps; i++)
-		cr_assert_not(hw_access(USER + i * RUN_SIZE, PF_U).ok);
+	for (unsigned i = 0; i < maps; i++) cr_assert_not(hw_access(USER + i * RUN_SIZE, PF_U).ok);
 	cr_assert_eq(host_audit(all, 2), 0);
 	return before;
 }
 
 /* However much of the pool is in use, and however often other frames are mapped. */
-Test(stlb, unmap_costs_by_its_own_mappings)
-{
+Test(stlb, unmap_costs_by_its_own_mappings) {
 	struct domain *b = all[1] = host_domain(2, 300);
 	u64 tables = 10, few[8];
 
-	for (u64 g = 1; g < 300; g++)
-		host_populate(b, g, 0, PV_MEM_RAM);
+	for (u64 g = 1; g < 300; g++) host_populate(b, g, 0, PV_MEM_RAM);
 	host_be(1);
 	stlb_load(b, 1 << 12);
-	for (unsigned n = 1; n < 8; n++)
-		few[n] = unmap_steps(b, &tables, n);
+	for (unsigned n = 1; n < 8; n++) few[n] = unmap_steps(b, &tables, n);
 	for (u64 i = 0; i < 4096; i++) {
 		u64 va = (1ul << 32) + (i << 12) * (i % 32 ? 1 : 64);
 
@@ -729,14 +660,12 @@ Test(stlb, unmap_costs_by_its_own_mappings)
 		cr_assert(guest_access(va, PF_U, &error, NULL));
 	}
 	cr_assert_geq(stlb_leaves(b, PTE_LINKED), 3000);
-	for (unsigned n = 1; n < 8; n++)
-		cr_assert_eq(unmap_steps(b, &tables, n), few[n], "%u mappings", n);
+	for (unsigned n = 1; n < 8; n++) cr_assert_eq(unmap_steps(b, &tables, n), few[n], "%u mappings", n);
 	cr_assert_lt(few[7] - few[6], 2 * (few[3] - few[2]), "each the same");
 }
 
 /* The bucket in whose chain an entry for a frame at gfn g of d's, mapped here, gets. */
-static u32 *bucket_of_mapping(u64 va, u64 g)
-{
+static u32 *bucket_of_mapping(u64 va, u64 g) {
 	struct stlb_state *st = state_of(d);
 	u32 before[2048], n = 1024u << st->bucket_order, *found = NULL;
 
@@ -745,23 +674,19 @@ static u32 *bucket_of_mapping(u64 va, u64 g)
 	map(va, g, RWAD);
 	cr_assert(reach(va, PF_U));
 	for (unsigned i = 0; i < n; i++)
-		if (st->buckets[i] != before[i])
-			found = &st->buckets[i];
+		if (st->buckets[i] != before[i]) found = &st->buckets[i];
 	return found;
 }
 
 /* Fills of the same domain wait for a chain's lock in a walk: what a frame's removal goes through holds it for a while
  * only, however long a guest makes the chain. */
-Test(stlb, long_chain_is_let_go)
-{
+Test(stlb, long_chain_is_let_go) {
 	u32 *at[2112] = {0}; /* more than there are buckets */
 	u64 va = USER, a = 0, b = 0;
 
 	for (u64 g = DATA; g < DATA + 2112 && !b; g++) {
-		if (g >= 256)
-			host_populate(d, g, 0, PV_MEM_RAM);
-		for (unsigned i = 0; i < 3; i++, va += PAGE_SIZE)
-			at[g - DATA] = bucket_of_mapping(va, g);
+		if (g >= 256) host_populate(d, g, 0, PV_MEM_RAM);
+		for (unsigned i = 0; i < 3; i++, va += PAGE_SIZE) at[g - DATA] = bucket_of_mapping(va, g);
 		cr_assert_not_null(at[g - DATA], "the third is linked");
 		for (u64 o = DATA; o < g && !b; o++)
 			if (at[o - DATA] == at[g - DATA]) {
@@ -770,8 +695,7 @@ Test(stlb, long_chain_is_let_go)
 			}
 	}
 	cr_assert_neq(b, 0, "no two frames share a bucket");
-	for (unsigned i = 0; i < 1500; i++, va += PAGE_SIZE)
-		cr_assert_eq(bucket_of_mapping(va, b), at[b - DATA]);
+	for (unsigned i = 0; i < 1500; i++, va += PAGE_SIZE) cr_assert_eq(bucket_of_mapping(va, b), at[b - DATA]);
 	host_bucket = at[a - DATA];
 	cr_assert(host_release(d, a));
 	host_bucket = NULL;
@@ -784,28 +708,22 @@ Test(stlb, long_chain_is_let_go)
 
 /* What a removal does with locks held is little, however often a guest maps a frame, or one whose entries stand before
  * those of that frame: it is loosened before, a piece at a time. */
-Test(stlb, much_is_loosened_in_pieces)
-{
+Test(stlb, much_is_loosened_in_pieces) {
 	unsigned calls = 1;
 
-	for (unsigned i = 0; i < 2500; i++)
-		map(USER + i * PAGE_SIZE, DATA + i % 3, RWAD);
-	for (unsigned i = 0; i < 60; i++)
-		cr_assert(reach(USER + i * PAGE_SIZE, PF_U));
+	for (unsigned i = 0; i < 2500; i++) map(USER + i * PAGE_SIZE, DATA + i % 3, RWAD);
+	for (unsigned i = 0; i < 60; i++) cr_assert(reach(USER + i * PAGE_SIZE, PF_U));
 	cr_assert(stlb_loosen(d, GFN(DATA), 3), "that is not much");
 	cr_assert_eq(stlb_leaves(d, PTE_P), 60, "and stays");
-	for (unsigned i = 0; i < 2500; i++)
-		cr_assert(reach(USER + i * PAGE_SIZE, PF_U));
-	for (; !stlb_loosen(d, GFN(DATA), 1); calls++)
-		cr_assert_lt(stlb_leaves(d, PTE_P), 2500);
+	for (unsigned i = 0; i < 2500; i++) cr_assert(reach(USER + i * PAGE_SIZE, PF_U));
+	for (; !stlb_loosen(d, GFN(DATA), 1); calls++) cr_assert_lt(stlb_leaves(d, PTE_P), 2500);
 	cr_assert_leq(stlb_leaves(d, PTE_P), 2500 - 834 + 64);
 	for (; !stlb_loosen(d, GFN(DATA), 3); calls++)
 		;
 	cr_assert_leq(stlb_leaves(d, PTE_P), 1024);
 	cr_assert_geq(calls, 4, "a thousand entries a call at most");
 	cr_assert_eq(host_audit(all, 1), 0);
-	for (unsigned i = 0; i < 2500; i++)
-		cr_assert(reaches(USER + i * PAGE_SIZE, PF_U, DATA + i % 3));
+	for (unsigned i = 0; i < 2500; i++) cr_assert(reaches(USER + i * PAGE_SIZE, PF_U, DATA + i % 3));
 	cr_assert(host_release(d, DATA));
 	cr_assert_not(reach(USER, PF_U));
 	cr_assert(reaches(USER + PAGE_SIZE, PF_U, DATA + 1));
@@ -813,8 +731,7 @@ Test(stlb, much_is_loosened_in_pieces)
 
 /* S15: an entry's place is taken again, by the same frame or another, with a hint or a link. */
 /* Two entries that lead to a frame are told by its hints, the third by a chain; all are found when it goes. */
-Test(stlb, a_frame_has_two_hints)
-{
+Test(stlb, a_frame_has_two_hints) {
 	for (unsigned i = 0; i < 3; i++) {
 		map(USER + i * 0x200000, DATA, RWAD);
 		cr_assert(reaches(USER + i * 0x200000, PF_U | PF_W, DATA));
@@ -832,12 +749,10 @@ Test(stlb, a_frame_has_two_hints)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
-Test(stlb, places_change_frames)
-{
+Test(stlb, places_change_frames) {
 	u64 *pte[4];
 
-	for (unsigned i = 0; i < 4; i++)
-		pte[i] = map(USER + i * 4096, DATA, RWAD);
+	for (unsigned i = 0; i < 4; i++) pte[i] = map(USER + i * 4096, DATA, RWAD);
 	srand(1);
 	for (unsigned n = 0; n < 2000; n++) {
 		unsigned i = rand() % 4;
@@ -846,14 +761,12 @@ Test(stlb, places_change_frames)
 		*pte[i] = (DATA + rand() % 3) << 12 | (rand() % 4 ? RWAD : 0);
 		flush(ROOT, va, va + (rand() % 4 ? 4096 : RUN_SIZE), PV_FLUSH_ROOT);
 		cr_assert_eq(reach(va, PF_U), *pte[i] & PTE_P);
-		if (rand() % 16 == 0 && host_release(d, DATA))
-			host_populate(d, DATA, 0, PV_MEM_RAM);
+		if (rand() % 16 == 0 && host_release(d, DATA)) host_populate(d, DATA, 0, PV_MEM_RAM);
 		cr_assert_eq(host_audit(all, 1), 0);
 	}
 }
 
-Test(stlb, loaded_root_record)
-{
+Test(stlb, loaded_root_record) {
 	struct root *r = this_cpu()->loaded, *r2;
 
 	cr_assert_eq(host_cr3[0], r->kcr3);
@@ -875,8 +788,7 @@ Test(stlb, loaded_root_record)
 	cr_assert_eq(d->stlb.pages, 2);
 }
 
-Test(stlb, root_pinned_while_loaded)
-{
+Test(stlb, root_pinned_while_loaded) {
 	struct root *r = this_cpu()->loaded;
 	mfn_t k = KERNEL_L4(r), u = USER_L4(r);
 
@@ -891,14 +803,12 @@ Test(stlb, root_pinned_while_loaded)
 	host_be(0);
 	cr_assert_eq(this_cpu()->loaded, r);
 	cr_assert(mfn_eq(KERNEL_L4(r), k) && mfn_eq(USER_L4(r), u));
-	for (unsigned i = 256; i < 272; i++)
-		cr_assert(((u64 *)mfn_to_virt(k))[i] & PTE_P, "ring 0's slots are there");
+	for (unsigned i = 256; i < 272; i++) cr_assert(((u64 *)mfn_to_virt(k))[i] & PTE_P, "ring 0's slots are there");
 	cr_assert_eq(host_audit(all, 1), 0);
 	cr_assert(reaches(USER, PF_U, DATA));
 }
 
-Test(stlb, flush_reaches_the_cpus_that_count)
-{
+Test(stlb, flush_reaches_the_cpus_that_count) {
 	u64 *pte = map(USER, DATA, RWAD), before;
 
 	memcpy(host_gfn(d, ROOT2), host_gfn(d, ROOT), 4096);
@@ -925,11 +835,9 @@ Test(stlb, flush_reaches_the_cpus_that_count)
 	cr_assert_eq(host_shootdowns, before, "nothing was cached");
 }
 
-Test(stlb, flush_ranges_are_clipped)
-{
-	const u64 edge[] = {0,	       1,	USER,	USER + 4096, (1ul << 47) - 1, 1ul << 47,
-			    1ul << 52, HV_BASE, HV_END, KERN,	     KERN + 4096,     ~0ull - 4095,
-			    ~0ull};
+Test(stlb, flush_ranges_are_clipped) {
+	const u64 edge[] = {0,       1,      USER, USER + 4096, (1ul << 47) - 1, 1ul << 47, 1ul << 52,
+			    HV_BASE, HV_END, KERN, KERN + 4096, ~0ull - 4095,    ~0ull};
 
 	map(USER, DATA, RWAD);
 	map(KERN, DATA + 1, RWAD);
@@ -944,8 +852,7 @@ Test(stlb, flush_ranges_are_clipped)
 				cr_assert(reach(KERN, 0));
 				cr_assert(reach(~0ull - 4095, 0));
 				flush(ROOT, s, e, flags);
-				if (low && s <= USER && e > USER)
-					cr_assert_not(hw_access(USER, PF_U).ok);
+				if (low && s <= USER && e > USER) cr_assert_not(hw_access(USER, PF_U).ok);
 				if (flags == PV_FLUSH_KERNEL && s <= KERN && e > KERN)
 					cr_assert_not(hw_access(KERN, 0).ok);
 				if (flags == PV_FLUSH_KERNEL && s < ~0ull - 4095 && e == ~0ull)
@@ -954,30 +861,24 @@ Test(stlb, flush_ranges_are_clipped)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
-Test(stlb, long_flush_has_checkpoints)
-{
+Test(stlb, long_flush_has_checkpoints) {
 	struct pv_flush f = {.root = ROOT << 12, .start = 0, .end = ~0ull};
 	unsigned calls = 0;
 
 	cr_assert_eq(stlb_resize(d, 2540), 0);
-	for (u64 g = 256; g < 2700; g++)
-		host_populate(d, g, 0, PV_MEM_RAM);
+	for (u64 g = 256; g < 2700; g++) host_populate(d, g, 0, PV_MEM_RAM);
 	next = 100;
 	for (u64 i = 0; i < 2500; i++) /* a leaf table each */
 		map(i << 21, DATA, RWAD);
-	for (u64 i = 0; i < 2500; i++)
-		cr_assert(reach(i << 21, PF_U));
-	while (stlb_flush(d, &f))
-		calls++;
+	for (u64 i = 0; i < 2500; i++) cr_assert(reach(i << 21, PF_U));
+	while (stlb_flush(d, &f)) calls++;
 	cr_assert_geq(calls, 2);
-	for (u64 i = 0; i < 2500; i++)
-		cr_assert_not(hw_access(i << 21, PF_U).ok);
+	for (u64 i = 0; i < 2500; i++) cr_assert_not(hw_access(i << 21, PF_U).ok);
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
 /* Of all roots: one at a time, each of them, also those that come behind the place where it stopped. */
-Test(stlb, flush_of_all_roots_has_checkpoints)
-{
+Test(stlb, flush_of_all_roots_has_checkpoints) {
 	struct pv_flush f = {.start = USER, .end = USER + 1, .flags = PV_FLUSH_ALL_ROOTS};
 	unsigned calls = 0, roots = 12;
 
@@ -987,8 +888,7 @@ Test(stlb, flush_of_all_roots_has_checkpoints)
 		cr_assert(reach(USER, PF_U));
 		*host_entry(d, 200 + i, USER, 1) = 0;
 	}
-	while (stlb_flush(d, &f))
-		calls++;
+	while (stlb_flush(d, &f)) calls++;
 	cr_assert_geq(calls, roots);
 	for (u64 i = 0; i < roots; i++) {
 		cr_assert_not_null(stlb_load(d, (200 + i) << 12));
@@ -997,12 +897,10 @@ Test(stlb, flush_of_all_roots_has_checkpoints)
 	cr_assert_eq(host_audit(all, 1), 0);
 }
 
-Test(stlb, resize)
-{
+Test(stlb, resize) {
 	cr_assert_eq(stlb_resize(d, 200), 0);
 	cr_assert_eq(d->stlb.pages_max, 200);
-	for (unsigned i = 0; i < 60; i++)
-		stlb_load(d, (u64)(i + 100) << 12);
+	for (unsigned i = 0; i < 60; i++) stlb_load(d, (u64)(i + 100) << 12);
 	cr_assert_eq(stlb_resize(d, 40), 0);
 	cr_assert_eq(d->stlb.pages_max, 40);
 	cr_assert_eq(stlb_resize(d, 1), -PV_EBUSY, "a loaded root stays");
@@ -1014,25 +912,21 @@ Test(stlb, resize)
 
 /* S7: the smallest legal pool under 8 CPUs with roots and addresses at random: slower, never stuck.
  */
-Test(stlb_pool, pool_minimum_progress, .fini = finish)
-{
+Test(stlb_pool, pool_minimum_progress, .fini = finish) {
 	u64 va[24];
 
 	host_boot(8, 8192);
 	all[0] = d = host_domain(1, PV_SHADOW_PAGES_MIN + 8 * 8);
-	for (u64 g = 0; g < 512; g++)
-		host_populate(d, g, 0, PV_MEM_RAM);
+	for (u64 g = 0; g < 512; g++) host_populate(d, g, 0, PV_MEM_RAM);
 	next = TABLES;
 	srand(3);
 	for (unsigned i = 0; i < 24; i++) { /* each in an L3 and L2 of its own, so 3 pages a fill */
-		va[i] = (u64)(i < 16 ? i * 3 : 280 + i) << 39 | (u64)i << 30 | (u64)i << 21 |
-			i << 12;
+		va[i] = (u64)(i < 16 ? i * 3 : 280 + i) << 39 | (u64)i << 30 | (u64)i << 21 | i << 12;
 		va[i] = (u64)((s64)(va[i] << 16) >> 16);
 		host_map(d, ROOT, &next, va[i], DATA + 300 + i, RWAD, 1);
 	}
 	cr_assert_lt(next, 100);
-	for (u64 g = 100; g < 150; g++)
-		memcpy(host_gfn(d, g), host_gfn(d, ROOT), 4096);
+	for (u64 g = 100; g < 150; g++) memcpy(host_gfn(d, g), host_gfn(d, ROOT), 4096);
 	for (unsigned i = 0; i < 20000; i++) {
 		unsigned v = rand() % 24;
 
@@ -1040,31 +934,26 @@ Test(stlb_pool, pool_minimum_progress, .fini = finish)
 		if (!this_cpu()->loaded || rand() % 4 == 0)
 			cr_assert_not_null(stlb_load(d, (u64)(100 + rand() % 50) << 12));
 		cr_assert(reaches(va[v], v < 16 ? PF_U : 0, DATA + 300 + v));
-		if (i % 1000 == 0)
-			cr_assert_eq(host_audit(all, 1), 0);
+		if (i % 1000 == 0) cr_assert_eq(host_audit(all, 1), 0);
 	}
 	/* What one instruction can touch at most stays at once: 6 pages in tables of their own. */
 	for (unsigned c = 0; c < 8; c++) {
 		host_be(c);
-		for (unsigned v = 0; v < 3; v++)
-			cr_assert(reach(va[v], PF_U) && reach(va[16 + v], 0));
+		for (unsigned v = 0; v < 3; v++) cr_assert(reach(va[v], PF_U) && reach(va[16 + v], 0));
 		for (unsigned v = 0; v < 3; v++)
 			cr_assert(hw_walk(KERNEL_L4(this_cpu()->loaded), va[v], 0).ok &&
 				  hw_walk(KERNEL_L4(this_cpu()->loaded), va[16 + v], 0).ok);
 	}
 }
 
-Test(stlb, everything_dropped_at_any_time_is_right)
-{
+Test(stlb, everything_dropped_at_any_time_is_right) {
 	for (unsigned i = 0; i < 8; i++) {
 		map(USER + i * 4096, DATA + i, RWAD);
 		map(KERN + i * RUN_SIZE, DATA + i, RWAD);
 	}
 	for (unsigned i = 0; i < 200; i++) {
-		if (i % 3 == 0)
-			stlb_drop_all(d);
-		if (i % 7 == 0)
-			stlb_drop(d, ROOT << 12, true);
+		if (i % 3 == 0) stlb_drop_all(d);
+		if (i % 7 == 0) stlb_drop(d, ROOT << 12, true);
 		cr_assert(reaches(USER + i % 8 * 4096, PF_U | PF_W, DATA + i % 8));
 		cr_assert(reaches(KERN + (i + 3) % 8 * RUN_SIZE, PF_W, DATA + (i + 3) % 8));
 	}

@@ -9,15 +9,15 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <unistd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define CPUS   4
-#define ROOTS  6
-#define PAGES  24 /* each CPU's own; even ones in the lower half, odd in the kernel half     */
-#define RWAD   (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
-#define DATA   1024ul
+#define CPUS    4
+#define ROOTS   6
+#define PAGES   24 /* each CPU's own; even ones in the lower half, odd in the kernel half     */
+#define RWAD    (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+#define DATA    1024ul
 #define SECONDS 3
 
 /* Threads cannot use Criterion's assertions: they leave by longjmp. */
@@ -27,51 +27,39 @@ static struct domain *d, *other, *all[2];
 static bool stop;
 static u64 done[CPUS];
 
-static u64 page_va(unsigned cpu, unsigned i)
-{
+static u64 page_va(unsigned cpu, unsigned i) {
 	u64 at = (u64)(cpu + 1) << 30 | (u64)(i / 8) << 21 | (i % 8) << 12;
 
 	return i & 1 ? 0xffff888000000000ul + at : at;
 }
 
 /* Two gfns for each page, so that a frame is reached by one address only. */
-static u64 page_gfn(unsigned cpu, unsigned i, bool second)
-{
-	return DATA + (cpu * PAGES + i) * 2 + second;
-}
+static u64 page_gfn(unsigned cpu, unsigned i, bool second) { return DATA + (cpu * PAGES + i) * 2 + second; }
 
-static u64 *page_pte(unsigned cpu, unsigned i)
-{
-	return host_entry(d, 1, page_va(cpu, i), 1);
-}
+static u64 *page_pte(unsigned cpu, unsigned i) { return host_entry(d, 1, page_va(cpu, i), 1); }
 
-static mfn_t gfn_mfn(u64 gfn)
-{
+static mfn_t gfn_mfn(u64 gfn) {
 	u64 e = p2m_find(&d->p2m, GFN(gfn));
 
 	return e ? p2m_mfn(e, GFN(gfn)) : MFN_NONE;
 }
 
-static void flush(u64 root, u64 start, u64 end, u32 flags)
-{
+static void flush(u64 root, u64 start, u64 end, u32 flags) {
 	struct pv_flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
 
 	host_flush(d, f);
 }
 
 /* The page's entry names the other gfn from now on; nobody uses the first after the flush. */
-static void change_page(unsigned cpu, unsigned i, unsigned how)
-{
+static void change_page(unsigned cpu, unsigned i, unsigned how) {
 	u64 *pte = page_pte(cpu, i), va = page_va(cpu, i), old = *pte;
 	bool second = (old & PTE_ADDR) >> 12 == page_gfn(cpu, i, false);
 	mfn_t m = gfn_mfn((old & PTE_ADDR) >> 12);
 	u64 new = page_gfn(cpu, i, second) << 12 | (how & 1 ? RWAD : PTE_P | PTE_U | PTE_W);
 	u32 scope = i & 1 ? PV_FLUSH_KERNEL : PV_FLUSH_ALL_ROOTS;
 
-	if (how & 2)
-		new = 0;
-	if (new && how & 4)
-		new &= ~PTE_W;
+	if (how & 2) new = 0;
+	if (new &&how & 4) new &= ~PTE_W;
 	(void)atomic_xchg(pte, new);
 	if (how & 8)
 		flush(0, va & ~(RUN_SIZE - 1), va + RUN_SIZE, scope | (how & 16 ? PV_FLUSH_TABLES : 0));
@@ -82,13 +70,11 @@ static void change_page(unsigned cpu, unsigned i, unsigned how)
 	if (old & PTE_P && !mfn_eq(m, MFN_NONE) && ((new ^ old) & PTE_ADDR))
 		CHECK(!host_tlb_reaches(m, false), "va %lx how %x old %lx new %lx", va, how, old, new);
 	CHECK(new || !READ_ONCE(*pte), "S11: A and D only by compare-and-swap");
-	if (!new)
-		WRITE_ONCE(*pte, page_gfn(cpu, i, second) << 12 | RWAD);
+	if (!new) WRITE_ONCE(*pte, page_gfn(cpu, i, second) << 12 | RWAD);
 }
 
 /* The frame goes, its number gets another: RAM, or a grant from the other domain. */
-static void swap_frame(unsigned cpu, unsigned i, bool grant)
-{
+static void swap_frame(unsigned cpu, unsigned i, bool grant) {
 	u64 gfn = page_gfn(cpu, i, grant);
 	enum pv_mem_kind kind;
 	mfn_t m, n;
@@ -101,8 +87,7 @@ static void swap_frame(unsigned cpu, unsigned i, bool grant)
 	CHECK(p2m_add(d, GFN(gfn), n, 0, grant ? PV_MEM_GRANT : PV_MEM_RAM) == 0, "");
 }
 
-static void access_page(unsigned cpu, unsigned i, u32 access)
-{
+static void access_page(unsigned cpu, unsigned i, u32 access) {
 	struct hw_result hw;
 	u32 error;
 
@@ -110,14 +95,12 @@ static void access_page(unsigned cpu, unsigned i, u32 access)
 	if (guest_access(page_va(cpu, i), access, &error, &hw)) {
 		CHECK(frame_of(hw.mfn)->use == FRAME_GUEST, "");
 		/* As an instruction would: it may be long, but ends before an interrupt. */
-		if (access & PF_W)
-			atomic_add((u64 *)mfn_to_virt(hw.mfn), 1);
+		if (access & PF_W) atomic_add((u64 *)mfn_to_virt(hw.mfn), 1);
 	}
 }
 
 /* S9: a page loses its U for a moment, and the kernel uses it: user mode elsewhere never does. */
-static void without_u(unsigned cpu)
-{
+static void without_u(unsigned cpu) {
 	u64 *pte = page_pte(cpu, 2), va = page_va(cpu, 2), old = *pte;
 	mfn_t m = gfn_mfn((old & PTE_ADDR) >> 12);
 	u32 error;
@@ -133,8 +116,7 @@ static void without_u(unsigned cpu)
 	flush(0, va, va + 1, PV_FLUSH_ALL_ROOTS);
 }
 
-static void one_step(unsigned cpu, unsigned *seed)
-{
+static void one_step(unsigned cpu, unsigned *seed) {
 	unsigned what = rand_r(seed) % 100, i = rand_r(seed) % PAGES, c = rand_r(seed) % CPUS;
 	u64 root = 1 + rand_r(seed) % ROOTS;
 
@@ -160,8 +142,7 @@ static void one_step(unsigned cpu, unsigned *seed)
 		stlb_prefill(this_cpu(), page_va(c, i));
 }
 
-static void *cpu_main(void *arg)
-{
+static void *cpu_main(void *arg) {
 	unsigned cpu = (unsigned)(uintptr_t)arg, seed = cpu + 1;
 
 	host_be(cpu);
@@ -177,39 +158,33 @@ static void *cpu_main(void *arg)
 	return NULL;
 }
 
-static void build(void)
-{
+static void build(void) {
 	u64 next = 16;
 
 	host_boot(CPUS, 8192);
 	all[0] = d = host_domain(1, PV_SHADOW_PAGES_MIN + 8 * CPUS);
 	all[1] = other = host_domain(2, 40);
-	for (u64 g = 0; g < 256; g++)
-		host_populate(d, g, 0, PV_MEM_RAM);
+	for (u64 g = 0; g < 256; g++) host_populate(d, g, 0, PV_MEM_RAM);
 	for (unsigned c = 0; c < CPUS; c++)
 		for (unsigned i = 0; i < PAGES; i++) {
 			host_populate(d, page_gfn(c, i, false), 0, PV_MEM_RAM);
 			host_populate(d, page_gfn(c, i, true), 0, PV_MEM_RAM);
 			host_map(d, 1, &next, page_va(c, i), page_gfn(c, i, false), RWAD, 1);
 		}
-	for (u64 r = 2; r <= ROOTS; r++)
-		memcpy(host_gfn(d, r), host_gfn(d, 1), 4096);
+	for (u64 r = 2; r <= ROOTS; r++) memcpy(host_gfn(d, r), host_gfn(d, 1), 4096);
 }
 
-Test(stress, all_at_once, .timeout = 60)
-{
+Test(stress, all_at_once, .timeout = 60) {
 	pthread_t t[CPUS];
 	u64 end, total = 0;
 
 	build();
 	host_threaded = true;
 	stop = false;
-	for (uintptr_t i = 0; i < CPUS; i++)
-		pthread_create(&t[i], NULL, cpu_main, (void *)i);
+	for (uintptr_t i = 0; i < CPUS; i++) pthread_create(&t[i], NULL, cpu_main, (void *)i);
 	end = now_ns() + SECONDS * 1000000000ull;
 	host_cpu = NULL;
-	while (now_ns() < end)
-		usleep(10000);
+	while (now_ns() < end) usleep(10000);
 	WRITE_ONCE(stop, true);
 	for (unsigned i = 0; i < CPUS; i++) {
 		pthread_join(t[i], NULL);

@@ -15,26 +15,21 @@
 #include <pv/trace.h>
 
 /* -1 where there is no ring 0, or it cannot be reached; else its answer. */
-static inline int64_t counters_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
-{
+static inline int64_t counters_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c) {
 	struct pv_linux_hypercall h = {.number = number, .arg = {a, b, c}};
 	static int node = -2;
 
-	if (node == -2)
-		node = open("/dev/ringside/hypercall", O_RDWR | O_CLOEXEC);
+	if (node == -2) node = open("/dev/ringside/hypercall", O_RDWR | O_CLOEXEC);
 	return node >= 0 && !ioctl(node, PV_LINUX_HYPERCALL, &h) ? h.result : -1;
 }
 
-static inline bool counters_read(uint64_t domid, struct pv_perf *perf)
-{
+static inline bool counters_read(uint64_t domid, struct pv_perf *perf) {
 	return counters_call(PV_NR_perf_read, domid, ~0ull, (uintptr_t)perf) == 0;
 }
 
 /* each(name, how often between the two readings, arg) for all that moved. */
 static inline void counters_between(const struct pv_perf *a, const struct pv_perf *b,
-				    void (*each)(const char *name, uint64_t times, void *arg),
-				    void *arg)
-{
+				    void (*each)(const char *name, uint64_t times, void *arg), void *arg) {
 	static const char *const counter[] = {
 #define X(name, doc) #name,
 		PV_COUNTERS(X)
@@ -42,17 +37,16 @@ static inline void counters_between(const struct pv_perf *a, const struct pv_per
 	};
 	static const char *const call[PV_HYPERCALL_MAX] = {
 #define PV_CALL0(nr, name, ...) [nr] = #name,
-#define PV_CALL1		PV_CALL0
-#define PV_CALL2		PV_CALL0
-#define PV_CALL3		PV_CALL0
-#define PV_CALL4		PV_CALL0
-#define PV_CALL5		PV_CALL0
+#define PV_CALL1                PV_CALL0
+#define PV_CALL2                PV_CALL0
+#define PV_CALL3                PV_CALL0
+#define PV_CALL4                PV_CALL0
+#define PV_CALL5                PV_CALL0
 #include <pv/hypercalls.def>
 	};
 
 	for (unsigned i = 0; i < PV_COUNT_END; i++)
-		if (b->counter[i] != a->counter[i])
-			each(counter[i], b->counter[i] - a->counter[i], arg);
+		if (b->counter[i] != a->counter[i]) each(counter[i], b->counter[i] - a->counter[i], arg);
 	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
 		if (call[i] && b->hypercall[i] != a->hypercall[i])
 			each(call[i], b->hypercall[i] - a->hypercall[i], arg);

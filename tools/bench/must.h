@@ -8,18 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline void fail(const char *what)
-{
+static inline void fail(const char *what) {
 	printf("failed|%s|%s\n", what, strerror(errno));
 	exit(1);
 }
 
-#define MUST(call)                      \
-	({                              \
-		long r_ = (long)(call); \
-		if (r_ == -1)           \
-			fail(#call);    \
-		r_;                     \
+#define MUST(call)                         \
+	({                                 \
+		long r_ = (long)(call);    \
+		if (r_ == -1) fail(#call); \
+		r_;                        \
 	})
 
 #endif

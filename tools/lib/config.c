@@ -15,31 +15,25 @@
 
 /* --- single values ------------------------------------------------------------------------------ */
 
-int rs_parse_size(const char *text, uint64_t unit, uint64_t *bytes)
-{
+int rs_parse_size(const char *text, uint64_t unit, uint64_t *bytes) {
 	static const char suffixes[] = "bkmgt";
 	unsigned long long n;
 	const char *s;
 	char *end;
 
-	if (!isdigit((unsigned char)text[0]))
-		return -EINVAL;
+	if (!isdigit((unsigned char)text[0])) return -EINVAL;
 	errno = 0;
 	n = strtoull(text, &end, 10);
-	if (errno)
-		return -ERANGE;
+	if (errno) return -ERANGE;
 	if (*end) {
 		s = strchr(suffixes, tolower((unsigned char)*end));
-		if (!s ||
-		    (end[1] && strcasecmp(end + 1, "ib") != 0 && strcasecmp(end + 1, "b") != 0))
-			return -EINVAL;
+		if (!s || (end[1] && strcasecmp(end + 1, "ib") != 0 && strcasecmp(end + 1, "b") != 0)) return -EINVAL;
 		unit = 1ull << 10 * (s - suffixes);
 	}
 	return __builtin_mul_overflow(n, unit, bytes) ? -ERANGE : 0;
 }
 
-int rs_parse_cpus(const char *text, uint64_t *mask)
-{
+int rs_parse_cpus(const char *text, uint64_t *mask) {
 	const char *p = text;
 
 	*mask = 0;
@@ -51,27 +45,21 @@ int rs_parse_cpus(const char *text, uint64_t *mask)
 		char *end;
 		unsigned long first, last;
 
-		if (!isdigit((unsigned char)*p))
-			return -EINVAL;
+		if (!isdigit((unsigned char)*p)) return -EINVAL;
 		first = last = strtoul(p, &end, 10);
-		if (*end == '-' && isdigit((unsigned char)end[1]))
-			last = strtoul(end + 1, &end, 10);
-		if (last < first || last > 63 || (*end && *end != ','))
-			return -EINVAL;
+		if (*end == '-' && isdigit((unsigned char)end[1])) last = strtoul(end + 1, &end, 10);
+		if (last < first || last > 63 || (*end && *end != ',')) return -EINVAL;
 		*mask |= (~0ull >> (63 - last)) & (~0ull << first);
 		p = *end ? end + 1 : end;
-		if (*end == ',' && !*p)
-			return -EINVAL;
+		if (*end == ',' && !*p) return -EINVAL;
 	} while (*p);
 	return 0;
 }
 
-void rs_format_cpus(uint64_t mask, char *buf, size_t size)
-{
+void rs_format_cpus(uint64_t mask, char *buf, size_t size) {
 	size_t n = 0;
 
-	if (size)
-		buf[0] = '\0';
+	if (size) buf[0] = '\0';
 	if (mask == 0 || mask == ~0ull) {
 		snprintf(buf, size, "all");
 		return;
@@ -79,36 +67,28 @@ void rs_format_cpus(uint64_t mask, char *buf, size_t size)
 	for (unsigned i = 0; i < 64 && n < size; i++) {
 		unsigned last = i;
 
-		if (!(mask >> i & 1))
-			continue;
-		while (last < 63 && mask >> (last + 1) & 1)
-			last++;
-		n += (size_t)snprintf(buf + n, size - n, last > i ? "%s%u-%u" : "%s%u",
-				      n ? "," : "", i, last);
+		if (!(mask >> i & 1)) continue;
+		while (last < 63 && mask >> (last + 1) & 1) last++;
+		n += (size_t)snprintf(buf + n, size - n, last > i ? "%s%u-%u" : "%s%u", n ? "," : "", i, last);
 		i = last;
 	}
 }
 
-int rs_parse_mac(const char *text, uint8_t mac[6])
-{
+int rs_parse_mac(const char *text, uint8_t mac[6]) {
 	unsigned b[6];
 	int end = 0;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-		   &end) != 6 ||
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
 	    text[end] || strlen(text) != 17)
 		return -EINVAL;
-	for (int i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
+	for (int i = 0; i < 6; i++) mac[i] = (uint8_t)b[i];
 	return mac[0] & 1 ? -EINVAL : 0; /* a group address */
 }
 
-void rs_default_mac(const char *guest, unsigned n, uint8_t mac[6])
-{
+void rs_default_mac(const char *guest, unsigned n, uint8_t mac[6]) {
 	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
 
-	for (const char *p = guest; *p; p++)
-		h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
+	for (const char *p = guest; *p; p++) h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
 	h ^= h >> 32;
 	mac[0] = 0x02; /* locally administered */
 	mac[1] = 'R';
@@ -118,34 +98,26 @@ void rs_default_mac(const char *guest, unsigned n, uint8_t mac[6])
 	mac[5] = (uint8_t)n;
 }
 
-uint64_t rs_mac_param(const uint8_t mac[6])
-{
+uint64_t rs_mac_param(const uint8_t mac[6]) {
 	uint64_t v = 0;
 
-	for (int i = 0; i < 6; i++)
-		v |= (uint64_t)mac[i] << 8 * i;
+	for (int i = 0; i < 6; i++) v |= (uint64_t)mac[i] << 8 * i;
 	return v;
 }
 
-bool rs_name_ok(const char *name)
-{
+bool rs_name_ok(const char *name) {
 	size_t len = strlen(name);
 
-	if (len == 0 || len > RS_NAME_MAX || !isalnum((unsigned char)name[0]))
-		return false;
-	if (strspn(name, "0123456789") == len)
-		return false; /* would be a domain's number */
+	if (len == 0 || len > RS_NAME_MAX || !isalnum((unsigned char)name[0])) return false;
+	if (strspn(name, "0123456789") == len) return false; /* would be a domain's number */
 	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i]))
-			return false;
+		if (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i])) return false;
 	return true;
 }
 
-static const char *const actions[] = {"destroy", "restart", "preserve", "dump-destroy",
-				      "dump-restart"};
+static const char *const actions[] = {"destroy", "restart", "preserve", "dump-destroy", "dump-restart"};
 
-const char *rs_action_name(enum rs_action a)
-{
+const char *rs_action_name(enum rs_action a) {
 	return (unsigned)a < sizeof(actions) / sizeof(actions[0]) ? actions[a] : "?";
 }
 
@@ -161,23 +133,19 @@ static __thread struct parse {
 } * now;
 
 /* Of the lines that came as arguments, the nth; no line end. */
-static const char *extra_line(int n, int *len)
-{
+static const char *extra_line(int n, int *len) {
 	const char *p = now->extra;
 
-	while (n-- > 0 && strchr(p, '\n'))
-		p = strchr(p, '\n') + 1;
+	while (n-- > 0 && strchr(p, '\n')) p = strchr(p, '\n') + 1;
 	*len = (int)strcspn(p, "\n");
 	return p;
 }
 
-static void report(cfg_t *cfg, const char *fmt, va_list args)
-{
+static void report(cfg_t *cfg, const char *fmt, va_list args) {
 	char text[300], hint[128] = "", *end;
 	int line = cfg ? cfg->line : 0, len;
 
-	if (now->failed)
-		return; /* the first error is the one that helps */
+	if (now->failed) return; /* the first error is the one that helps */
 	now->failed = true;
 	vsnprintf(text, sizeof(text), fmt, args);
 	end = strchr(text, '\n');
@@ -185,8 +153,7 @@ static void report(cfg_t *cfg, const char *fmt, va_list args)
 		*end = '\0';
 		snprintf(hint, sizeof(hint), "...: is a quote not closed?");
 	} else if (cfg && cfg_title(cfg) && strncmp(text, "no such option", 14) == 0) {
-		snprintf(hint, sizeof(hint), " in %s \"%s\": is its } missing?", cfg_name(cfg),
-			 cfg_title(cfg));
+		snprintf(hint, sizeof(hint), " in %s \"%s\": is its } missing?", cfg_name(cfg), cfg_title(cfg));
 	}
 	if (now->extra && line >= now->extra_line) {
 		const char *p = extra_line(line - now->extra_line, &len);
@@ -197,99 +164,77 @@ static void report(cfg_t *cfg, const char *fmt, va_list args)
 	}
 }
 
-static int check_size(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_size(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 	uint64_t bytes;
 
-	if (rs_parse_size(text, MIB, &bytes) == 0 && bytes)
-		return 0;
+	if (rs_parse_size(text, MIB, &bytes) == 0 && bytes) return 0;
 	cfg_error(cfg, "%s = \"%s\": not a size; examples: 512 (MiB), 512M, 2G", opt->name, text);
 	return -1;
 }
 
-static int check_cpus(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_cpus(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 	uint64_t mask;
 
-	if (rs_parse_cpus(text, &mask) == 0)
-		return 0;
-	cfg_error(cfg, "cpus = \"%s\": not a list of CPUs below 64; examples: \"0-3,6\", \"all\"",
-		  text);
+	if (rs_parse_cpus(text, &mask) == 0) return 0;
+	cfg_error(cfg, "cpus = \"%s\": not a list of CPUs below 64; examples: \"0-3,6\", \"all\"", text);
 	return -1;
 }
 
-static int check_mac(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_mac(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 	uint8_t mac[6];
 
-	if (rs_parse_mac(text, mac) == 0)
-		return 0;
-	cfg_error(cfg, "mac = \"%s\": not the address of one card; example: 02:52:00:00:00:01",
-		  text);
+	if (rs_parse_mac(text, mac) == 0) return 0;
+	cfg_error(cfg, "mac = \"%s\": not the address of one card; example: 02:52:00:00:00:01", text);
 	return -1;
 }
 
-static int check_ip(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_ip(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 	struct in_addr parsed;
 
-	if (!*text || inet_pton(AF_INET, text, &parsed) == 1)
-		return 0;
+	if (!*text || inet_pton(AF_INET, text, &parsed) == 1) return 0;
 	cfg_error(cfg, "ip = \"%s\": not an IPv4 address; example: 10.82.0.10", text);
 	return -1;
 }
 
-static int check_name(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_name(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 
-	if (rs_name_ok(text))
-		return 0;
-	cfg_error(cfg,
-		  "name = \"%s\": up to %d letters, digits, '.', '_' and '-', not digits alone",
-		  text, RS_NAME_MAX);
+	if (rs_name_ok(text)) return 0;
+	cfg_error(cfg, "name = \"%s\": up to %d letters, digits, '.', '_' and '-', not digits alone", text,
+		  RS_NAME_MAX);
 	return -1;
 }
 
-static int check_type(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_type(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 
-	if (strcmp(text, "split") == 0 || strcmp(text, "emulated") == 0)
-		return 0;
+	if (strcmp(text, "split") == 0 || strcmp(text, "emulated") == 0) return 0;
 	cfg_error(cfg, "type = \"%s\": \"split\" or \"emulated\"", text);
 	return -1;
 }
 
-static int find_action(const char *text)
-{
+static int find_action(const char *text) {
 	for (unsigned i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
-		if (strcmp(actions[i], text) == 0)
-			return (int)i;
+		if (strcmp(actions[i], text) == 0) return (int)i;
 	return -1;
 }
 
-static int check_action(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_action(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 
-	if (find_action(text) >= 0)
-		return 0;
-	cfg_error(cfg, "%s = \"%s\": destroy, restart, preserve, dump-destroy or dump-restart",
-		  opt->name, text);
+	if (find_action(text) >= 0) return 0;
+	cfg_error(cfg, "%s = \"%s\": destroy, restart, preserve, dump-destroy or dump-restart", opt->name, text);
 	return -1;
 }
 
-static int check_boot(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_boot(cfg_t *cfg, cfg_opt_t *opt) {
 	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 
-	if (strcmp(text, "kernel") == 0 || strcmp(text, "disk") == 0)
-		return 0;
+	if (strcmp(text, "kernel") == 0 || strcmp(text, "disk") == 0) return 0;
 	cfg_error(cfg, "boot = \"%s\": kernel or disk", text);
 	return -1;
 }
@@ -298,23 +243,17 @@ static const struct {
 	const char *name;
 	long min, max;
 } ranges[] = {
-	{"vcpus", 1, PV_MAX_VCPUS}, {"weight", 1, PV_WEIGHT_MAX},
-	{"cap", 0, 6400},	    {"shadow_pages", 0, 1 << 24},
-	{"ports", 0, PV_MAX_PORTS}, {"grant_maps", 0, 1 << 20},
-	{"queues", 0, 32},	    {"mtu", 68, 65535},
+	{"vcpus", 1, PV_MAX_VCPUS}, {"weight", 1, PV_WEIGHT_MAX}, {"cap", 0, 6400},  {"shadow_pages", 0, 1 << 24},
+	{"ports", 0, PV_MAX_PORTS}, {"grant_maps", 0, 1 << 20},   {"queues", 0, 32}, {"mtu", 68, 65535},
 	{"rate", 0, 1000000},
 };
 
-static int check_range(cfg_t *cfg, cfg_opt_t *opt)
-{
+static int check_range(cfg_t *cfg, cfg_opt_t *opt) {
 	long n = cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
 
 	for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		if (strcmp(ranges[i].name, opt->name) != 0 ||
-		    (n >= ranges[i].min && n <= ranges[i].max))
-			continue;
-		cfg_error(cfg, "%s = %ld: must be %ld to %ld", opt->name, n, ranges[i].min,
-			  ranges[i].max);
+		if (strcmp(ranges[i].name, opt->name) != 0 || (n >= ranges[i].min && n <= ranges[i].max)) continue;
+		cfg_error(cfg, "%s = %ld: must be %ld to %ld", opt->name, n, ranges[i].min, ranges[i].max);
 		return -1;
 	}
 	return 0;
@@ -375,14 +314,14 @@ static const struct {
 	const char *opt;
 	cfg_validate_callback_t check;
 } checks[] = {
-	{"name", check_name},	       {"boot", check_boot},
-	{"memory", check_size},	       {"memory_max", check_size},
-	{"cpus", check_cpus},	       {"on_poweroff", check_action},
+	{"name", check_name},          {"boot", check_boot},
+	{"memory", check_size},        {"memory_max", check_size},
+	{"cpus", check_cpus},          {"on_poweroff", check_action},
 	{"on_reboot", check_action},   {"on_crash", check_action},
-	{"net|mac", check_mac},	       {"net|ip", check_ip},
+	{"net|mac", check_mac},        {"net|ip", check_ip},
 	{"disk|type", check_type},     {"net|type", check_type},
-	{"vcpus", check_range},	       {"weight", check_range},
-	{"cap", check_range},	       {"disk|queues", check_range},
+	{"vcpus", check_range},        {"weight", check_range},
+	{"cap", check_range},          {"disk|queues", check_range},
 	{"net|queues", check_range},   {"net|mtu", check_range},
 	{"net|rate", check_range},     {"limits|shadow_pages", check_range},
 	{"limits|ports", check_range}, {"limits|grant_maps", check_range},
@@ -390,29 +329,24 @@ static const struct {
 
 /* --- from libconfuse to ours -------------------------------------------------------------------- */
 
-static char *take(cfg_t *cfg, const char *key)
-{
+static char *take(cfg_t *cfg, const char *key) {
 	const char *v = cfg_getstr(cfg, key);
 
 	return v && *v ? strdup(v) : NULL;
 }
 
-static uint64_t take_memory(cfg_t *cfg, const char *key)
-{
+static uint64_t take_memory(cfg_t *cfg, const char *key) {
 	const char *v = cfg_getstr(cfg, key);
 	uint64_t bytes = 0;
 
-	if (v)
-		rs_parse_size(v, MIB, &bytes);
+	if (v) rs_parse_size(v, MIB, &bytes);
 	return (bytes + RUN_2M - 1) & ~(RUN_2M - 1);
 }
 
-static int take_disks(struct rs *rs, const char *where, cfg_t *cfg, struct rs_config *c)
-{
+static int take_disks(struct rs *rs, const char *where, cfg_t *cfg, struct rs_config *c) {
 	unsigned count = cfg_size(cfg, "disk");
 
-	if (count > RS_DISKS_MAX)
-		return rs_fail(rs, E2BIG, "%s: %u disks; at most %u", where, count, RS_DISKS_MAX);
+	if (count > RS_DISKS_MAX) return rs_fail(rs, E2BIG, "%s: %u disks; at most %u", where, count, RS_DISKS_MAX);
 	for (; c->disks < count; c->disks++) {
 		cfg_t *s = cfg_getnsec(cfg, "disk", c->disks);
 		struct rs_disk *d = &c->disk[c->disks];
@@ -427,33 +361,28 @@ static int take_disks(struct rs *rs, const char *where, cfg_t *cfg, struct rs_co
 		d->queues = (unsigned)cfg_getint(s, "queues");
 		if (!d->path) {
 			c->disks++;
-			return rs_fail(rs, EINVAL, "%s:%d: disk \"%s\": `path` is missing", where,
-				       s->line, cfg_title(s));
+			return rs_fail(rs, EINVAL, "%s:%d: disk \"%s\": `path` is missing", where, s->line,
+				       cfg_title(s));
 		}
 	}
 	return 0;
 }
 
-static int check_net(struct rs *rs, const char *where, cfg_t *s, const struct rs_net *n)
-{
+static int check_net(struct rs *rs, const char *where, cfg_t *s, const struct rs_net *n) {
 	if ((n->ifname && strlen(n->ifname) > 15) || (n->bridge && strlen(n->bridge) > 15))
-		return rs_fail(rs, EINVAL,
-			       "%s:%d: net \"%s\": an interface's name has at most 15 bytes", where,
+		return rs_fail(rs, EINVAL, "%s:%d: net \"%s\": an interface's name has at most 15 bytes", where,
 			       s->line, cfg_title(s));
 	if (n->emulated && n->mtu > RS_EMULATED_MTU)
-		return rs_fail(rs, EINVAL,
-			       "%s:%d: net \"%s\": mtu = %u: an emulated card takes at most %u",
-			       where, s->line, cfg_title(s), n->mtu, RS_EMULATED_MTU);
+		return rs_fail(rs, EINVAL, "%s:%d: net \"%s\": mtu = %u: an emulated card takes at most %u", where,
+			       s->line, cfg_title(s), n->mtu, RS_EMULATED_MTU);
 	return 0;
 }
 
-static int take_nets(struct rs *rs, const char *where, cfg_t *cfg, struct rs_config *c)
-{
+static int take_nets(struct rs *rs, const char *where, cfg_t *cfg, struct rs_config *c) {
 	unsigned count = cfg_size(cfg, "net");
 
 	if (count > RS_NETS_MAX)
-		return rs_fail(rs, E2BIG, "%s: %u network cards; at most %u", where, count,
-			       RS_NETS_MAX);
+		return rs_fail(rs, E2BIG, "%s: %u network cards; at most %u", where, count, RS_NETS_MAX);
 	for (; c->nets < count; c->nets++) {
 		cfg_t *s = cfg_getnsec(cfg, "net", c->nets);
 		struct rs_net *n = &c->net[c->nets];
@@ -480,8 +409,7 @@ static int take_nets(struct rs *rs, const char *where, cfg_t *cfg, struct rs_con
 	return 0;
 }
 
-static int convert(struct rs *rs, const char *where, cfg_t *cfg, struct rs_config *c)
-{
+static int convert(struct rs *rs, const char *where, cfg_t *cfg, struct rs_config *c) {
 	cfg_t *limits = cfg_getsec(cfg, "limits");
 	int rc;
 
@@ -496,8 +424,7 @@ static int convert(struct rs *rs, const char *where, cfg_t *cfg, struct rs_confi
 	c->weight = (unsigned)cfg_getint(cfg, "weight");
 	c->cap = (unsigned)cfg_getint(cfg, "cap");
 	rs_parse_cpus(cfg_getstr(cfg, "cpus"), &c->cpus);
-	if (c->cpus == ~0ull)
-		c->cpus = 0;
+	if (c->cpus == ~0ull) c->cpus = 0;
 	c->on_poweroff = (enum rs_action)find_action(cfg_getstr(cfg, "on_poweroff"));
 	c->on_reboot = (enum rs_action)find_action(cfg_getstr(cfg, "on_reboot"));
 	c->on_crash = (enum rs_action)find_action(cfg_getstr(cfg, "on_crash"));
@@ -507,43 +434,35 @@ static int convert(struct rs *rs, const char *where, cfg_t *cfg, struct rs_confi
 	c->ports_max = (unsigned)cfg_getint(limits, "ports");
 	c->grant_maps_max = (unsigned)cfg_getint(limits, "grant_maps");
 	if (!c->name)
-		return rs_fail(rs, EINVAL,
-			       "%s: `name` is missing: give the guest one, as in: name = \"web1\"",
-			       where);
+		return rs_fail(rs, EINVAL, "%s: `name` is missing: give the guest one, as in: name = \"web1\"", where);
 	rc = take_disks(rs, where, cfg, c);
-	if (rc == 0)
-		rc = take_nets(rs, where, cfg, c);
-	if (rc)
-		return rc;
+	if (rc == 0) rc = take_nets(rs, where, cfg, c);
+	if (rc) return rc;
 	if (!c->kernel && !c->boot_disk)
 		return rs_fail(rs, EINVAL,
 			       "%s: `kernel` is missing: name a vmlinux or bzImage, or say boot = "
 			       "\"disk\"",
 			       where);
-	if (c->boot_disk && !c->disks)
-		return rs_fail(rs, EINVAL, "%s: boot = \"disk\", but no disk is given", where);
+	if (c->boot_disk && !c->disks) return rs_fail(rs, EINVAL, "%s: boot = \"disk\", but no disk is given", where);
 	if (c->memory_max && c->memory_max < c->memory)
 		return rs_fail(rs, EINVAL, "%s: memory_max is less than memory", where);
 	return 0;
 }
 
 /* All that the guest is, comments and order of keys left out; whether it starts with the machine says nothing of it. */
-static char *meaning(cfg_t *cfg)
-{
+static char *meaning(cfg_t *cfg) {
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	if (!f)
-		return NULL;
+	if (!f) return NULL;
 	cfg_setbool(cfg, "autostart", cfg_false);
 	cfg_print(cfg, f);
 	fclose(f);
 	return text;
 }
 
-static int parse(struct parse *state, const char *text, struct rs_config **config)
-{
+static int parse(struct parse *state, const char *text, struct rs_config **config) {
 	struct rs *rs = state->rs;
 	const char *where = state->where;
 	struct rs_config *c = calloc(1, sizeof(*c));
@@ -575,28 +494,24 @@ static int parse(struct parse *state, const char *text, struct rs_config **confi
 	return 0;
 }
 
-int rs_config_parse(struct rs *rs, const char *where, const char *text, struct rs_config **config)
-{
+int rs_config_parse(struct rs *rs, const char *where, const char *text, struct rs_config **config) {
 	struct parse state = {.rs = rs, .where = where};
 
 	return parse(&state, text, config);
 }
 
-bool rs_config_same(const struct rs_config *a, const struct rs_config *b)
-{
+bool rs_config_same(const struct rs_config *a, const struct rs_config *b) {
 	return a->meaning && b->meaning && strcmp(a->meaning, b->meaning) == 0;
 }
 
-int rs_config_read(struct rs *rs, const char *path, const char *extra, struct rs_config **config)
-{
+int rs_config_read(struct rs *rs, const char *path, const char *extra, struct rs_config **config) {
 	struct parse state = {.rs = rs, .where = path, .extra_line = 2};
 	uint8_t *text;
 	size_t len;
 	char *all;
 	int rc = rs_read_file(rs, path, &text, &len);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (memchr(text, 0, len)) {
 		free(text);
 		return rs_fail(rs, EINVAL, "%s: not a text file", path);
@@ -607,17 +522,14 @@ int rs_config_read(struct rs *rs, const char *path, const char *extra, struct rs
 	}
 	free(text);
 	state.extra = extra;
-	for (size_t i = 0; i < len; i++)
-		state.extra_line += all[i] == '\n';
+	for (size_t i = 0; i < len; i++) state.extra_line += all[i] == '\n';
 	rc = parse(&state, all, config);
 	free(all);
 	return rc;
 }
 
-void rs_config_free(struct rs_config *c)
-{
-	if (!c)
-		return;
+void rs_config_free(struct rs_config *c) {
+	if (!c) return;
 	for (unsigned i = 0; i < c->disks; i++) {
 		free(c->disk[i].name);
 		free(c->disk[i].path);

@@ -9,7 +9,7 @@ struct rights {
 	const int *calls; /* system calls, whatever their arguments */
 	unsigned count;
 	uint32_t otherwise; /* SCMP_ACT_*: what becomes of any other one */
-	int node;	    /* -1: none; else the only file that ioctl takes, and */
+	int node;           /* -1: none; else the only file that ioctl takes, and */
 	unsigned long request;
 };
 

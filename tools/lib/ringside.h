@@ -38,7 +38,7 @@ struct rs_transport {
 struct rs {
 	struct rs_transport transport;
 	const char *run_dir, *conf_dir, *log_dir; /* where state, guests' files and logs are */
-	volatile int cancel; /* a signal handler may set it: populate and copies end with -EINTR */
+	volatile int cancel;                      /* a signal handler may set it: populate and copies end with -EINTR */
 	char error[512];
 	char label[RS_NAME_MAX + 1]; /* rs_label's */
 };
@@ -54,44 +54,31 @@ int rs_check_version(struct rs *rs);
 /* Leave a sentence in rs->error; returns -err. */
 int rs_fail(struct rs *rs, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* As rs_fail, with ": " and the errno's meaning at the end. */
-int rs_fail_errno(struct rs *rs, int err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int rs_fail_errno(struct rs *rs, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-long rs_call(struct rs *rs, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-	     uint64_t a5);
+long rs_call(struct rs *rs, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
 /* call_<name>(rs, ...) for each line of hypercalls.def. */
 #define PV_PTR(T) T *
-#define PV_CALL0(nr, name, cap, doc)                   \
-	static inline long call_##name(struct rs *rs)  \
-	{                                              \
-		return rs_call(rs, nr, 0, 0, 0, 0, 0); \
-	}
-#define PV_CALL1(nr, name, cap, t1, a1, doc)                      \
-	static inline long call_##name(struct rs *rs, t1 a1)      \
-	{                                                         \
-		return rs_call(rs, nr, (uint64_t)a1, 0, 0, 0, 0); \
-	}
+#define PV_CALL0(nr, name, cap, doc) \
+	static inline long call_##name(struct rs *rs) { return rs_call(rs, nr, 0, 0, 0, 0, 0); }
+#define PV_CALL1(nr, name, cap, t1, a1, doc) \
+	static inline long call_##name(struct rs *rs, t1 a1) { return rs_call(rs, nr, (uint64_t)a1, 0, 0, 0, 0); }
 #define PV_CALL2(nr, name, cap, t1, a1, t2, a2, doc)                         \
-	static inline long call_##name(struct rs *rs, t1 a1, t2 a2)          \
-	{                                                                    \
+	static inline long call_##name(struct rs *rs, t1 a1, t2 a2) {        \
 		return rs_call(rs, nr, (uint64_t)a1, (uint64_t)a2, 0, 0, 0); \
 	}
 #define PV_CALL3(nr, name, cap, t1, a1, t2, a2, t3, a3, doc)                            \
-	static inline long call_##name(struct rs *rs, t1 a1, t2 a2, t3 a3)              \
-	{                                                                               \
+	static inline long call_##name(struct rs *rs, t1 a1, t2 a2, t3 a3) {            \
 		return rs_call(rs, nr, (uint64_t)a1, (uint64_t)a2, (uint64_t)a3, 0, 0); \
 	}
 #define PV_CALL4(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, doc)                               \
-	static inline long call_##name(struct rs *rs, t1 a1, t2 a2, t3 a3, t4 a4)                  \
-	{                                                                                          \
+	static inline long call_##name(struct rs *rs, t1 a1, t2 a2, t3 a3, t4 a4) {                \
 		return rs_call(rs, nr, (uint64_t)a1, (uint64_t)a2, (uint64_t)a3, (uint64_t)a4, 0); \
 	}
-#define PV_CALL5(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, doc)                   \
-	static inline long call_##name(struct rs *rs, t1 a1, t2 a2, t3 a3, t4 a4, t5 a5)       \
-	{                                                                                      \
-		return rs_call(rs, nr, (uint64_t)a1, (uint64_t)a2, (uint64_t)a3, (uint64_t)a4, \
-			       (uint64_t)a5);                                                  \
+#define PV_CALL5(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, doc)                                  \
+	static inline long call_##name(struct rs *rs, t1 a1, t2 a2, t3 a3, t4 a4, t5 a5) {                    \
+		return rs_call(rs, nr, (uint64_t)a1, (uint64_t)a2, (uint64_t)a3, (uint64_t)a4, (uint64_t)a5); \
 	}
 #include <pv/hypercalls.def>
 #undef PV_CALL0
@@ -110,12 +97,12 @@ int rs_destroy(struct rs *rs, uint32_t domid);
 /* Ring 0's log, malloc'ed, NUL-terminated; *from goes on where this ended. NULL: rs->error. */
 char *rs_dmesg(struct rs *rs, uint64_t *from);
 
-const char *rs_state_name(uint32_t state);	  /* enum pv_domain_state */
-const char *rs_shutdown_name(uint32_t reason);	  /* enum pv_shutdown */
-const char *rs_crash_name(uint32_t crash);	  /* enum pv_crash */
-const char *rs_class_name(uint32_t class);	  /* enum pv_device_class */
+const char *rs_state_name(uint32_t state);        /* enum pv_domain_state */
+const char *rs_shutdown_name(uint32_t reason);    /* enum pv_shutdown */
+const char *rs_crash_name(uint32_t crash);        /* enum pv_crash */
+const char *rs_class_name(uint32_t class);        /* enum pv_device_class */
 const char *rs_device_state_name(uint32_t state); /* enum pv_device_state */
-const char *rs_call_name(uint64_t nr);		  /* NULL: none */
+const char *rs_call_name(uint64_t nr);            /* NULL: none */
 
 /* --- domains ------------------------------------------------------------------------------ */
 
@@ -138,7 +125,7 @@ struct rs_disk {
 	char *name; /* the section's title */
 	char *path; /* block device or file */
 	bool read_only, shared, discard, direct;
-	bool emulated;	 /* an IDE disk, served by ringside-model */
+	bool emulated;   /* an IDE disk, served by ringside-model */
 	unsigned queues; /* 0: as many as dom0 has CPUs */
 };
 
@@ -151,15 +138,15 @@ struct rs_net {
 	unsigned mtu, queues;
 	unsigned rate; /* Mbit/s from the guest, 0: no limit */
 	bool check_mac;
-	bool emulated;	      /* an RTL8139, served by ringside-model */
+	bool emulated;        /* an RTL8139, served by ringside-model */
 #define RS_EMULATED_MTU 1770u /* what its driver and its buffers take */
 };
 
 struct rs_config {
 	char *name, *kernel, *ramdisk, *cmdline;
-	char *text;		     /* what it was made from: the file and what was added */
-	char *meaning;		     /* for rs_config_same */
-	bool boot_disk;		     /* kernel, ramdisk and cmdline are on the first disk */
+	char *text;                  /* what it was made from: the file and what was added */
+	char *meaning;               /* for rs_config_same */
+	bool boot_disk;              /* kernel, ramdisk and cmdline are on the first disk */
 	uint64_t memory, memory_max; /* bytes, whole 2 MiB */
 	unsigned vcpus;
 	unsigned weight, cap;
@@ -209,8 +196,7 @@ struct rs_kernel {
 };
 
 /* An ELF vmlinux, packed or not, or a bzImage. `where` names it in errors. */
-int rs_kernel_read(struct rs *rs, const char *where, const uint8_t *image, size_t len,
-		   struct rs_kernel *k);
+int rs_kernel_read(struct rs *rs, const char *where, const uint8_t *image, size_t len, struct rs_kernel *k);
 int rs_kernel_load(struct rs *rs, const char *path, struct rs_kernel *k);
 /* Do its segments lie in its len bytes, and in a domain's memory? */
 bool rs_kernel_sound(const struct rs_kernel *k);
@@ -222,8 +208,7 @@ int rs_read_file(struct rs *rs, const char *path, uint8_t **data, size_t *len);
 int rs_write_file(struct rs *rs, const char *path, const char *data, size_t len, unsigned mode);
 
 /* Kernel and ramdisk (NULL: none; malloc'ed) from a guest's own ext2/3/4 disk, read by a process without rights. */
-int rs_disk_boot(struct rs *rs, const char *path, struct rs_kernel *k, uint8_t **ramdisk,
-		 size_t *ramdisk_len);
+int rs_disk_boot(struct rs *rs, const char *path, struct rs_kernel *k, uint8_t **ramdisk, size_t *ramdisk_len);
 
 /* --- building ----------------------------------------------------------------------------- */
 
@@ -253,9 +238,9 @@ int rs_build(struct rs *rs, const struct rs_build *b);
 struct rs_device {
 	uint32_t slot;
 	uint32_t class;
-	char name[32];	/* the section's title in the file */
+	char name[32];  /* the section's title in the file */
 	char path[256]; /* disk: as it was asked for */
-	char loop[32];	/* disk: loop device made for it, or "" */
+	char loop[32];  /* disk: loop device made for it, or "" */
 	char bridge[16], ifname[16], ip[40], mac[18];
 	uint32_t rate;
 	bool read_only;
@@ -270,10 +255,10 @@ struct rs_record {
 	char name[RS_NAME_MAX + 1];
 	char config_path[256];
 	uint64_t affinity[PV_MAX_VCPUS]; /* as pinned last; 0: any */
-	uint32_t actions[3];		 /* poweroff, reboot, crash: enum rs_action */
-	uint32_t restarts;		 /* by policy, since somebody started it */
-	uint32_t restarts_soon; /* of these, the last ones that came soon after its start */
-	uint64_t ready;		/* create is done with it: RS_READY, RS_LEFT_PAUSED; else 0 */
+	uint32_t actions[3];             /* poweroff, reboot, crash: enum rs_action */
+	uint32_t restarts;               /* by policy, since somebody started it */
+	uint32_t restarts_soon;          /* of these, the last ones that came soon after its start */
+	uint64_t ready;                  /* create is done with it: RS_READY, RS_LEFT_PAUSED; else 0 */
 	unsigned devices;
 	struct rs_device device[PV_DEVICE_SLOTS];
 	char *config; /* text of the guest's file, as started */
@@ -296,15 +281,13 @@ const char *rs_label(struct rs *rs, uint32_t domid);
 /* One tool at a time works on a name. A file descriptor to close; -EBUSY with who has it in rs->error, if it does not
  * come free within `wait` ms. */
 int rs_lock_name(struct rs *rs, const char *name, unsigned wait);
-#define RS_LOCK_WAIT \
-	60000u /* ms: for what is held for as long as a guest takes to be made, at the most */
+#define RS_LOCK_WAIT 60000u /* ms: for what is held for as long as a guest takes to be made, at the most */
 
 /* --- devices ------------------------------------------------------------------------------ */
 
 /* A free slot of a domain's directory, and how many it has of the class. */
 int rs_slot_free(struct rs *rs, uint32_t domid, uint32_t class, unsigned *index);
-int rs_slot_find(struct rs *rs, uint32_t domid, uint32_t class, unsigned index,
-		 struct pv_device_slot *slot);
+int rs_slot_find(struct rs *rs, uint32_t domid, uint32_t class, unsigned index, struct pv_device_slot *slot);
 int rs_slot_make(struct rs *rs, uint32_t domid, uint32_t class, uint64_t param, uint32_t *slot);
 
 /* -EBUSY: another guest has the disk, split or emulated. Its own record is to be saved before. */
@@ -339,8 +322,7 @@ struct rs_times {
 };
 
 /* Make, furnish and start a guest; returns its number. paused: leave it paused. times may be NULL. */
-int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path, bool paused,
-	      struct rs_times *times);
+int rs_create(struct rs *rs, const struct rs_config *c, const char *config_path, bool paused, struct rs_times *times);
 /* Make a guest that has ended anew, from the text that it was made from; returns its number. -EBUSY: another tool works
  * on it, or it runs: nothing is changed. */
 int rs_restart(struct rs *rs, const struct pv_domain_info *ended);
@@ -349,8 +331,7 @@ bool rs_is_still(struct rs *rs, const struct pv_domain_info *info, struct pv_dom
 /* Has it run for so short a time that it did not really start? */
 bool rs_ran_briefly(struct rs *rs, const struct pv_domain_info *info);
 /* Everything that create would check, without making anything. */
-int rs_create_check(struct rs *rs, const struct rs_config *c, struct rs_build *b,
-		    struct rs_layout *l);
+int rs_create_check(struct rs *rs, const struct rs_config *c, struct rs_build *b, struct rs_layout *l);
 /* End a domain and take back what it had in dom0. */
 int rs_remove(struct rs *rs, const struct pv_domain_info *info);
 
@@ -367,8 +348,8 @@ struct rs_mapping {
 	void *va;
 	uint64_t offset, len;
 };
-int rs_grant_map(struct rs *rs, uint32_t domid, const uint32_t *refs, unsigned count,
-		 bool read_only, struct rs_mapping *m);
+int rs_grant_map(struct rs *rs, uint32_t domid, const uint32_t *refs, unsigned count, bool read_only,
+		 struct rs_mapping *m);
 void rs_grant_unmap(struct rs_mapping *m);
 
 #endif

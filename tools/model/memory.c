@@ -13,15 +13,12 @@ static __thread sigjmp_buf hole;
 /* volatile: nobody but the signal's handler reads it. */
 static __thread volatile bool guarded;
 
-static void on_bus_error(int sig)
-{
-	if (guarded)
-		siglongjmp(hole, 1);
+static void on_bus_error(int sig) {
+	if (guarded) siglongjmp(hole, 1);
 	signal(sig, SIG_DFL);
 }
 
-void mem_init(void *at, uint64_t size)
-{
+void mem_init(void *at, uint64_t size) {
 	/* The handler does not return, so the signal may not stay blocked. */
 	struct sigaction a = {.sa_handler = on_bus_error, .sa_flags = SA_NODEFER};
 
@@ -30,15 +27,10 @@ void mem_init(void *at, uint64_t size)
 	sigaction(SIGBUS, &a, NULL);
 }
 
-void *mem_at(uint64_t gpa, size_t len)
-{
-	return gpa < memory_size && len <= memory_size - gpa ? memory + gpa : NULL;
-}
+void *mem_at(uint64_t gpa, size_t len) { return gpa < memory_size && len <= memory_size - gpa ? memory + gpa : NULL; }
 
-static bool copy(void *to, const void *from, size_t len)
-{
-	if (!to || !from)
-		return false;
+static bool copy(void *to, const void *from, size_t len) {
+	if (!to || !from) return false;
 	if (sigsetjmp(hole, 0)) {
 		guarded = false;
 		say("memory of the guest is not there, or dom0 could not map it");
@@ -50,12 +42,6 @@ static bool copy(void *to, const void *from, size_t len)
 	return true;
 }
 
-bool mem_read(uint64_t gpa, void *to, size_t len)
-{
-	return copy(to, mem_at(gpa, len), len);
-}
+bool mem_read(uint64_t gpa, void *to, size_t len) { return copy(to, mem_at(gpa, len), len); }
 
-bool mem_write(uint64_t gpa, const void *from, size_t len)
-{
-	return copy(mem_at(gpa, len), from, len);
-}
+bool mem_write(uint64_t gpa, const void *from, size_t len) { return copy(mem_at(gpa, len), from, len); }

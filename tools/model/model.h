@@ -30,13 +30,11 @@ struct io_ops {
 	void (*write)(void *dev, uint64_t offset, unsigned size, uint32_t value);
 	/* Of count elements at one port; without them, one by one. */
 	void (*read_string)(void *dev, uint64_t offset, unsigned size, unsigned count, void *to);
-	void (*write_string)(void *dev, uint64_t offset, unsigned size, unsigned count,
-			     const void *from);
+	void (*write_string)(void *dev, uint64_t offset, unsigned size, unsigned count, const void *from);
 };
 
 /* From first on ops have the range. The pieces of it that differ in flags are told to ring 0 by model_range. */
-void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const struct io_ops *ops,
-	    void *dev);
+void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const struct io_ops *ops, void *dev);
 /* That of dev: a BAR may lie over another device, whose registers then are there again. */
 void io_remove(enum pv_ioreq_space space, uint64_t first, const void *dev);
 /* For ring 0 (struct pv_ioreq_range); flags 0: one of these goes. */

@@ -51,11 +51,9 @@ static const int allowed[] = {
 #define REFUSED 3 /* exit status */
 
 /* In a signal: nothing that takes locks. */
-static void on_refusal(int sig, siginfo_t *info, void *context)
-{
+static void on_refusal(int sig, siginfo_t *info, void *context) {
 	char line[64];
-	int n = snprintf(line, sizeof(line), "ringside-model: system call %d: refused\n",
-			 info->si_syscall);
+	int n = snprintf(line, sizeof(line), "ringside-model: system call %d: refused\n", info->si_syscall);
 
 	(void)sig;
 	(void)context;
@@ -63,19 +61,16 @@ static void on_refusal(int sig, siginfo_t *info, void *context)
 	_exit(REFUSED);
 }
 
-void rights_drop(int node)
-{
+void rights_drop(int node) {
 	struct sigaction refusal = {.sa_sigaction = on_refusal, .sa_flags = SA_SIGINFO};
 	int rc;
 
 	tzset(); /* gmtime would read its file later */
-	if (sigaction(SIGSYS, &refusal, NULL) < 0)
-		die("cannot give up rights: %s", strerror(errno));
+	if (sigaction(SIGSYS, &refusal, NULL) < 0) die("cannot give up rights: %s", strerror(errno));
 	rc = rights_drop_to(&(struct rights){.calls = allowed,
 					     .count = sizeof(allowed) / sizeof(allowed[0]),
 					     .otherwise = SCMP_ACT_TRAP,
 					     .node = node,
 					     .request = PV_LINUX_IOREQ_SERVE});
-	if (rc)
-		die("cannot give up rights: %s", strerror(-rc));
+	if (rc) die("cannot give up rights: %s", strerror(-rc));
 }

@@ -13,11 +13,11 @@
 
 #include "model.h"
 
-#define GSI	   8
-#define DAY	   86400
-#define CENTURY	   0x32
-#define RATE_LEAST 9u	/* 128 Hz: what is faster would keep dom0 busy */
-#define WILD	   0xc0 /* of an alarm: any value */
+#define GSI        8
+#define DAY        86400
+#define CENTURY    0x32
+#define RATE_LEAST 9u   /* 128 Hz: what is faster would keep dom0 busy */
+#define WILD       0xc0 /* of an alarm: any value */
 
 enum { SEC, SEC_ALARM, MIN, MIN_ALARM, HOUR, HOUR_ALARM, WDAY, MDAY, MONTH, YEAR, A, B, C, D };
 enum { B_SET = 0x80, B_PERIODIC = 0x40, B_ALARM = 0x20, B_UPDATE = 0x10, B_BINARY = 4, B_24H = 2 };
@@ -26,43 +26,31 @@ enum { C_IRQ = 0x80, C_PERIODIC = 0x40, C_ALARM = 0x20, C_UPDATE = 0x10 };
 
 static uint8_t memory[128], index_;
 static time_t offset_s; /* the guest has set it */
-static time_t looked;	/* up to when alarms and seconds are in C */
+static time_t looked;   /* up to when alarms and seconds are in C */
 static int seconds = -1, periods = -1;
 
-static uint8_t coded(int v)
-{
-	return memory[B] & B_BINARY ? (uint8_t)v : (uint8_t)(v / 10 << 4 | v % 10);
-}
+static uint8_t coded(int v) { return memory[B] & B_BINARY ? (uint8_t)v : (uint8_t)(v / 10 << 4 | v % 10); }
 
-static int decoded(uint8_t v)
-{
-	return memory[B] & B_BINARY ? v : (v >> 4) * 10 + (v & 15);
-}
+static int decoded(uint8_t v) { return memory[B] & B_BINARY ? v : (v >> 4) * 10 + (v & 15); }
 
 /* To the second, which time() is not as one begins. */
-static time_t host(void)
-{
+static time_t host(void) {
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return t.tv_sec;
 }
 
-static time_t now(void)
-{
-	return host() + offset_s;
-}
+static time_t now(void) { return host() + offset_s; }
 
 /* ---- the time in registers ---- */
 
-static void registers_fill(void)
-{
+static void registers_fill(void) {
 	time_t t = now();
 	struct tm tm;
 	int year;
 
-	if (memory[B] & B_SET || !gmtime_r(&t, &tm))
-		return;
+	if (memory[B] & B_SET || !gmtime_r(&t, &tm)) return;
 	year = tm.tm_year < -1900 ? 0 : tm.tm_year + 1900;
 	memory[SEC] = coded(tm.tm_sec);
 	memory[MIN] = coded(tm.tm_min);
@@ -74,8 +62,7 @@ static void registers_fill(void)
 	memory[CENTURY] = coded(year / 100);
 }
 
-static void registers_count(void)
-{
+static void registers_count(void) {
 	struct tm tm = {
 		.tm_sec = decoded(memory[SEC]),
 		.tm_min = decoded(memory[MIN]),
@@ -91,8 +78,7 @@ static void registers_count(void)
 
 /* ---- interrupts ---- */
 
-static void cause(uint8_t what)
-{
+static void cause(uint8_t what) {
 	memory[C] |= what;
 	if (memory[C] & memory[B] & CAUSES && !(memory[C] & C_IRQ)) {
 		memory[C] |= C_IRQ;
@@ -100,38 +86,31 @@ static void cause(uint8_t what)
 	}
 }
 
-static bool alarm_at(unsigned second)
-{
+static bool alarm_at(unsigned second) {
 	const unsigned part[3] = {second % 60, second / 60 % 60, second / 3600};
 
 	for (unsigned i = 0; i < 3; i++) {
 		uint8_t want = memory[SEC_ALARM + 2 * i];
 
-		if (want < WILD && (unsigned)decoded(want) != part[i])
-			return false;
+		if (want < WILD && (unsigned)decoded(want) != part[i]) return false;
 	}
 	return true;
 }
 
 /* Of the seconds since it was asked last. */
-static void seconds_look(void)
-{
+static void seconds_look(void) {
 	time_t t = now();
 
-	if (memory[B] & B_SET || t == looked)
-		return;
-	if (looked > t || looked < t - DAY)
-		looked = t - 1;
+	if (memory[B] & B_SET || t == looked) return;
+	if (looked > t || looked < t - DAY) looked = t - 1;
 	while (looked < t && !(memory[C] & C_ALARM))
-		if (alarm_at((unsigned)(++looked % DAY)))
-			cause(C_ALARM);
+		if (alarm_at((unsigned)(++looked % DAY))) cause(C_ALARM);
 	looked = t;
 	cause(C_UPDATE);
 }
 
 /* Timers run only for what interrupts. */
-static void timers_set(void)
-{
+static void timers_set(void) {
 	uint8_t on = memory[B] & B_SET ? 0 : memory[B];
 	unsigned rate = memory[A] & 15;
 	struct itimerspec each = {0};
@@ -150,8 +129,7 @@ static void timers_set(void)
 	timerfd_settime(periods, 0, &each, NULL);
 }
 
-static void *watch(void *unused)
-{
+static void *watch(void *unused) {
 	struct pollfd p[2] = {{.fd = seconds, .events = POLLIN}, {.fd = periods, .events = POLLIN}};
 	uint64_t times;
 
@@ -159,10 +137,8 @@ static void *watch(void *unused)
 	for (;;) {
 		poll(p, 2, -1);
 		model_lock();
-		if (read(seconds, &times, sizeof(times)) == sizeof(times))
-			seconds_look();
-		if (read(periods, &times, sizeof(times)) == sizeof(times))
-			cause(C_PERIODIC);
+		if (read(seconds, &times, sizeof(times)) == sizeof(times)) seconds_look();
+		if (read(periods, &times, sizeof(times)) == sizeof(times)) cause(C_PERIODIC);
 		model_unlock();
 	}
 	return NULL;
@@ -171,72 +147,55 @@ static void *watch(void *unused)
 /* ---- registers ---- */
 
 /* Registers that count. */
-static bool is_clock(unsigned reg)
-{
-	return reg == SEC || reg == MIN || reg == HOUR || (reg >= WDAY && reg <= YEAR) ||
-	       reg == CENTURY;
+static bool is_clock(unsigned reg) {
+	return reg == SEC || reg == MIN || reg == HOUR || (reg >= WDAY && reg <= YEAR) || reg == CENTURY;
 }
 
-static uint8_t rtc_get(unsigned reg)
-{
+static uint8_t rtc_get(unsigned reg) {
 	uint8_t v;
 
-	if (reg == D)
-		return 0x80; /* the battery is well */
-	if (is_clock(reg))
-		registers_fill();
-	if (reg == C)
-		seconds_look();
+	if (reg == D) return 0x80; /* the battery is well */
+	if (is_clock(reg)) registers_fill();
+	if (reg == C) seconds_look();
 	v = memory[reg];
-	if (reg == C)
-		memory[C] = 0;
+	if (reg == C) memory[C] = 0;
 	return v;
 }
 
-static void control_set(uint8_t v)
-{
+static void control_set(uint8_t v) {
 	bool was = memory[B] & B_SET;
 
 	registers_fill(); /* as it was coded */
-	if (was && !(v & B_SET))
-		registers_count();
+	if (was && !(v & B_SET)) registers_count();
 	seconds_look(); /* what came before it was enabled raises no interrupt twice */
 	memory[B] = v | B_24H;
 	timers_set();
 	cause(0);
 }
 
-static void rtc_set(unsigned reg, uint8_t v)
-{
+static void rtc_set(unsigned reg, uint8_t v) {
 	switch (reg) {
 	case A:
 		memory[A] = v & 0x7f;
 		timers_set();
 		break;
-	case B:
-		control_set(v);
-		break;
+	case B: control_set(v); break;
 	case C:
-	case D:
-		break;
+	case D: break;
 	default:
-		if (is_clock(reg))
-			registers_fill();
+		if (is_clock(reg)) registers_fill();
 		memory[reg] = v;
-		if (is_clock(reg) && !(memory[B] & B_SET))
-			registers_count();
+		if (is_clock(reg) && !(memory[B] & B_SET)) registers_count();
 	}
 }
 
-static uint32_t rtc_read(void *dev, uint64_t at, unsigned size)
-{
+static uint32_t rtc_read(void *dev, uint64_t at, unsigned size) {
 	(void)dev;
 	(void)size;
 	return at ? rtc_get(index_) : index_;
 }
 
-static void rtc_write(void *dev, uint64_t at, unsigned size, uint32_t value)
-{
+static void rtc_write(void *dev, uint64_t at, unsigned size, uint32_t value) {
 	(void)dev;
 	(void)size;
 	if (at)
@@ -247,15 +206,13 @@ static void rtc_write(void *dev, uint64_t at, unsigned size, uint32_t value)
 
 static const struct io_ops ops = {.read = rtc_read, .write = rtc_write};
 
-void rtc_init(void)
-{
+void rtc_init(void) {
 	memory[A] = 0x26;
 	memory[B] = B_24H; /* and BCD */
 	looked = now();
 	seconds = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	periods = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (seconds < 0 || periods < 0)
-		die("no timer: %s", strerror(errno));
+	if (seconds < 0 || periods < 0) die("no timer: %s", strerror(errno));
 	io_add(PV_IOREQ_PORT, 0x70, 2, &ops, NULL);
 	model_range(PV_IOREQ_PORT, 0x70, 1, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET);
 	model_range(PV_IOREQ_PORT, 0x71, 1, PV_IOREQ_FORWARD);

@@ -9,9 +9,9 @@
 
 #include "model.h"
 
-#define PORT	0x3f8
-#define GSI	4
-#define FIFO	16u
+#define PORT    0x3f8
+#define GSI     4
+#define FIFO    16u
 #define LOG_MAX (4u << 20) /* bytes; a log that is longer begins anew */
 
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
@@ -31,27 +31,20 @@ static struct {
 	char out_buffer[4096];
 } u = {.divisor = 12};
 
-static uint8_t iir(void)
-{
+static uint8_t iir(void) {
 	uint8_t fifo = u.fcr & 1 ? 0xc0 : 0;
 
-	if (u.ier & IER_LINE && u.overrun)
-		return fifo | 6;
-	if (u.ier & IER_RX && u.rx_count)
-		return fifo | 4;
-	if (u.ier & IER_TX && u.tx_irq)
-		return fifo | 2;
+	if (u.ier & IER_LINE && u.overrun) return fifo | 6;
+	if (u.ier & IER_RX && u.rx_count) return fifo | 4;
+	if (u.ier & IER_TX && u.tx_irq) return fifo | 2;
 	return fifo | 1;
 }
 
-static void update(void)
-{
-	if (!(iir() & 1) && u.mcr & MCR_OUT2 && !(u.mcr & MCR_LOOP))
-		irq_raise(GSI);
+static void update(void) {
+	if (!(iir() & 1) && u.mcr & MCR_OUT2 && !(u.mcr & MCR_LOOP)) irq_raise(GSI);
 }
 
-static void receive(uint8_t c)
-{
+static void receive(uint8_t c) {
 	unsigned room = u.fcr & 1 ? FIFO : 1;
 
 	if (u.rx_count < room)
@@ -60,76 +53,60 @@ static void receive(uint8_t c)
 		u.overrun = LSR_OVERRUN;
 }
 
-void uart_flush(void)
-{
+void uart_flush(void) {
 	unsigned done = 0;
 
-	if (u.logged > LOG_MAX && ftruncate(u.log, 0) == 0)
-		u.logged = 0;
-	if (u.log >= 0 && u.out_count && write(u.log, u.out_buffer, u.out_count) < 0)
-		u.log = -1;
+	if (u.logged > LOG_MAX && ftruncate(u.log, 0) == 0) u.logged = 0;
+	if (u.log >= 0 && u.out_count && write(u.log, u.out_buffer, u.out_count) < 0) u.log = -1;
 	u.logged += u.out_count;
 	while (u.out >= 0 && done < u.out_count) {
 		ssize_t n = write(u.out, u.out_buffer + done, u.out_count - done);
 
-		if (n <= 0)
-			break; /* nobody reads it: a serial line does not wait */
+		if (n <= 0) break; /* nobody reads it: a serial line does not wait */
 		done += (unsigned)n;
 	}
 	u.out_count = 0;
 }
 
-static uint32_t uart_read(void *dev, uint64_t offset, unsigned size)
-{
+static uint32_t uart_read(void *dev, uint64_t offset, unsigned size) {
 	uint32_t v;
 
 	(void)dev;
 	(void)size;
 	switch (offset) {
 	case 0:
-		if (u.lcr & LCR_DLAB)
-			return u.divisor & 0xff;
+		if (u.lcr & LCR_DLAB) return u.divisor & 0xff;
 		v = u.rx_count ? u.rx[0] : 0;
-		if (u.rx_count)
-			memmove(u.rx, u.rx + 1, --u.rx_count);
+		if (u.rx_count) memmove(u.rx, u.rx + 1, --u.rx_count);
 		update();
 		return v;
-	case 1:
-		return u.lcr & LCR_DLAB ? u.divisor >> 8 : u.ier;
+	case 1: return u.lcr & LCR_DLAB ? u.divisor >> 8 : u.ier;
 	case 2:
 		v = iir();
-		if ((v & 15) == 2)
-			u.tx_irq = false;
+		if ((v & 15) == 2) u.tx_irq = false;
 		return v;
-	case 3:
-		return u.lcr;
-	case 4:
-		return u.mcr;
+	case 3: return u.lcr;
+	case 4: return u.mcr;
 	case 5:
 		v = LSR_THRE | LSR_IDLE | (u.rx_count ? LSR_READY : 0) | u.overrun;
 		u.overrun = 0;
 		return v;
 	case 6: /* in a loop it sees its own outputs; else the line is up */
-		return u.mcr & MCR_LOOP ? (u.mcr & 12) << 4 | (u.mcr & 2) << 3 | (u.mcr & 1) << 5
-					: 0xb0;
-	default:
-		return u.scratch;
+		return u.mcr & MCR_LOOP ? (u.mcr & 12) << 4 | (u.mcr & 2) << 3 | (u.mcr & 1) << 5 : 0xb0;
+	default: return u.scratch;
 	}
 }
 
-static void transmit(uint8_t c)
-{
+static void transmit(uint8_t c) {
 	if (u.mcr & MCR_LOOP)
 		receive(c);
 	else
 		u.out_buffer[u.out_count++] = (char)c;
-	if (u.out_count == sizeof(u.out_buffer))
-		uart_flush();
+	if (u.out_count == sizeof(u.out_buffer)) uart_flush();
 	u.tx_irq = true;
 }
 
-static void uart_write(void *dev, uint64_t offset, unsigned size, uint32_t value)
-{
+static void uart_write(void *dev, uint64_t offset, unsigned size, uint32_t value) {
 	uint8_t v = (uint8_t)value;
 
 	(void)dev;
@@ -146,38 +123,27 @@ static void uart_write(void *dev, uint64_t offset, unsigned size, uint32_t value
 			u.divisor = (uint16_t)((u.divisor & 0xff) | v << 8);
 			break;
 		}
-		if (v & ~u.ier & IER_TX)
-			u.tx_irq = true; /* THR is empty */
+		if (v & ~u.ier & IER_TX) u.tx_irq = true; /* THR is empty */
 		u.ier = v & 15;
 		break;
 	case 2:
 		u.fcr = v & 0xc9;
-		if (v & 2)
-			u.rx_count = 0;
+		if (v & 2) u.rx_count = 0;
 		break;
-	case 3:
-		u.lcr = v;
-		break;
-	case 4:
-		u.mcr = v & 0x1f;
-		break;
-	case 7:
-		u.scratch = v;
+	case 3: u.lcr = v; break;
+	case 4: u.mcr = v & 0x1f; break;
+	case 7: u.scratch = v;
 	}
 	update();
 }
 
-static void uart_write_string(void *dev, uint64_t offset, unsigned size, unsigned count,
-			      const void *from)
-{
+static void uart_write_string(void *dev, uint64_t offset, unsigned size, unsigned count, const void *from) {
 	const uint8_t *p = from;
 
-	for (unsigned i = 0; i < count; i++)
-		uart_write(dev, offset, size, p[i * size]);
+	for (unsigned i = 0; i < count; i++) uart_write(dev, offset, size, p[i * size]);
 }
 
-static void *input(void *unused)
-{
+static void *input(void *unused) {
 	uint8_t buf[FIFO];
 	ssize_t n;
 
@@ -196,19 +162,16 @@ static void *input(void *unused)
 			continue;
 		}
 		model_lock();
-		for (ssize_t i = 0; i < n; i++)
-			receive(buf[i]);
+		for (ssize_t i = 0; i < n; i++) receive(buf[i]);
 		update();
 		model_unlock();
 	}
 	return NULL;
 }
 
-static const struct io_ops ops = {
-	.read = uart_read, .write = uart_write, .write_string = uart_write_string};
+static const struct io_ops ops = {.read = uart_read, .write = uart_write, .write_string = uart_write_string};
 
-void uart_add(int in, int out, int log)
-{
+void uart_add(int in, int out, int log) {
 	struct stat st;
 
 	u.in = in;
@@ -217,6 +180,5 @@ void uart_add(int in, int out, int log)
 	u.logged = log >= 0 && fstat(log, &st) == 0 ? (uint64_t)st.st_size : 0;
 	io_add(PV_IOREQ_PORT, PORT, 8, &ops, NULL);
 	model_range(PV_IOREQ_PORT, PORT, 8, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER);
-	if (in >= 0)
-		thread_start(input, NULL);
+	if (in >= 0) thread_start(input, NULL);
 }

@@ -17,7 +17,7 @@ struct enum_name {
 	const char *name;
 };
 struct field {
-	const char *name, *of;	      /* of: its structure, or "" */
+	const char *name, *of;        /* of: its structure, or "" */
 	uint32_t offset, size, count; /* size: bytes of the whole; count: of an array, else 0 */
 	uint32_t flags;
 	const struct enum_name *names;
@@ -38,10 +38,9 @@ struct call {
 	} arg[5];
 };
 static const struct call calls[] = {
-#define PV_CALL0(nr, name, cap, text)	      {nr, #name, #cap, text, 0, {{0}}},
-#define PV_CALL1(nr, name, cap, t1, a1, text) {nr, #name, #cap, text, 1, {{#t1, #a1}}},
-#define PV_CALL2(nr, name, cap, t1, a1, t2, a2, text) \
-	{nr, #name, #cap, text, 2, {{#t1, #a1}, {#t2, #a2}}},
+#define PV_CALL0(nr, name, cap, text)                 {nr, #name, #cap, text, 0, {{0}}},
+#define PV_CALL1(nr, name, cap, t1, a1, text)         {nr, #name, #cap, text, 1, {{#t1, #a1}}},
+#define PV_CALL2(nr, name, cap, t1, a1, t2, a2, text) {nr, #name, #cap, text, 2, {{#t1, #a1}, {#t2, #a2}}},
 #define PV_CALL3(nr, name, cap, t1, a1, t2, a2, t3, a3, text) \
 	{nr, #name, #cap, text, 3, {{#t1, #a1}, {#t2, #a2}, {#t3, #a3}}},
 #define PV_CALL4(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, text) \
@@ -55,56 +54,49 @@ static const struct call calls[] = {
 /* What a pointer among the arguments points at. */
 struct pointee {
 	bool is_const;
-	char base[40];		     /* type without const, pointer and struct */
+	char base[40];               /* type without const, pointer and struct */
 	const struct layout *layout; /* NULL: of numbers or characters */
-	uint32_t size;		     /* of one element */
-	uint64_t given;		     /* elements that the caller described */
+	uint32_t size;               /* of one element */
+	uint64_t given;              /* elements that the caller described */
 };
 
 #define ROOM 65536u /* bytes for what one argument points at */
 static _Alignas(PV_PAGE_SIZE) uint8_t room[5][ROOM];
 
-static const struct layout *layout_of(const char *name)
-{
+static const struct layout *layout_of(const char *name) {
 	for (unsigned i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
-		if (strcmp(layouts[i].name, name) == 0)
-			return &layouts[i];
+		if (strcmp(layouts[i].name, name) == 0) return &layouts[i];
 	return NULL;
 }
 
-static const struct call *call_of(const char *text)
-{
+static const struct call *call_of(const char *text) {
 	char *end;
 	unsigned long nr = strtoul(text, &end, 0);
 
 	for (unsigned i = 0; i < CALLS; i++)
-		if (strcmp(calls[i].name, text) == 0 || (*text && !*end && calls[i].nr == nr))
-			return &calls[i];
+		if (strcmp(calls[i].name, text) == 0 || (*text && !*end && calls[i].nr == nr)) return &calls[i];
 	return NULL;
 }
 
 /* "PV_PTR(const struct pv_flush)". False: no pointer. */
-static bool pointee(const char *type, struct pointee *p)
-{
+static bool pointee(const char *type, struct pointee *p) {
 	const char *t = type + strlen("PV_PTR(");
 
 	memset(p, 0, sizeof(*p));
-	if (strncmp(type, "PV_PTR(", strlen("PV_PTR(")) != 0)
-		return false;
+	if (strncmp(type, "PV_PTR(", strlen("PV_PTR(")) != 0) return false;
 	p->is_const = strncmp(t, "const ", 6) == 0;
 	t += p->is_const ? 6 : 0;
 	t += strncmp(t, "struct ", 7) == 0 ? 7 : 0;
 	snprintf(p->base, sizeof(p->base), "%.*s", (int)strcspn(t, ")"), t);
 	p->layout = layout_of(p->base);
-	p->size = p->layout			     ? p->layout->size
+	p->size = p->layout                          ? p->layout->size
 		  : strcmp(p->base, "char") == 0     ? 1
 		  : strcmp(p->base, "uint32_t") == 0 ? 4
 						     : 8;
 	return true;
 }
 
-static void prototype(const struct call *c, char *out, size_t size)
-{
+static void prototype(const struct call *c, char *out, size_t size) {
 	size_t n = 0;
 
 	out[0] = '\0';
@@ -112,17 +104,15 @@ static void prototype(const struct call *c, char *out, size_t size)
 		struct pointee p;
 		bool pointer = pointee(c->arg[i].type, &p);
 
-		n += (size_t)snprintf(
-			out + n, size - n, "%s%s%s%s %s%s", i ? ", " : "",
-			pointer && p.is_const ? "const " : "", pointer && p.layout ? "struct " : "",
-			pointer ? p.base : c->arg[i].type, pointer ? "*" : "", c->arg[i].name);
+		n += (size_t)snprintf(out + n, size - n, "%s%s%s%s %s%s", i ? ", " : "",
+				      pointer && p.is_const ? "const " : "", pointer && p.layout ? "struct " : "",
+				      pointer ? p.base : c->arg[i].type, pointer ? "*" : "", c->arg[i].name);
 	}
 }
 
 /* --- arguments -------------------------------------------------------------------------------------- */
 
-static uint64_t value(const struct run *r, const char *text, uint64_t max)
-{
+static uint64_t value(const struct run *r, const char *text, uint64_t max) {
 	if (*text == '~' || *text == '-') {
 		uint64_t n = number(r, text + 1, UINT64_MAX);
 
@@ -131,31 +121,22 @@ static uint64_t value(const struct run *r, const char *text, uint64_t max)
 	return number(r, text, max);
 }
 
-static uint64_t widest(uint32_t size)
-{
-	return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
-}
+static uint64_t widest(uint32_t size) { return size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1; }
 
 /* NAME, NAME.NAME, NAME.INDEX: stores text there. */
-static void store(const struct run *r, const struct layout *l, uint8_t *at, char *path,
-		  const char *text)
-{
+static void store(const struct run *r, const struct layout *l, uint8_t *at, char *path, const char *text) {
 	char *rest = strchr(path, '.');
 	const struct field *f = NULL;
 	uint32_t size;
 
-	if (rest)
-		*rest++ = '\0';
+	if (rest) *rest++ = '\0';
 	for (uint32_t i = 0; i < l->count; i++)
-		if (strcmp(l->fields[i].name, path) == 0)
-			f = &l->fields[i];
-	if (!f)
-		usage(r, "struct %s has no field \"%s\"", l->name, path);
+		if (strcmp(l->fields[i].name, path) == 0) f = &l->fields[i];
+	if (!f) usage(r, "struct %s has no field \"%s\"", l->name, path);
 	at += f->offset;
 	size = f->count ? f->size / f->count : f->size;
 	if (f->flags & FIELD_TEXT) {
-		if (strlen(text) >= f->size)
-			usage(r, "%s takes %u characters", path, f->size - 1);
+		if (strlen(text) >= f->size) usage(r, "%s takes %u characters", path, f->size - 1);
 		memcpy(at, text, strlen(text));
 		return;
 	}
@@ -163,8 +144,7 @@ static void store(const struct run *r, const struct layout *l, uint8_t *at, char
 		char *index = rest;
 
 		rest = strchr(rest, '.');
-		if (rest)
-			*rest++ = '\0';
+		if (rest) *rest++ = '\0';
 		at += size * number(r, index, f->count - 1);
 	}
 	if (*f->of && rest) {
@@ -179,24 +159,21 @@ static void store(const struct run *r, const struct layout *l, uint8_t *at, char
 }
 
 /* "-": nothing but zeros. Structures: FIELD=VALUE,...[+FIELD=VALUE,...]; numbers: N,N,...; characters: themselves. */
-static void fill(const struct run *r, struct pointee *p, uint8_t *at, const char *arg)
-{
+static void fill(const struct run *r, struct pointee *p, uint8_t *at, const char *arg) {
 	char *copy = strdup(arg), *element_end = NULL, *save = NULL;
 
 	if (strcmp(arg, "-") == 0) {
 		p->given = 1;
 	} else if (p->size == 1) {
 		p->given = strlen(arg);
-		if (p->given >= ROOM)
-			usage(r, "the text is too long");
+		if (p->given >= ROOM) usage(r, "the text is too long");
 		memcpy(at, arg, p->given);
 	} else {
 		for (char *e = strtok_r(copy, p->layout ? "+" : ",", &element_end); e;
 		     e = strtok_r(NULL, p->layout ? "+" : ",", &element_end)) {
 			uint8_t *to = at + p->given * p->size;
 
-			if (++p->given > ROOM / p->size)
-				usage(r, "at most %u elements", ROOM / p->size);
+			if (++p->given > ROOM / p->size) usage(r, "at most %u elements", ROOM / p->size);
 			if (!p->layout) {
 				uint64_t v = value(r, e, widest(p->size));
 
@@ -221,14 +198,12 @@ static void fill(const struct run *r, struct pointee *p, uint8_t *at, const char
 
 /* --- answers ---------------------------------------------------------------------------------------- */
 
-static json_t *scalar(const struct field *f, const uint8_t *at, uint32_t size)
-{
+static json_t *scalar(const struct field *f, const uint8_t *at, uint32_t size) {
 	uint64_t v = 0;
 	char text[64];
 
 	memcpy(&v, at, size);
-	if (f->flags & FIELD_SIGNED && size < 8)
-		v = (uint64_t)((int64_t)(v << (64 - 8 * size)) >> (64 - 8 * size));
+	if (f->flags & FIELD_SIGNED && size < 8) v = (uint64_t)((int64_t)(v << (64 - 8 * size)) >> (64 - 8 * size));
 	for (const struct enum_name *n = f->names; n && n->name; n++)
 		if (n->value == v) {
 			snprintf(text, sizeof(text), "%s (%llu)", n->name, (unsigned long long)v);
@@ -241,8 +216,7 @@ static json_t *scalar(const struct field *f, const uint8_t *at, uint32_t size)
 	return json_integer((json_int_t)v);
 }
 
-static json_t *decode(const struct layout *l, const uint8_t *at)
-{
+static json_t *decode(const struct layout *l, const uint8_t *at) {
 	json_t *o = json_object();
 
 	for (uint32_t i = 0; i < l->count; i++) {
@@ -250,8 +224,7 @@ static json_t *decode(const struct layout *l, const uint8_t *at)
 		uint32_t size = f->count ? f->size / f->count : f->size;
 		const uint8_t *p = at + f->offset;
 
-		if (f->flags & FIELD_UNUSED)
-			continue;
+		if (f->flags & FIELD_UNUSED) continue;
 		if (f->flags & FIELD_TEXT) {
 			char *text = strndup((const char *)p, f->size);
 
@@ -265,26 +238,20 @@ static json_t *decode(const struct layout *l, const uint8_t *at)
 			for (uint32_t n = 0; n < f->count; n++, p += size) {
 				static const uint8_t zero[512];
 
-				if (size > sizeof(zero) || memcmp(p, zero, size) == 0)
-					continue;
+				if (size > sizeof(zero) || memcmp(p, zero, size) == 0) continue;
 				snprintf(key, sizeof(key), "%u", n);
-				json_object_set_new(a, key,
-						    *f->of ? decode(layout_of(f->of), p)
-							   : scalar(f, p, size));
+				json_object_set_new(a, key, *f->of ? decode(layout_of(f->of), p) : scalar(f, p, size));
 			}
 			json_object_set_new(o, f->name, a);
 		} else {
-			json_object_set_new(o, f->name,
-					    *f->of ? decode(layout_of(f->of), p)
-						   : scalar(f, p, size));
+			json_object_set_new(o, f->name, *f->of ? decode(layout_of(f->of), p) : scalar(f, p, size));
 		}
 	}
 	return o;
 }
 
 /* What an argument points at after the call: `n` elements of it. */
-static json_t *answer(const struct pointee *p, const uint8_t *at, uint64_t n)
-{
+static json_t *answer(const struct pointee *p, const uint8_t *at, uint64_t n) {
 	static const struct field plain;
 	json_t *list;
 
@@ -295,8 +262,7 @@ static json_t *answer(const struct pointee *p, const uint8_t *at, uint64_t n)
 		free(text);
 		return s ? s : json_string("(not UTF-8)");
 	}
-	if (p->layout && n == 1)
-		return decode(p->layout, at);
+	if (p->layout && n == 1) return decode(p->layout, at);
 	list = json_object();
 	for (uint64_t i = 0; i < n; i++) {
 		char key[24];
@@ -309,8 +275,7 @@ static json_t *answer(const struct pointee *p, const uint8_t *at, uint64_t n)
 	return list;
 }
 
-static const char *error_name(long rc, const char **meaning)
-{
+static const char *error_name(long rc, const char **meaning) {
 	static const struct {
 		long number;
 		const char *name, *meaning;
@@ -330,33 +295,28 @@ static const char *error_name(long rc, const char **meaning)
 }
 
 /* A result that the list says is of an enum. */
-static const char *result_name(const struct call *c, long rc)
-{
+static const char *result_name(const struct call *c, long rc) {
 	const char *of = strstr(c->meaning, "enum ");
 
 	for (unsigned i = 0; of && i < sizeof(results) / sizeof(results[0]); i++)
 		for (const struct enum_name *n = results[i].names; n->name; n++)
-			if (strcmp(results[i].enum_name, of + 5) == 0 && (long)n->value == rc)
-				return n->name;
+			if (strcmp(results[i].enum_name, of + 5) == 0 && (long)n->value == rc) return n->name;
 	return NULL;
 }
 
-static json_t *explain(const struct call *c, long rc)
-{
+static json_t *explain(const struct call *c, long rc) {
 	json_t *o = json_object();
 	const char *meaning;
 
 	set_text(o, "call", c->name);
 	json_object_set_new(o, "result", json_integer(rc));
-	if (result_name(c, rc))
-		set_text(o, "name", result_name(c, rc));
+	if (result_name(c, rc)) set_text(o, "name", result_name(c, rc));
 	if (rc < 0) {
 		set_text(o, "error", error_name(rc, &meaning));
 		set_text(o, "meaning", meaning);
 	}
 	if (rc == -PV_EPERM && strcmp(c->cap, "PV_CAP_NONE") == 0)
-		set_text(o, "meaning",
-			 "Linux keeps this call for itself, or it is about another domain");
+		set_text(o, "meaning", "Linux keeps this call for itself, or it is about another domain");
 	else if (rc == -PV_EPERM)
 		set_text(o, "needs", c->cap);
 	return o;
@@ -364,8 +324,7 @@ static json_t *explain(const struct call *c, long rc)
 
 /* --- the verb ----------------------------------------------------------------------------------------- */
 
-static int list_calls(struct run *r)
-{
+static int list_calls(struct run *r) {
 	static const struct column columns[] = {{"number", "NR", AS_NUMBER},
 						{"name", "NAME", AS_TEXT},
 						{"capability", "NEEDS", AS_TEXT},
@@ -389,31 +348,26 @@ static int list_calls(struct run *r)
 }
 
 /* How many elements the call has written. */
-static uint64_t written(const struct call *c, int i, const struct pointee *p, long rc)
-{
-	bool counted = i + 1 < c->args && (strcmp(c->arg[i + 1].name, "count") == 0 ||
-					   strcmp(c->arg[i + 1].name, "len") == 0);
+static uint64_t written(const struct call *c, int i, const struct pointee *p, long rc) {
+	bool counted =
+		i + 1 < c->args && (strcmp(c->arg[i + 1].name, "count") == 0 || strcmp(c->arg[i + 1].name, "len") == 0);
 	uint64_t most = ROOM / p->size;
 
-	if (counted)
-		return (uint64_t)rc < most ? (uint64_t)rc : most;
+	if (counted) return (uint64_t)rc < most ? (uint64_t)rc : most;
 	return p->layout ? 1 : 2;
 }
 
-static int print_answer(const struct run *r, json_t *o, const struct call *c, long rc)
-{
+static int print_answer(const struct run *r, json_t *o, const struct call *c, long rc) {
 	if (!opt(r, "json")) {
 		printf("%s = %ld", c->name, rc);
-		if (json_object_get(o, "name"))
-			printf(": %s", json_string_value(json_object_get(o, "name")));
+		if (json_object_get(o, "name")) printf(": %s", json_string_value(json_object_get(o, "name")));
 		if (rc < 0)
 			printf(": %s: %s", json_string_value(json_object_get(o, "error")),
 			       json_string_value(json_object_get(o, "meaning")));
-		if (json_object_get(o, "needs"))
-			printf(" (needs %s)", json_string_value(json_object_get(o, "needs")));
+		if (json_object_get(o, "needs")) printf(" (needs %s)", json_string_value(json_object_get(o, "needs")));
 		putchar('\n');
-		for (const char *const *k = (const char *const[]){"call", "result", "name", "error",
-								  "meaning", "needs", NULL};
+		for (const char *const *k =
+			     (const char *const[]){"call", "result", "name", "error", "meaning", "needs", NULL};
 		     *k; k++)
 			json_object_del(o, *k);
 	}
@@ -421,8 +375,7 @@ static int print_answer(const struct run *r, json_t *o, const struct call *c, lo
 	return rc < 0 ? EXIT_FAILED : 0;
 }
 
-int do_hypercall(struct run *r)
-{
+int do_hypercall(struct run *r) {
 	const struct call *c = r->argc ? call_of(r->argv[0]) : NULL;
 	struct pointee p[5];
 	uint64_t a[5] = {0};
@@ -430,15 +383,12 @@ int do_hypercall(struct run *r)
 	json_t *o;
 	long rc;
 
-	if (!r->argc)
-		return list_calls(r);
-	if (!c)
-		usage(r, "no hypercall is named or numbered \"%s\"; without a name all are listed",
-		      r->argv[0]);
+	if (!r->argc) return list_calls(r);
+	if (!c) usage(r, "no hypercall is named or numbered \"%s\"; without a name all are listed", r->argv[0]);
 	prototype(c, text, sizeof(text));
 	if (r->argc - 1 != c->args)
-		usage(r, "%s(%s): %s. It takes %d arguments, and got %d", c->name, text, c->meaning,
-		      c->args, r->argc - 1);
+		usage(r, "%s(%s): %s. It takes %d arguments, and got %d", c->name, text, c->meaning, c->args,
+		      r->argc - 1);
 	for (int i = 0; i < c->args; i++) {
 		if (pointee(c->arg[i].type, &p[i])) {
 			/* Written to, so that the pages are there when ring 0 comes. */
@@ -453,13 +403,11 @@ int do_hypercall(struct run *r)
 		    (strcmp(c->arg[i].name, "count") == 0 || strcmp(c->arg[i].name, "len") == 0))
 			usage(r, "%s: at most %u here", c->arg[i].name, ROOM / p[i - 1].size);
 	}
-	if (!r->rs)
-		return EXIT_DENIED;
+	if (!r->rs) return EXIT_DENIED;
 	rc = rs_call(r->rs, c->nr, a[0], a[1], a[2], a[3], a[4]);
 	o = explain(c, rc);
 	for (int i = 0; i < c->args && rc >= 0; i++)
 		if (p[i].size && !p[i].is_const)
-			json_object_set_new(o, c->arg[i].name,
-					    answer(&p[i], room[i], written(c, i, &p[i], rc)));
+			json_object_set_new(o, c->arg[i].name, answer(&p[i], room[i], written(c, i, &p[i], rc)));
 	return print_answer(r, o, c, rc);
 }

@@ -12,14 +12,10 @@
 
 #include "ringctl.h"
 
-#define OPT_TIMEOUT                                                  \
-	{                                                            \
-		"timeout", 't', "SECONDS", "give up after that long" \
-	}
-#define OPT_FORCE                                               \
-	{                                                       \
-		"force", 'f', NULL, "do not wait for the guest" \
-	}
+#define OPT_TIMEOUT \
+	{ "timeout", 't', "SECONDS", "give up after that long" }
+#define OPT_FORCE \
+	{ "force", 'f', NULL, "do not wait for the guest" }
 
 const struct verb verbs[] = {
 	/* life */
@@ -42,9 +38,7 @@ const struct verb verbs[] = {
 	 1,
 	 1,
 	 false,
-	 {{"console", 'c', NULL, "attach to its console"},
-	  {"paused", 'p', NULL, "leave it paused"},
-	  OPT_JSON}},
+	 {{"console", 'c', NULL, "attach to its console"}, {"paused", 'p', NULL, "leave it paused"}, OPT_JSON}},
 	{"shutdown",
 	 "NAME...",
 	 "ask guests to shut down",
@@ -57,14 +51,7 @@ const struct verb verbs[] = {
 	  OPT_TIMEOUT,
 	  {"force", 'f', NULL, "destroy those that do not in time (with --wait)"}}},
 	{"reboot", "NAME...", "ask guests to reboot", do_reboot, 1, -1, false, {{0}}},
-	{"destroy",
-	 "NAME...",
-	 "end guests at once, as if the power went",
-	 do_destroy,
-	 1,
-	 -1,
-	 false,
-	 {{0}}},
+	{"destroy", "NAME...", "end guests at once, as if the power went", do_destroy, 1, -1, false, {{0}}},
 	{"pause", "NAME...", "stop all vCPUs of guests", do_pause, 1, -1, false, {{0}}},
 	{"unpause", "NAME...", "let paused guests go on", do_unpause, 1, -1, false, {{0}}},
 	{"suspend",
@@ -145,30 +132,9 @@ const struct verb verbs[] = {
 	 0,
 	 true,
 	 {OPT_JSON}},
-	{"bug-report",
-	 "[FILE]",
-	 "what is to know of this host, in one archive",
-	 do_bug_report,
-	 0,
-	 1,
-	 true,
-	 {{0}}},
-	{"version",
-	 "",
-	 "versions of this program and of the hypervisor",
-	 do_version,
-	 0,
-	 0,
-	 true,
-	 {OPT_JSON}},
-	{"dmesg",
-	 "",
-	 "the hypervisor's log",
-	 do_dmesg,
-	 0,
-	 0,
-	 false,
-	 {{"follow", 'w', NULL, "go on as it grows"}}},
+	{"bug-report", "[FILE]", "what is to know of this host, in one archive", do_bug_report, 0, 1, true, {{0}}},
+	{"version", "", "versions of this program and of the hypervisor", do_version, 0, 0, true, {OPT_JSON}},
+	{"dmesg", "", "the hypervisor's log", do_dmesg, 0, 0, false, {{"follow", 'w', NULL, "go on as it grows"}}},
 	{"perf",
 	 "[NAME...]",
 	 "counters of transitions, fills, flushes and hypercalls",
@@ -210,14 +176,7 @@ const struct verb verbs[] = {
 	 false,
 	 {{"live", 'L', NULL, "do not pause it meanwhile"}}},
 	/* resources */
-	{"vcpu list",
-	 "[NAME...]",
-	 "vCPUs, where they may run, what they did",
-	 do_vcpu_list,
-	 0,
-	 -1,
-	 false,
-	 {OPT_JSON}},
+	{"vcpu list", "[NAME...]", "vCPUs, where they may run, what they did", do_vcpu_list, 0, -1, false, {OPT_JSON}},
 	{"vcpu pin",
 	 "NAME VCPU CPUS",
 	 "let a vCPU (all: each) run on these CPUs only: 0-3,6 or all",
@@ -226,14 +185,7 @@ const struct verb verbs[] = {
 	 3,
 	 false,
 	 {{0}}},
-	{"vcpu set",
-	 "NAME N",
-	 "have a guest use so many of its vCPUs",
-	 do_vcpu_set,
-	 2,
-	 2,
-	 false,
-	 {{0}}},
+	{"vcpu set", "NAME N", "have a guest use so many of its vCPUs", do_vcpu_set, 2, 2, false, {{0}}},
 	{"sched",
 	 "[NAME...]",
 	 "weight and cap of guests; with options: set them",
@@ -263,14 +215,7 @@ const struct verb verbs[] = {
 	 {{"read-only", 'r', NULL, "the guest cannot write"},
 	  {"shared", 's', NULL, "others may use it too"},
 	  {"queues", 'q', "N", "at most"}}},
-	{"block detach",
-	 "NAME DISK",
-	 "take a disk away",
-	 do_block_detach,
-	 2,
-	 2,
-	 false,
-	 {OPT_FORCE}},
+	{"block detach", "NAME DISK", "take a disk away", do_block_detach, 2, 2, false, {OPT_FORCE}},
 	{"block list", "[NAME...]", "disks of guests", do_block_list, 0, -1, false, {OPT_JSON}},
 	{"block replace",
 	 "NAME DISK PATH",
@@ -300,14 +245,7 @@ const struct verb verbs[] = {
 	  {"ip", 'i', "ADDRESS", "the only IPv4 address it may use"},
 	  {"rate", 'r', "MBITS", "it may send"},
 	  {"mtu", 0, "BYTES", "standard 1500"}}},
-	{"net detach",
-	 "NAME CARD",
-	 "take a network card away",
-	 do_net_detach,
-	 2,
-	 2,
-	 false,
-	 {OPT_FORCE}},
+	{"net detach", "NAME CARD", "take a network card away", do_net_detach, 2, 2, false, {OPT_FORCE}},
 	{"net replace",
 	 "NAME CARD [BRIDGE]",
 	 "give a card another back end, on another bridge",
@@ -319,22 +257,8 @@ const struct verb verbs[] = {
 	{"net list", "[NAME...]", "network cards of guests", do_net_list, 0, -1, false, {OPT_JSON}},
 	/* guests that are kept */
 	{"define", "FILE", "keep a guest's file under its name", do_define, 1, 1, true, {{0}}},
-	{"edit",
-	 "NAME",
-	 "edit a defined guest's file with $EDITOR, and check it",
-	 do_edit,
-	 1,
-	 1,
-	 true,
-	 {{0}}},
-	{"undefine",
-	 "NAME...",
-	 "forget defined guests (their disks stay)",
-	 do_undefine,
-	 1,
-	 -1,
-	 true,
-	 {{0}}},
+	{"edit", "NAME", "edit a defined guest's file with $EDITOR, and check it", do_edit, 1, 1, true, {{0}}},
+	{"undefine", "NAME...", "forget defined guests (their disks stay)", do_undefine, 1, -1, true, {{0}}},
 	{"autostart",
 	 "[NAME] [on|off]",
 	 "start a defined guest with the machine; without NAME: start all such guests",
@@ -401,27 +325,23 @@ const struct verb verbs[] = {
 	 0,
 	 2,
 	 true,
-	 {{"verbs", 0, NULL, "verbs only, a line each"},
-	  {"options", 0, NULL, "of the verb, a line each"}}},
+	 {{"verbs", 0, NULL, "verbs only, a line each"}, {"options", 0, NULL, "of the verb, a line each"}}},
 	{0},
 };
 
 /* --- help ---------------------------------------------------------------------------------------- */
 
-static unsigned option_count(const struct verb *v)
-{
+static unsigned option_count(const struct verb *v) {
 	unsigned n = 0;
 
-	while (n < OPTIONS_MAX && v->options[n].name)
-		n++;
+	while (n < OPTIONS_MAX && v->options[n].name) n++;
 	return n;
 }
 
 #define LINE 79
 
 /* The rest of a line that is `at` columns long already, and further ones if need be. */
-static void print_wrapped(FILE *f, int at, const char *text)
-{
+static void print_wrapped(FILE *f, int at, const char *text) {
 	const int indent = at;
 
 	while (*text) {
@@ -437,19 +357,16 @@ static void print_wrapped(FILE *f, int at, const char *text)
 	fputc('\n', f);
 }
 
-static void print_verb(FILE *f, const struct verb *v)
-{
-	fprintf(f, "usage: ringctl %s%s%s%s\n", v->name, option_count(v) ? " [OPTION...]" : "",
-		*v->args ? " " : "", v->args);
+static void print_verb(FILE *f, const struct verb *v) {
+	fprintf(f, "usage: ringctl %s%s%s%s\n", v->name, option_count(v) ? " [OPTION...]" : "", *v->args ? " " : "",
+		v->args);
 	print_wrapped(f, 0, v->help);
 	for (unsigned i = 0; i < option_count(v); i++) {
 		const struct option_doc *o = &v->options[i];
 		char left[64], letter[8] = "    ";
 
-		if (o->letter)
-			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->arg ? " " : "",
-			 o->arg ? o->arg : "");
+		if (o->letter) snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
 		print_wrapped(f, fprintf(f, "  %-26s ", left), o->help);
 	}
 }
@@ -465,13 +382,11 @@ static const char *const headings[][2] = {
 	{"selftest", "For experts"},
 };
 
-static void print_verbs(FILE *f)
-{
+static void print_verbs(FILE *f) {
 	fputs("usage: ringctl VERB [OPTION...] [ARGUMENT...]\n", f);
 	for (const struct verb *v = verbs; v->name; v++) {
 		for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
-			if (strcmp(headings[i][0], v->name) == 0)
-				fprintf(f, "\n%s\n", headings[i][1]);
+			if (strcmp(headings[i][0], v->name) == 0) fprintf(f, "\n%s\n", headings[i][1]);
 		print_wrapped(f, fprintf(f, "  %-14s ", v->name), v->help);
 	}
 	fputc('\n', f);
@@ -481,30 +396,26 @@ static void print_verbs(FILE *f)
 }
 
 /* "vcpu": all verbs that begin so. False: there are none. */
-static bool print_family(FILE *f, const char *first)
-{
+static bool print_family(FILE *f, const char *first) {
 	const size_t len = strlen(first);
 	bool any = false;
 
 	for (const struct verb *v = verbs; v->name; v++)
 		if (strncmp(v->name, first, len) == 0 && v->name[len] == ' ') {
-			if (any)
-				fputc('\n', f);
+			if (any) fputc('\n', f);
 			print_verb(f, v);
 			any = true;
 		}
 	return any;
 }
 
-static const struct verb *find_verb(const char *first, const char *second, int *words)
-{
+static const struct verb *find_verb(const char *first, const char *second, int *words) {
 	char both[64];
 
 	snprintf(both, sizeof(both), "%s %s", first, second ? second : "");
 	for (const struct verb *v = verbs; v->name; v++) {
 		*words = strchr(v->name, ' ') ? 2 : 1;
-		if (strcmp(v->name, *words == 2 ? both : first) == 0)
-			return v;
+		if (strcmp(v->name, *words == 2 ? both : first) == 0) return v;
 	}
 	return NULL;
 }
@@ -543,15 +454,13 @@ static const char *const elsewhere[][2] = {
 	{"vcpupin", "vcpu pin"},
 };
 
-static void no_such_verb(const char *name)
-{
+static void no_such_verb(const char *name) {
 	const size_t len = strlen(name);
 	const char *say = ": it is";
 
 	fprintf(stderr, "ringctl: there is no verb \"%s\"", name);
 	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
-		if (strcmp(elsewhere[i][0], name) == 0)
-			fprintf(stderr, "%s `ringctl %s`", say, elsewhere[i][1]);
+		if (strcmp(elsewhere[i][0], name) == 0) fprintf(stderr, "%s `ringctl %s`", say, elsewhere[i][1]);
 	for (const struct verb *v = verbs; v->name; v++) {
 		const char *space = strchr(v->name, ' ');
 		size_t first = space ? (size_t)(space - v->name) : 0;
@@ -567,31 +476,25 @@ static void no_such_verb(const char *name)
 	exit(EXIT_USAGE);
 }
 
-int do_help(struct run *r)
-{
+int do_help(struct run *r) {
 	int words;
-	const struct verb *v =
-		r->argc ? find_verb(r->argv[0], r->argc > 1 ? r->argv[1] : NULL, &words) : NULL;
+	const struct verb *v = r->argc ? find_verb(r->argv[0], r->argc > 1 ? r->argv[1] : NULL, &words) : NULL;
 
 	if (opt(r, "verbs")) {
-		for (v = verbs; v->name; v++)
-			puts(v->name);
+		for (v = verbs; v->name; v++) puts(v->name);
 	} else if (!r->argc) {
 		print_verbs(stdout);
 	} else if (!v) {
-		if (r->argc > 1 || !print_family(stdout, r->argv[0]))
-			no_such_verb(r->argv[0]);
+		if (r->argc > 1 || !print_family(stdout, r->argv[0])) no_such_verb(r->argv[0]);
 	} else if (opt(r, "options")) {
-		for (unsigned i = 0; i < option_count(v); i++)
-			printf("--%s\n", v->options[i].name);
+		for (unsigned i = 0; i < option_count(v); i++) printf("--%s\n", v->options[i].name);
 	} else {
 		print_verb(stdout, v);
 	}
 	return 0;
 }
 
-void usage(const struct run *r, const char *fmt, ...)
-{
+void usage(const struct run *r, const char *fmt, ...) {
 	va_list args;
 
 	fputs("ringctl: ", stderr);
@@ -608,16 +511,13 @@ void usage(const struct run *r, const char *fmt, ...)
 
 /* --- options ------------------------------------------------------------------------------------- */
 
-const char *opt(const struct run *r, const char *name)
-{
+const char *opt(const struct run *r, const char *name) {
 	for (unsigned i = 0; i < option_count(r->verb); i++)
-		if (strcmp(r->verb->options[i].name, name) == 0)
-			return r->value[i];
+		if (strcmp(r->verb->options[i].name, name) == 0) return r->value[i];
 	return NULL;
 }
 
-uint64_t number(const struct run *r, const char *text, uint64_t max)
-{
+uint64_t number(const struct run *r, const char *text, uint64_t max) {
 	unsigned long long n;
 	char *end;
 
@@ -628,15 +528,13 @@ uint64_t number(const struct run *r, const char *text, uint64_t max)
 	return n;
 }
 
-uint64_t opt_number(const struct run *r, const char *name, uint64_t standard)
-{
+uint64_t opt_number(const struct run *r, const char *name, uint64_t standard) {
 	const char *v = opt(r, name);
 
 	return v ? number(r, v, UINT32_MAX) : standard;
 }
 
-static void parse_options(struct run *r, int argc, char **argv)
-{
+static void parse_options(struct run *r, int argc, char **argv) {
 	const unsigned count = option_count(r->verb);
 	struct option longs[OPTIONS_MAX + 2] = {0};
 	char shorts[3 * OPTIONS_MAX + 4] = "h";
@@ -646,11 +544,8 @@ static void parse_options(struct run *r, int argc, char **argv)
 		const struct option_doc *o = &r->verb->options[i];
 		size_t n = strlen(shorts);
 
-		longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
-					   256 + (int)i};
-		if (o->letter)
-			snprintf(shorts + n, sizeof(shorts) - n, "%c%s", o->letter,
-				 o->arg ? ":" : "");
+		longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL, 256 + (int)i};
+		if (o->letter) snprintf(shorts + n, sizeof(shorts) - n, "%c%s", o->letter, o->arg ? ":" : "");
 	}
 	longs[count] = (struct option){"help", no_argument, NULL, 'h'};
 	opterr = 0;
@@ -660,11 +555,9 @@ static void parse_options(struct run *r, int argc, char **argv)
 			exit(0);
 		}
 		for (at = 0; at < (int)count; at++)
-			if (c == 256 + at || (c != '?' && c == r->verb->options[at].letter))
-				break;
+			if (c == 256 + at || (c != '?' && c == r->verb->options[at].letter)) break;
 		if (at == (int)count)
-			usage(r, "%s is no option of %s, or lacks its argument", argv[optind - 1],
-			      r->verb->name);
+			usage(r, "%s is no option of %s, or lacks its argument", argv[optind - 1], r->verb->name);
 		r->value[at] = optarg ? optarg : "";
 	}
 	r->argc = argc - optind;
@@ -673,81 +566,61 @@ static void parse_options(struct run *r, int argc, char **argv)
 
 /* --- errors -------------------------------------------------------------------------------------- */
 
-int exit_code(int err)
-{
+int exit_code(int err) {
 	switch (err < 0 ? -err : err) {
-	case 0:
-		return EXIT_OK;
+	case 0: return EXIT_OK;
 	case ENOENT:
 	case ESRCH:
-	case ENXIO:
-		return EXIT_NOT_FOUND;
+	case ENXIO: return EXIT_NOT_FOUND;
 	case EEXIST:
-	case EBUSY:
-		return EXIT_IN_USE;
+	case EBUSY: return EXIT_IN_USE;
 	case ENOMEM:
-	case ENOSPC:
-		return EXIT_NO_ROOM;
-	case ETIMEDOUT:
-		return EXIT_TIMEOUT;
+	case ENOSPC: return EXIT_NO_ROOM;
+	case ETIMEDOUT: return EXIT_TIMEOUT;
 	case EPERM:
 	case EACCES:
 	case ENODEV:
-	case ENOSYS:
-		return EXIT_DENIED;
+	case ENOSYS: return EXIT_DENIED;
 	case EINVAL:
 	case ERANGE:
 	case E2BIG:
 	case EBADMSG:
 	case EISDIR:
-	case ENOTDIR:
-		return EXIT_CONFIG;
+	case ENOTDIR: return EXIT_CONFIG;
 	}
 	return EXIT_FAILED;
 }
 
-void complain(const struct rs *rs)
-{
-	fprintf(stderr, "ringctl: %s\n", rs->error[0] ? rs->error : "failed");
-}
+void complain(const struct rs *rs) { fprintf(stderr, "ringctl: %s\n", rs->error[0] ? rs->error : "failed"); }
 
-void flush_output(struct run *r)
-{
-	if (fflush(stdout))
-		r->rs->cancel = 1;
+void flush_output(struct run *r) {
+	if (fflush(stdout)) r->rs->cancel = 1;
 }
 
 /* The signal ends what is under way, cleanly; a second one ends the program. */
 static struct rs *interrupted;
 
-static void on_interrupt(int sig)
-{
-	if (interrupted)
-		interrupted->cancel = 1;
+static void on_interrupt(int sig) {
+	if (interrupted) interrupted->cancel = 1;
 	signal(sig, SIG_DFL);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	struct run r = {0};
 	char error[512];
 	int words = 1, rc;
 
-	if (argc < 2)
-		usage(NULL, "a verb is missing");
+	if (argc < 2) usage(NULL, "a verb is missing");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		print_verbs(stdout);
 		return 0;
 	}
-	if (strcmp(argv[1], "--version") == 0)
-		argv[1] = (char *)"version";
+	if (strcmp(argv[1], "--version") == 0) argv[1] = (char *)"version";
 	r.verb = find_verb(argv[1], argc > 2 ? argv[2] : NULL, &words);
-	if (!r.verb && argc == 3 &&
-	    (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
+	if (!r.verb && argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
 	    print_family(stdout, argv[1]))
 		return 0;
-	if (!r.verb)
-		no_such_verb(argv[1]);
+	if (!r.verb) no_such_verb(argv[1]);
 	parse_options(&r, argc - words, argv + words);
 	if (r.argc < r.verb->min || (r.verb->max >= 0 && r.argc > r.verb->max))
 		usage(&r, r.argc < r.verb->min ? "an argument is missing" : "too many arguments");
@@ -768,8 +641,7 @@ int main(int argc, char **argv)
 	signal(SIGHUP, on_interrupt);
 	signal(SIGPIPE, SIG_IGN); /* what is under way is brought to an end: flush_output */
 	rc = r.verb->run(&r);
-	if (rc < 0 && r.rs)
-		complain(r.rs);
+	if (rc < 0 && r.rs) complain(r.rs);
 	rs_close(r.rs);
 	return rc < 0 ? exit_code(rc) : rc;
 }

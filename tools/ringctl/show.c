@@ -13,20 +13,16 @@
 
 #include "ringctl.h"
 
-static json_t *caps_json(uint32_t caps)
-{
-	static const char *const names[] = {"domain", "memory", "phys",
-					    "device", "trace",	"console"};
+static json_t *caps_json(uint32_t caps) {
+	static const char *const names[] = {"domain", "memory", "phys", "device", "trace", "console"};
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (caps >> i & 1)
-			json_array_append_new(list, json_string(names[i]));
+		if (caps >> i & 1) json_array_append_new(list, json_string(names[i]));
 	return list;
 }
 
-json_t *domain_json(struct rs *rs, const struct pv_domain_info *d)
-{
+json_t *domain_json(struct rs *rs, const struct pv_domain_info *d) {
 	char name[RS_NAME_MAX + 1];
 	json_t *o = json_object();
 
@@ -70,9 +66,7 @@ json_t *domain_json(struct rs *rs, const struct pv_domain_info *d)
 }
 
 /* The domains that the arguments name, or all; `add` makes each one's object. */
-static int domain_list(struct run *r, json_t **list,
-		       json_t *(*add)(struct run *r, const struct pv_domain_info *d))
-{
+static int domain_list(struct run *r, json_t **list, json_t *(*add)(struct run *r, const struct pv_domain_info *d)) {
 	struct pv_domain_info *all, one;
 	unsigned count;
 	int rc = 0;
@@ -80,43 +74,32 @@ static int domain_list(struct run *r, json_t **list,
 	*list = json_array();
 	for (int i = 0; i < r->argc && rc == 0; i++) {
 		rc = find(r, r->argv[i], &one);
-		if (rc == 0)
-			json_array_append_new(*list, add(r, &one));
+		if (rc == 0) json_array_append_new(*list, add(r, &one));
 	}
 	if (!r->argc) {
 		rc = rs_domains(r->rs, &all, &count);
-		for (unsigned i = 0; rc == 0 && i < count; i++)
-			json_array_append_new(*list, add(r, &all[i]));
-		if (rc == 0)
-			free(all);
+		for (unsigned i = 0; rc == 0 && i < count; i++) json_array_append_new(*list, add(r, &all[i]));
+		if (rc == 0) free(all);
 	}
-	if (rc)
-		json_decref(*list);
+	if (rc) json_decref(*list);
 	return rc;
 }
 
-static json_t *add_domain(struct run *r, const struct pv_domain_info *d)
-{
-	return domain_json(r->rs, d);
-}
+static json_t *add_domain(struct run *r, const struct pv_domain_info *d) { return domain_json(r->rs, d); }
 
 /* --- list ---------------------------------------------------------------------------------------- */
 
-static json_t *of_name(json_t *list, const char *name)
-{
+static json_t *of_name(json_t *list, const char *name) {
 	size_t i;
 	json_t *o;
 
-	json_array_foreach(list, i, o)
-	{
-		if (strcmp(json_string_value(json_object_get(o, "name")), name) == 0)
-			return o;
+	json_array_foreach(list, i, o) {
+		if (strcmp(json_string_value(json_object_get(o, "name")), name) == 0) return o;
 	}
 	return NULL;
 }
 
-static bool starts_itself(struct run *r, const char *path)
-{
+static bool starts_itself(struct run *r, const char *path) {
 	struct rs_config *c;
 	bool yes = rs_config_read(r->rs, path, NULL, &c) == 0;
 
@@ -127,8 +110,7 @@ static bool starts_itself(struct run *r, const char *path)
 	return yes;
 }
 
-static void add_defined(struct run *r, json_t *list)
-{
+static void add_defined(struct run *r, json_t *list) {
 	char dir[512], path[1024], name[RS_NAME_MAX + 1];
 	struct dirent *e;
 	DIR *d;
@@ -139,11 +121,9 @@ static void add_defined(struct run *r, json_t *list)
 		const char *dot = strstr(e->d_name, ".conf");
 		json_t *o;
 
-		if (!dot || dot[5] || dot - e->d_name > RS_NAME_MAX)
-			continue;
+		if (!dot || dot[5] || dot - e->d_name > RS_NAME_MAX) continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(dot - e->d_name), e->d_name);
-		if (!rs_name_ok(name))
-			continue;
+		if (!rs_name_ok(name)) continue;
 		o = of_name(list, name);
 		if (!o) {
 			o = json_object();
@@ -154,13 +134,11 @@ static void add_defined(struct run *r, json_t *list)
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		set_text(o, "autostart", starts_itself(r, path) ? "yes" : "no");
 	}
-	if (d)
-		closedir(d);
+	if (d) closedir(d);
 }
 
 /* Running or not, by name or number. */
-static int keep_named(struct run *r, json_t *list)
-{
+static int keep_named(struct run *r, json_t *list) {
 	json_t *kept = json_array(), *o;
 	int rc = 0;
 	size_t n;
@@ -168,12 +146,10 @@ static int keep_named(struct run *r, json_t *list)
 	for (int i = 0; i < r->argc; i++) {
 		bool found = false;
 
-		json_array_foreach(list, n, o)
-		{
+		json_array_foreach(list, n, o) {
 			char id[24];
 
-			snprintf(id, sizeof(id), "%lld",
-				 (long long)json_integer_value(json_object_get(o, "id")));
+			snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(o, "id")));
 			if (strcmp(json_string_value(json_object_get(o, "name")), r->argv[i]) &&
 			    !(json_object_get(o, "id") && strcmp(id, r->argv[i]) == 0))
 				continue;
@@ -193,25 +169,21 @@ static int keep_named(struct run *r, json_t *list)
 }
 
 /* Also those that are defined and do not run. */
-static int list_all(struct run *r, json_t **list)
-{
+static int list_all(struct run *r, json_t **list) {
 	const int argc = r->argc;
 	int rc;
 
 	r->argc = 0;
 	rc = domain_list(r, list, add_domain);
 	r->argc = argc;
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	add_defined(r, *list);
 	rc = argc ? keep_named(r, *list) : 0;
-	if (rc)
-		json_decref(*list);
+	if (rc) json_decref(*list);
 	return rc;
 }
 
-int do_list(struct run *r)
-{
+int do_list(struct run *r) {
 	struct column columns[] = {
 		{"name", "NAME", AS_TEXT},
 		{"id", "ID", AS_NUMBER},
@@ -226,16 +198,10 @@ int do_list(struct run *r)
 	size_t i;
 	int rc = opt(r, "all") ? list_all(r, &list) : domain_list(r, &list, add_domain);
 
-	if (rc)
-		return rc;
-	if (opt(r, "all"))
-		columns[6] = (struct column){"autostart", "AUTOSTART", AS_TEXT};
-	if (!opt(r, "names"))
-		return print_list(r, list, columns);
-	json_array_foreach(list, i, o)
-	{
-		puts(json_string_value(json_object_get(o, "name")));
-	}
+	if (rc) return rc;
+	if (opt(r, "all")) columns[6] = (struct column){"autostart", "AUTOSTART", AS_TEXT};
+	if (!opt(r, "names")) return print_list(r, list, columns);
+	json_array_foreach(list, i, o) { puts(json_string_value(json_object_get(o, "name"))); }
 	json_decref(list);
 	return 0;
 }
@@ -243,8 +209,7 @@ int do_list(struct run *r)
 /* --- info, stats --------------------------------------------------------------------------------- */
 
 static json_t *slot_json(struct run *r, uint32_t domid, unsigned nr, const struct pv_device_slot *s,
-			 const struct rs_record *record)
-{
+			 const struct rs_record *record) {
 	json_t *o = json_object();
 
 	set_int(o, "slot", nr);
@@ -257,8 +222,7 @@ static json_t *slot_json(struct run *r, uint32_t domid, unsigned nr, const struc
 		const struct rs_device *d = &record->device[i];
 		struct pv_linux_backend b = {.domid = domid, .slot = nr};
 
-		if (d->slot != nr)
-			continue;
+		if (d->slot != nr) continue;
 		set_text(o, "name", d->name);
 		if (d->class == PV_DEVICE_BLOCK) {
 			set_text(o, "path", d->path);
@@ -270,8 +234,7 @@ static json_t *slot_json(struct run *r, uint32_t domid, unsigned nr, const struc
 			set_text(o, "bridge", d->bridge);
 			set_text(o, "ip", d->ip);
 		}
-		if (r->rs->transport.backend(r->rs->transport.ctx, PV_LINUX_STATUS, &b) < 0)
-			continue;
+		if (r->rs->transport.backend(r->rs->transport.ctx, PV_LINUX_STATUS, &b) < 0) continue;
 		set_int(o, "queues", b.queues);
 		set_int(o, "error", b.error);
 		set_int(o, "read_ops", b.read_ops);
@@ -283,15 +246,12 @@ static json_t *slot_json(struct run *r, uint32_t domid, unsigned nr, const struc
 		set_int(o, "errors", b.errors);
 		set_int(o, "copied_pages", b.copied_pages);
 		set_int(o, "mapped_pages", b.mapped_pages);
-		if (d->class == PV_DEVICE_BLOCK)
-			set_int(o, "size", b.sectors * 512);
+		if (d->class == PV_DEVICE_BLOCK) set_int(o, "size", b.sectors * 512);
 	}
 	return o;
 }
 
-static json_t *devices_json(struct run *r, const struct pv_domain_info *d,
-			    const struct rs_record *record)
-{
+static json_t *devices_json(struct run *r, const struct pv_domain_info *d, const struct rs_record *record) {
 	json_t *list = json_array();
 	struct pv_device_slot s;
 
@@ -301,8 +261,7 @@ static json_t *devices_json(struct run *r, const struct pv_domain_info *d,
 	return list;
 }
 
-static json_t *whole_json(struct run *r, const struct pv_domain_info *d)
-{
+static json_t *whole_json(struct run *r, const struct pv_domain_info *d) {
 	json_t *o = domain_json(r->rs, d);
 	struct rs_record record;
 	bool known = rs_record_load(r->rs, d, &record) == 0;
@@ -319,16 +278,14 @@ static json_t *whole_json(struct run *r, const struct pv_domain_info *d)
 	return o;
 }
 
-int do_info(struct run *r)
-{
+int do_info(struct run *r) {
 	struct pv_domain_info info;
 	int rc = find(r, r->argv[0], &info);
 
 	return rc ? rc : print_object(r, whole_json(r, &info));
 }
 
-static json_t *counts_json(const struct pv_perf *p)
-{
+static json_t *counts_json(const struct pv_perf *p) {
 	static const char *const names[] = {
 #define X(name, doc) #name,
 		PV_COUNTERS(X)
@@ -336,37 +293,29 @@ static json_t *counts_json(const struct pv_perf *p)
 	};
 	json_t *o = json_object(), *calls = json_object();
 
-	for (unsigned i = 0; i < PV_COUNT_END; i++)
-		set_int(o, names[i], p->counter[i]);
+	for (unsigned i = 0; i < PV_COUNT_END; i++) set_int(o, names[i], p->counter[i]);
 	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++)
-		if (p->hypercall[i] && rs_call_name(i))
-			set_int(calls, rs_call_name(i), p->hypercall[i]);
+		if (p->hypercall[i] && rs_call_name(i)) set_int(calls, rs_call_name(i), p->hypercall[i]);
 	json_object_set_new(o, "by_hypercall", calls);
 	return o;
 }
 
-static json_t *stats_json(struct run *r, const struct pv_domain_info *d)
-{
+static json_t *stats_json(struct run *r, const struct pv_domain_info *d) {
 	json_t *o = whole_json(r, d);
 	struct pv_perf p;
 
-	if (call_perf_read(r->rs, d->domid, ~0ull, &p) == 0)
-		json_object_set_new(o, "counters", counts_json(&p));
+	if (call_perf_read(r->rs, d->domid, ~0ull, &p) == 0) json_object_set_new(o, "counters", counts_json(&p));
 	return o;
 }
 
-int do_stats(struct run *r)
-{
+int do_stats(struct run *r) {
 	json_t *list, *o;
 	size_t i;
 	int rc = domain_list(r, &list, stats_json);
 
-	if (rc || opt(r, "json"))
-		return rc ? rc : print_list(r, list, NULL);
-	json_array_foreach(list, i, o)
-	{
-		if (i)
-			putchar('\n');
+	if (rc || opt(r, "json")) return rc ? rc : print_list(r, list, NULL);
+	json_array_foreach(list, i, o) {
+		if (i) putchar('\n');
 		print_object(r, json_incref(o));
 	}
 	json_decref(list);
@@ -375,9 +324,7 @@ int do_stats(struct run *r)
 
 /* --- limits -------------------------------------------------------------------------------------- */
 
-static json_t *limit(const char *guest, const char *what, uint64_t used, uint64_t high,
-		     uint64_t max)
-{
+static json_t *limit(const char *guest, const char *what, uint64_t used, uint64_t high, uint64_t max) {
 	json_t *o = json_object();
 
 	set_text(o, "name", guest);
@@ -385,34 +332,28 @@ static json_t *limit(const char *guest, const char *what, uint64_t used, uint64_
 	set_int(o, "used", used);
 	set_int(o, "high", high);
 	set_int(o, "limit", max);
-	if (max)
-		json_object_set_new(o, "percent", json_real((double)used * 100 / (double)max));
+	if (max) json_object_set_new(o, "percent", json_real((double)used * 100 / (double)max));
 	return o;
 }
 
-static int set_limits(struct run *r)
-{
+static int set_limits(struct run *r) {
 	uint64_t bytes = 0;
 	struct pv_domain_info info;
 	long rc;
 
-	if (r->argc != 1)
-		usage(r, "name one guest");
+	if (r->argc != 1) usage(r, "name one guest");
 	if (opt(r, "memory") && rs_parse_size(opt(r, "memory"), 1 << 20, &bytes))
 		usage(r, "--memory %s: not a size", opt(r, "memory"));
 	rc = find(r, r->argv[0], &info);
 	if (rc == 0) {
-		rc = call_domain_limits(r->rs, info.domid, bytes >> PV_PAGE_SHIFT,
-					opt_number(r, "shadow", 0));
+		rc = call_domain_limits(r->rs, info.domid, bytes >> PV_PAGE_SHIFT, opt_number(r, "shadow", 0));
 		if (rc < 0)
-			rc = rs_fail_errno(r->rs, (int)-rc,
-					   "ring 0 refuses these limits for domain %u", info.domid);
+			rc = rs_fail_errno(r->rs, (int)-rc, "ring 0 refuses these limits for domain %u", info.domid);
 	}
 	return (int)rc;
 }
 
-int do_limits(struct run *r)
-{
+int do_limits(struct run *r) {
 	static const struct column columns[] = {
 		{"name", "NAME", AS_TEXT},
 		{"resource", "RESOURCE", AS_TEXT},
@@ -426,28 +367,22 @@ int do_limits(struct run *r)
 	size_t i;
 	int rc;
 
-	if (opt(r, "memory") || opt(r, "shadow"))
-		return set_limits(r);
+	if (opt(r, "memory") || opt(r, "shadow")) return set_limits(r);
 	rc = domain_list(r, &list, add_domain);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	out = json_array();
-	json_array_foreach(list, i, o)
-	{
+	json_array_foreach(list, i, o) {
 		const char *name = json_string_value(json_object_get(o, "name"));
 #define VALUE(key) (uint64_t) json_integer_value(json_object_get(o, key))
-		json_array_append_new(out, limit(name, "memory (frames)",
-						 VALUE("memory") >> PV_PAGE_SHIFT,
+		json_array_append_new(out, limit(name, "memory (frames)", VALUE("memory") >> PV_PAGE_SHIFT,
 						 VALUE("memory_high") >> PV_PAGE_SHIFT,
 						 VALUE("memory_max") >> PV_PAGE_SHIFT));
-		json_array_append_new(out,
-				      limit(name, "shadow pages", VALUE("shadow_pages"),
-					    VALUE("shadow_pages_high"), VALUE("shadow_pages_max")));
-		json_array_append_new(out, limit(name, "event ports", VALUE("ports"),
-						 VALUE("ports_high"), VALUE("ports_max")));
-		json_array_append_new(out,
-				      limit(name, "grants mapped", VALUE("grant_maps"),
-					    VALUE("grant_maps_high"), VALUE("grant_maps_max")));
+		json_array_append_new(out, limit(name, "shadow pages", VALUE("shadow_pages"),
+						 VALUE("shadow_pages_high"), VALUE("shadow_pages_max")));
+		json_array_append_new(
+			out, limit(name, "event ports", VALUE("ports"), VALUE("ports_high"), VALUE("ports_max")));
+		json_array_append_new(out, limit(name, "grants mapped", VALUE("grant_maps"), VALUE("grant_maps_high"),
+						 VALUE("grant_maps_max")));
 #undef VALUE
 	}
 	json_decref(list);
@@ -456,28 +391,25 @@ int do_limits(struct run *r)
 
 /* --- the machine --------------------------------------------------------------------------------- */
 
-static int host(struct run *r, struct pv_host_info *h)
-{
+static int host(struct run *r, struct pv_host_info *h) {
 	long rc = call_host_info(r->rs, h);
 
 	return rc < 0 ? rs_fail_errno(r->rs, (int)-rc, "cannot ask ring 0") : 0;
 }
 
-int do_host_info(struct run *r)
-{
+int do_host_info(struct run *r) {
 	static const char *const features[] = {"smap", "smep", "umip", "pcid", "debug", "x2apic"};
 	struct pv_host_info h = {0};
 	char text[128] = "";
 	json_t *o;
 	int rc = host(r, &h);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	o = json_object();
 	for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (h.features >> i & 1)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
-				 *text ? " " : "", features[i]);
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? " " : "",
+				 features[i]);
 	set_text(o, "hypervisor", "Ringside");
 	set_text(o, "version", h.version);
 	set_int(o, "abi", h.abi);
@@ -495,17 +427,14 @@ int do_host_info(struct run *r)
 	return print_object(r, o);
 }
 
-int do_version(struct run *r)
-{
+int do_version(struct run *r) {
 	struct pv_host_info h = {0};
 	json_t *o = json_object();
 
 	set_text(o, "ringctl", RS_VERSION);
 	set_int(o, "abi", PV_ABI_VERSION);
-	set_text(o, "hypervisor",
-		 r->rs && host(r, &h) == 0 ? h.version : "not running on Ringside");
-	if (h.abi)
-		set_int(o, "hypervisor_abi", h.abi);
+	set_text(o, "hypervisor", r->rs && host(r, &h) == 0 ? h.version : "not running on Ringside");
+	if (h.abi) set_int(o, "hypervisor_abi", h.abi);
 	return print_object(r, o);
 }
 
@@ -531,13 +460,9 @@ static const struct sort {
 
 static const char *sort_key;
 
-static int descending(double x, double y)
-{
-	return x > y ? -1 : x < y;
-}
+static int descending(double x, double y) { return x > y ? -1 : x < y; }
 
-static int compare(const void *a, const void *b)
-{
+static int compare(const void *a, const void *b) {
 	const struct top_line *x = a, *y = b;
 	int order = 0;
 
@@ -552,13 +477,11 @@ static int compare(const void *a, const void *b)
 	return order ? order : descending(y->info.domid, x->info.domid);
 }
 
-static unsigned top_read(struct run *r, struct top_line *lines, unsigned max)
-{
+static unsigned top_read(struct run *r, struct top_line *lines, unsigned max) {
 	struct pv_domain_info *list;
 	unsigned count = 0;
 
-	if (rs_domains(r->rs, &list, &count))
-		return 0;
+	if (rs_domains(r->rs, &list, &count)) return 0;
 	for (unsigned i = 0; i < count && i < max; i++) {
 		struct pv_perf p;
 
@@ -571,23 +494,17 @@ static unsigned top_read(struct run *r, struct top_line *lines, unsigned max)
 	return count < max ? count : max;
 }
 
-static void top_rates(struct top_line *now, unsigned n, const struct top_line *was, unsigned m,
-		      double seconds)
-{
+static void top_rates(struct top_line *now, unsigned n, const struct top_line *was, unsigned m, double seconds) {
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned j = 0; j < m; j++)
-			if (was[j].info.domid == now[i].info.domid &&
-			    was[j].info.created == now[i].info.created) {
-				now[i].cpu = (double)(now[i].info.cpu_time - was[j].info.cpu_time) /
-					     seconds / 1e7;
-				now[i].calls =
-					(double)(now[i].calls_total - was[j].calls_total) / seconds;
+			if (was[j].info.domid == now[i].info.domid && was[j].info.created == now[i].info.created) {
+				now[i].cpu = (double)(now[i].info.cpu_time - was[j].info.cpu_time) / seconds / 1e7;
+				now[i].calls = (double)(now[i].calls_total - was[j].calls_total) / seconds;
 			}
 }
 
 /* A picture a line. */
-static void top_json(const struct top_line *lines, unsigned n)
-{
+static void top_json(const struct top_line *lines, unsigned n) {
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < n; i++) {
@@ -608,20 +525,17 @@ static void top_json(const struct top_line *lines, unsigned n)
 }
 
 /* What fits on the screen, without its last line; `more` are left out. */
-static unsigned top_rows(unsigned n, bool screen, unsigned *more)
-{
+static unsigned top_rows(unsigned n, bool screen, unsigned *more) {
 	struct winsize w = {0};
 	unsigned rows = n;
 
-	if (screen && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 5 &&
-	    n > w.ws_row - 4u)
+	if (screen && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 5 && n > w.ws_row - 4u)
 		rows = w.ws_row - 5u;
 	*more = n - rows;
 	return rows;
 }
 
-static void top_print(struct run *r, const struct top_line *lines, unsigned n, bool screen)
-{
+static void top_print(struct run *r, const struct top_line *lines, unsigned n, bool screen) {
 	struct pv_host_info h = {0};
 	unsigned more, rows = top_rows(n, screen, &more);
 
@@ -630,8 +544,7 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 		flush_output(r);
 		return;
 	}
-	if (screen)
-		fputs("\033[H\033[J", stdout);
+	if (screen) fputs("\033[H\033[J", stdout);
 	host(r, &h);
 	printf("%u CPUs, %u domains, %llu of %llu MiB free\n", h.cpus, h.domains,
 	       (unsigned long long)(h.free_frames >> 8), (unsigned long long)(h.total_frames >> 8));
@@ -639,66 +552,48 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 		printf("%s%c %s%s", i ? ", " : "sort by ", sorts[i].key, sorts[i].what,
 		       strcmp(sorts[i].name, sort_key) == 0 ? "*" : "");
 	fputs(screen ? "; q ends\n" : "", stdout);
-	printf("%5s %-20s %-8s %7s %8s %6s %10s\n", "ID", "NAME", "STATE", "CPU%", "MEM(MiB)",
-	       "VCPUS", "HCALLS/s");
+	printf("%5s %-20s %-8s %7s %8s %6s %10s\n", "ID", "NAME", "STATE", "CPU%", "MEM(MiB)", "VCPUS", "HCALLS/s");
 	for (unsigned i = 0; i < rows; i++)
-		printf("%5u %-20s %-8s %7.1f %8llu %6u %10.0f\n", lines[i].info.domid,
-		       lines[i].name, rs_state_name(lines[i].info.state), lines[i].cpu,
-		       (unsigned long long)(lines[i].info.frames >> 8), lines[i].info.vcpus_up,
-		       lines[i].calls);
-	if (more)
-		printf("      and %u more\n", more);
+		printf("%5u %-20s %-8s %7.1f %8llu %6u %10.0f\n", lines[i].info.domid, lines[i].name,
+		       rs_state_name(lines[i].info.state), lines[i].cpu,
+		       (unsigned long long)(lines[i].info.frames >> 8), lines[i].info.vcpus_up, lines[i].calls);
+	if (more) printf("      and %u more\n", more);
 	flush_output(r);
 }
 
 /* Wait; a key or another size of the screen may end that. */
-static enum top_next {
-	TOP_TIME,
-	TOP_AGAIN,
-	TOP_END
-} top_wait(struct run *r, uint64_t ms, bool keys)
-{
+static enum top_next { TOP_TIME, TOP_AGAIN, TOP_END } top_wait(struct run *r, uint64_t ms, bool keys) {
 	struct pollfd p = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
 	int rc = r->rs->cancel ? 0 : poll(&p, 1, (int)ms);
 	char key;
 
-	if (r->rs->cancel)
-		return TOP_END;
-	if (rc <= 0)
-		return rc < 0 ? TOP_AGAIN : TOP_TIME;
-	if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q')
-		return TOP_END;
+	if (r->rs->cancel) return TOP_END;
+	if (rc <= 0) return rc < 0 ? TOP_AGAIN : TOP_TIME;
+	if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q') return TOP_END;
 	for (unsigned i = 0; i < SORTS; i++)
-		if (sorts[i].key == key)
-			sort_key = sorts[i].name;
+		if (sorts[i].key == key) sort_key = sorts[i].name;
 	return TOP_AGAIN;
 }
 
-static void top_check_key(struct run *r)
-{
+static void top_check_key(struct run *r) {
 	for (unsigned i = 0; i < SORTS; i++)
-		if (strcmp(sorts[i].name, sort_key) == 0)
-			return;
+		if (strcmp(sorts[i].name, sort_key) == 0) return;
 	usage(r, "\"%s\" is nothing to sort by: cpu, mem, hcall, name or id", sort_key);
 }
 
 #define FIRST_MS 300 /* a screen is not empty for longer */
 
-static void top_loop(struct run *r, bool screen, bool keys)
-{
+static void top_loop(struct run *r, bool screen, bool keys) {
 	static struct top_line was[PV_MAX_DOMAINS], now[PV_MAX_DOMAINS];
-	uint64_t interval = opt_number(r, "interval", 2) * 1000,
-		 count = opt_number(r, "count", UINT32_MAX);
-	uint64_t before = now_ns(),
-		 due = before / 1000000 + (screen && interval ? FIRST_MS : interval);
+	uint64_t interval = opt_number(r, "interval", 2) * 1000, count = opt_number(r, "count", UINT32_MAX);
+	uint64_t before = now_ns(), due = before / 1000000 + (screen && interval ? FIRST_MS : interval);
 	unsigned n = 0, m = top_read(r, was, PV_MAX_DOMAINS);
 
 	for (uint64_t shown = 0; shown < count;) {
 		uint64_t t = now_ns() / 1000000;
 		enum top_next next = top_wait(r, t < due ? due - t : 0, keys);
 
-		if (next == TOP_END)
-			return;
+		if (next == TOP_END) return;
 		if (next == TOP_TIME) {
 			t = now_ns();
 			n = top_read(r, now, PV_MAX_DOMAINS);
@@ -710,19 +605,14 @@ static void top_loop(struct run *r, bool screen, bool keys)
 			shown++;
 		}
 		qsort(now, n, sizeof(*now), compare);
-		if (n)
-			top_print(r, now, n, screen);
+		if (n) top_print(r, now, n, screen);
 	}
 }
 
-static void on_resize(int sig)
-{
-	(void)sig; /* poll ends */
-}
+static void on_resize(int sig) { (void)sig; /* poll ends */ }
 
 /* A screen of its own, if the picture stays until a key ends it; what was there before comes back. */
-static bool top_begin(struct run *r, bool keys, struct termios *old)
-{
+static bool top_begin(struct run *r, bool keys, struct termios *old) {
 	const char *term = getenv("TERM");
 	bool own = keys && !opt(r, "count") && term && strcmp(term, "dumb") != 0;
 	struct termios raw = *old;
@@ -733,13 +623,11 @@ static bool top_begin(struct run *r, bool keys, struct termios *old)
 		raw.c_cc[VSUSP] = _POSIX_VDISABLE;
 		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	}
-	if (own)
-		fputs("\033[?1049h", stdout);
+	if (own) fputs("\033[?1049h", stdout);
 	return own;
 }
 
-int do_top(struct run *r)
-{
+int do_top(struct run *r) {
 	struct termios old = {0};
 	bool screen = isatty(STDOUT_FILENO) && !opt(r, "json"), own;
 	bool keys = screen && tcgetattr(STDIN_FILENO, &old) == 0;
@@ -748,26 +636,20 @@ int do_top(struct run *r)
 	top_check_key(r);
 	own = top_begin(r, keys, &old);
 	top_loop(r, screen, keys);
-	if (own)
-		fputs("\033[?1049l", stdout);
+	if (own) fputs("\033[?1049l", stdout);
 	flush_output(r);
-	if (keys)
-		tcsetattr(STDIN_FILENO, TCSANOW, &old);
+	if (keys) tcsetattr(STDIN_FILENO, TCSANOW, &old);
 	return 0;
 }
 
 /* --- perf, of the same counters ------------------------------------------------------------------- */
 
-static void subtract(struct pv_perf *a, const struct pv_perf *b)
-{
-	for (unsigned i = 0; i < 64; i++)
-		a->counter[i] -= b->counter[i];
-	for (unsigned i = 0; i < 128; i++)
-		a->hypercall[i] -= b->hypercall[i];
+static void subtract(struct pv_perf *a, const struct pv_perf *b) {
+	for (unsigned i = 0; i < 64; i++) a->counter[i] -= b->counter[i];
+	for (unsigned i = 0; i < 128; i++) a->hypercall[i] -= b->hypercall[i];
 }
 
-static int perf_one(struct run *r, const struct pv_domain_info *d, json_t *list)
-{
+static int perf_one(struct run *r, const struct pv_domain_info *d, json_t *list) {
 	uint64_t vcpu = opt(r, "vcpu") ? opt_number(r, "vcpu", 0) : ~0ull;
 	char name[RS_NAME_MAX + 1];
 	struct pv_perf a, b;
@@ -779,9 +661,7 @@ static int perf_one(struct run *r, const struct pv_domain_info *d, json_t *list)
 		subtract(&b, &a);
 		a = b;
 	}
-	if (rc < 0)
-		return rs_fail_errno(r->rs, (int)-rc, "cannot read the counters of domain %u",
-				     d->domid);
+	if (rc < 0) return rs_fail_errno(r->rs, (int)-rc, "cannot read the counters of domain %u", d->domid);
 	rs_domain_name(r->rs, d, name);
 	json_t *o = json_object(), *counts = counts_json(&a);
 
@@ -792,30 +672,25 @@ static int perf_one(struct run *r, const struct pv_domain_info *d, json_t *list)
 	return 0;
 }
 
-static void print_perf(json_t *list)
-{
+static void print_perf(json_t *list) {
 	const char *key;
 	json_t *o, *v;
 	size_t i;
 
-	json_array_foreach(list, i, o)
-	{
+	json_array_foreach(list, i, o) {
 		printf("%s%s\n", i ? "\n" : "", json_string_value(json_object_get(o, "name")));
-		json_object_foreach(o, key, v)
-		{
+		json_object_foreach(o, key, v) {
 			if (json_is_integer(v) && json_integer_value(v))
 				printf("  %-16s %14lld\n", key, (long long)json_integer_value(v));
 		}
 		printf("  hypercalls by name\n");
-		json_object_foreach(json_object_get(o, "by_hypercall"), key, v)
-		{
+		json_object_foreach(json_object_get(o, "by_hypercall"), key, v) {
 			printf("    %-16s %12lld\n", key, (long long)json_integer_value(v));
 		}
 	}
 }
 
-int do_perf(struct run *r)
-{
+int do_perf(struct run *r) {
 	struct pv_domain_info *all, one;
 	json_t *list = json_array();
 	unsigned count = 0;
@@ -823,19 +698,13 @@ int do_perf(struct run *r)
 
 	for (int i = 0; i < r->argc && rc == 0; i++) {
 		rc = find(r, r->argv[i], &one);
-		if (rc == 0)
-			rc = perf_one(r, &one, list);
+		if (rc == 0) rc = perf_one(r, &one, list);
 	}
-	if (!r->argc)
-		rc = rs_domains(r->rs, &all, &count);
-	for (unsigned i = 0; i < count && rc == 0; i++)
-		rc = perf_one(r, &all[i], list);
-	if (count)
-		free(all);
-	if (rc == 0 && opt(r, "json"))
-		return print_list(r, list, NULL);
-	if (rc == 0)
-		print_perf(list);
+	if (!r->argc) rc = rs_domains(r->rs, &all, &count);
+	for (unsigned i = 0; i < count && rc == 0; i++) rc = perf_one(r, &all[i], list);
+	if (count) free(all);
+	if (rc == 0 && opt(r, "json")) return print_list(r, list, NULL);
+	if (rc == 0) print_perf(list);
 	json_decref(list);
 	return rc;
 }

@@ -12,8 +12,7 @@
 
 #include "ringsided.h"
 
-int clients_listen(struct rs *rs)
-{
+int clients_listen(struct rs *rs) {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t mask;
@@ -31,11 +30,9 @@ int clients_listen(struct rs *rs)
 
 /* Whoever typed more than the guest reads is not listened to until it does, so that nobody sees such a client go. It
  * keeps its place, for the sake of what it typed, until another one wants it. */
-static struct client *place(struct daemon *d)
-{
+static struct client *place(struct daemon *d) {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		if (d->client[i].fd < 0)
-			return &d->client[i];
+		if (d->client[i].fd < 0) return &d->client[i];
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct pollfd p = {.fd = d->client[i].fd};
 
@@ -47,56 +44,45 @@ static struct client *place(struct daemon *d)
 	return NULL;
 }
 
-void clients_accept(struct daemon *d)
-{
+void clients_accept(struct daemon *d) {
 	int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *c;
 
-	if (fd < 0)
-		return;
+	if (fd < 0) return;
 	c = place(d);
 	if (c) {
 		*c = (struct client){.fd = fd};
 		return;
 	}
-	if (write(fd, "too many clients\n", 17) < 0)
-		say("a client too many");
+	if (write(fd, "too many clients\n", 17) < 0) say("a client too many");
 	close(fd);
 }
 
-void client_drop(struct client *c)
-{
+void client_drop(struct client *c) {
 	close(c->fd);
 	c->fd = -1;
 	c->guest = NULL;
 }
 
-void clients_say(struct daemon *d, const struct guest *g, const char *text, size_t len)
-{
+void clients_say(struct daemon *d, const struct guest *g, const char *text, size_t len) {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &d->client[i];
 
-		if (c->fd >= 0 && c->guest == g && send(c->fd, text, len, MSG_NOSIGNAL) < 0 &&
-		    errno != EAGAIN)
+		if (c->fd >= 0 && c->guest == g && send(c->fd, text, len, MSG_NOSIGNAL) < 0 && errno != EAGAIN)
 			client_drop(c);
 	}
 }
 
-void clients_drop_guest(struct daemon *d, const struct guest *g)
-{
+void clients_drop_guest(struct daemon *d, const struct guest *g) {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		if (d->client[i].fd >= 0 && d->client[i].guest == g)
-			client_drop(&d->client[i]);
+		if (d->client[i].fd >= 0 && d->client[i].guest == g) client_drop(&d->client[i]);
 }
 
-static void answer(struct client *c, const char *text)
-{
-	if (send(c->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-		client_drop(c);
+static void answer(struct client *c, const char *text) {
+	if (send(c->fd, text, strlen(text), MSG_NOSIGNAL) < 0) client_drop(c);
 }
 
-static void set_size(struct guest *g, unsigned columns, unsigned rows)
-{
+static void set_size(struct guest *g, unsigned columns, unsigned rows) {
 	struct pv_console_page *page = g->connected ? g->map.va : NULL;
 
 	if (page && columns && rows) {
@@ -105,8 +91,7 @@ static void set_size(struct guest *g, unsigned columns, unsigned rows)
 	}
 }
 
-static void attach(struct daemon *d, struct client *c)
-{
+static void attach(struct daemon *d, struct client *c) {
 	unsigned long long created;
 	unsigned domid, columns, rows;
 	struct guest *g;
@@ -123,27 +108,22 @@ static void attach(struct daemon *d, struct client *c)
 	}
 	if (!g || g->slot < 0) {
 		answer(c, g ? "this domain has no console\n" : "there is no such domain\n");
-		if (c->fd >= 0)
-			client_drop(c);
+		if (c->fd >= 0) client_drop(c);
 		return;
 	}
 	answer(c, "ok\n");
-	if (c->fd < 0)
-		return;
+	if (c->fd < 0) return;
 	c->guest = g;
 	set_size(g, columns, rows);
 	console_replay(g, c);
 }
 
-static void read_line(struct daemon *d, struct client *c)
-{
+static void read_line(struct daemon *d, struct client *c) {
 	while (c->line_len < sizeof(c->line) - 1) {
 		ssize_t n = read(c->fd, c->line + c->line_len, 1);
 
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0)
-			break;
+		if (n < 0 && errno == EAGAIN) return;
+		if (n <= 0) break;
 		if (c->line[c->line_len] == '\n') {
 			c->line[c->line_len] = '\0';
 			attach(d, c);
@@ -154,8 +134,7 @@ static void read_line(struct daemon *d, struct client *c)
 	client_drop(c);
 }
 
-void client_ready(struct daemon *d, struct client *c)
-{
+void client_ready(struct daemon *d, struct client *c) {
 	struct guest *g = c->guest;
 	ssize_t n;
 
@@ -163,11 +142,9 @@ void client_ready(struct daemon *d, struct client *c)
 		read_line(d, c);
 		return;
 	}
-	if (g->typed_len == sizeof(g->typed))
-		return; /* another client filled it */
+	if (g->typed_len == sizeof(g->typed)) return; /* another client filled it */
 	n = read(c->fd, g->typed + g->typed_len, sizeof(g->typed) - g->typed_len);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
 	if (n <= 0) {
 		client_drop(c);
 		return;

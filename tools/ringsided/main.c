@@ -23,27 +23,21 @@
 
 static volatile sig_atomic_t stopping;
 
-static void on_stop(int sig)
-{
+static void on_stop(int sig) {
 	(void)sig;
 	stopping = 1;
 }
 
-static void on_child(int sig)
-{
-	(void)sig; /* poll ends with EINTR; policy_reap does the rest */
-}
+static void on_child(int sig) { (void)sig; /* poll ends with EINTR; policy_reap does the rest */ }
 
-static uint64_t now_ms(void)
-{
+static uint64_t now_ms(void) {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-void say(const char *fmt, ...)
-{
+void say(const char *fmt, ...) {
 	va_list args;
 
 	va_start(args, fmt);
@@ -54,16 +48,14 @@ void say(const char *fmt, ...)
 }
 
 /* ms until the next scan is due */
-static int scan_wait(const struct daemon *d)
-{
+static int scan_wait(const struct daemon *d) {
 	uint64_t pause = d->changed || d->slots_changed ? SCAN_PAUSE : SCAN_PERIOD;
 	uint64_t passed = now_ms() - d->scanned;
 
 	return passed < pause ? (int)(pause - passed) : 0;
 }
 
-static void scan_now(struct daemon *d)
-{
+static void scan_now(struct daemon *d) {
 	bool all = now_ms() - d->scanned_all >= SCAN_PERIOD;
 
 	if (all || d->changed)
@@ -72,21 +64,17 @@ static void scan_now(struct daemon *d)
 		scan_slots(d);
 	d->changed = d->slots_changed = false;
 	d->scanned = now_ms();
-	if (all)
-		d->scanned_all = d->scanned;
+	if (all) d->scanned_all = d->scanned;
 }
 
 /* Ports that were raised: bytes to move, or something to look at. */
-static void take_events(struct daemon *d)
-{
+static void take_events(struct daemon *d) {
 	uint32_t ports[64];
 	ssize_t n = read(d->events, ports, sizeof(ports));
 
-	if (n <= 0)
-		return;
+	if (n <= 0) return;
 	/* Unmasked first: what comes after this raises them again. */
-	if (write(d->events, ports, (size_t)n) != n)
-		say("cannot unmask ports: %s", strerror(errno));
+	if (write(d->events, ports, (size_t)n) != n) say("cannot unmask ports: %s", strerror(errno));
 	for (size_t i = 0; i < (size_t)n / sizeof(ports[0]); i++) {
 		if (ports[i] == d->virq_domain || ports[i] == d->virq_device) {
 			d->changed |= ports[i] == d->virq_domain;
@@ -94,13 +82,11 @@ static void take_events(struct daemon *d)
 			continue;
 		}
 		for (struct guest *g = d->guests; g; g = g->next)
-			if (g->connected && g->port == ports[i])
-				console_serve(d, g);
+			if (g->connected && g->port == ports[i]) console_serve(d, g);
 	}
 }
 
-static int poll_all(struct daemon *d, struct pollfd *p, struct client **who)
-{
+static int poll_all(struct daemon *d, struct pollfd *p, struct client **who) {
 	int n = 2, wait = scan_wait(d);
 
 	p[0] = (struct pollfd){.fd = d->events, .events = POLLIN};
@@ -114,64 +100,51 @@ static int poll_all(struct daemon *d, struct pollfd *p, struct client **who)
 		p[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
 	}
 	for (struct guest *g = d->guests; g; g = g->next)
-		if (g->more)
-			wait = 0;
+		if (g->more) wait = 0;
 	poll(p, (nfds_t)n, wait);
 	return n;
 }
 
-static void turn(struct daemon *d)
-{
+static void turn(struct daemon *d) {
 	struct pollfd p[CLIENTS_MAX + 2];
 	struct client *who[CLIENTS_MAX + 2];
 	int n = poll_all(d, p, who);
 
-	if (p[0].revents)
-		take_events(d);
-	if (scan_wait(d) == 0)
-		scan_now(d);
-	if (p[1].revents)
-		clients_accept(d);
+	if (p[0].revents) take_events(d);
+	if (scan_wait(d) == 0) scan_now(d);
+	if (p[1].revents) clients_accept(d);
 	for (int i = 2; i < n; i++)
-		if (p[i].revents && who[i]->fd == p[i].fd)
-			client_ready(d, who[i]);
+		if (p[i].revents && who[i]->fd == p[i].fd) client_ready(d, who[i]);
 	for (struct guest *g = d->guests; g; g = g->next)
-		if (g->more)
-			console_serve(d, g);
+		if (g->more) console_serve(d, g);
 	policy_reap(d);
 }
 
 /* One at a time; the lock goes with the process, however it ends. */
-static int lock_instance(struct rs *rs)
-{
+static int lock_instance(struct rs *rs) {
 	char path[256];
 	int fd;
 
 	mkdir(rs->run_dir, 0755);
 	snprintf(path, sizeof(path), "%s/ringsided.lock", rs->run_dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
 	say("%s: %s", path, errno == EWOULDBLOCK ? "another ringsided runs" : strerror(errno));
 	return -1;
 }
 
-static int open_all(struct daemon *d)
-{
+static int open_all(struct daemon *d) {
 	struct pv_domain_info self;
 	char path[256];
 	int port;
 
 	d->events = rs_event_open(d->rs);
-	if (d->events < 0)
-		return -1;
+	if (d->events < 0) return -1;
 	port = rs_event_virq(d->rs, d->events, PV_VIRQ_DOMAIN);
-	if (port < 0)
-		return -1;
+	if (port < 0) return -1;
 	d->virq_domain = (uint32_t)port;
 	port = rs_event_virq(d->rs, d->events, PV_VIRQ_DEVICE);
-	if (port < 0)
-		return -1;
+	if (port < 0) return -1;
 	d->virq_device = (uint32_t)port;
 	if (call_domain_info(d->rs, PV_DOM_SELF, &self) < 0)
 		return rs_fail(d->rs, EIO, "ring 0 does not tell which domain this is");
@@ -183,8 +156,7 @@ static int open_all(struct daemon *d)
 	return d->listener < 0 ? -1 : 0;
 }
 
-static void set_signals(void)
-{
+static void set_signals(void) {
 	struct sigaction stop = {.sa_handler = on_stop}, child = {.sa_handler = on_child};
 
 	sigaction(SIGTERM, &stop, NULL);
@@ -194,16 +166,14 @@ static void set_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
-static const char usage[] =
-	"usage: ringsided [-d] [--dumps N] [--dump-space SIZE]\n"
-	"  -d, --daemon        go to the background\n"
-	"      --dumps N       keep so many dumps of each guest that crashed (3)\n"
-	"      --dump-space SIZE  of all together (a quarter of their file system)\n"
-	"Consoles, logs and restarts of Ringside's guests; see ringsided(8).\n";
+static const char usage[] = "usage: ringsided [-d] [--dumps N] [--dump-space SIZE]\n"
+			    "  -d, --daemon        go to the background\n"
+			    "      --dumps N       keep so many dumps of each guest that crashed (3)\n"
+			    "      --dump-space SIZE  of all together (a quarter of their file system)\n"
+			    "Consoles, logs and restarts of Ringside's guests; see ringsided(8).\n";
 
 /* -1: go on; else the exit status. */
-static int take_options(struct daemon *d, int argc, char **argv, bool *background)
-{
+static int take_options(struct daemon *d, int argc, char **argv, bool *background) {
 	static const struct option options[] = {{"daemon", no_argument, NULL, 'd'},
 						{"dumps", required_argument, NULL, 'n'},
 						{"dump-space", required_argument, NULL, 's'},
@@ -214,38 +184,26 @@ static int take_options(struct daemon *d, int argc, char **argv, bool *backgroun
 
 	while ((opt = getopt_long(argc, argv, "d", options, NULL)) >= 0) {
 		switch (opt) {
-		case 'd':
-			*background = true;
-			break;
-		case 'n':
-			bad |= rs_parse_size(optarg, 1, &n) < 0 || n > 100000;
-			break;
-		case 's':
-			bad |= rs_parse_size(optarg, 1 << 20, &d->dump_space) < 0;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return 0;
-		default:
-			bad = 1;
+		case 'd': *background = true; break;
+		case 'n': bad |= rs_parse_size(optarg, 1, &n) < 0 || n > 100000; break;
+		case 's': bad |= rs_parse_size(optarg, 1 << 20, &d->dump_space) < 0; break;
+		case 'h': fputs(usage, stdout); return 0;
+		default: bad = 1;
 		}
 	}
 	d->dumps_max = (unsigned)n;
-	if (!bad && optind == argc)
-		return -1;
+	if (!bad && optind == argc) return -1;
 	fputs(usage, stderr);
 	return 2;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	static struct daemon d;
 	char error[512], path[256];
 	bool background = false;
 	int status = take_options(&d, argc, argv, &background);
 
-	if (status >= 0)
-		return status;
+	if (status >= 0) return status;
 	d.rs = rs_open(error);
 	if (!d.rs) {
 		say("%s", error);
@@ -255,21 +213,17 @@ int main(int argc, char **argv)
 		say("%s", d.rs->error);
 		return 7;
 	}
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		d.client[i].fd = -1;
-	if (lock_instance(d.rs) < 0)
-		return 4;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) d.client[i].fd = -1;
+	if (lock_instance(d.rs) < 0) return 4;
 	if (open_all(&d) < 0) {
 		say("%s", d.rs->error);
 		return 1;
 	}
 	set_signals();
-	if (background && daemon(0, 1) < 0)
-		say("cannot go to the background: %s", strerror(errno));
+	if (background && daemon(0, 1) < 0) say("cannot go to the background: %s", strerror(errno));
 	d.changed = true;
 	scan_now(&d);
-	while (!stopping)
-		turn(&d);
+	while (!stopping) turn(&d);
 	snprintf(path, sizeof(path), "%s/ringsided.sock", d.rs->run_dir);
 	unlink(path);
 	return 0; /* back ends stay RUNNING: the next ringsided goes on where this one was */

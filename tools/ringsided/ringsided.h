@@ -18,8 +18,8 @@
 #include <ringside.h>
 #include <sys/types.h>
 
-#define HISTORY	    16384u
-#define LOG_MAX	    (1u << 20) /* bytes; then it becomes NAME.log.1 */
+#define HISTORY     16384u
+#define LOG_MAX     (1u << 20) /* bytes; then it becomes NAME.log.1 */
 #define CLIENTS_MAX 64
 #define TOLD_MAX    20
 
@@ -28,12 +28,12 @@ struct guest {
 	uint32_t domid;
 	uint64_t created;
 	char name[RS_NAME_MAX + 1];
-	int slot;	/* of its console; -1: none (yet) */
-	bool seen;	/* in this scan */
+	int slot;       /* of its console; -1: none (yet) */
+	bool seen;      /* in this scan */
 	bool connected; /* all that follows is valid */
-	bool broken;	/* its page made no sense: not connected again while the front end stays */
-	bool more;	/* output waits: it was another guest's turn */
-	uint32_t port;	/* own */
+	bool broken;    /* its page made no sense: not connected again while the front end stays */
+	bool more;      /* output waits: it was another guest's turn */
+	uint32_t port;  /* own */
 	struct rs_mapping map;
 	struct pv_stream in, out;
 	/* Survives reconnection. */
@@ -49,7 +49,7 @@ struct guest {
 };
 
 struct client {
-	int fd;		     /* -1: free */
+	int fd;              /* -1: free */
 	struct guest *guest; /* NULL: has not said what it wants */
 	char line[128];
 	size_t line_len;
@@ -84,7 +84,7 @@ struct guest *guest_find(struct daemon *d, uint32_t domid, uint64_t created);
 
 /* console.c */
 void console_update(struct daemon *d, struct guest *g); /* after the slot may have changed */
-void console_serve(struct daemon *d, struct guest *g);	/* move bytes both ways */
+void console_serve(struct daemon *d, struct guest *g);  /* move bytes both ways */
 void console_disconnect(struct daemon *d, struct guest *g, bool tell);
 void console_replay(struct guest *g, struct client *c);
 

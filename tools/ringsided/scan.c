@@ -8,20 +8,16 @@
 
 #include "ringsided.h"
 
-struct guest *guest_find(struct daemon *d, uint32_t domid, uint64_t created)
-{
+struct guest *guest_find(struct daemon *d, uint32_t domid, uint64_t created) {
 	for (struct guest *g = d->guests; g; g = g->next)
-		if (g->domid == domid && g->created == created)
-			return g;
+		if (g->domid == domid && g->created == created) return g;
 	return NULL;
 }
 
-static struct guest *guest_add(struct daemon *d, const struct pv_domain_info *info)
-{
+static struct guest *guest_add(struct daemon *d, const struct pv_domain_info *info) {
 	struct guest *g = calloc(1, sizeof(*g));
 
-	if (!g)
-		return NULL;
+	if (!g) return NULL;
 	g->domid = info->domid;
 	g->created = info->created;
 	g->slot = g->log = -1;
@@ -31,36 +27,28 @@ static struct guest *guest_add(struct daemon *d, const struct pv_domain_info *in
 	return g;
 }
 
-static void guest_remove(struct daemon *d, struct guest *g)
-{
+static void guest_remove(struct daemon *d, struct guest *g) {
 	struct guest **at = &d->guests;
 
 	console_disconnect(d, g, false);
 	clients_drop_guest(d, g);
-	if (g->log >= 0)
-		close(g->log);
-	while (*at != g)
-		at = &(*at)->next;
+	if (g->log >= 0) close(g->log);
+	while (*at != g) at = &(*at)->next;
 	*at = g->next;
 	free(g);
 }
 
 /* A console that is served is not asked for anew each time that anything changes anywhere: that would cost the hundredth
  * guest's start more than the first one's. */
-static void look_at_slot(struct daemon *d, struct guest *g, bool all)
-{
+static void look_at_slot(struct daemon *d, struct guest *g, bool all) {
 	struct pv_device_slot s;
 
-	if (g->connected && !all)
-		return;
-	if (g->slot < 0)
-		g->slot = rs_slot_find(d->rs, g->domid, PV_DEVICE_CONSOLE, 0, &s);
-	if (g->slot >= 0)
-		console_update(d, g);
+	if (g->connected && !all) return;
+	if (g->slot < 0) g->slot = rs_slot_find(d->rs, g->domid, PV_DEVICE_CONSOLE, 0, &s);
+	if (g->slot >= 0) console_update(d, g);
 }
 
-static void look(struct daemon *d, const struct pv_domain_info *info, bool all)
-{
+static void look(struct daemon *d, const struct pv_domain_info *info, bool all) {
 	struct guest *g = guest_find(d, info->domid, info->created);
 	bool shut = info->state == PV_DOMAIN_SHUT;
 
@@ -68,24 +56,19 @@ static void look(struct daemon *d, const struct pv_domain_info *info, bool all)
 		g = guest_add(d, info);
 	else if (all)
 		rs_domain_name(d->rs, info, g->name); /* it may have been renamed, and its log */
-	if (!g)
-		return;
+	if (!g) return;
 	g->seen = true;
 	look_at_slot(d, g, all || shut);
-	if (!shut)
-		return;
+	if (!shut) return;
 	console_disconnect(d, g, false); /* what it said last has been taken by console_update */
 	policy_ended(d, g, info);
 }
 
-void scan_slots(struct daemon *d)
-{
-	for (struct guest *g = d->guests; g; g = g->next)
-		look_at_slot(d, g, false);
+void scan_slots(struct daemon *d) {
+	for (struct guest *g = d->guests; g; g = g->next) look_at_slot(d, g, false);
 }
 
-void scan(struct daemon *d, bool all)
-{
+void scan(struct daemon *d, bool all) {
 	struct pv_domain_info *list;
 	unsigned count;
 
@@ -93,15 +76,12 @@ void scan(struct daemon *d, bool all)
 		say("%s", d->rs->error);
 		return;
 	}
-	for (struct guest *g = d->guests; g; g = g->next)
-		g->seen = false;
+	for (struct guest *g = d->guests; g; g = g->next) g->seen = false;
 	for (unsigned i = 0; i < count; i++)
-		if (list[i].domid != d->self && list[i].state != PV_DOMAIN_DYING)
-			look(d, &list[i], all);
+		if (list[i].domid != d->self && list[i].state != PV_DOMAIN_DYING) look(d, &list[i], all);
 	free(list);
 	for (struct guest *g = d->guests, *next; g; g = next) {
 		next = g->next;
-		if (!g->seen)
-			guest_remove(d, g);
+		if (!g->seen) guest_remove(d, g);
 	}
 }

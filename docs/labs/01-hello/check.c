@@ -7,8 +7,7 @@ uint64_t hello_busy(const volatile uint64_t *in);
 
 const unsigned lab_number = 1;
 
-static void call_nop(void)
-{
+static void call_nop(void) {
 	uint64_t before = lab_calls(PV_NR_nop);
 	long rc = hello_call(PV_NR_nop, 0, 0);
 
@@ -16,16 +15,14 @@ static void call_nop(void)
 		 "Ring 0 counts hypercalls by number, and saw no nop. Either no SYSCALL "
 		 "instruction was executed, or rax "
 		 "held another number.",
-		 "hypercall2(PV_NR_nop, 0, 0) made %d calls of nop",
-		 (int)(lab_calls(PV_NR_nop) - before));
+		 "hypercall2(PV_NR_nop, 0, 0) made %d calls of nop", (int)(lab_calls(PV_NR_nop) - before));
 	WRONG_IF(rc != 0, 1,
 		 "nop answers 0 in rax. Is rax an output of your asm statement, and is that what "
 		 "you return?",
 		 "nop returned %s", lab_result(rc));
 }
 
-static void call_unknown(void)
-{
+static void call_unknown(void) {
 	long rc = hello_call(PV_HYPERCALL_MAX + 5, 1, 2);
 
 	WRONG_IF(rc != -PV_ENOSYS, 1,
@@ -35,8 +32,7 @@ static void call_unknown(void)
 		 "hypercall %u returned %s, not -PV_ENOSYS", PV_HYPERCALL_MAX + 5, lab_result(rc));
 }
 
-static void arguments(void)
-{
+static void arguments(void) {
 	static const char text[] = "arguments arrive\n";
 	long rc = hello_call(PV_NR_console_write, (uint64_t)text, sizeof(text) - 1);
 
@@ -49,18 +45,14 @@ static void arguments(void)
 }
 
 /* What hello_busy computes, without a hypercall in it. */
-static uint64_t expected(const uint64_t *in)
-{
-	uint64_t a = in[0], b = in[1], c = in[2], d = in[3], e = in[4], f = in[5], g = in[6],
-		 h = in[7];
+static uint64_t expected(const uint64_t *in) {
+	uint64_t a = in[0], b = in[1], c = in[2], d = in[3], e = in[4], f = in[5], g = in[6], h = in[7];
 
-	for (int i = 0; i < 3; i++)
-		a += b * 3, b ^= c, c += d * 5, d ^= e, e += f * 7, f ^= g, g += h * 11, h ^= a;
+	for (int i = 0; i < 3; i++) a += b * 3, b ^= c, c += d * 5, d ^= e, e += f * 7, f ^= g, g += h * 11, h ^= a;
 	return a + b + c + d + e + f + g + h;
 }
 
-static void registers(void)
-{
+static void registers(void) {
 	static const uint64_t in[8] = {3, 1, 4, 1, 5, 9, 2, 6};
 
 	WRONG_IF(hello_busy(in) != expected(in), 2,
@@ -72,18 +64,16 @@ static void registers(void)
 		 (unsigned long long)hello_busy(in), (unsigned long long)expected(in));
 }
 
-static void say_all(void)
-{
+static void say_all(void) {
 	static char text[1301];
 	uint64_t before = lab_calls(PV_NR_console_write), calls;
 	long rc;
 
-	for (unsigned i = 0; i < 1300; i++)
-		text[i] = i % 65 == 64 ? '\n' : "hello "[i % 65 % 6];
+	for (unsigned i = 0; i < 1300; i++) text[i] = i % 65 == 64 ? '\n' : "hello "[i % 65 % 6];
 	rc = hello_say(text, 1300);
 	calls = lab_calls(PV_NR_console_write) - before;
-	WRONG_IF(rc != 0, 3, "hello_say returns 0 when everything is written.",
-		 "hello_say(text, 1300) returned %s", lab_result(rc));
+	WRONG_IF(rc != 0, 3, "hello_say returns 0 when everything is written.", "hello_say(text, 1300) returned %s",
+		 lab_result(rc));
 	WRONG_IF(calls < 3, 3,
 		 "Ring 0 copies at most 512 bytes in one call, because no call may hold the CPU "
 		 "for long; it returns how many "
@@ -95,8 +85,7 @@ static void say_all(void)
 		 "1300 bytes were written with %u calls", (unsigned)calls);
 }
 
-static void say_wrong(void)
-{
+static void say_wrong(void) {
 	long rc = hello_say((const char *)0xffff800000000000, 5);
 
 	WRONG_IF(rc != -PV_EFAULT, 3,

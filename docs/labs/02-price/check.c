@@ -21,31 +21,18 @@ __asm__(".section .rodata\n"
 /* Ticks for each instruction, times 1000: the TSC may run at another rate than the CPU. */
 static uint64_t rate;
 
-static void empty(void)
-{
-	__asm__ volatile("");
-}
+static void empty(void) { __asm__ volatile(""); }
 
-static void loop_of(unsigned rounds)
-{
-	__asm__ volatile("1: dec %0; jnz 1b" : "+r"(rounds));
-}
+static void loop_of(unsigned rounds) { __asm__ volatile("1: dec %0; jnz 1b" : "+r"(rounds)); }
 
-static void thousand(void)
-{
-	loop_of(500);
-}
+static void thousand(void) { loop_of(500); }
 
 static unsigned spoilt_count;
 
 /* Two times out of three something else comes between. */
-static void spoilt(void)
-{
-	loop_of(spoilt_count++ % 3 != 1 ? 50000 : 500);
-}
+static void spoilt(void) { loop_of(spoilt_count++ % 3 != 1 ? 50000 : 500); }
 
-static void find_rate(void)
-{
+static void find_rate(void) {
 	uint64_t start = mini_tsc();
 
 	loop_of(1000000);
@@ -53,13 +40,9 @@ static void find_rate(void)
 	LAB_NEED(rate);
 }
 
-static uint64_t instructions(uint64_t ticks)
-{
-	return (ticks * 1000 + rate / 2) / rate;
-}
+static uint64_t instructions(uint64_t ticks) { return (ticks * 1000 + rate / 2) / rate; }
 
-static void try_empty(void)
-{
+static void try_empty(void) {
 	uint64_t n;
 
 	find_rate();
@@ -71,8 +54,7 @@ static void try_empty(void)
 		 "an empty function costs %llu instructions, you say", (unsigned long long)n);
 }
 
-static void try_known(void)
-{
+static void try_known(void) {
 	uint64_t n = instructions(price(thousand, 20));
 
 	WRONG_IF(n < 950 || n > 1050, 1,
@@ -81,8 +63,7 @@ static void try_known(void)
 		 "a loop of 1000 instructions costs %llu, you say", (unsigned long long)n);
 }
 
-static void try_spoilt(void)
-{
+static void try_spoilt(void) {
 	uint64_t n;
 
 	spoilt_count = 0;
@@ -95,18 +76,11 @@ static void try_spoilt(void)
 		 "it costs %llu instructions, you say", (unsigned long long)n);
 }
 
-static void nop(void)
-{
-	pv_nop();
-}
+static void nop(void) { pv_nop(); }
 
-static void five_hundred(void)
-{
-	many_nops(500);
-}
+static void five_hundred(void) { many_nops(500); }
 
-static void try_multi(void)
-{
+static void try_multi(void) {
 	uint64_t nops = lab_calls(PV_NR_nop), multis = lab_calls(PV_NR_multi), one, many;
 	long rc = many_nops(500);
 
@@ -127,17 +101,15 @@ static void try_multi(void)
 		 "500 nops took %llu calls of multi", (unsigned long long)multis);
 	one = instructions(price(nop, 50));
 	many = instructions(price(five_hundred, 5)) / 500;
-	mini_printk("        a nop costs %llu instructions alone, %llu in a batch\n",
-		    (unsigned long long)one, (unsigned long long)many);
+	mini_printk("        a nop costs %llu instructions alone, %llu in a batch\n", (unsigned long long)one,
+		    (unsigned long long)many);
 }
 
-static enum mini_user_next count_event(struct mini_user *u, struct pv_regs *regs)
-{
+static enum mini_user_next count_event(struct mini_user *u, struct pv_regs *regs) {
 	return mini_user_is_syscall(regs) ? MINI_USER_RESUME : MINI_USER_STOP;
 }
 
-static uint64_t time_run(uint64_t root, uint64_t syscalls)
-{
+static uint64_t time_run(uint64_t root, uint64_t syscalls) {
 	struct mini_user u;
 	uint64_t start;
 
@@ -149,10 +121,8 @@ static uint64_t time_run(uint64_t root, uint64_t syscalls)
 	return mini_tsc() - start;
 }
 
-static void try_syscall(void)
-{
-	uint64_t before = lab_counter(PV_COUNT_syscalls), n = instructions(syscall_price()), ours,
-		 root;
+static void try_syscall(void) {
+	uint64_t before = lab_counter(PV_COUNT_syscalls), n = instructions(syscall_price()), ours, root;
 
 	before = lab_counter(PV_COUNT_syscalls) - before;
 	WRONG_IF(before < 100, 4,
@@ -170,17 +140,12 @@ static void try_syscall(void)
 		 "once: page faults of the first touch, entering user mode, "
 		 "the event at the end. Run the program once before you measure, so that its pages "
 		 "are filled.",
-		 "you say %llu instructions, the check %llu", (unsigned long long)n,
-		 (unsigned long long)ours);
-	mini_printk("        a SYSCALL of user mode and the return cost %llu instructions\n",
-		    (unsigned long long)n);
+		 "you say %llu instructions, the check %llu", (unsigned long long)n, (unsigned long long)ours);
+	mini_printk("        a SYSCALL of user mode and the return cost %llu instructions\n", (unsigned long long)n);
 }
 
 const struct lab_step lab_steps[] = {
-	{"nothing costs nothing", try_empty},
-	{"a thousand instructions cost a thousand", try_known},
-	{"a disturbed measurement", try_spoilt},
-	{"five hundred hypercalls with eight transitions", try_multi},
-	{"a system call, there and back", try_syscall},
-	{0},
+	{"nothing costs nothing", try_empty},           {"a thousand instructions cost a thousand", try_known},
+	{"a disturbed measurement", try_spoilt},        {"five hundred hypercalls with eight transitions", try_multi},
+	{"a system call, there and back", try_syscall}, {0},
 };

@@ -10,7 +10,4 @@
  * TODO 2: a read gets a page of zeroes that all pages of the region share, mapped without PT_W.
  * TODO 3: a write to such a page gets a page of its own, in the shared one's place.
  * Any other fault is not yours: false. */
-bool lazy_fault(struct pv_regs *regs)
-{
-	return false;
-}
+bool lazy_fault(struct pv_regs *regs) { return false; }

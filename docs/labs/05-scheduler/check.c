@@ -32,8 +32,7 @@ static unsigned ticks;
 static uint64_t own_stack;
 
 /* A timer that is always due would leave time for nothing else. */
-static void counting(struct pv_regs *regs)
-{
+static void counting(struct pv_regs *regs) {
 	ticks++;
 	theirs(regs);
 	/* End it in the check's own turn; the next one is pending already. */
@@ -41,13 +40,11 @@ static void counting(struct pv_regs *regs)
 		mini_set_vector_handler(PV_VECTOR_TIMER, NULL);
 }
 
-static void run(unsigned ms)
-{
+static void run(unsigned ms) {
 	uint64_t end = mini_now() + ms * MINI_MS;
 	mini_vector_handler standard;
 
-	for (unsigned i = 0; i < 4; i++)
-		turns[i] = 0;
+	for (unsigned i = 0; i < 4; i++) turns[i] = 0;
 	ticks = 0;
 	own_stack = (uint64_t)__builtin_frame_address(0);
 	standard = mini_set_vector_handler(PV_VECTOR_TIMER, NULL);
@@ -55,8 +52,7 @@ static void run(unsigned ms)
 	sched_start();
 	theirs = mini_set_vector_handler(PV_VECTOR_TIMER, counting);
 	mini_irq_enable();
-	while (mini_now() < end)
-		turns[0]++;
+	while (mini_now() < end) turns[0]++;
 	sched_stop();
 	mini_set_vector_handler(PV_VECTOR_TIMER, standard);
 	WRONG_IF(ticks > 2000, 2,
@@ -71,8 +67,7 @@ static void run(unsigned ms)
 		 (unsigned long long)bad_register);
 }
 
-static void a_second_task(void)
-{
+static void a_second_task(void) {
 	sched_add(task_1);
 	run(60);
 	WRONG_IF(ticks == 0, 1,
@@ -84,13 +79,11 @@ static void a_second_task(void)
 		 "still that one's. To switch tasks is to return to other registers than those "
 		 "that came in.",
 		 "task 1 never ran; timer interrupts: %u", ticks);
-	WRONG_IF(ticks < 3, 2,
-		 "The timer is one-shot: after its interrupt it is off, until tick sets it again.",
+	WRONG_IF(ticks < 3, 2, "The timer is one-shot: after its interrupt it is off, until tick sets it again.",
 		 "in 60 ms there was %u timer interrupt", ticks);
 }
 
-static void deadline(void)
-{
+static void deadline(void) {
 	run(100);
 	WRONG_IF(ticks > 60, 2, "A turn is SLICE long: 2 ms.",
 		 "in 100 ms there were %u timer interrupts; 50 were expected", ticks);
@@ -98,8 +91,7 @@ static void deadline(void)
 		 "in 100 ms there were %u timer interrupts; 50 were expected", ticks);
 }
 
-static void three_share(void)
-{
+static void three_share(void) {
 	uint64_t least = ~0ull, most = 0;
 
 	sched_add(task_2);
@@ -109,18 +101,14 @@ static void three_share(void)
 		least = turns[i] < least ? turns[i] : least;
 		most = turns[i] > most ? turns[i] : most;
 	}
-	WRONG_IF(!least || !turns[0], 3,
-		 "Each task must come up: from the last one back to task 0.",
+	WRONG_IF(!least || !turns[0], 3, "Each task must come up: from the last one back to task 0.",
 		 "rounds of tasks 0, 1, 2: %llu, %llu, %llu", (unsigned long long)turns[0],
 		 (unsigned long long)turns[1], (unsigned long long)turns[2]);
-	WRONG_IF(most > least + least / 4, 3,
-		 "Round-robin gives equal turns to all. running = (running + 1) % tasks.",
-		 "task 1 made %llu rounds, task 2 %llu", (unsigned long long)turns[1],
-		 (unsigned long long)turns[2]);
+	WRONG_IF(most > least + least / 4, 3, "Round-robin gives equal turns to all. running = (running + 1) % tasks.",
+		 "task 1 made %llu rounds, task 2 %llu", (unsigned long long)turns[1], (unsigned long long)turns[2]);
 }
 
-static void all_registers(void)
-{
+static void all_registers(void) {
 	sched_add(task_3);
 	run(160);
 	WRONG_IF(!turns[3], 3, "Each task must come up.", "task 3 never ran");

@@ -12,17 +12,13 @@ static unsigned tasks = 1, running;
  * TODO: save the registers of the task that was interrupted, choose the next one, put its registers into *regs,
  * and see to it that there is a next interrupt: pv_timer_set(deadline) raises one, once, at a system time
  * (mini_now() is now). */
-static void tick(struct pv_regs *regs)
-{
-}
+static void tick(struct pv_regs *regs) {}
 
-void sched_add(void (*fn)(void))
-{
+void sched_add(void (*fn)(void)) {
 	struct pv_regs *r = &saved[tasks];
 	char *stack = mini_pages(2);
 
-	if (tasks == TASKS || !stack)
-		return;
+	if (tasks == TASKS || !stack) return;
 	memset(r, 0, sizeof(*r));
 	r->frame.ip = (uint64_t)fn;
 	/* As behind a CALL. */
@@ -34,14 +30,10 @@ void sched_add(void (*fn)(void))
 	tasks++;
 }
 
-void sched_start(void)
-{
+void sched_start(void) {
 	running = 0;
 	mini_set_vector_handler(PV_VECTOR_TIMER, tick);
 	pv_timer_set(mini_now() + SLICE);
 }
 
-void sched_stop(void)
-{
-	pv_timer_set(PV_TIME_NEVER);
-}
+void sched_stop(void) { pv_timer_set(PV_TIME_NEVER); }

@@ -11,7 +11,7 @@
 
 /* lab.c */
 void sched_add(void (*fn)(void)); /* a task; fn never returns */
-void sched_start(void);		  /* the caller becomes task 0, and takes turns with the others */
-void sched_stop(void);		  /* by task 0: no more turns */
+void sched_start(void);           /* the caller becomes task 0, and takes turns with the others */
+void sched_stop(void);            /* by task 0: no more turns */
 
 #endif

@@ -8,20 +8,16 @@ const unsigned lab_number = 6;
 static uint32_t child;
 static long port;
 
-void lab_child(volatile struct lab_box *box, const char *what)
-{
+void lab_child(volatile struct lab_box *box, const char *what) {
 	long p = pp_offer(0);
 
 	box->word[0] = (uint64_t)p;
-	if (p > 0)
-		pp_answer((uint32_t)p);
+	if (p > 0) pp_answer((uint32_t)p);
 	box->word[1] = 1;
-	for (;;)
-		mini_sleep(MINI_S);
+	for (;;) mini_sleep(MINI_S);
 }
 
-static void connect(void)
-{
+static void connect(void) {
 	struct pv_port_status st = {0};
 	long remote;
 
@@ -37,24 +33,20 @@ static void connect(void)
 		 "domain.",
 		 "pp_connect returned %s", lab_result(port));
 	LAB_NEED(pv_event_status((uint64_t)port, &st) == 0);
-	WRONG_IF(st.kind != PV_PORT_CHANNEL || st.remote_dom != child ||
-			 st.remote_port != (uint32_t)remote,
-		 1,
+	WRONG_IF(st.kind != PV_PORT_CHANNEL || st.remote_dom != child || st.remote_port != (uint32_t)remote, 1,
 		 "event_status tells what a port is: a channel has a domain and a port at its "
 		 "other end.",
-		 "port %ld is of kind %u, its other end port %u of domain %u", port,
-		 (unsigned)st.kind, (unsigned)st.remote_port, (unsigned)st.remote_dom);
+		 "port %ld is of kind %u, its other end port %u of domain %u", port, (unsigned)st.kind,
+		 (unsigned)st.remote_port, (unsigned)st.remote_dom);
 }
 
-static void echo(void *other, uint32_t from)
-{
+static void echo(void *other, uint32_t from) {
 	(void)other;
 	pv_event_send(from);
 }
 
 /* Both ends here: the answer comes while pv_event_send has not yet returned. */
-static void at_once(void)
-{
+static void at_once(void) {
 	long a = pv_event_alloc(mini_start.domid, 0), b;
 	unsigned done;
 
@@ -63,29 +55,26 @@ static void at_once(void)
 	LAB_NEED(b > 0);
 	mini_port_handler((uint32_t)b, echo, NULL);
 	done = pp_rally((uint32_t)a, 3);
-	WRONG_IF(done != 3 && mini_port_count[a] == 0, 2, "Nothing was sent at all.",
-		 "pp_rally(port, 3) did %u rounds", done);
+	WRONG_IF(done != 3 && mini_port_count[a] == 0, 2, "Nothing was sent at all.", "pp_rally(port, 3) did %u rounds",
+		 done);
 	WRONG_IF(done != 3, 2,
 		 "This other end answers at once: the event is there before pv_event_send returns. "
 		 "Who looks at the count of events only then waits for one more, that never comes: "
 		 "a lost "
 		 "wake-up. Note the count before you send.",
-		 "pp_rally(port, 3) did %u rounds, and %u events had come", done,
-		 (unsigned)mini_port_count[a]);
+		 "pp_rally(port, 3) did %u rounds, and %u events had come", done, (unsigned)mini_port_count[a]);
 	pv_event_close((uint64_t)a);
 	pv_event_close((uint64_t)b);
 }
 
-static uint64_t child_sends(void)
-{
+static uint64_t child_sends(void) {
 	struct pv_perf perf = {0};
 
 	LAB_NEED(pv_perf_read(child, ~0ull, &perf) == 0);
 	return perf.hypercall[PV_NR_event_send];
 }
 
-static void rally(void)
-{
+static void rally(void) {
 	uint64_t theirs = child_sends(), ours = lab_calls(PV_NR_event_send), start = mini_now();
 	unsigned done = pp_rally((uint32_t)port, 1000);
 	uint64_t took = mini_now() - start;
@@ -97,16 +86,13 @@ static void rally(void)
 	WRONG_IF(done != 1000, 3,
 		 "The child answers each event with one. Did pp_answer take note of the events "
 		 "that came before it first looked?",
-		 "1000 rounds were asked for, %u done; the child sent %llu events", done,
-		 (unsigned long long)theirs);
+		 "1000 rounds were asked for, %u done; the child sent %llu events", done, (unsigned long long)theirs);
 	WRONG_IF(ours != 1000 || theirs != 1000, 3, "One event there, one back.",
-		 "1000 rounds took %llu events there, %llu back", (unsigned long long)ours,
-		 (unsigned long long)theirs);
+		 "1000 rounds took %llu events there, %llu back", (unsigned long long)ours, (unsigned long long)theirs);
 	mini_printk("        a round takes %llu instructions\n", (unsigned long long)(took / 1000));
 }
 
-static void nobody_spins(void)
-{
+static void nobody_spins(void) {
 	struct pv_domain_info a = {0}, b = {0};
 	uint64_t used;
 
@@ -118,8 +104,7 @@ static void nobody_spins(void)
 		 "A domain that has nothing to do should sleep: mini_port_wait blocks the vCPU "
 		 "(hypercall block) until an event comes. A loop that looks again and again takes "
 		 "the CPU from everybody.",
-		 "while nothing happened for 200 ms, the child used %llu ms of CPU time",
-		 (unsigned long long)used);
+		 "while nothing happened for 200 ms, the child used %llu ms of CPU time", (unsigned long long)used);
 	lab_end(child);
 }
 

@@ -10,8 +10,8 @@
 #define RING_SLOTS 2
 
 struct ring {
-	uint64_t prod;	 /* values put since the beginning; the producer's             */
-	uint64_t cons;	 /* values taken; the consumer's                               */
+	uint64_t prod;   /* values put since the beginning; the producer's             */
+	uint64_t cons;   /* values taken; the consumer's                               */
 	uint64_t asleep; /* the consumer's: 1: it wants an event                       */
 	uint64_t slot[RING_SLOTS];
 };
@@ -21,23 +21,22 @@ struct ring {
  * FENCE: what precedes is done, and seen by all, before what follows. The dearest. */
 #ifdef MODEL
 #include "model/model.h"
-#define LOAD(x)		    model_load(&(x), 0, #x, __LINE__)
-#define LOAD_ACQUIRE(x)	    model_load(&(x), 1, #x, __LINE__)
-#define STORE(x, v)	    model_store(&(x), v, 0, #x, __LINE__)
+#define LOAD(x)             model_load(&(x), 0, #x, __LINE__)
+#define LOAD_ACQUIRE(x)     model_load(&(x), 1, #x, __LINE__)
+#define STORE(x, v)         model_store(&(x), v, 0, #x, __LINE__)
 #define STORE_RELEASE(x, v) model_store(&(x), v, 1, #x, __LINE__)
-#define FENCE()		    model_fence(__LINE__)
+#define FENCE()             model_fence(__LINE__)
 #else
-#define LOAD(x)		    __atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define LOAD_ACQUIRE(x)	    __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
-#define STORE(x, v)	    __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
+#define LOAD(x)             __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define LOAD_ACQUIRE(x)     __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define STORE(x, v)         __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 #define STORE_RELEASE(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELEASE)
-#define FENCE()		    __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define FENCE()             __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
 
 /* lab.c */
-bool ring_put(struct ring *r, uint64_t value,
-	      bool *notify);			/* false: full                         */
-bool ring_get(struct ring *r, uint64_t *value); /* false: empty                        */
-bool ring_sleep(struct ring *r);		/* true: nothing there, go to sleep    */
+bool ring_put(struct ring *r, uint64_t value, bool *notify); /* false: full                         */
+bool ring_get(struct ring *r, uint64_t *value);              /* false: empty                        */
+bool ring_sleep(struct ring *r);                             /* true: nothing there, go to sleep    */
 
 #endif

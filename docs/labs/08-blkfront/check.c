@@ -5,7 +5,7 @@
 #include "blk.h"
 
 #define SECTORS 256
-#define SLOT	5
+#define SLOT    5
 
 const unsigned lab_number = 8;
 
@@ -13,13 +13,11 @@ static struct disk disk;
 static uint32_t child;
 static uint64_t *page;
 
-void lab_child(volatile struct lab_box *box, const char *what)
-{
+void lab_child(volatile struct lab_box *box, const char *what) {
 	char *memory = mini_pages(5);
 	struct mini_blkback *b;
 
-	for (uint64_t s = 0; s < SECTORS; s++)
-		*(uint64_t *)(memory + s * 512) = s;
+	for (uint64_t s = 0; s < SECTORS; s++) *(uint64_t *)(memory + s * 512) = s;
 	b = mini_blkback_start(0, SLOT, memory, SECTORS);
 	box->word[0] = 1;
 	for (;;) {
@@ -29,25 +27,21 @@ void lab_child(volatile struct lab_box *box, const char *what)
 	}
 }
 
-static unsigned grants(void)
-{
+static unsigned grants(void) {
 	const volatile struct pv_grant_entry *e = mini_grant_entries();
 	unsigned n = 0;
 
-	for (unsigned i = 1; i < MINI_GRANT_PAGES * PV_GRANTS_PER_PAGE; i++)
-		n += e[i].flags & PV_GRANT_VALID;
+	for (unsigned i = 1; i < MINI_GRANT_PAGES * PV_GRANTS_PER_PAGE; i++) n += e[i].flags & PV_GRANT_VALID;
 	return n;
 }
 
-static const char *state_name(uint32_t state)
-{
+static const char *state_name(uint32_t state) {
 	static const char *const names[] = {"CLOSED", "INIT", "READY", "RUNNING", "CLOSING"};
 
 	return state < 5 ? names[state] : "unknown";
 }
 
-static void open_disk(void)
-{
+static void open_disk(void) {
 	struct pv_device_slot slot = {0};
 	int rc;
 
@@ -79,15 +73,12 @@ static void open_disk(void)
 		 "is said.",
 		 "disk_open returned %s; the front end is RUNNING, the back end %s", lab_result(rc),
 		 state_name(slot.back.state));
-	WRONG_IF(rc != 0, 2, "Both sides are RUNNING.", "disk_open returned %s, not 0",
-		 lab_result(rc));
-	WRONG_IF(disk.sectors != SECTORS, 2,
-		 "The back end wrote page->sectors before it said READY.",
+	WRONG_IF(rc != 0, 2, "Both sides are RUNNING.", "disk_open returned %s, not 0", lab_result(rc));
+	WRONG_IF(disk.sectors != SECTORS, 2, "The back end wrote page->sectors before it said READY.",
 		 "disk.sectors is %llu, not %u", (unsigned long long)disk.sectors, SECTORS);
 }
 
-static void read_one(void)
-{
+static void read_one(void) {
 	unsigned before = grants();
 	int rc;
 
@@ -103,14 +94,11 @@ static void read_one(void)
 		 "-22 from the back end: the request is malformed. segments is 1; first and last "
 		 "are sectors of the page, both included; count is their number.",
 		 "reading 2 sectors returned -PV_BLK_EINVAL");
-	WRONG_IF(rc != 0, 5, "0 is the status of a response that succeeded.",
-		 "reading sector 77 returned %s", lab_result(rc));
-	WRONG_IF(page[0] != 77 || page[64] != 78, 4,
-		 "Each sector of this disk begins with its number.",
-		 "sectors 77 and 78 read as %llu and %llu", (unsigned long long)page[0],
-		 (unsigned long long)page[64]);
-	WRONG_IF(page[128] != 0xeeeeeeeeeeeeeeeeull, 4,
-		 "last is the last sector of the segment, itself included.",
+	WRONG_IF(rc != 0, 5, "0 is the status of a response that succeeded.", "reading sector 77 returned %s",
+		 lab_result(rc));
+	WRONG_IF(page[0] != 77 || page[64] != 78, 4, "Each sector of this disk begins with its number.",
+		 "sectors 77 and 78 read as %llu and %llu", (unsigned long long)page[0], (unsigned long long)page[64]);
+	WRONG_IF(page[128] != 0xeeeeeeeeeeeeeeeeull, 4, "last is the last sector of the segment, itself included.",
 		 "two sectors were asked for, and a third was written");
 	WRONG_IF(grants() != before, 6,
 		 "As long as a grant is valid, the other domain may map the page and read whatever "
@@ -118,23 +106,19 @@ static void read_one(void)
 		 "after one request %d more grant is valid than before", (int)(grants() - before));
 }
 
-static void write_one(void)
-{
+static void write_one(void) {
 	int rc;
 
 	page[0] = 0x1234;
 	rc = disk_io(&disk, PV_BLK_WRITE, 9, page, 1);
-	WRONG_IF(rc != 0, 4, "The same as reading, with another op.",
-		 "writing sector 9 returned %s", lab_result(rc));
+	WRONG_IF(rc != 0, 4, "The same as reading, with another op.", "writing sector 9 returned %s", lab_result(rc));
 	page[0] = 0;
 	rc = disk_io(&disk, PV_BLK_READ, 9, page, 1);
 	WRONG_IF(rc != 0 || page[0] != 0x1234, 4, "What was written must be there.",
-		 "reading it back returned %s and %#llx", lab_result(rc),
-		 (unsigned long long)page[0]);
+		 "reading it back returned %s and %#llx", lab_result(rc), (unsigned long long)page[0]);
 }
 
-static void errors(void)
-{
+static void errors(void) {
 	int rc = disk_io(&disk, PV_BLK_READ, SECTORS - 1, page, 2);
 
 	WRONG_IF(rc != -PV_BLK_EINVAL, 5,
@@ -146,8 +130,7 @@ static void errors(void)
 		 "a read after an error returned %s", lab_result(rc));
 }
 
-static void many(void)
-{
+static void many(void) {
 	uint64_t sends = lab_calls(PV_NR_event_send), wrong = 0;
 	unsigned before = grants();
 
@@ -162,8 +145,7 @@ static void many(void)
 		 "response was taken.",
 		 "%llu of 100 reads went wrong", (unsigned long long)wrong);
 	WRONG_IF(grants() != before, 6, "Take each grant back.",
-		 "after 100 requests %d more grants are valid than before",
-		 (int)(grants() - before));
+		 "after 100 requests %d more grants are valid than before", (int)(grants() - before));
 	WRONG_IF(sends > 100, 5, "pv_ring_front_publish says when the back end wants an event.",
 		 "100 requests took %llu events", (unsigned long long)sends);
 	lab_end(child);

@@ -12,8 +12,8 @@
 
 #define EVERYBODY 0xffffu
 #define DATA_MAX  58
-#define LANE	  8 /* packets that a lane holds */
-#define PORTS	  4
+#define LANE      8 /* packets that a lane holds */
+#define PORTS     4
 #define ADDRESSES 256 /* addresses are below this, but EVERYBODY */
 
 struct packet {
@@ -34,26 +34,21 @@ struct wire {
 };
 
 /* 1: put; 0: full. */
-static inline int lane_put(struct lane *l, const struct packet *p)
-{
+static inline int lane_put(struct lane *l, const struct packet *p) {
 	uint32_t prod = l->prod;
 
-	if (prod - PV_LOAD_ACQUIRE(&l->cons) >= LANE)
-		return 0;
+	if (prod - PV_LOAD_ACQUIRE(&l->cons) >= LANE) return 0;
 	l->packet[prod % LANE] = *p;
 	PV_STORE_RELEASE(&l->prod, prod + 1);
 	return 1;
 }
 
 /* 1: got; 0: empty; -1: the other side wrote a count that cannot be. */
-static inline int lane_get(struct lane *l, struct packet *p)
-{
+static inline int lane_get(struct lane *l, struct packet *p) {
 	uint32_t cons = l->cons, prod = PV_LOAD_ACQUIRE(&l->prod);
 
-	if (prod == cons)
-		return 0;
-	if (prod - cons > LANE)
-		return -1;
+	if (prod == cons) return 0;
+	if (prod - cons > LANE) return -1;
 	pv_ring_copy(p, &l->packet[cons % LANE], sizeof(*p));
 	PV_STORE_RELEASE(&l->cons, cons + 1);
 	return 1;

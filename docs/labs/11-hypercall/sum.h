@@ -6,7 +6,7 @@
 
 #include <mini/mini.h>
 
-#define NR_SUM	127
+#define NR_SUM  127
 #define SUM_MAX 512
 
 typedef long (*sum_call)(const uint64_t *numbers, uint64_t count, uint64_t *out);

@@ -15,17 +15,14 @@
 #define PV_NO_STUBS
 #include <pv/hypercall.h>
 
-#define NR_SUM	 127
+#define NR_SUM   127
 #define TEXT_MAX 16384
-#define SUM_MAX	 512
+#define SUM_MAX  512
 
 static u64 last_sum;
 
 /* TODO 1: hypercall NR_SUM, as in lab 1. Here the caller is Linux. */
-static long sum_call(const u64 *numbers, u64 count, u64 *out)
-{
-	return -ENOSYS;
-}
+static long sum_call(const u64 *numbers, u64 count, u64 *out) { return -ENOSYS; }
 
 /*
  * TODO 2: take the numbers out of the text (strsep, kstrtou64) into an array,
@@ -33,36 +30,26 @@ static long sum_call(const u64 *numbers, u64 count, u64 *out)
  * answers: its errors have Linux's numbers. More than SUM_MAX numbers: let ring 0
  * refuse them.
  */
-static long sum_text(char *text)
-{
-	return -ENOSYS;
-}
+static long sum_text(char *text) { return -ENOSYS; }
 
-static ssize_t sum_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
-{
+static ssize_t sum_write(struct file *file, const char __user *buf, size_t len, loff_t *pos) {
 	char *text;
 	long rc;
 
-	if (len > TEXT_MAX)
-		return -E2BIG;
+	if (len > TEXT_MAX) return -E2BIG;
 	text = memdup_user_nul(buf, len);
-	if (IS_ERR(text))
-		return PTR_ERR(text);
+	if (IS_ERR(text)) return PTR_ERR(text);
 	rc = sum_text(text);
 	kfree(text);
 	return rc < 0 ? rc : len;
 }
 
-static int sum_show(struct seq_file *m, void *unused)
-{
+static int sum_show(struct seq_file *m, void *unused) {
 	seq_printf(m, "%llu\n", last_sum);
 	return 0;
 }
 
-static int sum_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, sum_show, NULL);
-}
+static int sum_open(struct inode *inode, struct file *file) { return single_open(file, sum_show, NULL); }
 
 static const struct proc_ops sum_ops = {
 	.proc_open = sum_open,
@@ -71,15 +58,9 @@ static const struct proc_ops sum_ops = {
 	.proc_release = single_release,
 };
 
-static int __init sum_init(void)
-{
-	return proc_create("sum", 0600, NULL, &sum_ops) ? 0 : -ENOMEM;
-}
+static int __init sum_init(void) { return proc_create("sum", 0600, NULL, &sum_ops) ? 0 : -ENOMEM; }
 
-static void __exit sum_exit(void)
-{
-	remove_proc_entry("sum", NULL);
-}
+static void __exit sum_exit(void) { remove_proc_entry("sum", NULL); }
 
 module_init(sum_init);
 module_exit(sum_exit);

@@ -5,7 +5,7 @@
 
 #include "lab.h"
 
-#define WIDTH	   96
+#define WIDTH      96
 #define STEP_LIMIT (4 * MINI_S)
 
 static jmp_buf leave;
@@ -16,8 +16,7 @@ static const char *volatile step_title;
 /* --- saying ---------------------------------------------------------------------------------- */
 
 /* text behind a label, broken at blanks. */
-static void say(const char *label, const char *text)
-{
+static void say(const char *label, const char *text) {
 	char line[WIDTH + 1];
 	size_t used = 0;
 
@@ -29,10 +28,8 @@ static void say(const char *label, const char *text)
 			mini_printk("%s\n              ", line);
 			used = 0;
 		}
-		if (used)
-			line[used++] = ' ';
-		if (word > WIDTH - 14 - used)
-			word = WIDTH - 14 - used;
+		if (used) line[used++] = ' ';
+		if (word > WIDTH - 14 - used) word = WIDTH - 14 - used;
 		memcpy(line + used, text, word);
 		used += word;
 		line[used] = 0;
@@ -42,8 +39,7 @@ static void say(const char *label, const char *text)
 	mini_printk("%s\n", used ? line : "");
 }
 
-static void report(int hint, const char *why, const char *what)
-{
+static void report(int hint, const char *why, const char *what) {
 	char next[64];
 
 	mini_printk("\n  WRONG %u  %s\n", step_count, step_title);
@@ -55,8 +51,7 @@ static void report(int hint, const char *why, const char *what)
 	}
 }
 
-void lab_wrong(int hint, const char *why, const char *format, ...)
-{
+void lab_wrong(int hint, const char *why, const char *format, ...) {
 	static char what[600];
 	va_list ap;
 
@@ -68,16 +63,14 @@ void lab_wrong(int hint, const char *why, const char *format, ...)
 	longjmp(leave, 1);
 }
 
-const char *lab_result(long result)
-{
+const char *lab_result(long result) {
 	static char text[4][32];
 	static unsigned next;
 	char *to = text[next++ % 4];
 
 	switch (result) {
 #define PV_ERR(name, number, meaning) \
-	case -number:                 \
-		return "-PV_" #name;
+	case -number: return "-PV_" #name;
 		PV_ERRNO_LIST(PV_ERR)
 #undef PV_ERR
 	}
@@ -89,28 +82,24 @@ const char *lab_result(long result)
 
 static struct pv_perf perf;
 
-static void read_perf(void)
-{
+static void read_perf(void) {
 	memset(&perf, 0, sizeof(perf));
 	LAB_NEED(pv_perf_read(PV_DOM_SELF, ~0ull, &perf) == 0);
 }
 
-uint64_t lab_calls(unsigned nr)
-{
+uint64_t lab_calls(unsigned nr) {
 	read_perf();
 	return perf.hypercall[nr];
 }
 
-uint64_t lab_counter(enum pv_counter c)
-{
+uint64_t lab_counter(enum pv_counter c) {
 	read_perf();
 	return perf.counter[c];
 }
 
 /* --- another domain -------------------------------------------------------------------------------- */
 
-uint32_t lab_build(const char *what, uint32_t caps)
-{
+uint32_t lab_build(const char *what, uint32_t caps) {
 	char words[128];
 	struct mini_domain_config config = {
 		.name = what,
@@ -130,58 +119,44 @@ uint32_t lab_build(const char *what, uint32_t caps)
 	return (uint32_t)domid;
 }
 
-uint32_t lab_start(const char *what, uint32_t caps)
-{
+uint32_t lab_start(const char *what, uint32_t caps) {
 	uint32_t domid = lab_build(what, caps);
 
 	LAB_NEED(pv_domain_unpause(domid) == 0);
 	return domid;
 }
 
-void lab_end(uint32_t domid)
-{
-	mini_destroy_domain(domid);
-}
+void lab_end(uint32_t domid) { mini_destroy_domain(domid); }
 
-static long box_copy(uint32_t domid, uint32_t flags, unsigned word, uint64_t *value)
-{
-	struct pv_mem_copy op = {.domid = domid,
-				 .flags = flags,
-				 .gpa = LAB_BOX_GPA + word * 8ull,
-				 .buf = (uint64_t)value,
-				 .len = 8};
+static long box_copy(uint32_t domid, uint32_t flags, unsigned word, uint64_t *value) {
+	struct pv_mem_copy op = {
+		.domid = domid, .flags = flags, .gpa = LAB_BOX_GPA + word * 8ull, .buf = (uint64_t)value, .len = 8};
 
 	return pv_mem_copy(&op);
 }
 
-uint64_t lab_box_get(uint32_t domid, unsigned word)
-{
+uint64_t lab_box_get(uint32_t domid, unsigned word) {
 	uint64_t value = 0;
 
 	LAB_NEED(box_copy(domid, PV_MEM_COPY_READ, word, &value) >= 0);
 	return value;
 }
 
-void lab_box_set(uint32_t domid, unsigned word, uint64_t value)
-{
+void lab_box_set(uint32_t domid, unsigned word, uint64_t value) {
 	LAB_NEED(box_copy(domid, PV_MEM_COPY_WRITE, word, &value) >= 0);
 }
 
-uint64_t lab_box_wait(uint32_t domid, unsigned word, unsigned ms)
-{
+uint64_t lab_box_wait(uint32_t domid, unsigned word, unsigned ms) {
 	uint64_t end = mini_now() + ms * MINI_MS, value;
 
-	while (!(value = lab_box_get(domid, word)) && mini_now() < end)
-		mini_sleep(200 * MINI_US);
+	while (!(value = lab_box_get(domid, word)) && mini_now() < end) mini_sleep(200 * MINI_US);
 	return value;
 }
 
-static void be_child(const char *what)
-{
+static void be_child(const char *what) {
 	/* The page is not the allocator's to give away. */
 	mini_pages_hold(LAB_BOX_GPA >> PV_PAGE_SHIFT, 1, false);
-	if (lab_child)
-		lab_child(mini_va(LAB_BOX_GPA), what);
+	if (lab_child) lab_child(mini_va(LAB_BOX_GPA), what);
 	pv_shutdown(PV_SHUTDOWN_POWEROFF, 0);
 }
 
@@ -189,14 +164,12 @@ static void be_child(const char *what)
 
 /* vCPU 1: a step that never ends is ended here. It sleeps by poll, so that it needs no timer vector: those
  * may be the student's. */
-static void watch(void *unused)
-{
+static void watch(void *unused) {
 	(void)unused;
 	mini_irq_disable();
 	for (;;) {
 		pv_poll(NULL, 0, (uint64_t)pv_time() + 50 * MINI_MS);
-		if (!step_ends || (uint64_t)pv_time() < step_ends)
-			continue;
+		if (!step_ends || (uint64_t)pv_time() < step_ends) continue;
 		report(0,
 		       "Your code waits for something that does not come, or loops. Look at the "
 		       "conditions of "
@@ -207,33 +180,28 @@ static void watch(void *unused)
 	}
 }
 
-static void call(void *step)
-{
-	((const struct lab_step *)step)->run();
-}
+static void call(void *step) { ((const struct lab_step *)step)->run(); }
 
-static const char *fault_name(const struct mini_fault *f)
-{
+static const char *fault_name(const struct mini_fault *f) {
 	static char text[160];
 
 	if (f->vector == 14)
 		sniprintf(text, sizeof(text), "page fault: %s of address %#llx, %s; at ip %#llx",
-			  f->error & 2	  ? "a write"
+			  f->error & 2    ? "a write"
 			  : f->error & 16 ? "a jump"
 					  : "a read",
 			  (unsigned long long)f->edata,
-			  f->error & 8	 ? "whose entry leads to no frame of this domain"
+			  f->error & 8   ? "whose entry leads to no frame of this domain"
 			  : f->error & 1 ? "which is present, but not for this"
 					 : "which is not mapped",
 			  (unsigned long long)f->ip);
 	else
-		sniprintf(text, sizeof(text), "exception %u, error code %#llx; at ip %#llx",
-			  f->vector, (unsigned long long)f->error, (unsigned long long)f->ip);
+		sniprintf(text, sizeof(text), "exception %u, error code %#llx; at ip %#llx", f->vector,
+			  (unsigned long long)f->error, (unsigned long long)f->ip);
 	return text;
 }
 
-static bool run_step(const struct lab_step *s)
-{
+static bool run_step(const struct lab_step *s) {
 	struct mini_cpu *cpu = mini_cpu();
 	struct mini_fault fault;
 
@@ -257,30 +225,23 @@ static bool run_step(const struct lab_step *s)
 	return true;
 }
 
-static int run_steps(void)
-{
+static int run_steps(void) {
 	unsigned all = 0, good = 0;
 
-	while (lab_steps[all].run)
-		all++;
+	while (lab_steps[all].run) all++;
 	/* One line before, since ring 0's own lines may lack their end. */
 	mini_printk("\nlab %02u\n", lab_number);
 	for (step_count = 1; good < all; step_count++, good++)
-		if (!run_step(&lab_steps[good]))
-			break;
-	mini_printk("lab %02u: %s, %u of %u steps\n", lab_number, good == all ? "done" : "not yet",
-		    good, all);
+		if (!run_step(&lab_steps[good])) break;
+	mini_printk("lab %02u: %s, %u of %u steps\n", lab_number, good == all ? "done" : "not yet", good, all);
 	return good != all;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	int rc;
 
-	if (argc > 1 && strcmp(argv[0], "child") == 0)
-		be_child(argv[1]);
-	if (mini_vcpu_start(1, watch, NULL) < 0)
-		mini_printk("lab: no watchdog\n");
+	if (argc > 1 && strcmp(argv[0], "child") == 0) be_child(argv[1]);
+	if (mini_vcpu_start(1, watch, NULL) < 0) mini_printk("lab: no watchdog\n");
 	rc = run_steps();
 	pv_phys_reboot(0);
 	return rc;

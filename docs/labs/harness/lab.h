@@ -21,21 +21,18 @@ extern const struct lab_step lab_steps[]; /* ended by an empty one */
 extern const unsigned lab_number;
 
 /* Ends the check: what was seen, why that is so, and which hint helps (0: none). */
-void lab_wrong(int hint, const char *why, const char *what, ...)
-	__attribute__((noreturn, format(printf, 3, 4)));
+void lab_wrong(int hint, const char *why, const char *what, ...) __attribute__((noreturn, format(printf, 3, 4)));
 /* WRONG_IF(condition, hint, why, what...) */
-#define WRONG_IF(cond, hint, why, ...)                     \
-	do {                                               \
-		if (cond)                                  \
-			lab_wrong(hint, why, __VA_ARGS__); \
+#define WRONG_IF(cond, hint, why, ...)                       \
+	do {                                                 \
+		if (cond) lab_wrong(hint, why, __VA_ARGS__); \
 	} while (0)
 /* Something that no student's code can be guilty of: the machine is too small, the check is wrong. */
-#define LAB_NEED(cond)                                                                            \
-	do {                                                                                      \
-		if (!(cond))                                                                      \
-			lab_wrong(0,                                                              \
-				  "This is not your fault: the check itself does not work here.", \
-				  "%s:%d: %s", __FILE__, __LINE__, #cond);                        \
+#define LAB_NEED(cond)                                                                                            \
+	do {                                                                                                      \
+		if (!(cond))                                                                                      \
+			lab_wrong(0, "This is not your fault: the check itself does not work here.", "%s:%d: %s", \
+				  __FILE__, __LINE__, #cond);                                                     \
 	} while (0)
 
 /* "-PV_EFAULT" for -14, "12" for 12. Up to four at a time. */
@@ -47,7 +44,7 @@ uint64_t lab_counter(enum pv_counter c);
 /* --- a second domain of the same program ----------------------------------------------------- */
 
 #define LAB_CHILD_MEMORY (8ull << 20)
-#define LAB_BOX_GPA	 (LAB_CHILD_MEMORY - PV_PAGE_SIZE)
+#define LAB_BOX_GPA      (LAB_CHILD_MEMORY - PV_PAGE_SIZE)
 /* Its last page: words that it and the check leave for each other. */
 struct lab_box {
 	uint64_t word[512];

@@ -2,8 +2,7 @@
 /* debug: debug registers. */
 #include "abuse_cpu.h"
 
-MINI_TEST(debug_registers)
-{
+MINI_TEST(debug_registers) {
 	uint64_t kept[4];
 
 	for (unsigned r = 0; r < 4; r++) {
@@ -14,8 +13,7 @@ MINI_TEST(debug_registers)
 			CHECK_EQ(pv_debug_set(r, bad_addresses[i]), -PV_EINVAL);
 		CHECK_EQ(pv_debug_get(r), kept[r]);
 	}
-	static const uint64_t numbers[] = {
-		4, 5, 8, 9, 15, 16, 1ull << 31, 1ull << 32, (1ull << 32) + 7, ~0ull};
+	static const uint64_t numbers[] = {4, 5, 8, 9, 15, 16, 1ull << 31, 1ull << 32, (1ull << 32) + 7, ~0ull};
 
 	for (unsigned i = 0; i < COUNT(numbers); i++) {
 		CHECK_EQ(pv_debug_set(numbers[i], 0), -PV_EINVAL);
@@ -31,18 +29,13 @@ MINI_TEST(debug_registers)
 
 static uint16_t movss_word = PV_USER_DS;
 
-static void movss_syscall(void *arg)
-{
+static void movss_syscall(void *arg) {
 	(void)arg;
-	__asm__ volatile("mov %0, %%ss; syscall"
-			 :
-			 : "m"(movss_word), "a"(PV_NR_nop)
-			 : "rcx", "r11", "memory");
+	__asm__ volatile("mov %0, %%ss; syscall" : : "m"(movss_word), "a"(PV_NR_nop) : "rcx", "r11", "memory");
 }
 
 #define MOVSS(name, text)                                                            \
-	static void name(void *arg)                                                  \
-	{                                                                            \
+	static void name(void *arg) {                                                \
 		(void)arg;                                                           \
 		__asm__ volatile("mov %0, %%ss; " text : : "m"(movss_word) : "rax"); \
 	}
@@ -55,8 +48,7 @@ MOVSS(movss_fault, "mov 0x10, %%eax")
 CODE(code_movss, "movw (%rdi), %ss\n syscall\n ud2");
 CODE(code_movss_int, "movw (%rdi), %ss\n int $0x80\n ud2");
 
-static void movss_user(const void *code, uint64_t len)
-{
+static void movss_user(const void *code, uint64_t len) {
 	uint64_t root = space_of(code, len), va = 0x500000;
 	uint16_t *word = mini_user_page(root, va, PT_W);
 	struct seen s = {0};
@@ -79,10 +71,8 @@ static void movss_user(const void *code, uint64_t len)
 	mini_user_space_free(root);
 }
 
-MINI_TEST(movss_debug_trap)
-{
-	static void (*const ways[])(void *) = {movss_syscall, movss_int80, movss_int3,
-					       movss_ud,      movss_gp,	   movss_fault};
+MINI_TEST(movss_debug_trap) {
+	static void (*const ways[])(void *) = {movss_syscall, movss_int80, movss_int3, movss_ud, movss_gp, movss_fault};
 	struct mini_fault f;
 
 	CHECK_EQ(pv_debug_set(0, (uint64_t)&movss_word), 0);
@@ -93,8 +83,7 @@ MINI_TEST(movss_debug_trap)
 			CHECK_EQ(pv_debug_set(7, 1 | kind << 16 | 1 << 18), 0);
 			ran = mini_try(&f, ways[i], NULL);
 			pv_debug_set(7, 0);
-			if (ran)
-				CHECK_EQ(i, 0);
+			if (ran) CHECK_EQ(i, 0);
 		}
 	}
 	pv_debug_set(6, 0);
@@ -104,8 +93,7 @@ MINI_TEST(movss_debug_trap)
 }
 
 /* A breakpoint on memory that ring 0 reads and writes for the caller. */
-MINI_TEST(movss_debug_trap_copies)
-{
+MINI_TEST(movss_debug_trap_copies) {
 	struct pv_host_info *host = mini_page();
 
 	CHECK(host);

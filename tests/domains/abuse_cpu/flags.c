@@ -30,11 +30,9 @@ static const uint64_t odd_flags[] = {
 	~(FLAG_TF | FLAG_NT),
 	1ull << 63,
 };
-#define FLAGS_KEPT \
-	(0x254cd5ull & ~FLAG_RF & ~FLAG_TF) /* what ERETU loads and an event saves again */
+#define FLAGS_KEPT (0x254cd5ull & ~FLAG_RF & ~FLAG_TF) /* what ERETU loads and an event saves again */
 
-static void flags_from_user(const void *code, uint64_t len, bool event)
-{
+static void flags_from_user(const void *code, uint64_t len, bool event) {
 	uint64_t root = space_of(code, len);
 
 	for (unsigned i = 0; i < COUNT(odd_flags); i++) {
@@ -45,15 +43,12 @@ static void flags_from_user(const void *code, uint64_t len, bool event)
 			mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0);
 			u.event = note_event;
 			u.data = &s;
-			if (fast)
-				syscall_frame(&u, MINI_USER_CODE);
+			if (fast) syscall_frame(&u, MINI_USER_CODE);
 			u.regs.frame.flags = u.regs.r11 = odd_flags[i];
 			mini_user_run(&u);
 			CHECK_EQ(s.wanted, event);
 			CHECK(s.debug <= 3);
-			CHECK_EQ(s.debug > 0 && !(odd_flags[i] & FLAG_TF) &&
-					 code != code_flags_int1,
-				 0);
+			CHECK_EQ(s.debug > 0 && !(odd_flags[i] & FLAG_TF) && code != code_flags_int1, 0);
 			if (event) {
 				fault_is(&u, UD);
 				CHECK_EQ(s.flags & FLAGS_KEPT, odd_flags[i] & FLAGS_KEPT);
@@ -65,8 +60,7 @@ static void flags_from_user(const void *code, uint64_t len, bool event)
 	mini_user_space_free(root);
 }
 
-MINI_TEST(entry_flags_once)
-{
+MINI_TEST(entry_flags_once) {
 	flags_from_user(code_flags_syscall, LEN(code_flags_syscall), true);
 	flags_from_user(code_flags_int80, LEN(code_flags_int80), true);
 	flags_from_user(code_flags_int3, LEN(code_flags_int3), true);
@@ -81,8 +75,7 @@ struct kernel_entry {
 	int how;
 };
 
-static void enter_with_flags(void *arg)
-{
+static void enter_with_flags(void *arg) {
 	const struct kernel_entry *k = arg;
 	uint64_t in = k->flags | 2, out = 0;
 
@@ -92,33 +85,18 @@ static void enter_with_flags(void *arg)
 			 : "r"(in), "a"(0)                          \
 			 : "rcx", "rdx", "r11", "memory", "cc")
 	switch (k->how) {
-	case 0:
-		ENTER("syscall");
-		break;
-	case 1:
-		ENTER("int $0x80");
-		break;
-	case 2:
-		ENTER("int3");
-		break;
-	case 3:
-		ENTER("sysenter");
-		break;
-	case 4:
-		ENTER("ud2");
-		break;
-	case 5:
-		ENTER("int $0x21");
-		break;
-	case 6:
-		ENTER("mov %%cr3, %%rax");
-		break;
+	case 0: ENTER("syscall"); break;
+	case 1: ENTER("int $0x80"); break;
+	case 2: ENTER("int3"); break;
+	case 3: ENTER("sysenter"); break;
+	case 4: ENTER("ud2"); break;
+	case 5: ENTER("int $0x21"); break;
+	case 6: ENTER("mov %%cr3, %%rax"); break;
 	}
 	__asm__ volatile("push $2; popfq; cld" ::: "cc");
 }
 
-MINI_TEST(entry_flags_once_kernel)
-{
+MINI_TEST(entry_flags_once_kernel) {
 	/* What returned is seen as no fault; every other way in gives one event, that mini_try takes. */
 	for (int how = 0; how < 7; how++) {
 		for (unsigned i = 0; i < COUNT(odd_flags); i++) {
@@ -129,8 +107,7 @@ MINI_TEST(entry_flags_once_kernel)
 			__asm__ volatile("push $2; popfq" ::: "cc");
 			CHECK(mini_irq_enabled());
 			CHECK_EQ(ran, how == 0 && !(k.flags & FLAG_TF));
-			if (how == 0 && !ran)
-				CHECK_EQ(f.vector, DB);
+			if (how == 0 && !ran) CHECK_EQ(f.vector, DB);
 		}
 	}
 	CHECK_EQ(pv_nop(), 0);
@@ -138,8 +115,7 @@ MINI_TEST(entry_flags_once_kernel)
 
 /* ---- the interrupt flag ---- */
 
-static uint64_t flags_now(void)
-{
+static uint64_t flags_now(void) {
 	uint64_t f;
 
 	__asm__ volatile("pushfq; pop %0" : "=r"(f));
@@ -155,13 +131,9 @@ CODE(code_if, "pushfq\n pop %rbx\n push $0x3002\n popfq\n pushfq\n pop %r12\n"
 	      "pushfq\n pop %r13\n ud2");
 CODE(code_spin, "push $2\n popfq\n 1: cmpl $0, (%rdi)\n je 1b\n ud2");
 
-static void stop_spin(void *arg)
-{
-	*(volatile uint32_t *)arg = 1;
-}
+static void stop_spin(void *arg) { *(volatile uint32_t *)arg = 1; }
 
-MINI_TEST(guest_if_never_off)
-{
+MINI_TEST(guest_if_never_off) {
 	uint64_t root, va = 0x500000;
 	struct mini_fault f;
 	struct mini_user u;
@@ -177,8 +149,7 @@ MINI_TEST(guest_if_never_off)
 	root = space_of(code_if, LEN(code_if));
 	for (unsigned fast = 0; fast < 2; fast++) {
 		mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0);
-		if (fast)
-			syscall_frame(&u, MINI_USER_CODE);
+		if (fast) syscall_frame(&u, MINI_USER_CODE);
 		u.regs.frame.flags = u.regs.r11 = fast ? 2 : FLAG_IOPL | 2;
 		mini_user_run(&u);
 		fault_is(&u, UD);
@@ -204,25 +175,20 @@ MINI_TEST(guest_if_never_off)
 	mini_user_space_free(root);
 }
 
-static void spin_forever(void *arg)
-{
+static void spin_forever(void *arg) {
 	(void)arg;
-	for (;;)
-		__asm__ volatile("push $2; popfq" ::: "cc");
+	for (;;) __asm__ volatile("push $2; popfq" ::: "cc");
 }
 
-ABUSE_CHILD(spin)
-{
-	for (unsigned n = 1; n < mini_start.vcpus; n++)
-		mini_vcpu_start(n, spin_forever, NULL);
+ABUSE_CHILD(spin) {
+	for (unsigned n = 1; n < mini_start.vcpus; n++) mini_vcpu_start(n, spin_forever, NULL);
 	mini_irq_disable();
 	spin_forever(NULL);
 	return 0;
 }
 
 /* A kernel that spins on every CPU with all its interrupts off does not stop its neighbours. */
-MINI_TEST(guest_if_never_off_kernel)
-{
+MINI_TEST(guest_if_never_off_kernel) {
 	struct pv_host_info host;
 	struct child_options o = {0};
 	struct child c;
@@ -232,8 +198,7 @@ MINI_TEST(guest_if_never_off_kernel)
 	o.vcpus = host.cpus + 1;
 	CHECK_EQ(child_start(&c, "spin", &o), 0);
 	start = mini_now();
-	for (unsigned i = 0; i < 20; i++)
-		mini_sleep(MINI_MS);
+	for (unsigned i = 0; i < 20; i++) mini_sleep(MINI_MS);
 	CHECK(mini_now() - start < 5 * MINI_S);
 	CHECK(!child_wait(&c, 10 * MINI_MS));
 	CHECK(c.end.cpu_time > 0);

@@ -16,26 +16,20 @@ static union {
 	struct pv_trace_record trace[8];
 } out;
 
-static void zeros(const void *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		CHECK_EQ(((const uint8_t *)p)[i], 0);
+static void zeros(const void *p, size_t n) {
+	for (size_t i = 0; i < n; i++) CHECK_EQ(((const uint8_t *)p)[i], 0);
 }
 
-static void untouched(size_t size, uint8_t fill)
-{
-	for (size_t i = size; i < sizeof(out); i++)
-		CHECK_EQ(out.bytes[i], fill);
+static void untouched(size_t size, uint8_t fill) {
+	for (size_t i = size; i < sizeof(out); i++) CHECK_EQ(out.bytes[i], fill);
 }
 
 #define FILLED(fill) memset(&out, fill, sizeof(out))
 
-MINI_TEST(no_leak_in_out_structs)
-{
+MINI_TEST(no_leak_in_out_structs) {
 	long port = pv_event_alloc(PV_DOM_SELF, 0);
 
-	if (port < 0)
-		port = pv_event_alloc(mini_start.domid, 0);
+	if (port < 0) port = pv_event_alloc(mini_start.domid, 0);
 	CHECK(port > 0);
 	for (unsigned turn = 0; turn < 2; turn++) {
 		uint8_t fill = turn ? 0x55 : 0xaa;
@@ -44,15 +38,13 @@ MINI_TEST(no_leak_in_out_structs)
 		CHECK_EQ(pv_host_info(&out.host), 0);
 		untouched(sizeof(out.host), fill);
 		zeros(out.host.reserved, sizeof(out.host.reserved));
-		zeros(out.host.version + strlen(out.host.version),
-		      sizeof(out.host.version) - strlen(out.host.version));
+		zeros(out.host.version + strlen(out.host.version), sizeof(out.host.version) - strlen(out.host.version));
 
 		FILLED(fill);
 		CHECK_EQ(pv_domain_info(PV_DOM_SELF, &out.domain), 0);
 		untouched(sizeof(out.domain), fill);
 		zeros(out.domain.reserved, sizeof(out.domain.reserved));
-		zeros(out.domain.name + strlen(out.domain.name),
-		      sizeof(out.domain.name) - strlen(out.domain.name));
+		zeros(out.domain.name + strlen(out.domain.name), sizeof(out.domain.name) - strlen(out.domain.name));
 
 		FILLED(fill);
 		CHECK_EQ(pv_mem_info(PV_DOM_SELF, &out.mem), 0);
@@ -97,10 +89,8 @@ MINI_TEST(no_leak_in_out_structs)
 /* Registers of one domain in another: a child leaves marks in all it can, the next looks for them. */
 #define MARK 0x5ec4e75ec4e7ull
 
-static void raw_mark(void *arg)
-{
-	static const uint64_t marks[8]
-		__attribute__((aligned(64))) = {MARK, MARK, MARK, MARK, MARK, MARK, MARK, MARK};
+static void raw_mark(void *arg) {
+	static const uint64_t marks[8] __attribute__((aligned(64))) = {MARK, MARK, MARK, MARK, MARK, MARK, MARK, MARK};
 
 	(void)arg;
 	__asm__ volatile("movdqa (%0), %%xmm0; movdqa %%xmm0, %%xmm1; movdqa %%xmm0, %%xmm7;"
@@ -111,23 +101,19 @@ static void raw_mark(void *arg)
 			 : "r"(marks));
 }
 
-ABUSE_CHILD(look_for_marks)
-{
+ABUSE_CHILD(look_for_marks) {
 	uint64_t x[4], fs;
 
 	__asm__ volatile("movq %%xmm0, %0; movq %%xmm1, %1; movq %%xmm7, %2; movq %%xmm15, %3"
 			 : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3]));
 	__asm__ volatile("rdfsbase %0" : "=r"(fs));
-	for (unsigned i = 0; i < 4; i++)
-		WANT(x[i] != MARK);
+	for (unsigned i = 0; i < 4; i++) WANT(x[i] != MARK);
 	WANT(fs != MARK);
-	for (unsigned r = 0; r < 4; r++)
-		WANT(pv_debug_get(r) == 0);
+	for (unsigned r = 0; r < 4; r++) WANT(pv_debug_get(r) == 0);
 	return 0;
 }
 
-MINI_TEST(no_leak_in_registers)
-{
+MINI_TEST(no_leak_in_registers) {
 	struct child_options o = {.entry = raw_mark};
 	struct child c;
 
@@ -139,8 +125,7 @@ MINI_TEST(no_leak_in_registers)
 	CHECK_EQ(child_destroy(&c), 0);
 }
 
-static void raw_start_state(void *arg)
-{
+static void raw_start_state(void *arg) {
 	uint64_t r[8], any;
 
 	(void)arg;
@@ -157,8 +142,7 @@ static void raw_start_state(void *arg)
 	pv_shutdown(PV_SHUTDOWN_POWEROFF, any != 0);
 }
 
-MINI_TEST(no_leak_in_start_state)
-{
+MINI_TEST(no_leak_in_start_state) {
 	struct child_options o = {.entry = raw_start_state};
 	struct child c;
 

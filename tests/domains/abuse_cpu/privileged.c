@@ -2,20 +2,15 @@
 /* privileged: MSRs and privileged instructions. */
 #include "abuse_cpu.h"
 
-static void do_rdmsr(void *arg)
-{
+static void do_rdmsr(void *arg) {
 	uint32_t lo, hi;
 
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"((uint32_t)(uint64_t)arg));
 }
 
-static void do_wrmsr(void *arg)
-{
-	__asm__ volatile("wrmsr" : : "c"((uint32_t)(uint64_t)arg), "a"(0), "d"(0));
-}
+static void do_wrmsr(void *arg) { __asm__ volatile("wrmsr" : : "c"((uint32_t)(uint64_t)arg), "a"(0), "d"(0)); }
 
-MINI_TEST(msr_sweep)
-{
+MINI_TEST(msr_sweep) {
 	static const struct {
 		uint32_t from, to;
 	} ranges[] = {{0, 0x20},
@@ -103,8 +98,7 @@ static const struct {
 	{"str", {0x0f, 0x00, 0xc8}, 3, true},
 };
 
-static void run_privileged(void *arg)
-{
+static void run_privileged(void *arg) {
 	static uint64_t scratch[8];
 
 	__asm__ volatile("call *%0"
@@ -113,8 +107,7 @@ static void run_privileged(void *arg)
 			 : "memory", "cc");
 }
 
-ABUSE_CHILD(privileged)
-{
+ABUSE_CHILD(privileged) {
 	struct mini_fault f;
 
 	for (unsigned i = 0; i < COUNT(privileged); i++) {
@@ -123,8 +116,7 @@ ABUSE_CHILD(privileged)
 		bool ran = mini_try(&f, run_privileged, privileged_code);
 
 		if ((ran && !privileged[i].may_run) || (!ran && f.vector != GP && f.vector != UD)) {
-			mini_printk("%s: %s, vector %u\n", privileged[i].name,
-				    ran ? "ran" : "faulted", f.vector);
+			mini_printk("%s: %s, vector %u\n", privileged[i].name, ran ? "ran" : "faulted", f.vector);
 			return __LINE__;
 		}
 	}
@@ -157,7 +149,4 @@ ABUSE_CHILD(privileged)
 	return 0;
 }
 
-MINI_TEST(privileged_instructions)
-{
-	child_run("privileged", NULL);
-}
+MINI_TEST(privileged_instructions) { child_run("privileged", NULL); }

@@ -4,8 +4,7 @@
 
 CODE(code_syscall, "xor %eax, %eax\n syscall");
 
-MINI_TEST(sysret_noncanonical_last_page)
-{
+MINI_TEST(sysret_noncanonical_last_page) {
 	uint64_t root = space_of(code_ud, LEN(code_ud)), last = 0x7ffffffff000;
 	uint8_t *page = mini_user_page(root, last, PT_W);
 	struct mini_fault f;
@@ -15,8 +14,7 @@ MINI_TEST(sysret_noncanonical_last_page)
 	CHECK(page);
 	for (unsigned i = 0; i < COUNT(tails); i++) {
 		memset(page, 0x90, PV_PAGE_SIZE);
-		memcpy(page + PV_PAGE_SIZE -
-			       (tails[i] < LEN(code_syscall) ? LEN(code_syscall) : tails[i]),
+		memcpy(page + PV_PAGE_SIZE - (tails[i] < LEN(code_syscall) ? LEN(code_syscall) : tails[i]),
 		       code_syscall, LEN(code_syscall));
 		/* User mode: never a SYSCALL event, the page is not there. */
 		mini_user_init(&u, last + PV_PAGE_SIZE - tails[i], MINI_USER_STACK, 0);
@@ -24,8 +22,7 @@ MINI_TEST(sysret_noncanonical_last_page)
 		fault_is(&u, PF);
 		CHECK_EQ(u.regs.frame.ip, last + PV_PAGE_SIZE - tails[i]);
 		/* Nor for the kernel, whose SYSCALL would return by SYSRET at once. */
-		CHECK_FAULT(&f, PF,
-			    mini_try_call((void (*)(void))(last + PV_PAGE_SIZE - tails[i]), &f));
+		CHECK_FAULT(&f, PF, mini_try_call((void (*)(void))(last + PV_PAGE_SIZE - tails[i]), &f));
 	}
 	CHECK_FAULT(&f, PF, mini_try_read((void *)last, NULL, &f));
 	CHECK_EQ(pv_host_info((struct pv_host_info *)last), -PV_EFAULT);
@@ -34,8 +31,7 @@ MINI_TEST(sysret_noncanonical_last_page)
 	mini_user_space_free(root);
 }
 
-MINI_TEST(sysret_noncanonical_eretu)
-{
+MINI_TEST(sysret_noncanonical_eretu) {
 	uint64_t root = space_of(code_ud, LEN(code_ud));
 	struct mini_user u;
 
@@ -45,16 +41,14 @@ MINI_TEST(sysret_noncanonical_eretu)
 
 		for (unsigned fast = 0; fast < 2; fast++) {
 			mini_user_init(&u, a, MINI_USER_STACK, 0);
-			if (fast)
-				syscall_frame(&u, a);
+			if (fast) syscall_frame(&u, a);
 			mini_user_run(&u);
 			CHECK_EQ(u.bad_return, bad);
 			fault_is(&u, bad ? GP : PF);
 			CHECK_EQ(u.regs.frame.ip, a);
 			/* As a stack pointer anything goes: nobody pushes there. */
 			mini_user_init(&u, MINI_USER_CODE, a, 0);
-			if (fast)
-				syscall_frame(&u, MINI_USER_CODE);
+			if (fast) syscall_frame(&u, MINI_USER_CODE);
 			mini_user_run(&u);
 			fault_is(&u, UD);
 			CHECK_EQ(u.regs.frame.sp, a);
@@ -63,13 +57,9 @@ MINI_TEST(sysret_noncanonical_eretu)
 	mini_user_space_free(root);
 }
 
-static void jump_there(void *arg)
-{
-	((void (*)(void))arg)();
-}
+static void jump_there(void *arg) { ((void (*)(void))arg)(); }
 
-MINI_TEST(sysret_noncanonical_kernel)
-{
+MINI_TEST(sysret_noncanonical_kernel) {
 	struct mini_fault f;
 
 	for (unsigned i = 0; i < COUNT(bad_addresses); i++) {
@@ -80,8 +70,7 @@ MINI_TEST(sysret_noncanonical_kernel)
 		CHECK_FAULT(&f, PF, mini_try(&f, jump_there, (void *)hv_addresses[i]));
 }
 
-static void try_selectors(uint64_t cs, uint64_t ss)
-{
+static void try_selectors(uint64_t cs, uint64_t ss) {
 	struct mini_user u;
 
 	mini_user_init(&u, MINI_USER_CODE, MINI_USER_STACK, 0);
@@ -97,8 +86,7 @@ static void try_selectors(uint64_t cs, uint64_t ss)
 	CHECK(u.event_vector >= 10 && u.event_vector <= 14);
 }
 
-MINI_TEST(sysret_noncanonical_selectors)
-{
+MINI_TEST(sysret_noncanonical_selectors) {
 	static const uint64_t ldt[] = {
 		0,
 		0x00cffb000000ffff, /* 32-bit code                                                  */

@@ -49,8 +49,7 @@ __asm__(".text\n"
 	"	ret\n");
 
 /* regs with `below` bytes of it under EDGE; that part not cached. NULL: no memory. */
-static struct pv_regs *straddle(const struct pv_regs *regs, unsigned below)
-{
+static struct pv_regs *straddle(const struct pv_regs *regs, unsigned below) {
 	static char *low, *high;
 
 	if (!low) {
@@ -68,12 +67,10 @@ static struct pv_regs *straddle(const struct pv_regs *regs, unsigned below)
 }
 
 /* Distinct words, and a way back to straddle_back. */
-static void pattern(struct pv_regs *r, uint64_t salt)
-{
+static void pattern(struct pv_regs *r, uint64_t salt) {
 	uint64_t *word = (uint64_t *)r;
 
-	for (unsigned i = 0; i < REGS; i++)
-		word[i] = salt * 0x0101010101010101ull + i;
+	for (unsigned i = 0; i < REGS; i++) word[i] = salt * 0x0101010101010101ull + i;
 	r->frame = (struct pv_frame){.ip = (uint64_t)straddle_back,
 				     .cs = PV_KERNEL_CS,
 				     .flags = 2,
@@ -81,8 +78,7 @@ static void pattern(struct pv_regs *r, uint64_t salt)
 				     .ss = PV_KERNEL_DS};
 }
 
-ABUSE_CHILD(straddling_erets)
-{
+ABUSE_CHILD(straddling_erets) {
 	struct pv_regs r, *at;
 	bool irq = mini_irq_save();
 
@@ -101,8 +97,7 @@ ABUSE_CHILD(straddling_erets)
 /* By SYSRET or by IRET; user mode's first instruction is a SYSCALL, with all registers as they were given. */
 CODE(code_straddle, "syscall\n ud2");
 
-static bool user_return(unsigned below, bool fast)
-{
+static bool user_return(unsigned below, bool fast) {
 	bool irq = mini_irq_save();
 	struct mini_cpu *cpu = mini_cpu();
 	struct pv_regs *at, want;
@@ -115,8 +110,7 @@ static bool user_return(unsigned below, bool fast)
 					 .flags = 2 | PV_FLAG_IF,
 					 .sp = MINI_USER_STACK,
 					 .ss = PV_USER_DS};
-	if (fast)
-		syscall_frame(&u, MINI_USER_CODE);
+	if (fast) syscall_frame(&u, MINI_USER_CODE);
 	want = u.regs;
 	at = straddle(&u.regs, below);
 	u.outer = cpu->user;
@@ -129,12 +123,10 @@ static bool user_return(unsigned below, bool fast)
 	want.cx = u.regs.cx;
 	want.r11 = u.regs.r11;
 	return mini_user_is_syscall(&u.regs) && u.regs.frame.ip == MINI_USER_CODE + 2 &&
-	       u.regs.frame.sp == MINI_USER_STACK &&
-	       memcmp(&u.regs, &want, offsetof(struct pv_regs, frame)) == 0;
+	       u.regs.frame.sp == MINI_USER_STACK && memcmp(&u.regs, &want, offsetof(struct pv_regs, frame)) == 0;
 }
 
-ABUSE_CHILD(straddling_eretu)
-{
+ABUSE_CHILD(straddling_eretu) {
 	struct pv_regs any = {0};
 	uint64_t root;
 
@@ -148,8 +140,7 @@ ABUSE_CHILD(straddling_eretu)
 	return 0;
 }
 
-MINI_TEST(straddling_returns)
-{
+MINI_TEST(straddling_returns) {
 	struct child_options o = {0};
 
 	child_run("straddling_erets", &o);
@@ -157,8 +148,7 @@ MINI_TEST(straddling_returns)
 }
 
 /* The lower page is not there: the domain ends, as by any return that cannot be read. */
-static void bad_straddle(uint64_t nr)
-{
+static void bad_straddle(uint64_t nr) {
 	struct pv_regs r;
 
 	pattern(&r, 1);
@@ -169,20 +159,17 @@ static void bad_straddle(uint64_t nr)
 	straddle_return((struct pv_regs *)(EDGE - 120), nr);
 }
 
-ABUSE_CHILD(half_erets)
-{
+ABUSE_CHILD(half_erets) {
 	bad_straddle(PV_NR_erets);
 	return 0;
 }
 
-ABUSE_CHILD(half_eretu)
-{
+ABUSE_CHILD(half_eretu) {
 	bad_straddle(PV_NR_eretu);
 	return 0;
 }
 
-MINI_TEST(returns_that_cannot_be_read)
-{
+MINI_TEST(returns_that_cannot_be_read) {
 	static const char *const names[] = {"half_erets", "half_eretu"};
 	struct child_options o = {0};
 
@@ -199,8 +186,7 @@ MINI_TEST(returns_that_cannot_be_read)
  * not go on with what ring 0's own miss has left. */
 static uint32_t all_ready;
 
-static void bad_return(void *arg)
-{
+static void bad_return(void *arg) {
 	(void)arg;
 	mini_irq_disable();
 	__atomic_add_fetch(&all_ready, 1, __ATOMIC_SEQ_CST);
@@ -209,16 +195,13 @@ static void bad_return(void *arg)
 	straddle_return((struct pv_regs *)0xffffc10000000000ull, PV_NR_erets);
 }
 
-ABUSE_CHILD(all_bad_returns)
-{
-	for (unsigned i = 1; i < 4; i++)
-		WANT(mini_vcpu_start(i, bad_return, NULL) == 0);
+ABUSE_CHILD(all_bad_returns) {
+	for (unsigned i = 1; i < 4; i++) WANT(mini_vcpu_start(i, bad_return, NULL) == 0);
 	bad_return(NULL);
 	return 0;
 }
 
-MINI_TEST(returns_while_others_end_the_domain)
-{
+MINI_TEST(returns_while_others_end_the_domain) {
 	struct child_options o = {.vcpus = 4};
 
 	for (unsigned i = 0; i < 20; i++) {

@@ -5,19 +5,16 @@
 /* ---- frames that are in use for something ---- */
 
 /* Where its own frame went does not matter to anybody else. Which: words which=N. */
-ABUSE_CHILD(release_used)
-{
+ABUSE_CHILD(release_used) {
 	uint64_t root = pt_new_root(), v = 0;
 	struct pv_grant_entry *grants = mini_grant_entries();
-	const void *const used[] = {&mini_event_page, &mini_cpu()->area, grants, mini_l4,
-				    mini_va(root)};
+	const void *const used[] = {&mini_event_page, &mini_cpu()->area, grants, mini_l4, mini_va(root)};
 	uint64_t n = number("which", 0);
 	struct mini_fault f;
 	long rc;
 
 	WANT(root && grants && n < COUNT(used));
-	if (n == 4)
-		WANT(pt_load(root) == 0);
+	if (n == 4) WANT(pt_load(root) == 0);
 	rc = pv_mem_release(PV_DOM_SELF, mini_gfn(used[n]), 1);
 	WANT(rc == 1 || rc == -PV_EBUSY);
 	/* Now use all of them; and take new frames, that must stay zero. */
@@ -26,8 +23,7 @@ ABUSE_CHILD(release_used)
 		long got = pv_mem_populate(PV_DOM_SELF, gfn, 1, 0);
 
 		WANT(got <= 1);
-		if (got == 1)
-			pt_map(mini_root, VA, gfn << 12, 0);
+		if (got == 1) pt_map(mini_root, VA, gfn << 12, 0);
 		pv_ipi(0x77, 1, 0);
 		pv_event_alloc(mini_start.domid, 0);
 		pv_timer_set((uint64_t)pv_time() + 1000);
@@ -39,8 +35,7 @@ ABUSE_CHILD(release_used)
 	return 0;
 }
 
-MINI_TEST(frame_changes_owner)
-{
+MINI_TEST(frame_changes_owner) {
 	for (unsigned n = 0; n < 5; n++) {
 		char words[16];
 		struct child_options o = {.words = words};
@@ -49,8 +44,7 @@ MINI_TEST(frame_changes_owner)
 		sniprintf(words, sizeof(words), "which=%u", n);
 		child_run_any(&c, "release_used", &o);
 		/* It may have sawn off its own branch; no check of its own may have failed. */
-		CHECK(c.end.shutdown == PV_SHUTDOWN_CRASH || c.end.shutdown_arg == 0 ||
-		      c.end.shutdown_arg == 0xdead);
+		CHECK(c.end.shutdown == PV_SHUTDOWN_CRASH || c.end.shutdown_arg == 0 || c.end.shutdown_arg == 0xdead);
 	}
 }
 
@@ -58,15 +52,12 @@ static volatile uint64_t *shared_word;
 static volatile bool stop_writing;
 static volatile uint64_t faults_taken;
 
-static void write_it(void *arg)
-{
+static void write_it(void *arg) {
 	(void)arg;
-	for (uint64_t i = 1;; i++)
-		shared_word[i % 512] = i | 1ull << 63;
+	for (uint64_t i = 1;; i++) shared_word[i % 512] = i | 1ull << 63;
 }
 
-static void writer(void *arg)
-{
+static void writer(void *arg) {
 	struct mini_fault f;
 
 	(void)arg;
@@ -77,8 +68,7 @@ static void writer(void *arg)
 	}
 }
 
-ABUSE_CHILD(remove_while_used)
-{
+ABUSE_CHILD(remove_while_used) {
 	uint64_t *page = mini_page(), gfn = mini_gfn(page);
 	struct mini_fault f;
 	uint64_t v;
@@ -89,23 +79,19 @@ ABUSE_CHILD(remove_while_used)
 		uint64_t before = faults_taken, other = 0x40000 + turn;
 		uint64_t give_up = mini_now() + 5 * MINI_S;
 
-		while (!*(volatile uint64_t *)(page + turn) && mini_now() < give_up)
-			mini_pause();
+		while (!*(volatile uint64_t *)(page + turn) && mini_now() < give_up) mini_pause();
 		WANT(pv_mem_release(PV_DOM_SELF, gfn, 1) == 1);
 		/* Probably the same frame again, elsewhere: nobody writes to it. */
 		WANT(pv_mem_populate(PV_DOM_SELF, other, 1, 0) == 1);
 		pt_map(mini_root, VA + turn * PV_PAGE_SIZE, other << 12, PT_W);
 		for (unsigned k = 0; k < 20; k++) {
 			for (unsigned i = 0; i < 512; i++) {
-				WANT(mini_try_read((uint64_t *)(VA + turn * PV_PAGE_SIZE) + i, &v,
-						   &f));
+				WANT(mini_try_read((uint64_t *)(VA + turn * PV_PAGE_SIZE) + i, &v, &f));
 				WANT(v == 0);
 			}
-			if (faults_taken == before)
-				pv_yield();
+			if (faults_taken == before) pv_yield();
 		}
-		while (faults_taken == before && mini_now() < give_up)
-			pv_yield();
+		while (faults_taken == before && mini_now() < give_up) pv_yield();
 		WANT(faults_taken != before);
 		WANT(pv_mem_release(PV_DOM_SELF, other, 1) == 1);
 		WANT(!mini_try_read((void *)(VA + turn * PV_PAGE_SIZE), &v, &f));
@@ -117,8 +103,7 @@ ABUSE_CHILD(remove_while_used)
 	return 0;
 }
 
-MINI_TEST(p2m_remove_then_no_access)
-{
+MINI_TEST(p2m_remove_then_no_access) {
 	struct child_options o = {.vcpus = 2};
 
 	child_run("remove_while_used", &o);
@@ -126,8 +111,7 @@ MINI_TEST(p2m_remove_then_no_access)
 
 /* ---- a number used again ---- */
 
-MINI_TEST(slot_reuse_wiped)
-{
+MINI_TEST(slot_reuse_wiped) {
 	struct pv_domain_create args = {.domid = 77, .vcpus = 1, .frames_max = 16};
 	struct pv_device_slot slot = {.class = PV_DEVICE_BLOCK, .param = 0x5ec7e7}, got;
 	struct pv_port_status st;
@@ -154,9 +138,7 @@ MINI_TEST(slot_reuse_wiped)
 	struct pv_domain_info info;
 
 	CHECK_EQ(pv_domain_info(77, &info), 0);
-	CHECK_EQ(info.ports + info.grant_maps + info.frames + info.cpu_time + info.shutdown +
-			 info.caps,
-		 0);
+	CHECK_EQ(info.ports + info.grant_maps + info.frames + info.cpu_time + info.shutdown + info.caps, 0);
 	/* What was offered to the first is not the second's. */
 	CHECK_EQ(pv_event_status((uint64_t)port, &st), 0);
 	CHECK(st.kind != PV_PORT_UNBOUND || st.remote_dom != 77);

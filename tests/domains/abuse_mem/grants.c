@@ -7,8 +7,7 @@ static struct {
 	uint32_t refs[8];
 } offer, got; /* got: the child's, in the parent */
 
-ABUSE_CHILD(granter)
-{
+ABUSE_CHILD(granter) {
 	for (unsigned i = 0; i < 8; i++) {
 		uint64_t *page = mini_page();
 		int ref = mini_grant(0, mini_gfn(page), i & 1);
@@ -18,24 +17,19 @@ ABUSE_CHILD(granter)
 		offer.refs[i] = (uint32_t)ref;
 	}
 	__atomic_store_n(&offer.ready, 1, __ATOMIC_RELEASE);
-	for (;;)
-		mini_sleep(MINI_S);
+	for (;;) mini_sleep(MINI_S);
 }
 
-static int32_t try_map(uint32_t domid, uint32_t ref, uint64_t gfn, uint32_t flags, uint32_t *handle)
-{
+static int32_t try_map(uint32_t domid, uint32_t ref, uint64_t gfn, uint32_t flags, uint32_t *handle) {
 	struct pv_grant_map m = {.domid = domid, .ref = ref, .gfn = gfn, .flags = flags};
 
-	if (pv_grant_map(&m, 1) != 1)
-		return -PV_EFAULT;
-	if (handle)
-		*handle = m.handle;
+	if (pv_grant_map(&m, 1) != 1) return -PV_EFAULT;
+	if (handle) *handle = m.handle;
 	return m.status;
 }
 
 /* A child whose pages are on offer. */
-static void granter_start(struct child *c)
-{
+static void granter_start(struct child *c) {
 	memset(&got, 0, sizeof(got));
 	CHECK_EQ(mini_start.domid, 0);
 	CHECK_EQ(child_start(c, "granter", NULL), 0);
@@ -51,8 +45,7 @@ static void granter_start(struct child *c)
 	CHECK(got.ready);
 }
 
-MINI_TEST(map_gfn_alignment)
-{
+MINI_TEST(map_gfn_alignment) {
 	uint64_t free_gfn, v;
 	uint32_t handle, second;
 	struct child c;
@@ -67,8 +60,7 @@ MINI_TEST(map_gfn_alignment)
 	CHECK(try_map(c.domid, got.refs[0], ~1ull, 0, NULL) < 0);
 	/* Flags, references and domains that are none. */
 	for (unsigned bit = 0; bit < 32; bit++)
-		if (1u << bit != PV_GRANT_RO)
-			CHECK(try_map(c.domid, got.refs[0], free_gfn, 1u << bit, NULL) < 0);
+		if (1u << bit != PV_GRANT_RO) CHECK(try_map(c.domid, got.refs[0], free_gfn, 1u << bit, NULL) < 0);
 	for (unsigned bit = 0; bit < 32; bit++) {
 		CHECK(try_map(c.domid, got.refs[7] + (1u << bit), free_gfn, 0, NULL) < 0);
 		CHECK(try_map(c.domid | 1u << bit, ~got.refs[0], free_gfn, 0, NULL) < 0);
@@ -82,8 +74,7 @@ MINI_TEST(map_gfn_alignment)
 	CHECK_EQ(v, 0x9000);
 	CHECK(pv_mem_release(PV_DOM_SELF, free_gfn, 1) < 0);
 	for (unsigned turn = 0; turn < 3; turn++) {
-		struct pv_grant_unmap u = {.handle = turn == 1 ? handle | 1u << 31 : handle,
-					   .status = 77};
+		struct pv_grant_unmap u = {.handle = turn == 1 ? handle | 1u << 31 : handle, .status = 77};
 
 		CHECK_EQ(pv_grant_unmap(&u, 1), 1);
 		if (turn == 0)
@@ -98,8 +89,7 @@ MINI_TEST(map_gfn_alignment)
 }
 
 /* A frame of another's is none of this domain's own to register: ring 0 would go on using it after the grant. */
-static void register_granted(long (*call)(uint64_t gpa))
-{
+static void register_granted(long (*call)(uint64_t gpa)) {
 	struct pv_grant_unmap u = {0};
 	uint64_t gfn = mini_gfn_alloc();
 	struct child c;
@@ -116,22 +106,10 @@ static void register_granted(long (*call)(uint64_t gpa))
 	check_audit();
 }
 
-static long register_table(uint64_t gpa)
-{
-	return pv_grant_table(gpa, 1);
-}
+static long register_table(uint64_t gpa) { return pv_grant_table(gpa, 1); }
 
-MINI_TEST(register_granted_area)
-{
-	register_granted(pv_vcpu_area);
-}
+MINI_TEST(register_granted_area) { register_granted(pv_vcpu_area); }
 
-MINI_TEST(register_granted_table)
-{
-	register_granted(register_table);
-}
+MINI_TEST(register_granted_table) { register_granted(register_table); }
 
-MINI_TEST(register_granted_event_page)
-{
-	register_granted(pv_event_pages);
-}
+MINI_TEST(register_granted_event_page) { register_granted(pv_event_pages); }

@@ -5,23 +5,9 @@
 /* ---- pointers ---- */
 
 static const uint64_t bad_pointers[] = {
-	HV_START - 8,
-	HV_START - 1,
-	HV_START,
-	HV_START + 0x100000,
-	0xffff840000000000,
-	0xffff878000003f00,
-	0xffff87ff80100000,
-	HV_STOP - 1,
-	HV_STOP - 8,
-	0x7ffffffff000,
-	0x7ffffffffff8,
-	0x800000000000,
-	0x8000000000000000,
-	0x1000,
-	~0ull,
-	~0ull - 7,
-	0xffffa00000000000,
+	HV_START - 8,       HV_START - 1, HV_START,    HV_START + 0x100000, 0xffff840000000000, 0xffff878000003f00,
+	0xffff87ff80100000, HV_STOP - 1,  HV_STOP - 8, 0x7ffffffff000,      0x7ffffffffff8,     0x800000000000,
+	0x8000000000000000, 0x1000,       ~0ull,       ~0ull - 7,           0xffffa00000000000,
 };
 
 /* Calls whose only fault is the pointer: argument `at` of them, bytes that ring 0 needs there. */
@@ -58,8 +44,7 @@ static const struct {
 	{PV_NR_audit, 0, sizeof(struct pv_audit), {0}},
 };
 
-static void pointer_call(unsigned i, uint64_t p)
-{
+static void pointer_call(unsigned i, uint64_t p) {
 	uint64_t a[5];
 	long rc;
 
@@ -67,12 +52,11 @@ static void pointer_call(unsigned i, uint64_t p)
 	a[pointer_calls[i].at] = p;
 	rc = pv_hypercall(pointer_calls[i].nr, a[0], a[1], a[2], a[3], a[4]);
 	if (rc != -PV_EFAULT && (mini_start.caps || rc != -PV_EPERM))
-		mini_test_failed(__FILE__, __LINE__, "hypercall %u with %#llx: %ld",
-				 pointer_calls[i].nr, (unsigned long long)p, rc);
+		mini_test_failed(__FILE__, __LINE__, "hypercall %u with %#llx: %ld", pointer_calls[i].nr,
+				 (unsigned long long)p, rc);
 }
 
-MINI_TEST(pointer_plus_length)
-{
+MINI_TEST(pointer_plus_length) {
 	uint64_t root = pt_new_root(), last = 0x7fffffffe000;
 	void *page;
 
@@ -83,10 +67,8 @@ MINI_TEST(pointer_plus_length)
 	for (unsigned i = 0; i < COUNT(pointer_calls); i++) {
 		uint32_t n = pointer_calls[i].bytes;
 
-		for (unsigned k = 0; k < COUNT(bad_pointers); k++)
-			pointer_call(i, bad_pointers[k]);
-		if (n < 2)
-			continue;
+		for (unsigned k = 0; k < COUNT(bad_pointers); k++) pointer_call(i, bad_pointers[k]);
+		if (n < 2) continue;
 		/* From memory that is there across the end of the lower half, and of all addresses. */
 		pointer_call(i, last + PV_PAGE_SIZE - n + 1);
 		pointer_call(i, last + PV_PAGE_SIZE - 1);
@@ -111,10 +93,8 @@ MINI_TEST(pointer_plus_length)
 }
 
 /* mem_copy's own pointer and length, with the foreign side in order. */
-MINI_TEST(pointer_plus_length_mem_copy)
-{
-	if (!(mini_start.caps & PV_CAP_MEMORY))
-		mini_test_skip("no right to copy");
+MINI_TEST(pointer_plus_length_mem_copy) {
+	if (!(mini_start.caps & PV_CAP_MEMORY)) mini_test_skip("no right to copy");
 	for (unsigned k = 0; k < COUNT(bad_pointers); k++)
 		for (uint32_t flags = 0; flags < 2; flags++) {
 			struct pv_mem_copy op = {.domid = PV_DOM_SELF,
@@ -128,28 +108,22 @@ MINI_TEST(pointer_plus_length_mem_copy)
 			CHECK_EQ(op.len, 64);
 		}
 	for (unsigned bit = 40; bit < 64; bit++) {
-		struct pv_mem_copy op = {
-			.domid = PV_DOM_SELF, .gpa = 1ull << bit, .buf = (uint64_t)&op, .len = 8};
+		struct pv_mem_copy op = {.domid = PV_DOM_SELF, .gpa = 1ull << bit, .buf = (uint64_t)&op, .len = 8};
 
 		CHECK(pv_mem_copy(&op) < 0);
-		op = (struct pv_mem_copy){
-			.domid = PV_DOM_SELF, .gpa = 0ull - 8, .buf = (uint64_t)&op, .len = 16};
+		op = (struct pv_mem_copy){.domid = PV_DOM_SELF, .gpa = 0ull - 8, .buf = (uint64_t)&op, .len = 16};
 		CHECK(pv_mem_copy(&op) < 0);
-		op = (struct pv_mem_copy){.domid = PV_DOM_SELF,
-					  .flags = 1u << (bit - 38),
-					  .buf = (uint64_t)&op,
-					  .len = 1};
+		op = (struct pv_mem_copy){
+			.domid = PV_DOM_SELF, .flags = 1u << (bit - 38), .buf = (uint64_t)&op, .len = 1};
 		CHECK(pv_mem_copy(&op) < 0);
 	}
 }
 
 /* ---- multi ---- */
 
-MINI_TEST(multi_mode_change)
-{
-	static const uint16_t refused[] = {PV_NR_eretu,	   PV_NR_erets,	   PV_NR_block,
-					   PV_NR_poll,	   PV_NR_yield,	   PV_NR_multi,
-					   PV_NR_shutdown, PV_NR_vcpu_down};
+MINI_TEST(multi_mode_change) {
+	static const uint16_t refused[] = {PV_NR_eretu, PV_NR_erets, PV_NR_block,    PV_NR_poll,
+					   PV_NR_yield, PV_NR_multi, PV_NR_shutdown, PV_NR_vcpu_down};
 	static struct pv_multi m[PV_MULTI_MAX + 1];
 	uint64_t root = pt_new_root(), va = 0x200000;
 	struct pv_multi *low;

@@ -13,8 +13,7 @@ static volatile bool stop;
 static volatile uint32_t wrong;
 
 /* What is read in a root is that root's own page, however often its shadow goes. */
-static void load_and_look(void *arg)
-{
+static void load_and_look(void *arg) {
 	uint64_t seed = 3 + (uint64_t)arg, v;
 	struct mini_fault f;
 
@@ -22,31 +21,25 @@ static void load_and_look(void *arg)
 		unsigned n;
 
 		n = (unsigned)next_number(&seed) % ROOTS;
-		if (pt_load(roots[n]) < 0)
-			wrong++;
+		if (pt_load(roots[n]) < 0) wrong++;
 		for (unsigned k = 0; k < 16; k++)
-			if (!mini_try_read((void *)AT, &v, &f) || v != 0x700700 + n)
-				wrong++;
+			if (!mini_try_read((void *)AT, &v, &f) || v != 0x700700 + n) wrong++;
 	}
 	pt_load(mini_root);
 }
 
-static bool drop_all(unsigned turn)
-{
+static bool drop_all(unsigned turn) {
 	for (unsigned n = 0; n < ROOTS; n++) {
 		long rc = pv_root_drop(roots[n], 0);
 
-		if (!status_known(rc))
-			return false;
+		if (!status_known(rc)) return false;
 		pv_flush(roots[n], 0, ~0ull, PV_FLUSH_ROOT | (turn & 1 ? PV_FLUSH_TABLES : 0));
 	}
-	if (turn % 16 == 0)
-		pt_flush_all();
+	if (turn % 16 == 0) pt_flush_all();
 	return true;
 }
 
-ABUSE_CHILD(roots)
-{
+ABUSE_CHILD(roots) {
 	uint64_t end = mini_now() + 2 * MINI_S;
 
 	for (unsigned n = 0; n < ROOTS; n++) {
@@ -59,17 +52,14 @@ ABUSE_CHILD(roots)
 	}
 	for (unsigned n = 1; n < mini_start.vcpus; n++)
 		WANT(mini_vcpu_start(n, load_and_look, (void *)(uint64_t)n) == 0);
-	for (unsigned turn = 0; turn < 16 || mini_now() < end; turn++)
-		WANT(drop_all(turn));
+	for (unsigned turn = 0; turn < 16 || mini_now() < end; turn++) WANT(drop_all(turn));
 	stop = true;
-	for (unsigned n = 1; n < mini_start.vcpus; n++)
-		mini_vcpu_join(n);
+	for (unsigned n = 1; n < mini_start.vcpus; n++) mini_vcpu_join(n);
 	WANT(wrong == 0);
 	return 0;
 }
 
-MINI_TEST(root_pinned_while_loaded)
-{
+MINI_TEST(root_pinned_while_loaded) {
 	struct child_options o = {.vcpus = 4, .shadow_pages = PV_SHADOW_PAGES_MIN + 32};
 
 	child_run("roots", &o);
@@ -80,13 +70,9 @@ MINI_TEST(root_pinned_while_loaded)
 static uint64_t *cas_page;
 static volatile uint64_t cas_round, cas_seen;
 
-static void write_word(void *arg)
-{
-	*(volatile uint64_t *)VA = (uint64_t)arg;
-}
+static void write_word(void *arg) { *(volatile uint64_t *)VA = (uint64_t)arg; }
 
-static void write_often(void *arg)
-{
+static void write_often(void *arg) {
 	(void)arg;
 	while (!stop) {
 		cas_seen = cas_round;
@@ -96,8 +82,7 @@ static void write_often(void *arg)
 
 /* Ring 0 sets A and D by itself, while the entry changes: an entry that was taken away stays as it was written, and
  * gives no right once the flush has returned. */
-ABUSE_CHILD(adbits)
-{
+ABUSE_CHILD(adbits) {
 	volatile uint64_t *e = pt_entry(mini_root, VA, 1, true);
 	uint64_t gone, kept, end = mini_now() + 10 * MINI_S;
 
@@ -105,21 +90,17 @@ ABUSE_CHILD(adbits)
 	WANT(e && cas_page);
 	WANT(mini_vcpu_start(1, write_often, NULL) == 0);
 	for (uint64_t turn = 1; turn <= 3000 && mini_now() < end; turn++) {
-		uint64_t other = turn & 1 ? 0x6e6f7468696e6700ull & ~PT_P
-					  : mini_gpa(cas_page) | PT_P | PT_A | PT_D;
+		uint64_t other = turn & 1 ? 0x6e6f7468696e6700ull & ~PT_P : mini_gpa(cas_page) | PT_P | PT_A | PT_D;
 
 		*e = mini_gpa(cas_page) | PT_P | PT_W;
 		cas_round = turn;
-		for (unsigned i = 0; i < turn % 200; i++)
-			mini_pause();
-		if (turn % 64 == 0)
-			pv_yield(); /* both may have one CPU */
+		for (unsigned i = 0; i < turn % 200; i++) mini_pause();
+		if (turn % 64 == 0) pv_yield(); /* both may have one CPU */
 		__atomic_store_n(e, other, __ATOMIC_SEQ_CST);
 		pt_flush(mini_root, VA);
 		gone = *e;
 		kept = *(volatile uint64_t *)cas_page;
-		for (unsigned i = 0; i < 50; i++)
-			mini_pause();
+		for (unsigned i = 0; i < 50; i++) mini_pause();
 		WANT(gone == other && *e == other);
 		WANT(*(volatile uint64_t *)cas_page == kept);
 	}
@@ -129,8 +110,7 @@ ABUSE_CHILD(adbits)
 	return 0;
 }
 
-MINI_TEST(adbit_cas_race)
-{
+MINI_TEST(adbit_cas_race) {
 	struct child_options o = {.vcpus = 2};
 
 	child_run("adbits", &o);
@@ -139,10 +119,8 @@ MINI_TEST(adbit_cas_race)
 /* ---- gaps ---- */
 
 /* Entries that are not present, whatever else they say, lead nowhere: at each level. */
-ABUSE_CHILD(empty_slots)
-{
-	static const uint64_t junk[] = {0,     PT_W | PT_U,   PT_ADDR, PT_PS,
-					PT_NX, ~PT_P & ~0ull, 0x1000};
+ABUSE_CHILD(empty_slots) {
+	static const uint64_t junk[] = {0, PT_W | PT_U, PT_ADDR, PT_PS, PT_NX, ~PT_P & ~0ull, 0x1000};
 	uint64_t v, root = pt_new_root();
 	struct mini_fault f;
 
@@ -164,8 +142,7 @@ ABUSE_CHILD(empty_slots)
 }
 
 /* The slots beside the hypervisor's, filled, used and dropped. */
-ABUSE_CHILD(slots_beside)
-{
+ABUSE_CHILD(slots_beside) {
 	uint64_t v, root, *page = mini_page();
 	struct mini_fault f;
 
@@ -186,8 +163,7 @@ ABUSE_CHILD(slots_beside)
 	return 0;
 }
 
-MINI_TEST(root_with_gaps)
-{
+MINI_TEST(root_with_gaps) {
 	child_run("empty_slots", NULL);
 	child_run("slots_beside", NULL);
 }

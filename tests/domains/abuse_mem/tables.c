@@ -3,8 +3,7 @@
 #include "abuse_mem.h"
 
 /* Every frame that a large page covers is the domain's own, or a #PF. */
-ABUSE_CHILD(superpages)
-{
+ABUSE_CHILD(superpages) {
 	uint64_t end = mini_start.memory_end, hole = mini_gfn(mini_page()), v;
 	uint64_t *l4 = (uint64_t *)pt_entry(mini_root, VA, 4, true), *l3, *l2;
 	struct mini_fault f;
@@ -22,8 +21,7 @@ ABUSE_CHILD(superpages)
 		WANT(own || gpa >= end || gpa >> PV_PAGE_SHIFT == hole);
 		WANT(mini_try_read((void *)(VA + gpa), &v, &f) == own);
 		WANT(own || f.vector == 14);
-		if (kind != PV_MEM_RAM)
-			WANT(!mini_try_write((void *)(VA + gpa), v, &f));
+		if (kind != PV_MEM_RAM) WANT(!mini_try_write((void *)(VA + gpa), v, &f));
 	}
 	for (uint64_t gpa = 64ull << 20; gpa < 1ull << 30; gpa += MINI_2M - PV_PAGE_SIZE)
 		WANT(!mini_try_read((void *)(VA + gpa), &v, &f) && f.vector == 14);
@@ -49,25 +47,18 @@ ABUSE_CHILD(superpages)
 	return 0;
 }
 
-MINI_TEST(superpage_over_foreign)
-{
-	child_run("superpages", NULL);
-}
+MINI_TEST(superpage_over_foreign) { child_run("superpages", NULL); }
 
-ABUSE_CHILD(recursive)
-{
+ABUSE_CHILD(recursive) {
 	uint64_t root = pt_new_root(), *l4 = mini_va(root), *a = mini_page(), *b = mini_page(), v;
 	struct mini_fault f;
 
 	WANT(root && a && b);
-	for (unsigned i = 0; i < 256; i++)
-		l4[i] = root | PT_P | PT_W | PT_U | PT_A | PT_D;
-	for (unsigned i = PV_HV_SLOT_FIRST; i <= PV_HV_SLOT_LAST; i++)
-		l4[i] = root | PT_P | PT_W | PT_U;
+	for (unsigned i = 0; i < 256; i++) l4[i] = root | PT_P | PT_W | PT_U | PT_A | PT_D;
+	for (unsigned i = PV_HV_SLOT_FIRST; i <= PV_HV_SLOT_LAST; i++) l4[i] = root | PT_P | PT_W | PT_U;
 	WANT(pt_load(root) == 0);
 	for (unsigned i = 0; i < 252; i++) { /* none of the four is 255 */
-		uint64_t va = (uint64_t)i << 39 | (uint64_t)(i ^ 1) << 30 |
-			      (uint64_t)(i ^ 2) << 21 | (uint64_t)i << 12;
+		uint64_t va = (uint64_t)i << 39 | (uint64_t)(i ^ 1) << 30 | (uint64_t)(i ^ 2) << 21 | (uint64_t)i << 12;
 
 		/* All four steps end in the root itself: as the guest wrote it, not as ring 0 caches it. */
 		for (unsigned k = 0; k < 512; k += 37) {
@@ -79,10 +70,8 @@ ABUSE_CHILD(recursive)
 	}
 	for (unsigned i = PV_HV_SLOT_FIRST; i <= PV_HV_SLOT_LAST; i++)
 		for (uint64_t off = 0; off < 1ull << 39; off = off ? off * 8 : 4096) {
-			WANT(!mini_try_read((void *)(HV_START + (((uint64_t)i - 256) << 39) + off),
-					    &v, &f));
-			WANT(!mini_try_write((void *)(HV_START + (((uint64_t)i - 256) << 39) + off),
-					     0, &f));
+			WANT(!mini_try_read((void *)(HV_START + (((uint64_t)i - 256) << 39) + off), &v, &f));
+			WANT(!mini_try_write((void *)(HV_START + (((uint64_t)i - 256) << 39) + off), 0, &f));
 		}
 	/* Cycles between levels: a names b, b names a. */
 	for (unsigned i = 0; i < 512; i++) {
@@ -91,8 +80,7 @@ ABUSE_CHILD(recursive)
 	}
 	l4[0] = mini_gpa(a) | PT_P | PT_W | PT_U;
 	pt_flush_all();
-	for (uint64_t va = 0; va < 1ull << 39; va = va * 3 + 4096)
-		WANT(mini_try_read((void *)va, &v, &f));
+	for (uint64_t va = 0; va < 1ull << 39; va = va * 3 + 4096) WANT(mini_try_read((void *)va, &v, &f));
 	pv_root_hint(0, ~0ull);
 	pv_root_hint(0, 1ull << 47);
 	pv_root_hint(HV_START, HV_STOP);
@@ -102,13 +90,9 @@ ABUSE_CHILD(recursive)
 	return 0;
 }
 
-MINI_TEST(recursive_tables_bounded)
-{
-	child_run("recursive", NULL);
-}
+MINI_TEST(recursive_tables_bounded) { child_run("recursive", NULL); }
 
-ABUSE_CHILD(gfn_width)
-{
+ABUSE_CHILD(gfn_width) {
 	uint64_t *page = mini_page(), gpa = mini_gpa(page), v;
 	volatile uint64_t *e = pt_entry(mini_root, VA, 1, true);
 	struct mini_fault f;
@@ -118,17 +102,14 @@ ABUSE_CHILD(gfn_width)
 	for (unsigned bit = 12; bit < 63; bit++) {
 		uint64_t other = (gpa ^ 1ull << bit) & ~PT_NX;
 
-		if (bit < 52 && (other & PT_ADDR) < mini_start.memory_end)
-			continue;
+		if (bit < 52 && (other & PT_ADDR) < mini_start.memory_end) continue;
 		*e = other | PT_P | PT_W | PT_U;
 		pt_flush_all();
 		if (bit < 52)
 			WANT(!mini_try_read((void *)VA, &v, &f) && f.vector == 14);
 		else
-			mini_try_read((void *)VA, &v,
-				      &f); /* ignored bits, or reserved: the page, or a #PF */
-		if (bit >=
-		    48) /* root and flushes: bits beyond are refused or ignored, never followed */
+			mini_try_read((void *)VA, &v, &f); /* ignored bits, or reserved: the page, or a #PF */
+		if (bit >= 48) /* root and flushes: bits beyond are refused or ignored, never followed */
 			pv_flush(mini_root | 1ull << bit, 0, ~0ull, PV_FLUSH_ROOT);
 		WANT(pv_root_load(mini_root ^ 1ull << bit) < 0 || bit >= 52);
 		pv_root_load(mini_root);
@@ -144,13 +125,9 @@ ABUSE_CHILD(gfn_width)
 	return 0;
 }
 
-MINI_TEST(gfn_width)
-{
-	child_run("gfn_width", NULL);
-}
+MINI_TEST(gfn_width) { child_run("gfn_width", NULL); }
 
-ABUSE_CHILD(every_mfn)
-{
+ABUSE_CHILD(every_mfn) {
 	uint64_t first = mini_start.memory_end, v;
 	struct pv_host_info host;
 	struct mini_fault f;
@@ -159,8 +136,7 @@ ABUSE_CHILD(every_mfn)
 	WANT(e && pv_host_info(&host) == 0);
 	for (uint64_t gfn = first >> 12; gfn < host.total_frames + 4096; gfn++) {
 		/* The own directory lies somewhere. */
-		if (pv_mem_query(PV_DOM_SELF, gfn) != PV_MEM_NONE)
-			continue;
+		if (pv_mem_query(PV_DOM_SELF, gfn) != PV_MEM_NONE) continue;
 		*e = gfn << 12 | PT_P | PT_W | PT_U; /* a fault leaves nothing cached: no flush */
 		WANT(!mini_try_read((void *)VA, &v, &f) && f.vector == 14);
 		if (gfn % 64 == 0) {
@@ -175,7 +151,4 @@ ABUSE_CHILD(every_mfn)
 	return 0;
 }
 
-MINI_TEST(pool_pages_not_guest)
-{
-	child_run("every_mfn", NULL);
-}
+MINI_TEST(pool_pages_not_guest) { child_run("every_mfn", NULL); }

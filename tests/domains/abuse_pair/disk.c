@@ -8,76 +8,51 @@
 #include <mini/device.h>
 
 #define SECTOR_MARK 0x5ec7000000000000ull
-#define PAGES	    8
+#define PAGES       8
 #define FOR_A_WHILE (3 * MINI_S)
 
 static volatile bool stop;
 static struct mini_blk *disk;
 static struct pv_ring_map *ring;
 static struct pv_blk_request good; /* what requests say at first                                */
-static uint64_t *page[PAGES];	   /* even ones granted for writing, odd ones read-only         */
+static uint64_t *page[PAGES];      /* even ones granted for writing, odd ones read-only         */
 static uint32_t ref[PAGES];
 
 /* One field of one request to a value that is wrong, and back. */
-static void flip(uint64_t r)
-{
-	static const uint64_t wrong[] = {0,	     ~0ull,    1ull << 31, 1ull << 32,
-					 1ull << 63, 0x100000, 255,	   7};
-	volatile struct pv_blk_request *q =
-		(volatile struct pv_blk_request *)ring->requests + r % ring->entries;
+static void flip(uint64_t r) {
+	static const uint64_t wrong[] = {0, ~0ull, 1ull << 31, 1ull << 32, 1ull << 63, 0x100000, 255, 7};
+	volatile struct pv_blk_request *q = (volatile struct pv_blk_request *)ring->requests + r % ring->entries;
 	uint64_t v = wrong[(r >> 16) % COUNT(wrong)];
 
 	switch ((r >> 8) % 8) {
-	case 0:
-		q->op = r & 0x1000000 ? PV_BLK_WRITE : (uint8_t)v;
-		break;
-	case 1:
-		q->sector = v;
-		break;
-	case 2:
-		q->count = (uint32_t)v;
-		break;
-	case 3:
-		q->segments = (uint16_t)v;
-		break;
-	case 4:
-		q->flags = (uint8_t)(r >> 24);
-		break;
-	case 5:
-		q->segment[0].grant = r & 0x1000000 ? ref[1] : (uint32_t)v;
-		break;
-	case 6:
-		q->segment[0].first = (uint8_t)(r >> 24);
-		break;
-	case 7:
-		q->segment[0].last = (uint8_t)(r >> 24);
-		break;
+	case 0: q->op = r & 0x1000000 ? PV_BLK_WRITE : (uint8_t)v; break;
+	case 1: q->sector = v; break;
+	case 2: q->count = (uint32_t)v; break;
+	case 3: q->segments = (uint16_t)v; break;
+	case 4: q->flags = (uint8_t)(r >> 24); break;
+	case 5: q->segment[0].grant = r & 0x1000000 ? ref[1] : (uint32_t)v; break;
+	case 6: q->segment[0].first = (uint8_t)(r >> 24); break;
+	case 7: q->segment[0].last = (uint8_t)(r >> 24); break;
 	}
-	if (r & 0x2000000)
-		pv_ring_copy((void *)(uintptr_t)q, &good, sizeof(good));
+	if (r & 0x2000000) pv_ring_copy((void *)(uintptr_t)q, &good, sizeof(good));
 }
 
-static void flipper(void *arg)
-{
+static void flipper(void *arg) {
 	uint64_t seed = 21;
 
 	(void)arg;
-	while (!stop)
-		flip(next_number(&seed));
+	while (!stop) flip(next_number(&seed));
 }
 
 /* Odd pages are read-only for the back end: whatever requests say, nobody writes there. */
-static bool odd_pages_kept(void)
-{
+static bool odd_pages_kept(void) {
 	for (unsigned n = 1; n < PAGES; n += 2)
 		for (unsigned i = 0; i < 512; i++)
-			if (page[n][i] != 0x0dd0000ull + n)
-				return false;
+			if (page[n][i] != 0x0dd0000ull + n) return false;
 	return true;
 }
 
-static bool status_of_disks(int32_t status)
-{
+static bool status_of_disks(int32_t status) {
 	switch (-status) {
 	case 0:
 	case PV_BLK_EIO:
@@ -86,15 +61,13 @@ static bool status_of_disks(int32_t status)
 	case PV_BLK_EINVAL:
 	case PV_BLK_ENOSPC:
 	case PV_BLK_EROFS:
-	case PV_BLK_EOPNOTSUPP:
-		return true;
+	case PV_BLK_EOPNOTSUPP: return true;
 	}
 	return false;
 }
 
 /* All answers that there are: at most one for each request. -1: one that cannot be. */
-static long take_answers(struct pv_ring_front *front)
-{
+static long take_answers(struct pv_ring_front *front) {
 	struct pv_blk_response answer;
 	long n = 0;
 	int rc;
@@ -109,25 +82,21 @@ static long take_answers(struct pv_ring_front *front)
 	return rc < 0 ? -1 : n;
 }
 
-static long all_answers(struct pv_ring_front *front, long wanted)
-{
+static long all_answers(struct pv_ring_front *front, long wanted) {
 	uint64_t give_up = mini_now() + 20 * MINI_S;
 	long got = 0;
 
 	while (got < wanted && mini_now() < give_up) {
 		long n = take_answers(front);
 
-		if (n < 0)
-			return -1;
+		if (n < 0) return -1;
 		got += n;
-		if (got < wanted)
-			mini_sleep(MINI_MS);
+		if (got < wanted) mini_sleep(MINI_MS);
 	}
 	return got;
 }
 
-static int prepare(void)
-{
+static int prepare(void) {
 	struct pv_device_slot slot = {0};
 	int nr;
 
@@ -139,8 +108,7 @@ static int prepare(void)
 		int r;
 
 		WANT((page[n] = mini_page()));
-		for (unsigned i = 0; i < 512; i++)
-			page[n][i] = 0x0dd0000ull + n;
+		for (unsigned i = 0; i < 512; i++) page[n][i] = 0x0dd0000ull + n;
 		r = mini_grant(slot.back_dom, mini_gfn(page[n]), n & 1);
 		WANT(r > 0);
 		ref[n] = (uint32_t)r;
@@ -151,15 +119,13 @@ static int prepare(void)
 	return 0;
 }
 
-ABUSE_CHILD(double_fetch)
-{
+ABUSE_CHILD(double_fetch) {
 	struct pv_ring_front *front;
 	uint64_t end, seed = 4, asked = 0;
 	long got;
 	int rc = prepare();
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	front = mini_blk_ring(disk);
 	WANT(mini_vcpu_start(1, flipper, NULL) == 0);
 	for (end = mini_now() + FOR_A_WHILE; mini_now() < end;) {
@@ -171,8 +137,7 @@ ABUSE_CHILD(double_fetch)
 			q.sector = next_number(&seed) % mini_blk_sectors(disk) & ~7ull;
 			*(struct pv_blk_request *)pv_ring_front_next(front) = q;
 		}
-		if (pv_ring_front_publish(front))
-			mini_blk_notify(disk);
+		if (pv_ring_front_publish(front)) mini_blk_notify(disk);
 		/* Each request is answered, whatever became of it. */
 		got = all_answers(front, batch);
 		WANT(got == batch);
@@ -185,41 +150,35 @@ ABUSE_CHILD(double_fetch)
 	/* It has not lost its way. */
 	for (uint64_t s = 0; s < mini_blk_sectors(disk); s += 8) {
 		WANT(mini_blk_io(disk, PV_BLK_READ, s, page[2], 8) == 0);
-		WANT(mini_option("writable") ||
-		     (page[2][0] == SECTOR_MARK + s && page[2][448] == SECTOR_MARK + s + 7));
+		WANT(mini_option("writable") || (page[2][0] == SECTOR_MARK + s && page[2][448] == SECTOR_MARK + s + 7));
 	}
 	return 0;
 }
 
 /* Counts that cannot be: the back end closes the device, and keeps out of other memory. */
-ABUSE_CHILD(ring_indices)
-{
+ABUSE_CHILD(ring_indices) {
 	static const uint32_t jumps[] = {33, 64, 1u << 31, ~0u, 0x7fffffff};
 	struct pv_device_slot slot;
 	int rc = prepare();
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	ring->shared->front.prod += jumps[mini_start.domid % COUNT(jumps)];
 	mini_blk_notify(disk);
 	WANT(mini_device_wait(PV_DOM_SELF, (uint32_t)mini_device_find(PV_DEVICE_BLOCK, 0),
-			      1u << PV_DEV_CLOSING | 1u << PV_DEV_CLOSED, mini_now() + 20 * MINI_S,
-			      &slot) >= 0);
+			      1u << PV_DEV_CLOSING | 1u << PV_DEV_CLOSED, mini_now() + 20 * MINI_S, &slot) >= 0);
 	mini_sleep(10 * MINI_MS);
 	WANT(odd_pages_kept());
 	return 0;
 }
 
 /* The own half of a slot, changed as fast as can be: whoever serves it is told each time. */
-ABUSE_CHILD(slot_flapping)
-{
+ABUSE_CHILD(slot_flapping) {
 	int nr = mini_device_find(PV_DEVICE_BLOCK, 0);
 	struct pv_device_slot slot;
 
 	WANT(nr >= 0);
 	for (uint64_t i = 0; i < 100000; i++)
-		WANT(mini_device_state(PV_DOM_SELF, (uint32_t)nr,
-				       i & 1 ? PV_DEV_INIT : PV_DEV_CLOSED, (uint32_t)i,
+		WANT(mini_device_state(PV_DOM_SELF, (uint32_t)nr, i & 1 ? PV_DEV_INIT : PV_DEV_CLOSED, (uint32_t)i,
 				       (uint32_t)i, i) == 0);
 	/* The other half is the other's. */
 	WANT(pv_device_get(PV_DOM_SELF, (uint64_t)nr, &slot) == 0);
@@ -230,8 +189,7 @@ ABUSE_CHILD(slot_flapping)
 
 /* ---- the parent: its back end is the one of mini domains ---- */
 
-static void disk_run(const char *name, unsigned vcpus, bool served)
-{
+static void disk_run(const char *name, unsigned vcpus, bool served) {
 	static uint64_t medium[64 * 1024 / 8] __attribute__((aligned(4096)));
 	struct child_options o = {.paused = true, .vcpus = vcpus, .words = "writable=1"};
 	struct pv_device_slot slot = {.class = PV_DEVICE_BLOCK, .param = sizeof(medium) / 512};
@@ -239,8 +197,7 @@ static void disk_run(const char *name, unsigned vcpus, bool served)
 	struct child c;
 	bool in_time;
 
-	if (!mini_start.initrd_len)
-		mini_test_skip("no module with this program's own image");
+	if (!mini_start.initrd_len) mini_test_skip("no module with this program's own image");
 	CHECK_EQ(child_start(&c, name, &o), 0);
 	CHECK_EQ(pv_device_set(c.domid, 0, &slot), 0);
 	if (served) {
@@ -249,8 +206,7 @@ static void disk_run(const char *name, unsigned vcpus, bool served)
 	}
 	CHECK_EQ(pv_domain_unpause(c.domid), 0);
 	in_time = child_wait(&c, 60 * MINI_S);
-	if (b)
-		mini_blkback_stop(b);
+	if (b) mini_blkback_stop(b);
 	CHECK_EQ(child_destroy(&c), 0);
 	check_audit();
 	CHECK(in_time);
@@ -258,17 +214,8 @@ static void disk_run(const char *name, unsigned vcpus, bool served)
 	CHECK_EQ(c.end.shutdown, PV_SHUTDOWN_POWEROFF);
 }
 
-MINI_TEST(slot_flapping)
-{
-	disk_run("slot_flapping", 1, false);
-}
+MINI_TEST(slot_flapping) { disk_run("slot_flapping", 1, false); }
 
-MINI_TEST(ring_double_fetch)
-{
-	disk_run("double_fetch", 2, true);
-}
+MINI_TEST(ring_double_fetch) { disk_run("double_fetch", 2, true); }
 
-MINI_TEST(ring_indices)
-{
-	disk_run("ring_indices", 1, true);
-}
+MINI_TEST(ring_indices) { disk_run("ring_indices", 1, true); }

@@ -10,8 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static struct rs rs;
 	struct rs_kernel k;
 
@@ -25,8 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint8_t sum = 0;
 
 		CHECK(s->filesz <= s->memsz && s->gpa + s->memsz <= k.end);
-		for (uint64_t n = 0; n < s->filesz; n++)
-			sum = (uint8_t)(sum + k.data[s->offset + n]);
+		for (uint64_t n = 0; n < s->filesz; n++) sum = (uint8_t)(sum + k.data[s->offset + n]);
 		__asm__ volatile("" : : "r"(sum));
 	}
 	rs_kernel_free(&k);

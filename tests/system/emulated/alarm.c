@@ -9,8 +9,7 @@
 
 #define PATIENCE_MS 60000
 
-int main(void)
-{
+int main(void) {
 	struct pollfd p = {.fd = open("/dev/rtc0", O_RDONLY), .events = POLLIN};
 	unsigned long what = 0;
 

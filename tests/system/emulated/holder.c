@@ -10,8 +10,7 @@
 
 #include <pv/linux.h>
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	struct pv_linux_ioreq_start start = {.domid = argc == 3 ? (uint32_t)atoi(argv[1]) : 0, .vcpus = 1};
 	size_t size = argc == 3 ? (size_t)atoi(argv[2]) << 20 : 0, pages = 0;
 	int node = open("/dev/ringside/ioreq", O_RDWR), pipes[2];

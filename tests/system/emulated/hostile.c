@@ -9,113 +9,69 @@
 #include <pv/hypercall.h>
 #include <pv/ioreq.h>
 
-#define TASK	0x1f0
+#define TASK    0x1f0
 #define CONTROL 0x3f6
 
 static u64 seed = 88172645463325252ull;
 static unsigned int rounds = 20;
 module_param(rounds, uint, 0444);
 
-static u64 draw(void)
-{
+static u64 draw(void) {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
 	seed ^= seed << 17;
 	return seed;
 }
 
-static void port_access(u16 port, u64 r)
-{
+static void port_access(u16 port, u64 r) {
 	switch (r % 6) {
-	case 0:
-		inb(port);
-		break;
-	case 1:
-		inw(port);
-		break;
-	case 2:
-		inl(port);
-		break;
-	case 3:
-		outb((u8)(r >> 8), port);
-		break;
-	case 4:
-		outw((u16)(r >> 8), port);
-		break;
-	default:
-		outl((u32)(r >> 8), port);
+	case 0: inb(port); break;
+	case 1: inw(port); break;
+	case 2: inl(port); break;
+	case 3: outb((u8)(r >> 8), port); break;
+	case 4: outw((u16)(r >> 8), port); break;
+	default: outl((u32)(r >> 8), port);
 	}
 }
 
-static void string_access(u16 port, u64 r, void *page)
-{
+static void string_access(u16 port, u64 r, void *page) {
 	unsigned int n = (r >> 8) % 1024;
 
 	switch (r % 6) {
-	case 0:
-		insb(port, page, n);
-		break;
-	case 1:
-		insw(port, page, n);
-		break;
-	case 2:
-		insl(port, page, n);
-		break;
-	case 3:
-		outsb(port, page, n);
-		break;
-	case 4:
-		outsw(port, page, n);
-		break;
-	default:
-		outsl(port, page, n);
+	case 0: insb(port, page, n); break;
+	case 1: insw(port, page, n); break;
+	case 2: insl(port, page, n); break;
+	case 3: outsb(port, page, n); break;
+	case 4: outsw(port, page, n); break;
+	default: outsl(port, page, n);
 	}
 }
 
-static void memory_access(void __iomem *at, u64 r)
-{
+static void memory_access(void __iomem *at, u64 r) {
 	switch (r % 8) {
-	case 0:
-		readb(at);
-		break;
-	case 1:
-		readw(at);
-		break;
-	case 2:
-		readl(at);
-		break;
-	case 3:
-		readq(at);
-		break;
-	case 4:
-		writeb((u8)(r >> 8), at);
-		break;
-	case 5:
-		writew((u16)(r >> 8), at);
-		break;
-	case 6:
-		writel((u32)(r >> 8), at);
-		break;
-	default:
-		writeq(r, at);
+	case 0: readb(at); break;
+	case 1: readw(at); break;
+	case 2: readl(at); break;
+	case 3: readq(at); break;
+	case 4: writeb((u8)(r >> 8), at); break;
+	case 5: writew((u16)(r >> 8), at); break;
+	case 6: writel((u32)(r >> 8), at); break;
+	default: writeq(r, at);
 	}
 }
 
-static u32 config(unsigned int device, unsigned int function, unsigned int reg)
-{
+static u32 config(unsigned int device, unsigned int function, unsigned int reg) {
 	outl(1u << 31 | device << 11 | function << 8 | reg, 0xcf8);
 	return inl(0xcfc);
 }
 
-static void config_set(unsigned int device, unsigned int function, unsigned int reg, u32 v)
-{
+static void config_set(unsigned int device, unsigned int function, unsigned int reg, u32 v) {
 	outl(1u << 31 | device << 11 | function << 8 | reg, 0xcf8);
 	outl(v, 0xcfc);
 }
 
 /* BARs and commands as firmware left them, and a clock that does not interrupt. */
-static void devices_home(void)
-{
+static void devices_home(void) {
 	outb(0x0b, 0x70);
 	outb(0x02, 0x71);
 	config_set(1, 1, 0x20, 0xc000);
@@ -125,67 +81,53 @@ static void devices_home(void)
 	config_set(3, 0, 4, 7);
 }
 
-static const u16 device_ports[][2] = {{0x1f0, 8}, {0x3f6, 1},	{0x70, 2},    {0x3f8, 8},
+static const u16 device_ports[][2] = {{0x1f0, 8}, {0x3f6, 1},   {0x70, 2},    {0x3f8, 8},
 				      {0xcf8, 8}, {0xc000, 16}, {0xc100, 256}};
 
-static void every_port(void *page)
-{
-	for (unsigned int port = 0; port < 65536; port++)
-		port_access(port, draw());
+static void every_port(void *page) {
+	for (unsigned int port = 0; port < 65536; port++) port_access(port, draw());
 	for (unsigned int n = 0; n < rounds; n++) {
 		for (unsigned int d = 0; d < ARRAY_SIZE(device_ports); d++)
 			for (unsigned int i = 0; i < device_ports[d][1]; i++)
 				port_access(device_ports[d][0] + i, draw());
 		string_access(device_ports[n % ARRAY_SIZE(device_ports)][0], draw(), page);
 		cond_resched();
-		if (n % 4 == 3)
-			devices_home();
+		if (n % 4 == 3) devices_home();
 	}
 }
 
-static int every_register(void)
-{
+static int every_register(void) {
 	void __iomem *at = ioremap(0xf0000000, 4096);
 
-	if (!at)
-		return -ENOMEM;
+	if (!at) return -ENOMEM;
 	for (unsigned int n = 0; n < rounds * 256; n++)
 		memory_access(at + draw() % 249, draw()); /* beyond is a fault */
-	for (unsigned int n = 0; n < rounds * 16; n++)
-		port_access(0xc100 + draw() % 256, draw());
+	for (unsigned int n = 0; n < rounds * 16; n++) port_access(0xc100 + draw() % 256, draw());
 	iounmap(at);
 	return 0;
 }
 
 /* What no instruction asks for: any space, size and count, at a device's address or nobody's. */
-static void every_request(char *page)
-{
-	static const u64 at[] = {0x1f0,	     0x71,	 0xcf8,	   0xc004,   0xc130,
-				 0xf0000000, 0xf0000044, 0x100000, ~0ull - 4};
+static void every_request(char *page) {
+	static const u64 at[] = {0x1f0, 0x71, 0xcf8, 0xc004, 0xc130, 0xf0000000, 0xf0000044, 0x100000, ~0ull - 4};
 	static const u64 sizes[] = {0, 1, 2, 3, 4, 8, 9, 255};
 	static const u64 counts[] = {0, 1, 2, 257, 0x20000001, ~0ull};
 
-	for (unsigned int n = 0; n < 4 * ARRAY_SIZE(sizes) * ARRAY_SIZE(at) * ARRAY_SIZE(counts);
-	     n++) {
+	for (unsigned int n = 0; n < 4 * ARRAY_SIZE(sizes) * ARRAY_SIZE(at) * ARRAY_SIZE(counts); n++) {
 		unsigned int i = n / 4;
 		u64 size = sizes[i % ARRAY_SIZE(sizes)], count;
 
 		i /= ARRAY_SIZE(sizes);
 		count = counts[i % ARRAY_SIZE(counts)];
-		pv_ioreq_access(PV_IOREQ_ACCESS(n & 1, n >> 1 & 1, size),
-				at[i / ARRAY_SIZE(counts)], page, count);
+		pv_ioreq_access(PV_IOREQ_ACCESS(n & 1, n >> 1 & 1, size), at[i / ARRAY_SIZE(counts)], page, count);
 	}
 }
 
 /* ---- disk ---- */
 
-static u16 bus_master(void)
-{
-	return config(1, 1, 0x20) & ~3u;
-}
+static u16 bus_master(void) { return config(1, 1, 0x20) & ~3u; }
 
-static void disk_reset(void)
-{
+static void disk_reset(void) {
 	outb(0, bus_master());
 	outb(4, CONTROL);
 	udelay(10);
@@ -193,8 +135,7 @@ static void disk_reset(void)
 	inb(CONTROL);
 }
 
-static void disk_command(u16 sectors, u8 command)
-{
+static void disk_command(u16 sectors, u8 command) {
 	outb(0xe0, TASK + 6);
 	outb(sectors >> 8, TASK + 2);
 	outb(sectors & 255, TASK + 2);
@@ -206,8 +147,7 @@ static void disk_command(u16 sectors, u8 command)
 }
 
 /* True: the command has ended, well or not. */
-static bool disk_dma(u32 table, u16 sectors, bool write)
-{
+static bool disk_dma(u32 table, u16 sectors, bool write) {
 	u16 bm = bus_master();
 
 	disk_reset();
@@ -216,13 +156,11 @@ static bool disk_dma(u32 table, u16 sectors, bool write)
 	disk_command(sectors, write ? 0x35 : 0x25);
 	outb((write ? 0 : 8) | 1, bm);
 	for (unsigned int n = 0; n < 1000; n++, udelay(100))
-		if (!(inb(CONTROL) & 0x88))
-			return true;
+		if (!(inb(CONTROL) & 0x88)) return true;
 	return false;
 }
 
-static int hostile_tables(__le32 *page)
-{
+static int hostile_tables(__le32 *page) {
 	u32 here = (u32)virt_to_phys(page);
 	const u32 bad[][2] = {
 		{0x7ffffff0, 1u << 31 | 4096}, {0xfffffffe, 1u << 31}, {0xf0000000, 1u << 31 | 512},
@@ -233,8 +171,7 @@ static int hostile_tables(__le32 *page)
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad) * 2; i++) {
 		page[0] = cpu_to_le32(bad[i / 2][0]);
 		page[1] = cpu_to_le32(bad[i / 2][1]);
-		stuck += !disk_dma(here, 8,
-				   false); /* never write: it is a disk that is looked at below */
+		stuck += !disk_dma(here, 8, false); /* never write: it is a disk that is looked at below */
 		stuck += !disk_dma(bad[i / 2][0], 8, false);
 	}
 	/* Descriptors without an end, which lie in their own way: what is read overwrites them. */
@@ -249,8 +186,7 @@ static int hostile_tables(__le32 *page)
 
 /* ---- card ---- */
 
-static void hostile_rings(void)
-{
+static void hostile_rings(void) {
 	const u32 where[] = {0x7ffffff0, 0xfffffffc, 0xf0000000, 0xb8000, 0};
 	u16 card = config(3, 0, 0x10) & ~3u;
 
@@ -270,14 +206,12 @@ static void hostile_rings(void)
 	outb(0x10, card + 0x37);
 }
 
-static int __init hostile_init(void)
-{
+static int __init hostile_init(void) {
 	void *page = (void *)__get_free_page(GFP_KERNEL | __GFP_ZERO);
 	u16 id[256];
 	int stuck;
 
-	if (!page)
-		return -ENOMEM;
+	if (!page) return -ENOMEM;
 	every_port(page);
 	pr_info("GUEST hostile: ports\n");
 	devices_home();
@@ -300,9 +234,7 @@ static int __init hostile_init(void)
 	return 0;
 }
 
-static void __exit hostile_exit(void)
-{
-}
+static void __exit hostile_exit(void) {}
 
 module_init(hostile_init);
 module_exit(hostile_exit);

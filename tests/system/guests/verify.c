@@ -25,82 +25,65 @@ enum { UNKNOWN, ZEROES, FIRST };
 struct job {
 	int fd, sync_fd;
 	uint64_t first, sectors; /* its part of the disk */
-	uint32_t *state;	 /* a sector each */
+	uint32_t *state;         /* a sector each */
 	uint64_t seed, ops;
 	uint32_t next;
 	uint8_t *buf;
 };
 
-static uint64_t rnd(struct job *j, uint64_t below)
-{
+static uint64_t rnd(struct job *j, uint64_t below) {
 	j->seed ^= j->seed << 13;
 	j->seed ^= j->seed >> 7;
 	j->seed ^= j->seed << 17;
 	return j->seed % below;
 }
 
-static void fail(const char *what, uint64_t sector)
-{
-	printf("VERIFY failed: %s at sector %llu: %s\n", what, (unsigned long long)sector,
-	       strerror(errno));
+static void fail(const char *what, uint64_t sector) {
+	printf("VERIFY failed: %s at sector %llu: %s\n", what, (unsigned long long)sector, strerror(errno));
 	exit(1);
 }
 
-static void fill(uint8_t *p, uint64_t sector, uint32_t state)
-{
+static void fill(uint8_t *p, uint64_t sector, uint32_t state) {
 	uint64_t *w = (uint64_t *)p;
 
 	for (unsigned i = 0; i < SECTOR / 8; i++)
-		w[i] = state == ZEROES ? 0
-				       : (sector * 0x9e3779b97f4a7c15ull ^ state) +
-						 i * 0x2545f4914f6cdd1dull;
+		w[i] = state == ZEROES ? 0 : (sector * 0x9e3779b97f4a7c15ull ^ state) + i * 0x2545f4914f6cdd1dull;
 }
 
-static void write_op(struct job *j, uint64_t at, unsigned n, uint8_t *buf, bool fua)
-{
-	for (unsigned i = 0; i < n; i++)
-		fill(buf + i * SECTOR, j->first + at + i, j->next);
+static void write_op(struct job *j, uint64_t at, unsigned n, uint8_t *buf, bool fua) {
+	for (unsigned i = 0; i < n; i++) fill(buf + i * SECTOR, j->first + at + i, j->next);
 	if (pwrite(fua ? j->sync_fd : j->fd, buf, n * SECTOR, (off_t)((j->first + at) * SECTOR)) !=
 	    (ssize_t)(n * SECTOR))
 		fail("write", j->first + at);
-	for (unsigned i = 0; i < n; i++)
-		j->state[at + i] = j->next;
+	for (unsigned i = 0; i < n; i++) j->state[at + i] = j->next;
 	j->next++;
 }
 
-static void read_op(struct job *j, uint64_t at, unsigned n, uint8_t *buf)
-{
+static void read_op(struct job *j, uint64_t at, unsigned n, uint8_t *buf) {
 	uint8_t want[SECTOR] __attribute__((aligned(8)));
 
 	memset(buf, 0xa5, n * SECTOR);
-	if (pread(j->fd, buf, n * SECTOR, (off_t)((j->first + at) * SECTOR)) !=
-	    (ssize_t)(n * SECTOR))
+	if (pread(j->fd, buf, n * SECTOR, (off_t)((j->first + at) * SECTOR)) != (ssize_t)(n * SECTOR))
 		fail("read", j->first + at);
 	errno = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (j->state[at + i] == UNKNOWN)
-			continue;
+		if (j->state[at + i] == UNKNOWN) continue;
 		fill(want, j->first + at + i, j->state[at + i]);
-		if (memcmp(buf + i * SECTOR, want, SECTOR))
-			fail("wrong data", j->first + at + i);
+		if (memcmp(buf + i * SECTOR, want, SECTOR)) fail("wrong data", j->first + at + i);
 	}
 }
 
-static void range_op(struct job *j, uint64_t at, unsigned n, unsigned long request)
-{
+static void range_op(struct job *j, uint64_t at, unsigned n, unsigned long request) {
 	uint64_t range[2] = {(j->first + at) * SECTOR, n * SECTOR};
 
 	if (ioctl(j->fd, request, range) < 0) {
-		if (errno == EOPNOTSUPP)
-			return;
+		if (errno == EOPNOTSUPP) return;
 		fail(request == BLKDISCARD ? "discard" : "zeroes", j->first + at);
 	}
-	for (unsigned i = 0; i < n; i++)
-		j->state[at + i] = request == BLKDISCARD ? UNKNOWN : ZEROES;
+	for (unsigned i = 0; i < n; i++) j->state[at + i] = request == BLKDISCARD ? UNKNOWN : ZEROES;
 }
 
-static void operate(struct job *j)
-{
+static void operate(struct job *j) {
 	unsigned n = 1 + (unsigned)rnd(j, rnd(j, 4) ? 16 : MOST);
 	uint64_t at = rnd(j, j->sectors - n);
 	/* Not at a page's start: segments of less than a page at both ends. */
@@ -122,33 +105,27 @@ static void operate(struct job *j)
 	j->ops++;
 }
 
-static uint64_t run(const char *disk, unsigned nr, unsigned jobs, unsigned seconds)
-{
+static uint64_t run(const char *disk, unsigned nr, unsigned jobs, unsigned seconds) {
 	struct job j = {.seed = 88172645463325252ull + nr, .next = FIRST};
 	time_t end = time(NULL) + seconds;
 	uint64_t bytes = 0;
 
 	j.fd = open(disk, O_RDWR | O_DIRECT);
 	j.sync_fd = open(disk, O_RDWR | O_DIRECT | O_DSYNC);
-	if (j.fd < 0 || j.sync_fd < 0 || ioctl(j.fd, BLKGETSIZE64, &bytes) < 0)
-		fail(disk, 0);
+	if (j.fd < 0 || j.sync_fd < 0 || ioctl(j.fd, BLKGETSIZE64, &bytes) < 0) fail(disk, 0);
 	j.sectors = bytes / SECTOR / jobs;
 	j.first = nr * j.sectors;
 	j.state = calloc(j.sectors, sizeof(*j.state));
-	j.buf = mmap(NULL, (MOST + 8) * SECTOR, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (!j.state || j.buf == MAP_FAILED || j.sectors <= MOST)
-		fail("too small", 0);
-	while (time(NULL) < end)
-		operate(&j);
+	j.buf = mmap(NULL, (MOST + 8) * SECTOR, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!j.state || j.buf == MAP_FAILED || j.sectors <= MOST) fail("too small", 0);
+	while (time(NULL) < end) operate(&j);
 	/* All of it once more, behind the cache. */
 	for (uint64_t at = 0; at < j.sectors; at += MOST)
 		read_op(&j, at, (unsigned)(j.sectors - at < MOST ? j.sectors - at : MOST), j.buf);
 	return j.ops;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	unsigned seconds = argc > 2 ? (unsigned)atoi(argv[2]) : 10;
 	unsigned jobs = argc > 3 ? (unsigned)atoi(argv[3]) : 4;
 	uint64_t *ops = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -165,10 +142,8 @@ int main(int argc, char **argv)
 			ops[i] = run(argv[1], i, jobs, seconds);
 			return 0;
 		}
-	while (wait(&status) > 0)
-		bad |= status;
-	for (unsigned i = 0; i < jobs; i++)
-		all += ops[i];
+	while (wait(&status) > 0) bad |= status;
+	for (unsigned i = 0; i < jobs; i++) all += ops[i];
 	if (bad)
 		printf("VERIFY failed\n");
 	else

@@ -11,25 +11,19 @@
 static struct fake fake;
 static struct rs *rs;
 
-static void set_up(void)
-{
+static void set_up(void) {
 	fake_init(&fake);
 	rs = fake_open(&fake);
 }
 
-static void tear_down(void)
-{
-	rs_close(rs);
-}
+static void tear_down(void) { rs_close(rs); }
 
 TestSuite(config, .init = set_up, .fini = tear_down, .timeout = 30);
 
-Test(config, least)
-{
+Test(config, least) {
 	struct rs_config *c;
 
-	cr_assert_eq(rs_config_parse(rs, "f", "name = web1\nkernel = /boot/vmlinux\n", &c), 0, "%s",
-		     rs->error);
+	cr_assert_eq(rs_config_parse(rs, "f", "name = web1\nkernel = /boot/vmlinux\n", &c), 0, "%s", rs->error);
 	cr_assert_str_eq(c->name, "web1");
 	cr_assert_eq(c->memory, 256ull << 20);
 	cr_assert_eq(c->vcpus, 1);
@@ -39,29 +33,24 @@ Test(config, least)
 }
 
 /* The commented example names every key, and is right when each is switched on. */
-Test(config, example)
-{
+Test(config, example) {
 	struct rs_config *c;
 	uint8_t *text;
 	size_t len;
 
-	cr_assert_eq(rs_read_file(rs, "tools/ringctl/example.conf", &text, &len), 0, "%s",
-		     rs->error);
+	cr_assert_eq(rs_read_file(rs, "tools/ringctl/example.conf", &text, &len), 0, "%s", rs->error);
 	cr_assert_eq(rs_config_parse(rs, "example.conf", (char *)text, &c), 0, "%s", rs->error);
 	rs_config_free(c);
 	for (char *p = (char *)text; (p = strstr(p, "\n#")); p++)
-		if (p[2] != ' ' && p[2] != '#' && p[2] != '\n')
-			p[1] = ' ';
+		if (p[2] != ' ' && p[2] != '#' && p[2] != '\n') p[1] = ' ';
 	cr_assert_eq(rs_config_parse(rs, "example.conf", (char *)text, &c), 0, "%s", rs->error);
 	cr_assert(c->boot_disk == false && c->kernel && c->ramdisk && c->cmdline);
 	cr_assert_eq(c->disks, 2);
-	cr_assert(c->disk[1].read_only && c->disk[1].shared && !c->disk[1].discard &&
-		  !c->disk[1].direct && c->disk[1].queues);
+	cr_assert(c->disk[1].read_only && c->disk[1].shared && !c->disk[1].discard && !c->disk[1].direct &&
+		  c->disk[1].queues);
 	cr_assert_eq(c->nets, 1);
-	cr_assert(c->net[0].ip && c->net[0].rate && c->net[0].ifname && c->net[0].queues &&
-		  c->net[0].bridge);
-	cr_assert(c->shadow_pages && c->ports_max && c->grant_maps_max && c->memory_max &&
-		  c->autostart);
+	cr_assert(c->net[0].ip && c->net[0].rate && c->net[0].ifname && c->net[0].queues && c->net[0].bridge);
+	cr_assert(c->shadow_pages && c->ports_max && c->grant_maps_max && c->memory_max && c->autostart);
 	cr_assert(c->cap && c->weight != PV_WEIGHT_DEFAULT && c->cpus && c->vcpus > 1);
 	cr_assert(c->on_crash == RS_DUMP_RESTART);
 	cr_assert(c->serial && c->disk[0].emulated && !c->disk[1].emulated && c->net[0].emulated);
@@ -70,15 +59,13 @@ Test(config, example)
 	free(text);
 }
 
-Test(config, errors_have_file_and_line)
-{
+Test(config, errors_have_file_and_line) {
 	static const struct {
 		const char *text, *error;
 	} cases[] = {
 		{"name = web1\nkernal = /x\n", "f:2: "},
 		{"name = 7\nkernel = /x\n", "f:1: name = \"7\""},
-		{"name = web1\nkernel = /x\n\nmemory = lots\n",
-		 "f:4: memory = \"lots\": not a size"},
+		{"name = web1\nkernel = /x\n\nmemory = lots\n", "f:4: memory = \"lots\": not a size"},
 		{"name = web1\nkernel = /x\nmemory = 0\n", "f:3: memory"},
 		{"name = web1\nkernel = /x\nvcpus = 65\n", "f:3: vcpus = 65: must be 1 to 64"},
 		{"name = web1\nkernel = /x\ncpus = 3-1\n", "f:3: cpus"},
@@ -92,8 +79,7 @@ Test(config, errors_have_file_and_line)
 		{"name = web1\n", "`kernel` is missing"},
 		{"name = web1\nboot = disk\n", "no disk is given"},
 		{"name = web1\nboot = floppy\n", "f:2: boot"},
-		{"name = web1\nkernel = /x\nmemory = 512\nmemory_max = 256\n",
-		 "memory_max is less"},
+		{"name = web1\nkernel = /x\nmemory = 512\nmemory_max = 256\n", "memory_max is less"},
 		{"name = web1\nkernel = \"/x\n", "f:"},
 		{"name = web1\nkernel = /x\ndisk a { path = /a type = ide }\n", "f:3"},
 		{"name = web1\nkernel = /x\nnet a { type = e1000 }\n", "f:3"},
@@ -104,25 +90,21 @@ Test(config, errors_have_file_and_line)
 		struct rs_config *c;
 
 		rs->error[0] = '\0';
-		cr_assert_eq(rs_config_parse(rs, "f", cases[i].text, &c), -EINVAL, "%s",
-			     cases[i].text);
-		cr_assert(strstr(rs->error, cases[i].error), "%s\ngives: %s\nwanted: %s",
-			  cases[i].text, rs->error, cases[i].error);
+		cr_assert_eq(rs_config_parse(rs, "f", cases[i].text, &c), -EINVAL, "%s", cases[i].text);
+		cr_assert(strstr(rs->error, cases[i].error), "%s\ngives: %s\nwanted: %s", cases[i].text, rs->error,
+			  cases[i].error);
 	}
 }
 
-Test(config, later_lines_win)
-{
+Test(config, later_lines_win) {
 	struct rs_config *c;
 
-	cr_assert_eq(rs_config_parse(rs, "f", "name=a\nkernel=/x\nmemory=1G\nmemory=64M\n", &c), 0,
-		     "%s", rs->error);
+	cr_assert_eq(rs_config_parse(rs, "f", "name=a\nkernel=/x\nmemory=1G\nmemory=64M\n", &c), 0, "%s", rs->error);
 	cr_assert_eq(c->memory, 64ull << 20);
 	rs_config_free(c);
 }
 
-Test(config, sizes)
-{
+Test(config, sizes) {
 	uint64_t n;
 
 	cr_assert(rs_parse_size("512", 1 << 20, &n) == 0 && n == 512ull << 20);
@@ -137,8 +119,7 @@ Test(config, sizes)
 	cr_assert_neq(rs_parse_size("18446744073709551615", 2, &n), 0);
 }
 
-Test(config, cpus)
-{
+Test(config, cpus) {
 	char text[64];
 	uint64_t m;
 
@@ -155,8 +136,7 @@ Test(config, cpus)
 	cr_assert_neq(rs_parse_cpus("a", &m), 0);
 }
 
-Test(config, macs)
-{
+Test(config, macs) {
 	uint8_t a[6], b[6];
 
 	cr_assert_eq(rs_parse_mac("02:52:00:00:00:0a", a), 0);
@@ -171,8 +151,7 @@ Test(config, macs)
 	cr_assert_eq(memcmp(a, b, 6), 0);
 }
 
-Test(config, names)
-{
+Test(config, names) {
 	cr_assert(rs_name_ok("web1"));
 	cr_assert(rs_name_ok("a.b_c-d"));
 	cr_assert_not(rs_name_ok(""));

@@ -27,17 +27,15 @@ static struct pv_device_slot *slot;
 
 static unsigned said;
 
-void say(const char *fmt, ...)
-{
+void say(const char *fmt, ...) {
 	(void)fmt;
 	said++;
 }
 
 /* --- the kernel's part --- */
 
-int rs_grant_map(struct rs *rs, uint32_t domid, const uint32_t *refs, unsigned count,
-		 bool read_only, struct rs_mapping *m)
-{
+int rs_grant_map(struct rs *rs, uint32_t domid, const uint32_t *refs, unsigned count, bool read_only,
+		 struct rs_mapping *m) {
 	(void)rs, (void)domid, (void)read_only;
 	cr_assert(count == 1 && refs[0] == 77);
 	*m = (struct rs_mapping){.va = page, .len = PV_PAGE_SIZE};
@@ -45,36 +43,27 @@ int rs_grant_map(struct rs *rs, uint32_t domid, const uint32_t *refs, unsigned c
 	return 0;
 }
 
-void rs_grant_unmap(struct rs_mapping *m)
-{
-	if (m->va)
-		mapped--;
+void rs_grant_unmap(struct rs_mapping *m) {
+	if (m->va) mapped--;
 	m->va = NULL;
 }
 
-int rs_event_open(struct rs *rs)
-{
-	return rs_fail(rs, ENODEV, "none");
-}
-int rs_event_virq(struct rs *rs, int fd, uint32_t virq)
-{
+int rs_event_open(struct rs *rs) { return rs_fail(rs, ENODEV, "none"); }
+int rs_event_virq(struct rs *rs, int fd, uint32_t virq) {
 	(void)rs, (void)fd;
 	return (int)virq;
 }
-int rs_event_bind(struct rs *rs, int fd, uint32_t domid, uint32_t port)
-{
+int rs_event_bind(struct rs *rs, int fd, uint32_t domid, uint32_t port) {
 	(void)rs, (void)fd, (void)domid;
 	cr_assert_eq(port, 5);
 	return (int)(100 + bound++);
 }
-int rs_event_unbind(int fd, uint32_t port)
-{
+int rs_event_unbind(int fd, uint32_t port) {
 	(void)fd, (void)port;
 	bound--;
 	return 0;
 }
-int rs_event_notify(int fd, uint32_t port)
-{
+int rs_event_notify(int fd, uint32_t port) {
 	(void)fd, (void)port;
 	notified++;
 	return 0;
@@ -82,29 +71,22 @@ int rs_event_notify(int fd, uint32_t port)
 
 /* --- the guest's part --- */
 
-static void front_open(uint32_t state)
-{
+static void front_open(uint32_t state) {
 	memset(page, 0, sizeof(*page));
-	front_out = (struct pv_stream){&page->out_prod, &page->out_cons, page->out,
-				       PV_CONSOLE_OUT_SIZE, 0};
-	front_in =
-		(struct pv_stream){&page->in_prod, &page->in_cons, page->in, PV_CONSOLE_IN_SIZE, 0};
+	front_out = (struct pv_stream){&page->out_prod, &page->out_cons, page->out, PV_CONSOLE_OUT_SIZE, 0};
+	front_in = (struct pv_stream){&page->in_prod, &page->in_cons, page->in, PV_CONSOLE_IN_SIZE, 0};
 	pv_stream_sleep_data(&front_in);
 	slot->front = (struct pv_device_side){.state = state, .grant = 77, .port = 5};
 }
 
-static void front_says(const char *text)
-{
+static void front_says(const char *text) {
 	int due = 0;
 
-	cr_assert_eq(pv_stream_write(&front_out, text, (uint32_t)strlen(text), &due),
-		     (long)strlen(text));
-	if (due && d.guests && d.guests->connected)
-		console_serve(&d, d.guests);
+	cr_assert_eq(pv_stream_write(&front_out, text, (uint32_t)strlen(text), &due), (long)strlen(text));
+	if (due && d.guests && d.guests->connected) console_serve(&d, d.guests);
 }
 
-static void front_hears(const char *text)
-{
+static void front_hears(const char *text) {
 	char got[256];
 	int due = 0;
 	long n = pv_stream_read(&front_in, got, sizeof(got), &due);
@@ -115,8 +97,7 @@ static void front_hears(const char *text)
 
 /* --- a client --- */
 
-static int client_open(const char *hello, struct client **c)
-{
+static int client_open(const char *hello, struct client **c) {
 	int ends[2];
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
@@ -128,8 +109,7 @@ static int client_open(const char *hello, struct client **c)
 	return ends[0];
 }
 
-static void client_reads(int fd, const char *text)
-{
+static void client_reads(int fd, const char *text) {
 	char got[4096];
 	ssize_t n = read(fd, got, sizeof(got) - 1);
 
@@ -139,27 +119,23 @@ static void client_reads(int fd, const char *text)
 
 static char hello[64];
 
-static void set_up(void)
-{
+static void set_up(void) {
 	cr_assert(mkdtemp(dir));
 	setenv("RINGSIDE_RUN_DIR", dir, 1);
 	setenv("RINGSIDE_LOG_DIR", dir, 1);
 	fake_init(&fake);
 	memset(&d, 0, sizeof(d));
 	d.rs = fake_open(&fake);
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		d.client[i].fd = -1;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) d.client[i].fd = -1;
 	page = calloc(1, PV_PAGE_SIZE);
 	fake.domain[1] = (struct fake_domain){
-		.used = true,
-		.info = {.domid = 1, .state = PV_DOMAIN_RUNNING, .name = "g", .created = 9}};
+		.used = true, .info = {.domid = 1, .state = PV_DOMAIN_RUNNING, .name = "g", .created = 9}};
 	slot = &fake.domain[1].slot[3];
 	slot->class = PV_DEVICE_CONSOLE;
 	snprintf(hello, sizeof(hello), "console 1 9 80 25\n");
 }
 
-static void tear_down(void)
-{
+static void tear_down(void) {
 	char command[64];
 
 	memset(&fake.domain[1], 0, sizeof(fake.domain[1]));
@@ -174,8 +150,7 @@ static void tear_down(void)
 TestSuite(daemon, .init = set_up, .fini = tear_down, .timeout = 30);
 
 /* What a change somewhere costs does not grow with consoles that are served already. */
-Test(daemon, served_consoles_are_not_asked_for_again)
-{
+Test(daemon, served_consoles_are_not_asked_for_again) {
 	unsigned before;
 
 	scan_slots(&d);
@@ -188,8 +163,7 @@ Test(daemon, served_consoles_are_not_asked_for_again)
 	scan_slots(&d);
 	cr_assert_eq(fake.calls, before);
 	scan(&d, false);
-	cr_assert_eq(fake.calls, before + 3, "%u",
-		     fake.calls - before); /* two domains, and no more */
+	cr_assert_eq(fake.calls, before + 3, "%u", fake.calls - before); /* two domains, and no more */
 	slot->front.state = PV_DEV_CLOSED;
 	scan(&d, false);
 	cr_assert(d.guests->connected);
@@ -197,8 +171,7 @@ Test(daemon, served_consoles_are_not_asked_for_again)
 	cr_assert_not(d.guests->connected);
 }
 
-Test(daemon, both_ways)
-{
+Test(daemon, both_ways) {
 	struct client *c;
 	int fd;
 
@@ -224,8 +197,7 @@ Test(daemon, both_ways)
 	cr_assert_eq(c->fd, -1);
 }
 
-Test(daemon, two_clients_and_one_that_goes)
-{
+Test(daemon, two_clients_and_one_that_goes) {
 	struct client *a, *b;
 	int x, y;
 
@@ -241,8 +213,7 @@ Test(daemon, two_clients_and_one_that_goes)
 	close(y);
 }
 
-Test(daemon, refuses)
-{
+Test(daemon, refuses) {
 	struct client *c;
 	int fd = client_open("console 4 4 0 0\n", &c);
 
@@ -266,8 +237,7 @@ Test(daemon, refuses)
 }
 
 /* In one turn the first fills the room, so the second has to wait; it is not dropped. */
-Test(daemon, no_room_is_no_end)
-{
+Test(daemon, no_room_is_no_end) {
 	char text[1024];
 	struct client *a, *b;
 	int x, y;
@@ -290,8 +260,7 @@ Test(daemon, no_room_is_no_end)
 }
 
 /* Clients that went while the guest did not read leave their places to others. */
-Test(daemon, clients_that_went_make_room)
-{
+Test(daemon, clients_that_went_make_room) {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	struct client *c;
 	int fd;
@@ -299,8 +268,7 @@ Test(daemon, clients_that_went_make_room)
 	scan(&d, true); /* no front end: what is typed waits */
 	d.listener = clients_listen(d.rs);
 	cr_assert_geq(d.listener, 0);
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		close(client_open(hello, &c));
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) close(client_open(hello, &c));
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s/ringsided.sock", dir);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	cr_assert_eq(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
@@ -315,8 +283,7 @@ Test(daemon, clients_that_went_make_room)
 	close(d.listener);
 }
 
-Test(daemon, slow_guest_gets_all_input)
-{
+Test(daemon, slow_guest_gets_all_input) {
 	char text[2000], got[4096];
 	struct client *c;
 	size_t heard = 0;
@@ -325,15 +292,13 @@ Test(daemon, slow_guest_gets_all_input)
 	front_open(PV_DEV_READY);
 	scan(&d, true);
 	fd = client_open(hello, &c);
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = (char)('a' + i % 26);
+	for (size_t i = 0; i < sizeof(text); i++) text[i] = (char)('a' + i % 26);
 	cr_assert_eq(write(fd, text, sizeof(text)), (ssize_t)sizeof(text));
 	for (int i = 0; i < 10 && heard < sizeof(text); i++) {
 		int due = 0;
 		long n;
 
-		if (!d.guests->typed_len)
-			client_ready(&d, c);
+		if (!d.guests->typed_len) client_ready(&d, c);
 		n = pv_stream_read(&front_in, got + heard, 700, &due);
 		cr_assert_geq(n, 0);
 		heard += (size_t)n;
@@ -344,8 +309,7 @@ Test(daemon, slow_guest_gets_all_input)
 	close(fd);
 }
 
-Test(daemon, history_is_the_end)
-{
+Test(daemon, history_is_the_end) {
 	struct client *c;
 	char *got = calloc(1, 2 * HISTORY);
 	ssize_t n;
@@ -363,8 +327,7 @@ Test(daemon, history_is_the_end)
 	fd = client_open(hello, &c);
 	n = read(fd, got, 2 * HISTORY);
 	cr_assert_gt(n, 3);
-	if ((size_t)n < HISTORY)
-		n += read(fd, got + n, 2 * HISTORY - (size_t)n);
+	if ((size_t)n < HISTORY) n += read(fd, got + n, 2 * HISTORY - (size_t)n);
 	cr_assert_eq((size_t)n, HISTORY + 3);
 	cr_assert_str_eq(got + n - 10, "line 2999\n");
 	free(got);
@@ -372,8 +335,7 @@ Test(daemon, history_is_the_end)
 }
 
 /* A terminal that attaches is not asked again what another one was asked: the guest would take its answer for input. */
-Test(daemon, history_asks_nothing)
-{
+Test(daemon, history_asks_nothing) {
 	struct client *c;
 	int fd;
 
@@ -391,8 +353,7 @@ Test(daemon, history_asks_nothing)
 	close(fd);
 }
 
-Test(daemon, broken_page_costs_the_console_only)
-{
+Test(daemon, broken_page_costs_the_console_only) {
 	front_open(PV_DEV_READY);
 	scan(&d, true);
 	page->out_prod.prod = PV_CONSOLE_OUT_SIZE + 1;
@@ -410,8 +371,7 @@ Test(daemon, broken_page_costs_the_console_only)
 }
 
 /* Nor does it fill dom0's log by doing so again and again. */
-Test(daemon, broken_pages_are_told_a_few_times)
-{
+Test(daemon, broken_pages_are_told_a_few_times) {
 	for (unsigned i = 0; i < 200; i++) {
 		front_open(PV_DEV_READY);
 		scan(&d, true);
@@ -425,8 +385,7 @@ Test(daemon, broken_pages_are_told_a_few_times)
 }
 
 /* A domain that may make others may name them as it likes. */
-Test(daemon, a_name_is_no_path)
-{
+Test(daemon, a_name_is_no_path) {
 	strcpy(fake.domain[1].info.name, "../../escaped");
 	front_open(PV_DEV_READY);
 	scan(&d, true);
@@ -434,8 +393,7 @@ Test(daemon, a_name_is_no_path)
 }
 
 /* A killed ringsided leaves the slot RUNNING and the counts in the page. */
-Test(daemon, goes_on_where_a_killed_one_was)
-{
+Test(daemon, goes_on_where_a_killed_one_was) {
 	struct client *c;
 	int fd;
 
@@ -456,8 +414,7 @@ Test(daemon, goes_on_where_a_killed_one_was)
 	close(fd);
 }
 
-Test(daemon, last_words_are_logged)
-{
+Test(daemon, last_words_are_logged) {
 	char path[128];
 	uint8_t *text;
 	size_t len;
@@ -476,8 +433,7 @@ Test(daemon, last_words_are_logged)
 	free(text);
 }
 
-static void dump_make(const char *name, unsigned kib, time_t when)
-{
+static void dump_make(const char *name, unsigned kib, time_t when) {
 	char path[200], text[1024];
 	struct timespec t[2] = {{.tv_sec = when}, {.tv_sec = when}};
 	FILE *f;
@@ -486,14 +442,12 @@ static void dump_make(const char *name, unsigned kib, time_t when)
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	f = fopen(path, "w");
 	cr_assert(f);
-	for (unsigned i = 0; i < kib; i++)
-		cr_assert_eq(fwrite(text, sizeof(text), 1, f), 1);
+	for (unsigned i = 0; i < kib; i++) cr_assert_eq(fwrite(text, sizeof(text), 1, f), 1);
 	fclose(f);
 	cr_assert_eq(utimensat(AT_FDCWD, path, t, 0), 0);
 }
 
-static bool dump_there(const char *name)
-{
+static bool dump_there(const char *name) {
 	char path[200];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -501,8 +455,7 @@ static bool dump_there(const char *name)
 }
 
 /* A guest that crashes again and again fills no disk, and takes no other guest's dumps. */
-Test(daemon, dumps_are_bounded)
-{
+Test(daemon, dumps_are_bounded) {
 	d.dumps_max = 2;
 	d.dump_space = 200 << 10;
 	dump_make("g-1.core", 8, 1000);

@@ -21,16 +21,14 @@ static struct fake fake;
 static struct rs *rs;
 static char dir[] = "/tmp/ringside-test-XXXXXX";
 
-static void set_up(void)
-{
+static void set_up(void) {
 	cr_assert(mkdtemp(dir));
 	setenv("RINGSIDE_RUN_DIR", dir, 1);
 	fake_init(&fake);
 	rs = fake_open(&fake);
 }
 
-static void tear_down(void)
-{
+static void tear_down(void) {
 	char command[64];
 
 	rs_close(rs);
@@ -48,8 +46,7 @@ static const struct fake_kernel standard = {.gpa = 1 << 20,
 					    .root = 0x101000,
 					    .eretu = 0xffffffff81000100ull};
 
-static void check_kernel(const struct rs_kernel *k)
-{
+static void check_kernel(const struct rs_kernel *k) {
 	cr_assert_eq(k->entry, standard.entry);
 	cr_assert_eq(k->root, standard.root);
 	cr_assert_eq(k->eretu, standard.eretu);
@@ -63,12 +60,9 @@ static void check_kernel(const struct rs_kernel *k)
 
 typedef size_t pack_fn(const uint8_t *in, size_t len, uint8_t *out, size_t room);
 
-static size_t pack_gzip(const uint8_t *in, size_t len, uint8_t *out, size_t room)
-{
-	z_stream z = {.next_in = (Bytef *)(uintptr_t)in,
-		      .avail_in = (uInt)len,
-		      .next_out = out,
-		      .avail_out = (uInt)room};
+static size_t pack_gzip(const uint8_t *in, size_t len, uint8_t *out, size_t room) {
+	z_stream z = {
+		.next_in = (Bytef *)(uintptr_t)in, .avail_in = (uInt)len, .next_out = out, .avail_out = (uInt)room};
 
 	cr_assert_eq(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
@@ -76,22 +70,18 @@ static size_t pack_gzip(const uint8_t *in, size_t len, uint8_t *out, size_t room
 	return z.total_out;
 }
 
-static size_t pack_zstd(const uint8_t *in, size_t len, uint8_t *out, size_t room)
-{
+static size_t pack_zstd(const uint8_t *in, size_t len, uint8_t *out, size_t room) {
 	return ZSTD_compress(out, room, in, len, 3);
 }
 
-static size_t pack_xz(const uint8_t *in, size_t len, uint8_t *out, size_t room)
-{
+static size_t pack_xz(const uint8_t *in, size_t len, uint8_t *out, size_t room) {
 	size_t n = 0;
 
-	cr_assert_eq(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, in, len, out, &n, room),
-		     LZMA_OK);
+	cr_assert_eq(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, in, len, out, &n, room), LZMA_OK);
 	return n;
 }
 
-static size_t pack_lz4(const uint8_t *in, size_t len, uint8_t *out, size_t room)
-{
+static size_t pack_lz4(const uint8_t *in, size_t len, uint8_t *out, size_t room) {
 	static const uint8_t magic[4] = {0x02, 0x21, 0x4c, 0x18};
 	int n = LZ4_compress_HC((const char *)in, (char *)out + 8, (int)len, (int)room - 8, 9);
 	uint32_t packed = (uint32_t)n;
@@ -101,8 +91,7 @@ static size_t pack_lz4(const uint8_t *in, size_t len, uint8_t *out, size_t room)
 	return 8 + (size_t)n;
 }
 
-static void check_packed(pack_fn *pack)
-{
+static void check_packed(pack_fn *pack) {
 	size_t len, packed_len, image_len;
 	uint8_t *elf = fake_vmlinux(&standard, &len), *packed = malloc(2 * len), *image;
 	const uint32_t size = (uint32_t)len;
@@ -122,33 +111,19 @@ static void check_packed(pack_fn *pack)
 		cr_assert_lt(rs_kernel_read(rs, "cut", packed, cut, &k), 0);
 	for (unsigned i = 0; i < 200; i++) { /* damaged: any result but a crash */
 		packed[8 + (i * 7919u) % (packed_len - 8)] ^= (uint8_t)(1 + i);
-		if (rs_kernel_read(rs, "damaged", packed, packed_len, &k) == 0)
-			rs_kernel_free(&k);
+		if (rs_kernel_read(rs, "damaged", packed, packed_len, &k) == 0) rs_kernel_free(&k);
 	}
 	free(elf);
 	free(packed);
 	free(image);
 }
 
-Test(lib, kernel_gzip)
-{
-	check_packed(pack_gzip);
-}
-Test(lib, kernel_zstd)
-{
-	check_packed(pack_zstd);
-}
-Test(lib, kernel_xz)
-{
-	check_packed(pack_xz);
-}
-Test(lib, kernel_lz4)
-{
-	check_packed(pack_lz4);
-}
+Test(lib, kernel_gzip) { check_packed(pack_gzip); }
+Test(lib, kernel_zstd) { check_packed(pack_zstd); }
+Test(lib, kernel_xz) { check_packed(pack_xz); }
+Test(lib, kernel_lz4) { check_packed(pack_lz4); }
 
-Test(lib, kernel_refused)
-{
+Test(lib, kernel_refused) {
 	struct fake_kernel f = standard;
 	struct rs_kernel k;
 	size_t len;
@@ -174,8 +149,7 @@ Test(lib, kernel_refused)
 	for (size_t i = 0; i < 0x300; i++) /* each byte of headers and notes damaged: no crash */
 		for (unsigned bit = 0; bit < 8; bit += 3) {
 			elf[i] ^= (uint8_t)(1 << bit);
-			if (rs_kernel_read(rs, "damaged", elf, len, &k) == 0)
-				rs_kernel_free(&k);
+			if (rs_kernel_read(rs, "damaged", elf, len, &k) == 0) rs_kernel_free(&k);
 			elf[i] ^= (uint8_t)(1 << bit);
 		}
 	free(elf);
@@ -183,8 +157,7 @@ Test(lib, kernel_refused)
 
 /* --- building --- */
 
-static void make_build(struct rs_build *b, struct rs_kernel *k)
-{
+static void make_build(struct rs_build *b, struct rs_kernel *k) {
 	size_t len;
 	uint8_t *elf = fake_vmlinux(&standard, &len);
 
@@ -200,8 +173,7 @@ static void make_build(struct rs_build *b, struct rs_kernel *k)
 			       .weight = 256};
 }
 
-static void check_memory(const struct fake_domain *d)
-{
+static void check_memory(const struct fake_domain *d) {
 	static uint8_t last_seed[32];
 	struct pv_start_info si;
 
@@ -228,14 +200,12 @@ static void check_memory(const struct fake_domain *d)
 	memcpy(last_seed, si.seed, sizeof(si.seed));
 }
 
-Test(lib, build)
-{
+Test(lib, build) {
 	struct rs_kernel k;
 	struct rs_build b;
 
 	make_build(&b, &k);
-	for (fake.checkpoint = 0; fake.checkpoint <= 600;
-	     fake.checkpoint += 300) { /* frames and bytes at a time */
+	for (fake.checkpoint = 0; fake.checkpoint <= 600; fake.checkpoint += 300) { /* frames and bytes at a time */
 		int domid = rs_build(rs, &b);
 
 		cr_assert_gt(domid, 0, "%s", rs->error);
@@ -247,8 +217,7 @@ Test(lib, build)
 	rs_kernel_free(&k);
 }
 
-Test(lib, build_too_small)
-{
+Test(lib, build_too_small) {
 	struct rs_kernel k;
 	struct rs_build b;
 
@@ -267,14 +236,12 @@ Test(lib, build_too_small)
 
 /* --- create, whole --- */
 
-static void put_file(const char *name, const void *data, size_t len, char *path, size_t size)
-{
+static void put_file(const char *name, const void *data, size_t len, char *path, size_t size) {
 	snprintf(path, size, "%s/%s", dir, name);
 	cr_assert_eq(rs_write_file(rs, path, data, len, 0600), 0, "%s", rs->error);
 }
 
-static struct rs_config *make_config(const char *more)
-{
+static struct rs_config *make_config(const char *more) {
 	char path[128], text[512];
 	struct rs_config *c;
 	size_t len;
@@ -282,14 +249,12 @@ static struct rs_config *make_config(const char *more)
 
 	put_file("vmlinux", elf, len, path, sizeof(path));
 	free(elf);
-	snprintf(text, sizeof(text), "name = \"web1\"\nkernel = \"%s\"\nmemory = 8\ncpus = 0-1\n%s",
-		 path, more);
+	snprintf(text, sizeof(text), "name = \"web1\"\nkernel = \"%s\"\nmemory = 8\ncpus = 0-1\n%s", path, more);
 	cr_assert_eq(rs_config_parse(rs, "test", text, &c), 0, "%s", rs->error);
 	return c;
 }
 
-Test(lib, create)
-{
+Test(lib, create) {
 	struct rs_config *c = make_config("");
 	struct pv_domain_info info;
 	struct rs_record r;
@@ -321,8 +286,7 @@ Test(lib, create)
 }
 
 /* Whichever call fails: an error with a sentence, and nothing left. Calls of the cleaning up itself succeed. */
-Test(lib, create_fails_anywhere)
-{
+Test(lib, create_fails_anywhere) {
 	struct rs_config *c = make_config("");
 	unsigned total;
 	int domid = rs_create(rs, c, NULL, false, NULL);
@@ -352,8 +316,7 @@ Test(lib, create_fails_anywhere)
 	rs_config_free(c);
 }
 
-Test(lib, create_after_killed_tool)
-{
+Test(lib, create_after_killed_tool) {
 	struct rs_config *c = make_config("");
 	struct pv_domain_create args = {.vcpus = 1, .frames_max = 512, .name = "web1"};
 	int domid;
@@ -365,8 +328,7 @@ Test(lib, create_after_killed_tool)
 	rs_config_free(c);
 }
 
-Test(lib, names_are_locked)
-{
+Test(lib, names_are_locked) {
 	struct rs_config *c = make_config("");
 	int fd = rs_lock_name(rs, "web1", 0);
 
@@ -378,8 +340,7 @@ Test(lib, names_are_locked)
 	rs_config_free(c);
 }
 
-Test(lib, a_name_comes_free)
-{
+Test(lib, a_name_comes_free) {
 	int fd = rs_lock_name(rs, "web1", 0);
 	pid_t pid = fork();
 
@@ -395,8 +356,7 @@ Test(lib, a_name_comes_free)
 	waitpid(pid, NULL, 0);
 }
 
-Test(lib, restart)
-{
+Test(lib, restart) {
 	struct rs_config *c = make_config("");
 	int domid = rs_create(rs, c, "/etc/x.conf", false, NULL);
 	struct pv_domain_info info;
@@ -425,8 +385,7 @@ Test(lib, restart)
 }
 
 /* An emulated disk is in no directory, only in its guest's file. */
-Test(lib, an_image_has_one_guest)
-{
+Test(lib, an_image_has_one_guest) {
 	struct pv_domain_create args = {.vcpus = 1, .frames_max = 512, .name = "one"};
 	struct pv_domain_info info;
 	struct rs_record one = {0}, two = {.domid = 2, .name = "two"};
@@ -441,8 +400,7 @@ Test(lib, an_image_has_one_guest)
 		 path);
 	cr_assert_eq(call_domain_create(rs, &args), 1);
 	cr_assert_eq(call_domain_info(rs, 1, &info), 0);
-	one = (struct rs_record){
-		.domid = 1, .created = info.created, .name = "one", .config = text};
+	one = (struct rs_record){.domid = 1, .created = info.created, .name = "one", .config = text};
 	cr_assert_eq(rs_record_save(rs, &one), 0, "%s", rs->error);
 	cr_assert_eq(rs_disk_check(rs, &two, &disk), -EBUSY, "%s", rs->error);
 	cr_assert(strstr(rs->error, "guest \"one\""), "%s", rs->error);
@@ -452,8 +410,7 @@ Test(lib, an_image_has_one_guest)
 }
 
 /* The number that a guest had is another one's by now. */
-Test(lib, remove_only_what_is_meant)
-{
+Test(lib, remove_only_what_is_meant) {
 	struct rs_config *c = make_config("");
 	int domid = rs_create(rs, c, NULL, false, NULL);
 	struct pv_domain_info info;
@@ -465,8 +422,7 @@ Test(lib, remove_only_what_is_meant)
 	rs_config_free(c);
 }
 
-Test(lib, create_cancelled)
-{
+Test(lib, create_cancelled) {
 	struct rs_config *c = make_config("");
 
 	rs->cancel = 1;
@@ -475,23 +431,20 @@ Test(lib, create_cancelled)
 	rs_config_free(c);
 }
 
-Test(lib, control)
-{
+Test(lib, control) {
 	struct rs_config *c = make_config("");
 	int domid = rs_create(rs, c, NULL, false, NULL);
 	struct pv_device_slot *s;
 
 	cr_assert_gt(domid, 0, "%s", rs->error);
 	s = &fake.domain[domid].slot[1];
-	cr_assert_eq(rs_control(rs, (uint32_t)domid, PV_CONTROL_POWEROFF, 0, 50),
-		     -EOPNOTSUPP); /* not up yet */
+	cr_assert_eq(rs_control(rs, (uint32_t)domid, PV_CONTROL_POWEROFF, 0, 50), -EOPNOTSUPP); /* not up yet */
 	s->front.state = PV_DEV_RUNNING;
 	s->front.grant = 1u << PV_CONTROL_POWEROFF | 1u << PV_CONTROL_MEMORY;
 	cr_assert_eq(rs_control(rs, (uint32_t)domid, PV_CONTROL_SYSRQ, 'h', 50), -EOPNOTSUPP);
 	cr_assert_eq(rs_control(rs, (uint32_t)domid, PV_CONTROL_POWEROFF, 0, 50), -ETIMEDOUT);
 	fake.control_ops = 1u << PV_CONTROL_MEMORY;
-	cr_assert_eq(rs_control(rs, (uint32_t)domid, PV_CONTROL_MEMORY, 4096, 50), 0, "%s",
-		     rs->error);
+	cr_assert_eq(rs_control(rs, (uint32_t)domid, PV_CONTROL_MEMORY, 4096, 50), 0, "%s", rs->error);
 	cr_assert_eq(PV_CONTROL_ARG(s->back.features), 4096);
 	cr_assert_eq(PV_CONTROL_SEQ(s->back.features), 2);
 	s->back.features = PV_CONTROL_WORD(65535, PV_CONTROL_MEMORY, 1);
@@ -502,8 +455,7 @@ Test(lib, control)
 	rs_config_free(c);
 }
 
-Test(lib, slots)
-{
+Test(lib, slots) {
 	struct rs_config *c = make_config("");
 	int domid = rs_create(rs, c, NULL, false, NULL);
 	struct pv_device_slot s;
@@ -511,8 +463,7 @@ Test(lib, slots)
 	uint32_t slot;
 
 	for (unsigned i = 0; i < PV_DEVICE_SLOTS - 2; i++)
-		cr_assert_eq(rs_slot_make(rs, (uint32_t)domid, PV_DEVICE_NET, i, &slot), 0, "%s",
-			     rs->error);
+		cr_assert_eq(rs_slot_make(rs, (uint32_t)domid, PV_DEVICE_NET, i, &slot), 0, "%s", rs->error);
 	cr_assert_eq(rs_slot_make(rs, (uint32_t)domid, PV_DEVICE_NET, 0, &slot), -ENOSPC);
 	memset(&fake.domain[domid].slot[10], 0, sizeof(s));
 	cr_assert_eq(rs_slot_free(rs, (uint32_t)domid, PV_DEVICE_NET, &index), 10);
@@ -523,14 +474,12 @@ Test(lib, slots)
 
 /* --- kernels on guests' own disks ------------------------------------------------------------------- */
 
-static void write_bytes(const char *path, const void *data, size_t len)
-{
+static void write_bytes(const char *path, const void *data, size_t len) {
 	cr_assert_eq(rs_write_file(rs, path, data, len, 0600), 0, "%s", rs->error);
 }
 
 /* An ext4 file system of 8 MiB with a kernel and a ramdisk. */
-static void make_disk(const char *path, const uint8_t *kernel, size_t len, const char *ramdisk)
-{
+static void make_disk(const char *path, const uint8_t *kernel, size_t len, const char *ramdisk) {
 	char command[512], boot[200];
 
 	snprintf(boot, sizeof(boot), "%s/disk/boot", dir);
@@ -540,14 +489,12 @@ static void make_disk(const char *path, const uint8_t *kernel, size_t len, const
 	write_bytes(command, kernel, len);
 	snprintf(command, sizeof(command), "%s/initrd.img", boot);
 	write_bytes(command, ramdisk, strlen(ramdisk));
-	snprintf(command, sizeof(command),
-		 "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -F -t ext4 -b 1024 -d %s/disk %s 8M", dir,
-		 path);
+	snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -F -t ext4 -b 1024 -d %s/disk %s 8M",
+		 dir, path);
 	cr_assert_eq(system(command), 0);
 }
 
-Test(lib, kernel_on_a_disk)
-{
+Test(lib, kernel_on_a_disk) {
 	uint8_t *elf, *ramdisk;
 	size_t len, ramdisk_len;
 	struct rs_kernel k;
@@ -570,8 +517,7 @@ Test(lib, kernel_on_a_disk)
 }
 
 /* Whatever a guest has done to its file system: an error or a kernel, in a process that can do no more. */
-Test(lib, damaged_disks, .timeout = 120)
-{
+Test(lib, damaged_disks, .timeout = 120) {
 	uint8_t *elf, *image, *ramdisk;
 	size_t len, size, ramdisk_len;
 	unsigned read = 0, refused = 0;
@@ -589,8 +535,7 @@ Test(lib, damaged_disks, .timeout = 120)
 		uint8_t kept[16];
 
 		memcpy(kept, image + at, sizeof(kept));
-		for (unsigned i = 0; i < sizeof(kept); i++)
-			image[at + i] = (uint8_t)(rand() >> (turn % 3 * 4));
+		for (unsigned i = 0; i < sizeof(kept); i++) image[at + i] = (uint8_t)(rand() >> (turn % 3 * 4));
 		write_bytes(path, image, size);
 		memcpy(image + at, kept, sizeof(kept));
 		if (rs_disk_boot(rs, path, &k, &ramdisk, &ramdisk_len) == 0) {
@@ -608,8 +553,7 @@ Test(lib, damaged_disks, .timeout = 120)
 }
 
 /* What the reader says is a guest's word. */
-Test(lib, kernels_that_are_not_sound)
-{
+Test(lib, kernels_that_are_not_sound) {
 	struct rs_kernel k = {.len = 1000, .segments = 1, .end = 0x2000};
 
 	k.segment[0] = (struct rs_segment){0x1000, 0, 1000, 0x1000};

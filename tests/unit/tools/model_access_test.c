@@ -26,25 +26,19 @@ static struct {
 	uint32_t value;
 } seen;
 
-void say(const char *format, ...)
-{
-	(void)format;
-}
+void say(const char *format, ...) { (void)format; }
 
-void die(const char *format, ...)
-{
+void die(const char *format, ...) {
 	(void)format;
 	_exit(3);
 }
 
-void thread_start(void *(*fn)(void *), void *arg)
-{
+void thread_start(void *(*fn)(void *), void *arg) {
 	(void)fn;
 	(void)arg;
 }
 
-static uint32_t dev_read(void *dev, uint64_t at, unsigned size)
-{
+static uint32_t dev_read(void *dev, uint64_t at, unsigned size) {
 	(void)dev;
 	cr_assert_leq(size, 4);
 	seen.reads++;
@@ -52,8 +46,7 @@ static uint32_t dev_read(void *dev, uint64_t at, unsigned size)
 	return 0x11223344;
 }
 
-static void dev_write(void *dev, uint64_t at, unsigned size, uint32_t value)
-{
+static void dev_write(void *dev, uint64_t at, unsigned size, uint32_t value) {
 	(void)dev;
 	cr_assert_leq(size, 4);
 	seen.writes++;
@@ -61,8 +54,7 @@ static void dev_write(void *dev, uint64_t at, unsigned size, uint32_t value)
 	seen.value = value;
 }
 
-static void make(void)
-{
+static void make(void) {
 	static const struct io_ops ops = {.read = dev_read, .write = dev_write};
 
 	/* To its last byte, so that whoever goes beyond is seen. */
@@ -75,9 +67,7 @@ static void make(void)
 
 TestSuite(model_access, .init = make, .timeout = 30);
 
-static struct pv_ioreq_slot *ask(unsigned space, bool write, unsigned size, unsigned count,
-				 uint64_t at)
-{
+static struct pv_ioreq_slot *ask(unsigned space, bool write, unsigned size, unsigned count, uint64_t at) {
 	struct pv_ioreq_slot *s = &area->slot[1];
 
 	memset(&seen, 0, sizeof(seen));
@@ -93,8 +83,7 @@ static struct pv_ioreq_slot *ask(unsigned space, bool write, unsigned size, unsi
 	return s;
 }
 
-Test(model_access, single)
-{
+Test(model_access, single) {
 	struct pv_ioreq_slot *s = ask(PV_IOREQ_PORT, false, 4, 1, PORT + 4);
 
 	cr_assert_eq(seen.at, 4);
@@ -111,8 +100,7 @@ Test(model_access, single)
 	cr_assert_eq(*(uint16_t *)s->data, 0xffff);
 }
 
-Test(model_access, strings)
-{
+Test(model_access, strings) {
 	struct pv_ioreq_slot *s;
 
 	for (unsigned size = 1; size <= 4; size *= 2) {
@@ -127,8 +115,7 @@ Test(model_access, strings)
 }
 
 /* No element of a string is longer than a register, none lies outside of the slot, and no size is none. */
-Test(model_access, hostile)
-{
+Test(model_access, hostile) {
 	static const struct {
 		unsigned space, size, count;
 	} bad[] = {{PV_IOREQ_MEMORY, 8, 2},
@@ -156,31 +143,26 @@ Test(model_access, hostile)
 	ask(255, false, 1, 1, MMIO);
 }
 
-static unsigned ranges(void)
-{
+static unsigned ranges(void) {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < PV_IOREQ_RANGES; i++)
-		n += area->ring.range[i].flags != 0;
+	for (unsigned i = 0; i < PV_IOREQ_RANGES; i++) n += area->ring.range[i].flags != 0;
 	return n;
 }
 
-static bool forwarded(unsigned space, uint64_t at)
-{
+static bool forwarded(unsigned space, uint64_t at) {
 	for (unsigned i = 0; i < PV_IOREQ_RANGES; i++) {
 		const struct pv_ioreq_range *r = &area->ring.range[i];
 
-		if (r->flags && r->space == space && at - r->first < r->count)
-			return true;
+		if (r->flags && r->space == space && at - r->first < r->count) return true;
 	}
 	return false;
 }
 
 /* Four disks, two cards, serial line and clock: ring 0 hears of each register. */
-Test(model_access, as_many_devices_as_may_be)
-{
-	static const uint16_t ports[] = {0x1f0,	 0x1f7, 0x3f6, 0x170, 0x177, 0x376, 0xc000,
-					 0xc00f, 0x70,	0x71,  0xcf8, 0xcff, 0x3f8, 0x3ff};
+Test(model_access, as_many_devices_as_may_be) {
+	static const uint16_t ports[] = {0x1f0,  0x1f7, 0x3f6, 0x170, 0x177, 0x376, 0xc000,
+					 0xc00f, 0x70,  0x71,  0xcf8, 0xcff, 0x3f8, 0x3ff};
 	static const uint8_t mac[6] = {2, 0x52};
 	char path[] = "/tmp/model_access_test.XXXXXX";
 	int file = mkstemp(path);
@@ -188,8 +170,7 @@ Test(model_access, as_many_devices_as_may_be)
 	cr_assert_eq(ftruncate(file, 4096), 0);
 	pci_init();
 	rtc_init();
-	for (unsigned i = 0; i < IDE_DISKS; i++)
-		ide_disk(i, path, false);
+	for (unsigned i = 0; i < IDE_DISKS; i++) ide_disk(i, path, false);
 	unlink(path);
 	ide_start();
 	rtl8139_add(0, -1, mac);
@@ -204,8 +185,7 @@ Test(model_access, as_many_devices_as_may_be)
 	cr_assert_lt(ranges(), PV_IOREQ_RANGES);
 }
 
-static void config_set(unsigned device, unsigned function, unsigned reg, uint32_t v)
-{
+static void config_set(unsigned device, unsigned function, unsigned reg, uint32_t v) {
 	struct pv_ioreq_slot *s = &area->slot[1];
 
 	*(uint32_t *)s->data = 1u << 31 | device << 11 | function << 8 | reg;
@@ -215,8 +195,7 @@ static void config_set(unsigned device, unsigned function, unsigned reg, uint32_
 }
 
 /* A BAR that was over another device leaves it as it was. */
-Test(model_access, bars_over_devices)
-{
+Test(model_access, bars_over_devices) {
 	static const uint16_t over[] = {0x70, 0x1f0, 0x170, 0xcf0};
 	static const uint8_t mac[6] = {2, 0x52};
 	char path[] = "/tmp/model_access_test.XXXXXX";
@@ -249,8 +228,7 @@ Test(model_access, bars_over_devices)
 }
 
 /* A model that cannot say what it has does not become ready. */
-Test(model_access, no_place, .exit_code = 3)
-{
+Test(model_access, no_place, .exit_code = 3) {
 	for (unsigned i = 0; i <= PV_IOREQ_RANGES; i++)
 		model_range(PV_IOREQ_PORT, 0x1000 + 16 * i, 1, PV_IOREQ_FORWARD);
 	_exit(0);

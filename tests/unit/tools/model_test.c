@@ -16,8 +16,8 @@
 
 #include "../../../tools/model/model.h"
 
-#define MEMORY	(1u << 20)
-#define HOLE	4096u /* behind it, mapped, of which the guest has nothing */
+#define MEMORY  (1u << 20)
+#define HOLE    4096u /* behind it, mapped, of which the guest has nothing */
 #define SECTORS 256u
 
 static uint8_t *memory;
@@ -28,9 +28,7 @@ static struct region {
 	void *dev;
 } regions[2][16];
 
-void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const struct io_ops *ops,
-	    void *dev)
-{
+void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const struct io_ops *ops, void *dev) {
 	for (unsigned i = 0; i < 16; i++)
 		if (!regions[space][i].ops) {
 			regions[space][i] = (struct region){first, count, ops, dev};
@@ -39,15 +37,12 @@ void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const str
 	cr_assert_fail("too many regions");
 }
 
-void io_remove(enum pv_ioreq_space space, uint64_t first, const void *dev)
-{
+void io_remove(enum pv_ioreq_space space, uint64_t first, const void *dev) {
 	for (unsigned i = 0; i < 16; i++)
-		if (regions[space][i].first == first && regions[space][i].dev == dev)
-			regions[space][i].ops = NULL;
+		if (regions[space][i].first == first && regions[space][i].dev == dev) regions[space][i].ops = NULL;
 }
 
-void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags)
-{
+void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags) {
 	(void)space;
 	(void)first;
 	(void)count;
@@ -56,33 +51,17 @@ void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-void model_lock(void)
-{
-	pthread_mutex_lock(&lock);
-}
+void model_lock(void) { pthread_mutex_lock(&lock); }
 
-void model_unlock(void)
-{
-	pthread_mutex_unlock(&lock);
-}
+void model_unlock(void) { pthread_mutex_unlock(&lock); }
 
-void model_wait(pthread_cond_t *c)
-{
-	pthread_cond_wait(c, &lock);
-}
+void model_wait(pthread_cond_t *c) { pthread_cond_wait(c, &lock); }
 
-void irq_raise(unsigned gsi)
-{
-	raised |= 1u << gsi;
-}
+void irq_raise(unsigned gsi) { raised |= 1u << gsi; }
 
-void say(const char *format, ...)
-{
-	(void)format;
-}
+void say(const char *format, ...) { (void)format; }
 
-void die(const char *format, ...)
-{
+void die(const char *format, ...) {
 	va_list ap;
 
 	va_start(ap, format);
@@ -91,26 +70,22 @@ void die(const char *format, ...)
 	abort();
 }
 
-void thread_start(void *(*fn)(void *), void *arg)
-{
+void thread_start(void *(*fn)(void *), void *arg) {
 	pthread_t t;
 
 	cr_assert_eq(pthread_create(&t, NULL, fn, arg), 0);
 }
 
-static struct region *region(unsigned space, uint64_t at)
-{
+static struct region *region(unsigned space, uint64_t at) {
 	for (unsigned i = 0; i < 16; i++) {
 		struct region *r = &regions[space][i];
 
-		if (r->ops && at - r->first < r->count)
-			return r;
+		if (r->ops && at - r->first < r->count) return r;
 	}
 	return NULL;
 }
 
-static uint32_t in(uint64_t port, unsigned size)
-{
+static uint32_t in(uint64_t port, unsigned size) {
 	struct region *r = region(PV_IOREQ_PORT, port);
 	uint32_t v;
 
@@ -120,38 +95,32 @@ static uint32_t in(uint64_t port, unsigned size)
 	return v;
 }
 
-static void out(uint64_t port, unsigned size, uint32_t v)
-{
+static void out(uint64_t port, unsigned size, uint32_t v) {
 	struct region *r = region(PV_IOREQ_PORT, port);
 
 	model_lock();
-	if (r)
-		r->ops->write(r->dev, port - r->first, size, v);
+	if (r) r->ops->write(r->dev, port - r->first, size, v);
 	model_unlock();
 }
 
-static void ins(uint64_t port, unsigned count, void *to)
-{
+static void ins(uint64_t port, unsigned count, void *to) {
 	struct region *r = region(PV_IOREQ_PORT, port);
 
 	r->ops->read_string(r->dev, port - r->first, 2, count, to);
 }
 
-static void outs(uint64_t port, unsigned count, const void *from)
-{
+static void outs(uint64_t port, unsigned count, const void *from) {
 	struct region *r = region(PV_IOREQ_PORT, port);
 
 	r->ops->write_string(r->dev, port - r->first, 2, count, from);
 }
 
-static uint32_t config(unsigned device, unsigned function, unsigned reg)
-{
+static uint32_t config(unsigned device, unsigned function, unsigned reg) {
 	out(0xcf8, 4, 1u << 31 | device << 11 | function << 8 | reg);
 	return in(0xcfc, 4);
 }
 
-static void config_set(unsigned device, unsigned function, unsigned reg, uint32_t v)
-{
+static void config_set(unsigned device, unsigned function, unsigned reg, uint32_t v) {
 	out(0xcf8, 4, 1u << 31 | device << 11 | function << 8 | reg);
 	out(0xcfc, 4, v);
 }
@@ -159,8 +128,7 @@ static void config_set(unsigned device, unsigned function, unsigned reg, uint32_
 static int file, wire;
 
 /* A file that ends before its mapping does: what lies behind its end is SIGBUS, as holes of a guest's memory are. */
-static void memory_make(void)
-{
+static void memory_make(void) {
 	int fd = memfd_create("guest", MFD_CLOEXEC);
 
 	cr_assert_eq(ftruncate(fd, MEMORY), 0);
@@ -169,8 +137,7 @@ static void memory_make(void)
 	mem_init(memory, MEMORY + HOLE);
 }
 
-static void make(void)
-{
+static void make(void) {
 	static const uint8_t mac[6] = {2, 0x52, 0, 0, 0, 1};
 	char path[] = "/tmp/model_test.XXXXXX";
 	uint8_t sector[512];
@@ -199,8 +166,7 @@ TestSuite(model, .init = make);
 
 /* ---- PCI ---- */
 
-Test(model, pci)
-{
+Test(model, pci) {
 	out(0xcf8, 4, 0x80000000);
 	cr_assert_eq(in(0xcf8, 4), 0x80000000);
 	cr_assert_eq(config(0, 0, 0), 0x12378086);
@@ -225,8 +191,7 @@ Test(model, pci)
 
 /* ---- IDE ---- */
 
-static void task(uint8_t count, uint32_t lba, uint8_t command)
-{
+static void task(uint8_t count, uint32_t lba, uint8_t command) {
 	out(0x1f6, 1, 0xe0 | (lba >> 24 & 15));
 	out(0x1f2, 1, count);
 	out(0x1f3, 1, lba & 255);
@@ -235,8 +200,7 @@ static void task(uint8_t count, uint32_t lba, uint8_t command)
 	out(0x1f7, 1, command);
 }
 
-static void task48(uint16_t count, uint64_t lba, uint8_t command)
-{
+static void task48(uint16_t count, uint64_t lba, uint8_t command) {
 	out(0x1f6, 1, 0xe0);
 	out(0x1f2, 1, count >> 8);
 	out(0x1f3, 1, lba >> 24 & 255);
@@ -249,8 +213,7 @@ static void task48(uint16_t count, uint64_t lba, uint8_t command)
 	out(0x1f7, 1, command);
 }
 
-Test(model, ide_identify)
-{
+Test(model, ide_identify) {
 	uint16_t id[256];
 
 	task(0, 0, 0xec);
@@ -267,8 +230,7 @@ Test(model, ide_identify)
 	cr_assert_eq(in(0x177, 1), ~0u);
 }
 
-Test(model, ide_pio)
-{
+Test(model, ide_pio) {
 	uint8_t b[1024], c[512];
 
 	task(2, 5, 0x20);
@@ -299,30 +261,23 @@ Test(model, ide_pio)
 	cr_assert_eq(in(0x1f7, 1), 0x50);
 }
 
-static uint32_t bm(void)
-{
-	return config(1, 1, 0x20) & ~3u;
-}
+static uint32_t bm(void) { return config(1, 1, 0x20) & ~3u; }
 
-static void prd(unsigned i, uint32_t at, uint32_t count)
-{
+static void prd(unsigned i, uint32_t at, uint32_t count) {
 	memcpy(memory + 0x1000 + 8 * i, &at, 4);
 	memcpy(memory + 0x1004 + 8 * i, &count, 4);
 }
 
 static long least_ns; /* a period of any of the model's timers */
 
-int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old)
-{
+int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old) {
 	long ns = new->it_interval.tv_nsec;
 
-	if (!new->it_interval.tv_sec && ns &&ns < least_ns)
-		least_ns = ns;
+	if (!new->it_interval.tv_sec && ns &&ns < least_ns) least_ns = ns;
 	return (int)syscall(SYS_timerfd_settime, fd, flags, new, old);
 }
 
-static void dma(bool write)
-{
+static void dma(bool write) {
 	out(bm() + 4, 4, 0x1000);
 	out(bm() + 2, 1, 6);
 	out(bm(), 1, (write ? 0 : 8) | 1);
@@ -330,15 +285,13 @@ static void dma(bool write)
 
 static unsigned syncs;
 
-int fdatasync(int fd)
-{
+int fdatasync(int fd) {
 	syncs++;
 	return fsync(fd);
 }
 
 /* Switched off, nothing that a command has written is in a cache when it ends. */
-Test(model, ide_write_cache)
-{
+Test(model, ide_write_cache) {
 	uint8_t b[512] = {0};
 	uint16_t id[256];
 
@@ -369,8 +322,7 @@ Test(model, ide_write_cache)
 }
 
 /* The command goes on with the disk that it was given to, whichever is selected meanwhile. */
-Test(model, ide_selects_another_disk)
-{
+Test(model, ide_selects_another_disk) {
 	char path[] = "/tmp/model_test.XXXXXX";
 	int small = mkstemp(path);
 	uint8_t b[512];
@@ -387,8 +339,7 @@ Test(model, ide_selects_another_disk)
 	cr_assert_eq(b[0], 0xbb);
 }
 
-Test(model, ide_dma)
-{
+Test(model, ide_dma) {
 	uint8_t b[512];
 
 	prd(0, 0x4000, 512);
@@ -417,8 +368,7 @@ Test(model, ide_dma)
 	cr_assert_eq(in(0x1f7, 1) & 1, 1);
 }
 
-Test(model, ide_dma_hostile)
-{
+Test(model, ide_dma_hostile) {
 	/* Outside the guest, half outside, a table outside, one that ends early, one that never does. */
 	static const uint32_t bad[][2] = {{MEMORY, 1u << 31 | 512},
 					  {MEMORY - 256, 1u << 31 | 512},
@@ -438,8 +388,7 @@ Test(model, ide_dma_hostile)
 	out(bm() + 4, 4, 0xfffffffc);
 	out(bm(), 1, 9);
 	cr_assert_eq(in(0x1f7, 1) & 1, 1);
-	for (unsigned i = 0; i < (MEMORY - 0x1000) / 8; i++)
-		prd(i, 0x1000, 2);
+	for (unsigned i = 0; i < (MEMORY - 0x1000) / 8; i++) prd(i, 0x1000, 2);
 	out(bm(), 1, 0);
 	task48(200, 0, 0x25); /* it writes over its own table while it goes */
 	dma(false);
@@ -447,8 +396,7 @@ Test(model, ide_dma_hostile)
 }
 
 /* A device that is no bus master reaches for no memory before it is. */
-Test(model, bus_master)
-{
+Test(model, bus_master) {
 	uint8_t frame[100] = {2, 0x52, 0, 0, 0, 1}, got[200];
 	uint32_t c = config(3, 0, 0x10) & ~3u;
 
@@ -478,17 +426,14 @@ Test(model, bus_master)
 	config_set(3, 0, 4, 7);
 	cr_assert_eq(read(wire, got, sizeof(got)), 100);
 	cr_assert_eq(in(c + 0x10, 4) & 0xa000, 0xa000);
-	for (unsigned i = 0; i < 500 && in(c + 0x37, 1) & 1; i++)
-		usleep(10000);
+	for (unsigned i = 0; i < 500 && in(c + 0x37, 1) & 1; i++) usleep(10000);
 	cr_assert_eq(in(c + 0x37, 1) & 1, 0);
 	cr_assert_eq(memory[0x10002], 104);
 }
 
 /* A table that ends where memory does, within what is read of it at once. */
-Test(model, ide_dma_table_at_the_end)
-{
-	static const uint32_t table[3][2] = {
-		{0x4000, 512}, {0x6000, 512}, {0x8000, 1u << 31 | 512}};
+Test(model, ide_dma_table_at_the_end) {
+	static const uint32_t table[3][2] = {{0x4000, 512}, {0x6000, 512}, {0x8000, 1u << 31 | 512}};
 
 	for (unsigned entries = 2; entries <= 3; entries++) {
 		uint32_t at = MEMORY - entries * 8;
@@ -515,13 +460,9 @@ Test(model, ide_dma_table_at_the_end)
 
 /* ---- network card ---- */
 
-static uint32_t card(void)
-{
-	return config(3, 0, 0x10) & ~3u;
-}
+static uint32_t card(void) { return config(3, 0, 0x10) & ~3u; }
 
-static unsigned eeprom(unsigned word)
-{
+static unsigned eeprom(unsigned word) {
 	uint32_t ee = card() + 0x50, command = 6u << 8 | word;
 	unsigned v = 0;
 
@@ -543,8 +484,7 @@ static unsigned eeprom(unsigned word)
 }
 
 /* A table of descriptors in a hole of the guest's memory is an error of that command, and of the next. */
-Test(model, memory_holes)
-{
+Test(model, memory_holes) {
 	for (unsigned i = 0; i < 3; i++) {
 		out(bm(), 1, 0);
 		task48(2, 20, 0x25);
@@ -560,8 +500,7 @@ Test(model, memory_holes)
 }
 
 /* Of descriptors that are taken at once none is followed if one of them is none. */
-Test(model, bad_descriptor)
-{
+Test(model, bad_descriptor) {
 	for (unsigned i = 0; i < 16; i++) {
 		memset(memory + 0x4000 + i * 0x1000, 0xee, 512);
 		prd(i, 0x4000 + i * 0x1000, 512);
@@ -571,19 +510,16 @@ Test(model, bad_descriptor)
 	task(17, 20, 0xc8);
 	dma(false);
 	cr_assert_eq(in(0x1f7, 1) & 1, 1);
-	for (unsigned i = 0; i < 16; i++)
-		cr_assert_eq(memory[0x4000 + i * 0x1000], 0xee, "%u", i);
+	for (unsigned i = 0; i < 16; i++) cr_assert_eq(memory[0x4000 + i * 0x1000], 0xee, "%u", i);
 }
 
-Test(model, rtl_eeprom)
-{
+Test(model, rtl_eeprom) {
 	cr_assert_eq(eeprom(0), 0x8129);
 	cr_assert_eq(eeprom(7), 0x5202);
 	cr_assert_eq(eeprom(9), 0x0100);
 }
 
-Test(model, rtl_send)
-{
+Test(model, rtl_send) {
 	uint8_t got[2000];
 	uint32_t c = card();
 
@@ -607,22 +543,19 @@ Test(model, rtl_send)
 }
 
 /* That a packet is told as sent may take the time that a wire takes. */
-Test(model, rtl_send_interrupts)
-{
+Test(model, rtl_send_interrupts) {
 	uint32_t c = card();
 
 	out(c + 0x37, 1, 12);
 	out(c + 0x3c, 2, 4);
 	raised = 0;
-	for (unsigned i = 0; i < 4; i++)
-		out(c + 0x10 + 4 * i, 4, 60);
+	for (unsigned i = 0; i < 4; i++) out(c + 0x10 + 4 * i, 4, 60);
 	cr_assert(raised & 1u << 11, "the queue is full");
 	out(c + 0x3e, 2, 4);
 	usleep(10000); /* the timer of the first */
 	raised = 0;
 	out(c + 0x10, 4, 60);
-	for (unsigned i = 0; i < 500 && !(raised & 1u << 11); i++)
-		usleep(10000);
+	for (unsigned i = 0; i < 500 && !(raised & 1u << 11); i++) usleep(10000);
 	cr_assert(raised & 1u << 11, "a single packet");
 }
 
@@ -630,14 +563,12 @@ Test(model, rtl_send_interrupts)
 #define RX_SIZE 8192u
 
 /* The next packet that the card has put into the ring, and its number; waits for it a while. 0: there is none. */
-static unsigned rtl_next(uint32_t c, uint32_t *at, unsigned tries)
-{
+static unsigned rtl_next(uint32_t c, uint32_t *at, unsigned tries) {
 	uint16_t head[2];
 	uint32_t number;
 
 	while (in(c + 0x37, 1) & 1) {
-		if (!tries--)
-			return 0;
+		if (!tries--) return 0;
 		usleep(10000);
 	}
 	memcpy(head, memory + RX_RING + *at, 4);
@@ -649,8 +580,7 @@ static unsigned rtl_next(uint32_t c, uint32_t *at, unsigned tries)
 }
 
 /* None is lost while the guest does not read. */
-Test(model, rtl_receive_full)
-{
+Test(model, rtl_receive_full) {
 	uint8_t frame[1400] = {2, 0x52, 0, 0, 0, 1};
 	uint32_t c = card(), at = 0, sent = 0;
 	unsigned got = 0, n;
@@ -661,8 +591,7 @@ Test(model, rtl_receive_full)
 	out(c + 0x3c, 2, 1);
 	while (sent < 64) {
 		memcpy(frame + 14, &(uint32_t){sent + 1}, 4);
-		if (write(wire, frame, sizeof(frame)) < 0)
-			break;
+		if (write(wire, frame, sizeof(frame)) < 0) break;
 		sent++;
 	}
 	cr_assert_gt(sent, RX_SIZE / 1408, "more than the ring takes");
@@ -674,8 +603,7 @@ Test(model, rtl_receive_full)
 	cr_assert_eq(got, sent);
 	/* Off, it loses what comes. */
 	out(c + 0x37, 1, 0);
-	while (write(wire, frame, sizeof(frame)) < 0)
-		usleep(1000);
+	while (write(wire, frame, sizeof(frame)) < 0) usleep(1000);
 	usleep(20000);
 	out(c + 0x37, 1, 12);
 	at = 0;
@@ -683,8 +611,7 @@ Test(model, rtl_receive_full)
 }
 
 /* A frame that the card has no room for is lost, and not cut; the next one comes. */
-Test(model, rtl_receive_long)
-{
+Test(model, rtl_receive_long) {
 	static const unsigned length[] = {2000, 1793, 13, 1400};
 	uint8_t frame[2000] = {2, 0x52, 0, 0, 0, 1};
 	uint32_t c = card(), at = 0;
@@ -701,8 +628,7 @@ Test(model, rtl_receive_long)
 
 /* ---- serial line, clock ---- */
 
-Test(model, uart)
-{
+Test(model, uart) {
 	out(0x3fb, 1, 0x83);
 	out(0x3f8, 1, 1);
 	cr_assert_eq(in(0x3f8, 1), 1);
@@ -724,21 +650,18 @@ Test(model, uart)
 	cr_assert_eq(in(0x3f8, 1), 'x');
 }
 
-static uint8_t rtc(unsigned reg)
-{
+static uint8_t rtc(unsigned reg) {
 	out(0x70, 1, reg);
 	return (uint8_t)in(0x71, 1);
 }
 
-static void rtc_write(unsigned reg, uint8_t v)
-{
+static void rtc_write(unsigned reg, uint8_t v) {
 	out(0x70, 1, reg);
 	out(0x71, 1, v);
 }
 
 /* As Linux's mc146818_set_time does; BCD. */
-static void rtc_date(uint8_t year, uint8_t month, uint8_t day)
-{
+static void rtc_date(uint8_t year, uint8_t month, uint8_t day) {
 	uint8_t control = rtc(0xb);
 
 	rtc_write(0xb, control | 0x80);
@@ -752,8 +675,7 @@ static void rtc_date(uint8_t year, uint8_t month, uint8_t day)
 	rtc_write(0xb, control);
 }
 
-Test(model, rtc)
-{
+Test(model, rtc) {
 	cr_assert_eq(rtc(0xd), 0x80);
 	cr_assert_eq(rtc(0x32), 0x20);
 	rtc_write(0x40, 0x12);
@@ -761,13 +683,9 @@ Test(model, rtc)
 }
 
 /* The parts come one after another: 31 January of some year, then 15 February of another. */
-Test(model, rtc_is_set_at_once)
-{
-	static const uint8_t date[][3] = {{0x26, 0x01, 0x31},
-					  {0x27, 0x02, 0x15},
-					  {0x28, 0x02, 0x29},
-					  {0x27, 0x12, 0x31},
-					  {0x27, 0x06, 0x30}};
+Test(model, rtc_is_set_at_once) {
+	static const uint8_t date[][3] = {
+		{0x26, 0x01, 0x31}, {0x27, 0x02, 0x15}, {0x28, 0x02, 0x29}, {0x27, 0x12, 0x31}, {0x27, 0x06, 0x30}};
 
 	for (unsigned i = 0; i < 5; i++) {
 		rtc_date(date[i][0], date[i][1], date[i][2]);
@@ -786,20 +704,17 @@ Test(model, rtc_is_set_at_once)
 }
 
 /* GSI 8 comes, and register C says what for. */
-static void rtc_awaits(uint8_t what)
-{
+static void rtc_awaits(uint8_t what) {
 	uint8_t c;
 
-	for (unsigned i = 0; i < 500 && !(raised & 1u << 8); i++)
-		usleep(10000);
+	for (unsigned i = 0; i < 500 && !(raised & 1u << 8); i++) usleep(10000);
 	cr_assert(raised & 1u << 8, "%#x", what);
 	c = rtc(0xc);
 	cr_assert_eq(c & (0x80 | what), 0x80 | what, "%#x", c);
 	raised = 0;
 }
 
-Test(model, rtc_interrupts)
-{
+Test(model, rtc_interrupts) {
 	/* Each second. */
 	raised = 0;
 	rtc_write(0xb, 0x12);
@@ -830,18 +745,15 @@ Test(model, rtc_interrupts)
 }
 
 /* Whatever rate it asks for, dom0 has other things to do. */
-Test(model, rtc_rates)
-{
+Test(model, rtc_rates) {
 	least_ns = 1000000000;
 	rtc_write(0xb, 0x42);
-	for (uint8_t rate = 0; rate < 16; rate++)
-		rtc_write(0xa, 0x20 | rate);
+	for (uint8_t rate = 0; rate < 16; rate++) rtc_write(0xa, 0x20 | rate);
 	cr_assert_eq(least_ns, 7812500, "%ld", least_ns);
 }
 
 /* A log that was there counts: it begins anew when it is too long, however often the guest was started. */
-Test(model, uart_log_ends)
-{
+Test(model, uart_log_ends) {
 	char path[] = "/tmp/model_test.XXXXXX";
 	int log = mkstemp(path);
 
@@ -858,8 +770,7 @@ Test(model, uart_log_ends)
 
 /* ---- any register, any value ---- */
 
-Test(model, random_accesses)
-{
+Test(model, random_accesses) {
 	static const uint16_t bases[] = {0x1f0, 0x3f6, 0x3f8, 0x70, 0xcf8};
 	static uint8_t data[2048];
 	uint64_t x = 88172645463325252ull;
@@ -880,19 +791,16 @@ Test(model, random_accesses)
 		else if (x >> 45 & 1)
 			at = bm() + (x >> 16) % 16;
 		r = region(at > 0xffff, at);
-		if (!r)
-			continue;
+		if (!r) continue;
 		model_lock();
 		if (x >> 46 & 1)
 			r->ops->write(r->dev, at - r->first, size, (uint32_t)(x >> 20));
 		else if ((x >> 47 & 7) || !r->ops->read_string)
 			r->ops->read(r->dev, at - r->first, size);
 		else if (x >> 50 & 1)
-			r->ops->read_string(r->dev, at - r->first, size, (unsigned)(x >> 52) % 513,
-					    data);
+			r->ops->read_string(r->dev, at - r->first, size, (unsigned)(x >> 52) % 513, data);
 		else
-			r->ops->write_string(r->dev, at - r->first, size, (unsigned)(x >> 52) % 513,
-					     data);
+			r->ops->write_string(r->dev, at - r->first, size, (unsigned)(x >> 52) % 513, data);
 		model_unlock();
 		while (read(wire, data, sizeof(data)) > 0)
 			;

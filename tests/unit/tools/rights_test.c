@@ -19,8 +19,7 @@
 
 #include "../../../tools/model/model.h"
 
-void die(const char *format, ...)
-{
+void die(const char *format, ...) {
 	va_list ap;
 
 	va_start(ap, format);
@@ -31,21 +30,18 @@ void die(const char *format, ...)
 
 static int node, file;
 
-static void *thread(void *arg)
-{
+static void *thread(void *arg) {
 	struct pollfd p = {.fd = *(int *)arg, .events = POLLIN};
 	char c;
 
 	usleep(1000);
 	poll(&p, 1, -1);
-	if (read(p.fd, &c, 1) != 1)
-		_exit(2);
+	if (read(p.fd, &c, 1) != 1) _exit(2);
 	return NULL;
 }
 
 /* What the devices do. */
-static int work(void)
-{
+static int work(void) {
 	char b[512] = {0};
 	struct iovec iov = {b, sizeof(b)};
 	struct pv_linux_ioreq_serve serve = {.flags = PV_LINUX_IOREQ_WAIT};
@@ -54,15 +50,12 @@ static int work(void)
 	struct tm tm;
 	time_t now;
 
-	if (pipe(ends))
-		return 3;
+	if (pipe(ends)) return 3;
 	for (unsigned i = 0; i < 2; i++)
-		if (pthread_create(&t[i], NULL, thread, &ends[0]))
-			return 4;
+		if (pthread_create(&t[i], NULL, thread, &ends[0])) return 4;
 	rights_drop(node);
-	if (pwritev(file, &iov, 1, 0) != 512 || preadv(file, &iov, 1, 0) != 512 ||
-	    pwrite(file, b, 512, 0) != 512 || pread(file, b, 512, 0) != 512 || fdatasync(file) ||
-	    ftruncate(file, 0))
+	if (pwritev(file, &iov, 1, 0) != 512 || preadv(file, &iov, 1, 0) != 512 || pwrite(file, b, 512, 0) != 512 ||
+	    pread(file, b, 512, 0) != 512 || fdatasync(file) || ftruncate(file, 0))
 		return 5;
 	timerfd_settime(timer, 0, &(struct itimerspec){.it_value.tv_nsec = 1000}, NULL);
 	ioctl(node, PV_LINUX_IOREQ_SERVE, &serve);
@@ -70,69 +63,47 @@ static int work(void)
 	now = time(NULL);
 	gmtime_r(&now, &tm);
 	fprintf(stderr, "time %ld\n", (long)timegm(&tm));
-	if (write(ends[1], "xx", 2) != 2)
-		return 6;
+	if (write(ends[1], "xx", 2) != 2) return 6;
 	pthread_join(t[0], NULL);
 	pthread_join(t[1], NULL);
 	close(timer);
 	return 0;
 }
 
-static void open_file(void)
-{
-	open("/etc/passwd", O_RDONLY);
+static void open_file(void) { open("/etc/passwd", O_RDONLY); }
+
+static void make_process(void) {
+	if (!fork()) _exit(0);
 }
 
-static void make_process(void)
-{
-	if (!fork())
-		_exit(0);
-}
+static void make_socket(void) { socket(AF_INET, SOCK_STREAM, 0); }
 
-static void make_socket(void)
-{
-	socket(AF_INET, SOCK_STREAM, 0);
-}
+static void other_request(void) { ioctl(node, PV_LINUX_IOREQ_START, NULL); }
 
-static void other_request(void)
-{
-	ioctl(node, PV_LINUX_IOREQ_START, NULL);
-}
+static void other_file(void) { ioctl(0, PV_LINUX_IOREQ_SERVE, NULL); }
 
-static void other_file(void)
-{
-	ioctl(0, PV_LINUX_IOREQ_SERVE, NULL);
-}
-
-static void make_code(void)
-{
-	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
+static void make_code(void) { mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
 
 /* How a process ends that has dropped its rights, and then does fn. */
-static int ends_by(void (*fn)(void))
-{
+static int ends_by(void (*fn)(void)) {
 	int status, rc;
 	pid_t pid = fork();
 
 	if (!pid) {
 		rc = work();
-		if (!rc && fn)
-			fn();
+		if (!rc && fn) fn();
 		_exit(rc);
 	}
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	return status;
 }
 
-Test(rights, drop)
-{
-	static void (*const forbidden[])(void) = {open_file,	 make_process, make_socket,
+Test(rights, drop) {
+	static void (*const forbidden[])(void) = {open_file,     make_process, make_socket,
 						  other_request, other_file,   make_code};
 	char path[] = "/tmp/rights_test.XXXXXX";
 
-	if (geteuid() != 0)
-		cr_skip_test("only root has rights to give up");
+	if (geteuid() != 0) cr_skip_test("only root has rights to give up");
 	node = open("/dev/null", O_RDWR);
 	file = mkstemp(path);
 	unlink(path);

@@ -13,8 +13,7 @@
 
 struct rs *__wrap_rs_open(char *error);
 
-struct rs *__wrap_rs_open(char *error)
-{
+struct rs *__wrap_rs_open(char *error) {
 	const char *path = getenv("FAKE_RING0");
 	const size_t size = sizeof(struct fake) + FAKE_DOMAINS * FAKE_AREA;
 	struct rs_transport t;
@@ -25,8 +24,7 @@ struct rs *__wrap_rs_open(char *error)
 		snprintf(error, 512, "no fake");
 		return NULL;
 	}
-	f = mmap((void *)WHERE, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
-		 0);
+	f = mmap((void *)WHERE, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
 	close(fd);
 	if (f == MAP_FAILED) {
 		snprintf(error, 512, "no room for the fake");
@@ -35,8 +33,8 @@ struct rs *__wrap_rs_open(char *error)
 	if (!f->domain[0].used) {
 		fake_init(f);
 		f->area = (uint8_t *)(f + 1);
-		f->control_ops = 1u << PV_CONTROL_MEMORY | 1u << PV_CONTROL_SYSRQ |
-				 1u << PV_CONTROL_SUSPEND | 1u << PV_CONTROL_TIME;
+		f->control_ops = 1u << PV_CONTROL_MEMORY | 1u << PV_CONTROL_SYSRQ | 1u << PV_CONTROL_SUSPEND |
+				 1u << PV_CONTROL_TIME;
 	}
 	f->abi = getenv("FAKE_ABI") ? (unsigned)atoi(getenv("FAKE_ABI")) : 0;
 	f->lacks = getenv("FAKE_OLDER") ? PV_NR_domain_pause : 0;
@@ -53,20 +51,16 @@ struct rs *__wrap_rs_open(char *error)
 }
 
 /* `ringctl_fake --make-kernel FILE`. */
-__attribute__((constructor)) static void make_kernel(int argc, char **argv)
-{
-	const struct fake_kernel k = {
-		.gpa = 1 << 20, .size = 100000, .entry = 0xffffffff81000000ull, .root = 0x101000};
+__attribute__((constructor)) static void make_kernel(int argc, char **argv) {
+	const struct fake_kernel k = {.gpa = 1 << 20, .size = 100000, .entry = 0xffffffff81000000ull, .root = 0x101000};
 	size_t len;
 	uint8_t *elf;
 	FILE *f;
 
-	if (argc != 3 || strcmp(argv[1], "--make-kernel") != 0)
-		return;
+	if (argc != 3 || strcmp(argv[1], "--make-kernel") != 0) return;
 	elf = fake_vmlinux(&k, &len);
 	f = fopen(argv[2], "w");
-	if (!f || fwrite(elf, 1, len, f) != len || fclose(f))
-		exit(1);
+	if (!f || fwrite(elf, 1, len, f) != len || fclose(f)) exit(1);
 	free(elf);
 	exit(0);
 }

@@ -24,51 +24,40 @@ static aio_context_t aio;
 
 /* A device model of dom0's reads and writes through its page cache, which takes a block in at the first pass, holds it as
  * used since the second, and only then costs the same each time. */
-static void settle(void)
-{
+static void settle(void) {
 	for (unsigned pass = 0; pass < PASSES; pass++)
 		for (uint64_t at = 0; at + SIZE_MAX_ <= disk_bytes; at += SIZE_MAX_)
 			MUST(pread(disk, buffer, SIZE_MAX_, (off_t)at));
 }
 
-void block_flush(void)
-{
-	MUST(fdatasync(disk));
-}
+void block_flush(void) { MUST(fdatasync(disk)); }
 
-void block_open(const char *path)
-{
+void block_open(const char *path) {
 	disk = (int)MUST(open(path, O_RDWR | O_DIRECT));
 	MUST(ioctl(disk, BLKGETSIZE64, &disk_bytes));
-	if (posix_memalign((void **)&buffer, 4096, SIZE_MAX_))
-		fail("memory");
+	if (posix_memalign((void **)&buffer, 4096, SIZE_MAX_)) fail("memory");
 	memset(buffer, 0x5a, SIZE_MAX_);
 	MUST(syscall(SYS_io_setup, DEPTH_MAX, &aio));
 	settle();
 }
 
 /* The next place, the same sequence each time. */
-static uint64_t place(const struct row *row, unsigned i)
-{
+static uint64_t place(const struct row *row, unsigned i) {
 	uint64_t blocks = disk_bytes / row->size;
 
-	return row->random ? (i * 2654435761u ^ i >> 3) % blocks * row->size
-			   : i % blocks * row->size;
+	return row->random ? (i * 2654435761u ^ i >> 3) % blocks * row->size : i % blocks * row->size;
 }
 
-static void one_by_one(const struct row *row, unsigned n)
-{
+static void one_by_one(const struct row *row, unsigned n) {
 	for (unsigned i = 0; i < n; i++) {
 		ssize_t got = row->write ? pwrite(disk, buffer, row->size, (off_t)place(row, i))
 					 : pread(disk, buffer, row->size, (off_t)place(row, i));
 
-		if (got != (ssize_t)row->size)
-			fail(row->key);
+		if (got != (ssize_t)row->size) fail(row->key);
 	}
 }
 
-static void submit(struct iocb **list, long n)
-{
+static void submit(struct iocb **list, long n) {
 	while (n) {
 		long took = MUST(syscall(SYS_io_submit, aio, n, list));
 
@@ -77,8 +66,7 @@ static void submit(struct iocb **list, long n)
 	}
 }
 
-static void deep(const struct row *row, unsigned n)
-{
+static void deep(const struct row *row, unsigned n) {
 	struct iocb request[DEPTH_MAX], *list[DEPTH_MAX];
 	struct io_event done[DEPTH_MAX];
 	unsigned started = 0, ended = 0;
@@ -106,27 +94,23 @@ static void deep(const struct row *row, unsigned n)
 		submit(list, k);
 		ready = MUST(syscall(SYS_io_getevents, aio, 1, DEPTH_MAX, done, NULL));
 		for (long i = 0; i < ready; i++)
-			if (done[i].res != (int64_t)row->size)
-				fail(row->key);
+			if (done[i].res != (int64_t)row->size) fail(row->key);
 		ended += (unsigned)ready;
 	}
 }
 
 const struct row block_rows[] = {
 	{"read4k", "4 KiB", "read 4 KiB, in order", one_by_one, 1000, .size = 4096, .depth = 1},
-	{"write4k", "4 KiB", "write 4 KiB, in order", one_by_one, 1000, .size = 4096, .depth = 1,
+	{"write4k", "4 KiB", "write 4 KiB, in order", one_by_one, 1000, .size = 4096, .depth = 1, .write = 1},
+	{"randread", "4 KiB", "random read 4 KiB", one_by_one, 1000, .size = 4096, .depth = 1, .random = 1,
+	 .traced = TRACED},
+	{"randwrite", "4 KiB", "random write 4 KiB", one_by_one, 1000, .size = 4096, .depth = 1, .random = 1,
+	 .write = 1, .traced = TRACED},
+	{"randread32", "4 KiB", "random read 4 KiB, depth 32", deep, 3200, .size = 4096, .depth = 32, .random = 1},
+	{"randwrite32", "4 KiB", "random write 4 KiB, depth 32", deep, 3200, .size = 4096, .depth = 32, .random = 1,
 	 .write = 1},
-	{"randread", "4 KiB", "random read 4 KiB", one_by_one, 1000, .size = 4096, .depth = 1,
-	 .random = 1, .traced = TRACED},
-	{"randwrite", "4 KiB", "random write 4 KiB", one_by_one, 1000, .size = 4096, .depth = 1,
-	 .random = 1, .write = 1, .traced = TRACED},
-	{"randread32", "4 KiB", "random read 4 KiB, depth 32", deep, 3200, .size = 4096,
-	 .depth = 32, .random = 1},
-	{"randwrite32", "4 KiB", "random write 4 KiB, depth 32", deep, 3200, .size = 4096,
-	 .depth = 32, .random = 1, .write = 1},
 	{"read64k", "64 KiB", "read 64 KiB, in order", one_by_one, 400, .size = 65536, .depth = 1},
 	{"read1m", "MiB", "read 1 MiB, in order", one_by_one, 60, .size = 1 << 20, .depth = 1},
-	{"write1m", "MiB", "write 1 MiB, in order", one_by_one, 60, .size = 1 << 20, .depth = 1,
-	 .write = 1},
+	{"write1m", "MiB", "write 1 MiB, in order", one_by_one, 60, .size = 1 << 20, .depth = 1, .write = 1},
 	{NULL},
 };

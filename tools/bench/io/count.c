@@ -36,12 +36,10 @@ struct qemu_plugin_insn;
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op,
-					      void *ptr, uint64_t imm);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    void (*cb)(unsigned, void *),
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op, void *ptr,
+					      uint64_t imm);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *),
 					    enum qemu_plugin_cb_flags flags, void *userdata);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
@@ -68,64 +66,51 @@ static uint64_t ram_bytes;
 static unsigned marks;
 
 /* Guest memory is one mapping of QEMU's: the first that is large enough. */
-static uintptr_t ram_base(void)
-{
+static uintptr_t ram_base(void) {
 	static uintptr_t base;
 	uintptr_t first, last;
 	char line[256];
 	FILE *f;
 
-	if (base)
-		return base;
+	if (base) return base;
 	f = fopen("/proc/self/maps", "r");
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " rw", &first, &last) == 2 &&
-		    last - first >= ram_bytes) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " rw", &first, &last) == 2 && last - first >= ram_bytes) {
 			base = first;
 			break;
 		}
-	if (f)
-		fclose(f);
+	if (f) fclose(f);
 	return base;
 }
 
-static struct block *block_of(uint64_t address, uint64_t physical, uint64_t insns)
-{
-	uint64_t hash =
-		(address ^ physical << 7 ^ insns << 40) * 0x9e3779b97f4a7c15u >> (64 - HASH_BITS);
+static struct block *block_of(uint64_t address, uint64_t physical, uint64_t insns) {
+	uint64_t hash = (address ^ physical << 7 ^ insns << 40) * 0x9e3779b97f4a7c15u >> (64 - HASH_BITS);
 	struct block *b;
 
 	for (b = table[hash]; b; b = b->next)
-		if (b->address == address && b->physical == physical && b->insns == insns)
-			return b;
+		if (b->address == address && b->physical == physical && b->insns == insns) return b;
 	b = calloc(1, sizeof(*b));
-	if (!b)
-		abort();
-	*b = (struct block){
-		.next = table[hash], .address = address, .physical = physical, .insns = insns};
+	if (!b) abort();
+	*b = (struct block){.next = table[hash], .address = address, .physical = physical, .insns = insns};
 	table[hash] = b;
 	return b;
 }
 
-static void at_mark(unsigned cpu, void *stop)
-{
+static void at_mark(unsigned cpu, void *stop) {
 	(void)cpu;
-	if (stop)
-		fprintf(out, "mark %u\n", marks++);
+	if (stop) fprintf(out, "mark %u\n", marks++);
 	for (size_t i = 0; i < 1 << HASH_BITS; i++) {
 		for (struct block *b = table[i]; b; b = b->next) {
 			if (stop && b->times != b->before)
-				fprintf(out, "%" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIu64 "\n",
-					b->address, b->physical, b->insns, b->times - b->before);
+				fprintf(out, "%" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIu64 "\n", b->address,
+					b->physical, b->insns, b->times - b->before);
 			b->before = b->times;
 		}
 	}
-	if (stop)
-		fflush(out);
+	if (stop) fflush(out);
 }
 
-static void at_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
-{
+static void at_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
 	static const uint8_t nop[] = {0x0f, 0x1f, 0x80}; /* nopl disp32(%rax) */
 	size_t n = qemu_plugin_tb_n_insns(tb);
 	uintptr_t at = (uintptr_t)qemu_plugin_insn_haddr(qemu_plugin_tb_get_insn(tb, 0));
@@ -137,20 +122,16 @@ static void at_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint32_t mark;
 
-		if (qemu_plugin_insn_size(insn) != 7 ||
-		    memcmp(qemu_plugin_insn_data(insn), nop, sizeof(nop)) != 0)
+		if (qemu_plugin_insn_size(insn) != 7 || memcmp(qemu_plugin_insn_data(insn), nop, sizeof(nop)) != 0)
 			continue;
-		memcpy(&mark, (const char *)qemu_plugin_insn_data(insn) + sizeof(nop),
-		       sizeof(mark));
+		memcpy(&mark, (const char *)qemu_plugin_insn_data(insn) + sizeof(nop), sizeof(mark));
 		if (mark == MARK_START || mark == MARK_STOP)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark,
-							       QEMU_PLUGIN_CB_NO_REGS,
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark, QEMU_PLUGIN_CB_NO_REGS,
 							       mark == MARK_STOP ? out : NULL);
 	}
 }
 
-int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
-{
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
 	if (!info->system_emulation || info->system.smp_vcpus != 1) {
 		fprintf(stderr, "count: for a machine of one CPU\n");
 		return 1;

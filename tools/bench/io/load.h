@@ -7,10 +7,9 @@
 
 #include "../must.h"
 
-#define PORT_CONTROL \
-	7001 /* lines of text, each answered "ok": see load.c                             */
-#define PORT_TCP 7002 /* struct order, again and again                                            */
-#define PORT_UDP 7003 /* struct packet                                                            */
+#define PORT_CONTROL 7001 /* lines of text, each answered "ok": see load.c                             */
+#define PORT_TCP     7002 /* struct order, again and again                                            */
+#define PORT_UDP     7003 /* struct packet                                                            */
 
 enum order_kind { ORDER_SINK, ORDER_SOURCE, ORDER_ECHO };
 
@@ -36,7 +35,7 @@ int agent(int domains, char **domid);
 struct row {
 	const char *key, *unit, *title;
 	void (*op)(const struct row *row, unsigned n);
-	unsigned n;	      /* how many are measured */
+	unsigned n;           /* how many are measured */
 	unsigned traced;      /* how many are recorded in ring 0's trace */
 	uint32_t size, depth; /* blocks: bytes, requests at a time */
 	uint8_t write, random;

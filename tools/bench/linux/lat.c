@@ -34,14 +34,13 @@
 #include "../io/mark.h"
 #include "../must.h"
 
-#define ROUNDS	 5
-#define PAGE	 4096ul
-#define PAGES	 512ul /* of a region that is faulted in */
+#define ROUNDS   5
+#define PAGE     4096ul
+#define PAGES    512ul /* of a region that is faulted in */
 #define SLEEP_NS 100000
-#define TOUCHED	 (8ul << 20)
+#define TOUCHED  (8ul << 20)
 
-static uint64_t now(void)
-{
+static uint64_t now(void) {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -50,76 +49,59 @@ static uint64_t now(void)
 
 static bool is_round;
 
-static uint64_t begin(void)
-{
-	if (is_round)
-		MARK(MARK_START);
+static uint64_t begin(void) {
+	if (is_round) MARK(MARK_START);
 	return now();
 }
 
-static uint64_t end(uint64_t start)
-{
+static uint64_t end(uint64_t start) {
 	uint64_t t = now() - start;
 
-	if (is_round)
-		MARK(MARK_STOP);
+	if (is_round) MARK(MARK_STOP);
 	return t;
 }
 
 /* ---- the operations: each does `n` of its kind, and returns the nanoseconds ---- */
 
-static uint64_t op_getppid(unsigned n)
-{
+static uint64_t op_getppid(unsigned n) {
 	uint64_t start = begin();
 
-	while (n--)
-		syscall(SYS_getppid);
+	while (n--) syscall(SYS_getppid);
 	return end(start);
 }
 
-static uint64_t op_read(unsigned n)
-{
+static uint64_t op_read(unsigned n) {
 	static int fd = -1;
 	uint64_t start;
 	char c;
 
-	if (fd < 0)
-		fd = (int)MUST(open("/dev/zero", O_RDONLY));
+	if (fd < 0) fd = (int)MUST(open("/dev/zero", O_RDONLY));
 	start = begin();
-	while (n--)
-		MUST(read(fd, &c, 1));
+	while (n--) MUST(read(fd, &c, 1));
 	return end(start);
 }
 
-static uint64_t op_clock(unsigned n)
-{
+static uint64_t op_clock(unsigned n) {
 	struct timespec t;
 	uint64_t start = begin();
 
-	while (n--)
-		clock_gettime(CLOCK_MONOTONIC, &t);
+	while (n--) clock_gettime(CLOCK_MONOTONIC, &t);
 	return end(start);
 }
 
-static void on_signal(int s)
-{
-	(void)s;
-}
+static void on_signal(int s) { (void)s; }
 
-static uint64_t op_signal(unsigned n)
-{
+static uint64_t op_signal(unsigned n) {
 	pid_t self = getpid();
 	uint64_t start;
 
 	signal(SIGUSR1, on_signal);
 	start = begin();
-	while (n--)
-		kill(self, SIGUSR1);
+	while (n--) kill(self, SIGUSR1);
 	return end(start);
 }
 
-static uint64_t op_sleep(unsigned n)
-{
+static uint64_t op_sleep(unsigned n) {
 	const struct timespec t = {.tv_nsec = SLEEP_NS};
 	uint64_t late = 0;
 
@@ -140,22 +122,18 @@ struct link {
 	int here_in, here_out, there_in, there_out;
 };
 
-static void echo(const struct link *l)
-{
+static void echo(const struct link *l) {
 	char c;
 
-	while (read(l->there_in, &c, 1) == 1)
-		MUST(write(l->there_out, &c, 1));
+	while (read(l->there_in, &c, 1) == 1) MUST(write(l->there_out, &c, 1));
 }
 
-static void *echo_thread(void *link)
-{
+static void *echo_thread(void *link) {
 	echo(link);
 	return NULL;
 }
 
-static uint64_t trips(const struct link *l, unsigned n)
-{
+static uint64_t trips(const struct link *l, unsigned n) {
 	char c = 0;
 	uint64_t start;
 
@@ -170,8 +148,7 @@ static uint64_t trips(const struct link *l, unsigned n)
 	return end(start);
 }
 
-static uint64_t between_processes(const struct link *l, unsigned n)
-{
+static uint64_t between_processes(const struct link *l, unsigned n) {
 	pid_t child = (pid_t)MUST(fork());
 	uint64_t t;
 
@@ -185,15 +162,12 @@ static uint64_t between_processes(const struct link *l, unsigned n)
 	MUST(waitpid(child, NULL, 0));
 	close(l->here_in);
 	close(l->here_out);
-	if (l->there_in != l->here_in)
-		close(l->there_in);
-	if (l->there_out != l->there_in)
-		close(l->there_out);
+	if (l->there_in != l->here_in) close(l->there_in);
+	if (l->there_out != l->there_in) close(l->there_out);
 	return t;
 }
 
-static struct link pipes(void)
-{
+static struct link pipes(void) {
 	int there[2], back[2];
 
 	MUST(pipe(there));
@@ -201,15 +175,13 @@ static struct link pipes(void)
 	return (struct link){back[0], there[1], there[0], back[1]};
 }
 
-static uint64_t op_pipe(unsigned n)
-{
+static uint64_t op_pipe(unsigned n) {
 	struct link l = pipes();
 
 	return between_processes(&l, n);
 }
 
-static uint64_t op_pipe_threads(unsigned n)
-{
+static uint64_t op_pipe_threads(unsigned n) {
 	struct link l = pipes();
 	pthread_t other;
 	uint64_t t;
@@ -224,8 +196,7 @@ static uint64_t op_pipe_threads(unsigned n)
 	return t;
 }
 
-static uint64_t op_unix(unsigned n)
-{
+static uint64_t op_unix(unsigned n) {
 	int s[2];
 	struct link l;
 
@@ -234,27 +205,23 @@ static uint64_t op_unix(unsigned n)
 	return between_processes(&l, n);
 }
 
-static void forks(unsigned n)
-{
+static void forks(unsigned n) {
 	while (n--) {
 		pid_t child = (pid_t)MUST(fork());
 
-		if (!child)
-			_exit(0);
+		if (!child) _exit(0);
 		MUST(waitpid(child, NULL, 0));
 	}
 }
 
-static uint64_t op_fork(unsigned n)
-{
+static uint64_t op_fork(unsigned n) {
 	uint64_t start = begin();
 
 	forks(n);
 	return end(start);
 }
 
-static uint64_t op_fork_large(unsigned n)
-{
+static uint64_t op_fork_large(unsigned n) {
 	char *p = mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t t;
 
@@ -267,8 +234,7 @@ static uint64_t op_fork_large(unsigned n)
 	return t;
 }
 
-static uint64_t op_exec(unsigned n)
-{
+static uint64_t op_exec(unsigned n) {
 	uint64_t start = begin();
 
 	while (n--) {
@@ -283,29 +249,22 @@ static uint64_t op_exec(unsigned n)
 	return end(start);
 }
 
-static void *nothing(void *arg)
-{
-	return arg;
-}
+static void *nothing(void *arg) { return arg; }
 
-static uint64_t op_thread(unsigned n)
-{
+static uint64_t op_thread(unsigned n) {
 	uint64_t start = begin();
 
 	while (n--) {
 		pthread_t t;
 
-		if (pthread_create(&t, NULL, nothing, NULL))
-			fail("pthread_create");
+		if (pthread_create(&t, NULL, nothing, NULL)) fail("pthread_create");
 		pthread_join(t, NULL);
 	}
 	return end(start);
 }
 
-static char *region(void)
-{
-	char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+static char *region(void) {
+	char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	MUST(p);
 	madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE);
@@ -313,21 +272,18 @@ static char *region(void)
 }
 
 /* `n` is PAGES. */
-static uint64_t op_anon(unsigned n)
-{
+static uint64_t op_anon(unsigned n) {
 	volatile char *p = region();
 	uint64_t start = begin(), t;
 
-	for (unsigned i = 0; i < n; i++)
-		p[i * PAGE] = 1;
+	for (unsigned i = 0; i < n; i++) p[i * PAGE] = 1;
 	t = end(start);
 	MUST(munmap((void *)p, PAGES * PAGE));
 	return t;
 }
 
 /* Two faults a page: one maps the page of zeros, one copies it. */
-static uint64_t op_cow(unsigned n)
-{
+static uint64_t op_cow(unsigned n) {
 	volatile char *p = region();
 	uint64_t start = begin(), t;
 
@@ -341,8 +297,7 @@ static uint64_t op_cow(unsigned n)
 }
 
 /* A page that lies alone between others: no area is split or joined, no page table made or freed. */
-static char *lone_page(void)
-{
+static char *lone_page(void) {
 	char *p = region();
 
 	MUST(mprotect(p, PAGES * PAGE, PROT_NONE));
@@ -352,14 +307,12 @@ static char *lone_page(void)
 	return p;
 }
 
-static uint64_t op_mmap(unsigned n)
-{
+static uint64_t op_mmap(unsigned n) {
 	char *lone = lone_page();
 	uint64_t start = begin(), t;
 
 	while (n--) {
-		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			       0);
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		MUST(p);
 		*(volatile char *)p = 1;
@@ -370,8 +323,7 @@ static uint64_t op_mmap(unsigned n)
 	return t;
 }
 
-static uint64_t op_mprotect(unsigned n)
-{
+static uint64_t op_mprotect(unsigned n) {
 	char *p = lone_page();
 	uint64_t start = begin(), t;
 
@@ -391,19 +343,16 @@ struct counted {
 	uint64_t operations;
 };
 
-static void count(const char *name, uint64_t times, void *arg)
-{
+static void count(const char *name, uint64_t times, void *arg) {
 	const struct counted *c = arg;
 
 	if (times * 1000 / c->operations)
-		printf("count|%s|%s|%llu\n", c->key, name,
-		       (unsigned long long)(times * 1000 / c->operations));
+		printf("count|%s|%s|%llu\n", c->key, name, (unsigned long long)(times * 1000 / c->operations));
 }
 
 /* ---- */
 
-static int ascending(const void *a, const void *b)
-{
+static int ascending(const void *a, const void *b) {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
@@ -412,49 +361,39 @@ static int ascending(const void *a, const void *b)
 /* Keys by commas; NULL: all rows. */
 static const char *wanted;
 
-static bool is_wanted(const char *key)
-{
+static bool is_wanted(const char *key) {
 	size_t len = strlen(key);
 
 	for (const char *at = wanted; at; at = strchr(at, ',')) {
 		at += *at == ',';
-		if (!strncmp(at, key, len) && (at[len] == ',' || !at[len]))
-			return true;
+		if (!strncmp(at, key, len) && (at[len] == ',' || !at[len])) return true;
 	}
 	return !wanted;
 }
 
-static void row(const char *key, const char *title, uint64_t (*op)(unsigned), unsigned n)
-{
+static void row(const char *key, const char *title, uint64_t (*op)(unsigned), unsigned n) {
 	static struct pv_perf before, after;
 	uint64_t round[ROUNDS], sorted[ROUNDS];
 	unsigned median = 0;
 	bool known;
 
-	if (!is_wanted(key))
-		return;
+	if (!is_wanted(key)) return;
 	op(n < 10 ? 1 : n / 10); /* warm */
 	known = counters_read(PV_DOM_SELF, &before);
 	is_round = true;
-	for (unsigned i = 0; i < ROUNDS; i++)
-		round[i] = sorted[i] = op(n);
+	for (unsigned i = 0; i < ROUNDS; i++) round[i] = sorted[i] = op(n);
 	is_round = false;
 	known = known && counters_read(PV_DOM_SELF, &after);
 	qsort(sorted, ROUNDS, sizeof(sorted[0]), ascending);
-	while (round[median] != sorted[ROUNDS / 2])
-		median++;
-	printf("row|%s|%llu|%s|%u|%u|%u|\n", key, (unsigned long long)((round[median] + n / 2) / n),
-	       title, n, median, ROUNDS);
-	if (known)
-		counters_between(&before, &after, count,
-				 &(struct counted){key, (uint64_t)n * ROUNDS});
+	while (round[median] != sorted[ROUNDS / 2]) median++;
+	printf("row|%s|%llu|%s|%u|%u|%u|\n", key, (unsigned long long)((round[median] + n / 2) / n), title, n, median,
+	       ROUNDS);
+	if (known) counters_between(&before, &after, count, &(struct counted){key, (uint64_t)n * ROUNDS});
 	fflush(stdout);
 }
 
-int main(int argc, char **argv)
-{
-	if (argc > 1 && !strcmp(argv[1], "--exit"))
-		_exit(0);
+int main(int argc, char **argv) {
+	if (argc > 1 && !strcmp(argv[1], "--exit")) _exit(0);
 	/* The same addresses in each run: where a page lies decides what tables come and go with it. */
 	if (!(personality(ADDR_NO_RANDOMIZE) & ADDR_NO_RANDOMIZE)) {
 		execv("/proc/self/exe", argv);

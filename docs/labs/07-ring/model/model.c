@@ -18,13 +18,13 @@
 
 #include "../ring.h"
 
-#define VALUES	      3
+#define VALUES        3
 #define SWITCHES      3
-#define STEPS	      300
+#define STEPS         300
 #define LOCATIONS     (sizeof(struct ring) / 8)
 #define LOCATION_CONS (offsetof(struct ring, cons) / 8)
-#define STORES	      16 /* of one location */
-#define STACK	      65536
+#define STORES        16 /* of one location */
+#define STACK         65536
 
 struct view {
 	uint8_t at[LOCATIONS]; /* index of the oldest value that may be seen */
@@ -67,24 +67,19 @@ static const char *failure, *reason;
 static int hint;
 static char failure_text[128];
 
-static void join(struct view *to, const struct view *from)
-{
+static void join(struct view *to, const struct view *from) {
 	for (unsigned i = 0; i < LOCATIONS; i++)
-		if (from->at[i] > to->at[i])
-			to->at[i] = from->at[i];
+		if (from->at[i] > to->at[i]) to->at[i] = from->at[i];
 }
 
-static unsigned choose(unsigned of)
-{
+static unsigned choose(unsigned of) {
 	struct choice *c = &choices[chosen++];
 
-	if (of != c->of)
-		*c = (struct choice){0, (uint8_t)of};
+	if (of != c->of) *c = (struct choice){0, (uint8_t)of};
 	return c->taken;
 }
 
-static void note(const char *text)
-{
+static void note(const char *text) {
 	if (step_count < STEPS) {
 		steps[step_count].thread = (uint8_t)running;
 		snprintf(steps[step_count].text, sizeof(steps[0].text), "%s", text);
@@ -92,13 +87,9 @@ static void note(const char *text)
 	step_count++;
 }
 
-static void leave(void)
-{
-	swapcontext(&threads[running].context, &explorer);
-}
+static void leave(void) { swapcontext(&threads[running].context, &explorer); }
 
-static void fail(int which_hint, const char *what, const char *why)
-{
+static void fail(int which_hint, const char *what, const char *why) {
 	failure = what;
 	reason = why;
 	hint = which_hint;
@@ -106,21 +97,16 @@ static void fail(int which_hint, const char *what, const char *why)
 }
 
 /* Before each access: may the other thread go first? */
-static void point(void)
-{
+static void point(void) {
 	if (step_count >= STEPS)
 		fail(1, "an execution does not end",
 		     "The loops of producer and consumer never see what they wait for.");
 	leave();
 }
 
-static unsigned location(const uint64_t *x)
-{
-	return (unsigned)(x - (uint64_t *)&ring);
-}
+static unsigned location(const uint64_t *x) { return (unsigned)(x - (uint64_t *)&ring); }
 
-uint64_t model_load(uint64_t *x, int acquire, const char *name, int line)
-{
+uint64_t model_load(uint64_t *x, int acquire, const char *name, int line) {
 	struct thread *t = &threads[running];
 	unsigned l = location(x), newest, at;
 	char text[100];
@@ -134,22 +120,20 @@ uint64_t model_load(uint64_t *x, int acquire, const char *name, int line)
 		join(&t->view, &memory[l][at].view);
 	else
 		join(&t->loaded, &memory[l][at].view);
-	snprintf(text, sizeof(text), "%3d  %s is %llu%s", line, name,
-		 (unsigned long long)memory[l][at].value, at < newest ? "  (old!)" : "");
+	snprintf(text, sizeof(text), "%3d  %s is %llu%s", line, name, (unsigned long long)memory[l][at].value,
+		 at < newest ? "  (old!)" : "");
 	note(text);
 	return memory[l][at].value;
 }
 
-void model_store(uint64_t *x, uint64_t v, int release, const char *name, int line)
-{
+void model_store(uint64_t *x, uint64_t v, int release, const char *name, int line) {
 	struct thread *t = &threads[running];
 	unsigned l = location(x);
 	struct message *m;
 	char text[100];
 
 	point();
-	if (stored[l] == STORES)
-		fail(1, "an execution does not end", "One location is stored to again and again.");
+	if (stored[l] == STORES) fail(1, "an execution does not end", "One location is stored to again and again.");
 	m = &memory[l][stored[l]];
 	t->view.at[l] = (uint8_t)stored[l]++;
 	m->value = v;
@@ -159,8 +143,7 @@ void model_store(uint64_t *x, uint64_t v, int release, const char *name, int lin
 	note(text);
 }
 
-void model_fence(int line)
-{
+void model_fence(int line) {
 	struct thread *t = &threads[running];
 	char text[100];
 
@@ -175,22 +158,19 @@ void model_fence(int line)
 
 /* --- the two threads -------------------------------------------------------------------------- */
 
-static void wait_in(int state)
-{
+static void wait_in(int state) {
 	threads[running].state = state;
 	leave();
 }
 
-static void send_event(void)
-{
+static void send_event(void) {
 	point();
 	event = 1;
 	join(&event_view, &threads[running].view);
 	note("     sends an event");
 }
 
-static void producer(void)
-{
+static void producer(void) {
 	for (uint64_t v = 1; v <= VALUES; v++) {
 		bool notify = false;
 
@@ -198,25 +178,20 @@ static void producer(void)
 			note("     full: waits");
 			wait_in(WAITS_ROOM);
 			/* Sooner or later it sees what was stored; with nothing of what came before that. */
-			threads[running].view.at[LOCATION_CONS] =
-				(uint8_t)(stored[LOCATION_CONS] - 1);
+			threads[running].view.at[LOCATION_CONS] = (uint8_t)(stored[LOCATION_CONS] - 1);
 		}
-		if (notify)
-			send_event();
+		if (notify) send_event();
 	}
 	wait_in(ENDED);
 }
 
-static void consumer(void)
-{
+static void consumer(void) {
 	for (uint64_t v = 1; v <= VALUES;) {
 		uint64_t got;
 
 		if (ring_get(&ring, &got)) {
-			snprintf(failure_text, sizeof(failure_text),
-				 "value %llu should be %llu; the consumer got %llu",
-				 (unsigned long long)v, (unsigned long long)v * 10,
-				 (unsigned long long)got);
+			snprintf(failure_text, sizeof(failure_text), "value %llu should be %llu; the consumer got %llu",
+				 (unsigned long long)v, (unsigned long long)v * 10, (unsigned long long)got);
 			if (got != 10 * v)
 				fail(2, failure_text,
 				     "The consumer saw the new count, but not yet the value that "
@@ -238,15 +213,13 @@ static void consumer(void)
 
 /* --- exploring ----------------------------------------------------------------------------------- */
 
-static void begin(void)
-{
+static void begin(void) {
 	static void (*const start[2])(void) = {producer, consumer};
 
 	memset(memory, 0, sizeof(memory));
 	memset(&fences, 0, sizeof(fences));
 	memset(&event_view, 0, sizeof(event_view));
-	for (unsigned l = 0; l < LOCATIONS; l++)
-		stored[l] = 1;
+	for (unsigned l = 0; l < LOCATIONS; l++) stored[l] = 1;
 	for (unsigned i = 0; i < 2; i++) {
 		struct thread *t = &threads[i];
 
@@ -265,26 +238,22 @@ static void begin(void)
 	failure = NULL;
 }
 
-static bool can_run(unsigned i)
-{
+static bool can_run(unsigned i) {
 	const struct thread *t = &threads[i];
 
 	/* cons has grown since this thread last looked. */
-	if (t->state == WAITS_ROOM)
-		return t->view.at[LOCATION_CONS] + 1u < stored[LOCATION_CONS];
+	if (t->state == WAITS_ROOM) return t->view.at[LOCATION_CONS] + 1u < stored[LOCATION_CONS];
 	return t->state == READY || (t->state == WAITS_EVENT && event);
 }
 
 /* One execution, by the choices made so far and then always the first. */
-static void run(void)
-{
+static void run(void) {
 	begin();
 	for (;;) {
 		unsigned other = !running;
 		bool mine = can_run(running), theirs = can_run(other);
 
-		if (!mine && !theirs)
-			break;
+		if (!mine && !theirs) break;
 		if (!mine)
 			running = other;
 		else if (theirs && switches < SWITCHES && choose(2)) {
@@ -293,8 +262,7 @@ static void run(void)
 		}
 		threads[running].state = READY;
 		swapcontext(&explorer, &threads[running].context);
-		if (failure)
-			return;
+		if (failure) return;
 	}
 	if (threads[0].state != ENDED || threads[1].state != ENDED) {
 		failure = "the consumer sleeps, the producer has nothing more to send, and a value "
@@ -310,14 +278,12 @@ static void run(void)
 }
 
 /* The next execution in depth-first order; false: all were tried. */
-static bool next(void)
-{
+static bool next(void) {
 	while (chosen > 0) {
 		struct choice *c = &choices[chosen - 1];
 
 		if (++c->taken < c->of) {
-			memset(c + 1, 0,
-			       sizeof(choices) - (size_t)((char *)(c + 1) - (char *)choices));
+			memset(c + 1, 0, sizeof(choices) - (size_t)((char *)(c + 1) - (char *)choices));
 			return true;
 		}
 		chosen--;
@@ -325,8 +291,7 @@ static bool next(void)
 	return false;
 }
 
-static void report(unsigned long executions)
-{
+static void report(unsigned long executions) {
 	printf("  WRONG 1  the model checker finds no bad execution\n"
 	       "        what: execution %lu: %s\n        why:  %s\n        next: make hint N=7 "
 	       "H=%d\n\n"
@@ -337,8 +302,7 @@ static void report(unsigned long executions)
 		printf("        %-*s%s\n", steps[i].thread ? 44 : 0, "", steps[i].text);
 }
 
-int main(void)
-{
+int main(void) {
 	unsigned long executions = 0;
 
 	printf("lab 07\n");

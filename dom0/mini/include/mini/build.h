@@ -16,11 +16,11 @@ struct mini_domain_config {
 	const void *module;  /* becomes the domain's initrd                              */
 	uint64_t module_len;
 	uint64_t memory; /* bytes; rounded up to 2 MiB                               */
-	uint32_t domid;	 /* 0: any                                                   */
-	uint32_t vcpus;	 /* 0: 1                                                     */
+	uint32_t domid;  /* 0: any                                                   */
+	uint32_t vcpus;  /* 0: 1                                                     */
 	uint32_t caps;
 	uint32_t shadow_pages; /* 0: default                                              */
-	bool paused;	       /* leave the first pause to the caller                      */
+	bool paused;           /* leave the first pause to the caller                      */
 };
 /* Returns the domain's number. On failure nothing is left behind. */
 int mini_build_domain(const struct mini_domain_config *config);

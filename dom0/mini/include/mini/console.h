@@ -23,8 +23,7 @@ void mini_console_drain(uint64_t timeout);
 /* Back end of another domain's console. Output is handed to put(arg, text, len). */
 struct mini_conback;
 struct mini_conback *mini_conback_start(uint32_t domid, uint32_t slot,
-					void (*put)(void *arg, const char *text, size_t len),
-					void *arg);
+					void (*put)(void *arg, const char *text, size_t len), void *arg);
 size_t mini_conback_input(struct mini_conback *c, const char *text, size_t len);
 void mini_conback_stop(struct mini_conback *c);
 

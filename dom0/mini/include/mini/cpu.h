@@ -21,17 +21,16 @@ struct mini_cpu {
 	uint32_t wakeups; /* grows with every interrupt and every thread's change    */
 	struct mini_thread *thread;
 	struct mini_timer *timers; /* sorted by deadline                                  */
-	struct mini_user *user;	   /* whose user mode runs here                           */
+	struct mini_user *user;    /* whose user mode runs here                           */
 	struct mini_guard *guard;  /* innermost mini_try                                  */
-	uint64_t root;		   /* loaded by pt_load; 0: mini_root                     */
+	uint64_t root;             /* loaded by pt_load; 0: mini_root                     */
 	void (*fn)(void *);
 	void *arg;
 	struct pv_vcpu_area area __attribute__((aligned(PV_VCPU_AREA_ALIGN)));
 	struct pv_clock clock __attribute__((aligned(32)));
 };
 
-static inline struct mini_cpu *mini_cpu(void)
-{
+static inline struct mini_cpu *mini_cpu(void) {
 	struct mini_cpu *c;
 
 	__asm__ volatile("mov %%gs:0, %0" : "=r"(c));
@@ -40,40 +39,30 @@ static inline struct mini_cpu *mini_cpu(void)
 
 /* --- virtual interrupts --------------------------------------------------------------- */
 
-static inline bool mini_irq_enabled(void)
-{
-	return *(volatile uint64_t *)&mini_cpu()->area.vif != 0;
-}
+static inline bool mini_irq_enabled(void) { return *(volatile uint64_t *)&mini_cpu()->area.vif != 0; }
 
-static inline void mini_irq_disable(void)
-{
+static inline void mini_irq_disable(void) {
 	*(volatile uint64_t *)&mini_cpu()->area.vif = 0;
 	__asm__ volatile("" ::: "memory");
 }
 
 void mini_irq_enable(void);
 
-static inline bool mini_irq_save(void)
-{
+static inline bool mini_irq_save(void) {
 	bool on = mini_irq_enabled();
 
 	mini_irq_disable();
 	return on;
 }
 
-static inline void mini_irq_restore(bool on)
-{
-	if (on)
-		mini_irq_enable();
+static inline void mini_irq_restore(bool on) {
+	if (on) mini_irq_enable();
 }
 
 /* Sleep until an event; takes events even if they were off, and leaves them as they were. */
 void mini_idle(void);
 
-static inline void mini_pause(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
+static inline void mini_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 
 /* --- events --------------------------------------------------------------------------- */
 
@@ -91,8 +80,7 @@ extern volatile uint32_t mini_vector_count[256];
 #define MINI_VECTOR_KICK 0xf0u /* wakes a vCPU, nothing else */
 
 /* Raise a vector on one vCPU of this domain. */
-static inline long mini_ipi(unsigned vcpu, unsigned vector)
-{
+static inline long mini_ipi(unsigned vcpu, unsigned vector) {
 	extern long mini_ipi_mask(unsigned vector, uint64_t mask);
 
 	return mini_ipi_mask(vector, 1ull << vcpu);

@@ -16,11 +16,10 @@ int mini_device_find(enum pv_device_class class, unsigned index);
 /* Wait until the other side's state of a slot is in states (bits 1 << enum pv_device_state).
  * Front end: domid PV_DOM_SELF, waits for the back half; else the front half. Returns
  * the state, or -PV_ETIMEDOUT. *out, if not NULL: the slot. */
-int mini_device_wait(uint32_t domid, uint32_t slot, unsigned states, uint64_t deadline,
-		     struct pv_device_slot *out);
+int mini_device_wait(uint32_t domid, uint32_t slot, unsigned states, uint64_t deadline, struct pv_device_slot *out);
 /* Publish the own half. */
-long mini_device_state(uint32_t domid, uint32_t slot, enum pv_device_state state, uint32_t grant,
-		       uint32_t port, uint64_t features);
+long mini_device_state(uint32_t domid, uint32_t slot, enum pv_device_state state, uint32_t grant, uint32_t port,
+		       uint64_t features);
 /* Counts PV_VIRQ_DEVICE; for mini_wait loops of drivers. */
 uint32_t mini_device_changes(void);
 
@@ -40,8 +39,7 @@ void mini_blk_notify(struct mini_blk *b);
 
 /* Back end: a disk in memory. disk stays the caller's. */
 struct mini_blkback;
-struct mini_blkback *mini_blkback_start(uint32_t domid, uint32_t slot, void *disk,
-					uint64_t sectors);
+struct mini_blkback *mini_blkback_start(uint32_t domid, uint32_t slot, void *disk, uint64_t sectors);
 void mini_blkback_stop(struct mini_blkback *b);
 struct mini_blkback_stats {
 	uint64_t reads, writes, flushes, others, errors;

@@ -25,8 +25,7 @@ struct mini_mapping {
 	uint64_t gfn[16];
 };
 /* Map up to 16 grants of one domain, contiguous in kernel addresses. */
-int mini_grant_map(struct mini_mapping *m, uint32_t domid, const uint32_t *refs, uint32_t count,
-		   bool read_only);
+int mini_grant_map(struct mini_mapping *m, uint32_t domid, const uint32_t *refs, uint32_t count, bool read_only);
 int mini_grant_unmap(struct mini_mapping *m);
 /* Copy between a grant's frame and memory of this domain; neither may cross a page. */
 int mini_grant_read(void *to, uint32_t domid, uint32_t ref, uint32_t offset, uint32_t len);

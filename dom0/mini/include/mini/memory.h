@@ -21,30 +21,18 @@
 
 #define MINI_2M 0x200000ull
 
-static inline void *mini_va(uint64_t gpa)
-{
-	return (void *)(MINI_DIRECT + gpa);
-}
+static inline void *mini_va(uint64_t gpa) { return (void *)(MINI_DIRECT + gpa); }
 
 /* gpa of any kernel address that is mapped now, or ~0. */
 uint64_t mini_gpa(const volatile void *va);
 
-static inline uint64_t mini_gfn(const volatile void *va)
-{
-	return mini_gpa(va) >> PV_PAGE_SHIFT;
-}
+static inline uint64_t mini_gfn(const volatile void *va) { return mini_gpa(va) >> PV_PAGE_SHIFT; }
 
 /* 2^order zeroed pages, aligned to their size (order 0 to 18), or NULL. */
 void *mini_pages(unsigned order);
 void mini_pages_free(void *pages, unsigned order);
-static inline void *mini_page(void)
-{
-	return mini_pages(0);
-}
-static inline void mini_page_free(void *page)
-{
-	mini_pages_free(page, 0);
-}
+static inline void *mini_page(void) { return mini_pages(0); }
+static inline void mini_page_free(void *page) { mini_pages_free(page, 0); }
 uint64_t mini_pages_left(void); /* free 4 KiB pages */
 /* Take RAM frames out of (false) or into the allocator, e.g. around mem_release and mem_populate.
  */

@@ -27,11 +27,11 @@ struct mini_test {
 	void (*fn)(void);
 };
 
-#define MINI_TEST(id)                                                                 \
-	static void mini_test_##id(void);                                             \
-	static const struct mini_test mini_test_desc_##id = {#id, mini_test_##id};    \
-	static const struct mini_test *const mini_test_ptr_##id                       \
-		__attribute__((section(".mini_tests"), used)) = &mini_test_desc_##id; \
+#define MINI_TEST(id)                                                                                           \
+	static void mini_test_##id(void);                                                                       \
+	static const struct mini_test mini_test_desc_##id = {#id, mini_test_##id};                              \
+	static const struct mini_test *const mini_test_ptr_##id __attribute__((section(".mini_tests"), used)) = \
+		&mini_test_desc_##id;                                                                           \
 	static void mini_test_##id(void)
 
 /* 0 if none failed and at least one ran. */
@@ -45,24 +45,22 @@ void mini_test_skip(const char *why) __attribute__((noreturn));
 void mini_test_after(void) __attribute__((weak));
 
 /* In the test's own thread only: they leave the test. */
-#define CHECK(cond)                                                        \
-	do {                                                               \
-		if (!(cond))                                               \
-			mini_test_failed(__FILE__, __LINE__, "%s", #cond); \
+#define CHECK(cond)                                                             \
+	do {                                                                    \
+		if (!(cond)) mini_test_failed(__FILE__, __LINE__, "%s", #cond); \
 	} while (0)
-#define CHECK_EQ(a, b)                                                                            \
-	do {                                                                                      \
-		long long a_ = (long long)(a), b_ = (long long)(b);                               \
-		if (a_ != b_)                                                                     \
-			mini_test_failed(__FILE__, __LINE__, "%s is %lld (%#llx), not %s = %lld", \
-					 #a, a_, (unsigned long long)a_, #b, b_);                 \
+#define CHECK_EQ(a, b)                                                                                    \
+	do {                                                                                              \
+		long long a_ = (long long)(a), b_ = (long long)(b);                                       \
+		if (a_ != b_)                                                                             \
+			mini_test_failed(__FILE__, __LINE__, "%s is %lld (%#llx), not %s = %lld", #a, a_, \
+					 (unsigned long long)a_, #b, b_);                                 \
 	} while (0)
 /* The expression faults with this vector. */
-#define CHECK_FAULT(fault, vec, ran)                                                    \
-	do {                                                                            \
-		if (ran)                                                                \
-			mini_test_failed(__FILE__, __LINE__, "%s did not fault", #ran); \
-		CHECK_EQ((fault)->vector, vec);                                         \
+#define CHECK_FAULT(fault, vec, ran)                                                     \
+	do {                                                                             \
+		if (ran) mini_test_failed(__FILE__, __LINE__, "%s did not fault", #ran); \
+		CHECK_EQ((fault)->vector, vec);                                          \
 	} while (0)
 
 #endif

@@ -8,7 +8,7 @@
 
 #define MINI_US 1000ull
 #define MINI_MS 1000000ull
-#define MINI_S	1000000000ull
+#define MINI_S  1000000000ull
 
 /* System time without a hypercall. */
 uint64_t mini_now(void);
@@ -25,8 +25,7 @@ struct mini_timer {
 void mini_timer_add(struct mini_timer *t, uint64_t deadline, void (*fn)(void *), void *arg);
 bool mini_timer_cancel(struct mini_timer *t); /* true: it had not fired */
 
-static inline uint64_t mini_tsc(void)
-{
+static inline uint64_t mini_tsc(void) {
 	uint32_t lo, hi;
 
 	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi));

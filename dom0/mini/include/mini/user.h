@@ -22,8 +22,8 @@ struct mini_user {
 	/* Out: the last event. */
 	uint8_t event_type; /* enum pv_event_type */
 	uint8_t event_vector;
-	bool bad_return;    /* the event is a fault in ERETU itself; regs is what it was given */
-	uint64_t kernel_sp; /* private */
+	bool bad_return;         /* the event is a fault in ERETU itself; regs is what it was given */
+	uint64_t kernel_sp;      /* private */
 	struct mini_user *outer; /* private */
 };
 
@@ -32,16 +32,14 @@ void mini_user_init(struct mini_user *u, uint64_t ip, uint64_t sp, uint64_t arg)
 /* Enter user mode; returns when the callback says MINI_USER_STOP. */
 void mini_user_run(struct mini_user *u);
 
-static inline bool mini_user_is_syscall(const struct pv_regs *regs)
-{
-	return PV_SS_GET_TYPE(regs->frame.ss) == PV_EVENT_OTHER &&
-	       PV_SS_GET_VECTOR(regs->frame.ss) == 1;
+static inline bool mini_user_is_syscall(const struct pv_regs *regs) {
+	return PV_SS_GET_TYPE(regs->frame.ss) == PV_EVENT_OTHER && PV_SS_GET_VECTOR(regs->frame.ss) == 1;
 }
 
 /* A root with [code, code + len) copied to user pages at MINI_USER_CODE and a stack of
  * MINI_USER_STACK_PAGES below MINI_USER_STACK. Pages stay allocated until mini_user_space_free. */
-#define MINI_USER_CODE	      0x400000ull
-#define MINI_USER_STACK	      0x7ffffffff000ull
+#define MINI_USER_CODE        0x400000ull
+#define MINI_USER_STACK       0x7ffffffff000ull
 #define MINI_USER_STACK_PAGES 4
 uint64_t mini_user_space(const void *code, uint64_t len);
 void mini_user_space_free(uint64_t root);

@@ -23,10 +23,10 @@
 #include <pv/io/control.h>
 #include <pv/io/net.h>
 
-#define RINGS		2
-#define RING_PAGES	8
-#define ENTRIES		64
-#define QUEUE_AT	256	/* of the first queue in the device's page, of both classes */
+#define RINGS      2
+#define RING_PAGES 8
+#define ENTRIES    64
+#define QUEUE_AT   256 /* of the first queue in the device's page, of both classes */
 
 static char *role = "front";
 module_param(role, charp, 0444);
@@ -46,7 +46,7 @@ static struct area {
 } area[1 + RINGS];
 static unsigned int areas;
 
-static struct ringside_device *dev;	/* front */
+static struct ringside_device *dev; /* front */
 static struct ringside_shared own[1 + RINGS];
 static struct ringside_view view[1 + RINGS];
 static struct ringside_channel channel;
@@ -54,39 +54,33 @@ static u32 port;
 static unsigned int rounds, ready, connected, writes, parts, kept;
 static struct task_struct *thread;
 
-static bool is_back(void)
-{
-	return !strcmp(role, "back");
-}
+static bool is_back(void) { return !strcmp(role, "back"); }
 
-static void look(struct pv_device_slot *s)
-{
+static void look(struct pv_device_slot *s) {
 	memset(s, 0, sizeof(*s));
 	pv_device_get(is_back() ? domid : PV_DOM_SELF, slot, s);
 }
 
-static void say(u32 state, u32 grant, u64 features)
-{
+static void say(u32 state, u32 grant, u64 features) {
 	struct pv_device_side side = {
-		.state = state, .grant = grant, .port = port, .features = features,
+		.state = state,
+		.grant = grant,
+		.port = port,
+		.features = features,
 	};
 
 	pv_device_update(is_back() ? domid : PV_DOM_SELF, slot, &side);
 }
 
 /* Is this where it ends? Then it does, until the module goes, which it need not. */
-static void step(unsigned int nr)
-{
-	if (stop != nr)
-		return;
+static void step(unsigned int nr) {
+	if (stop != nr) return;
 	done = 1;
-	while (!kthread_should_stop())
-		msleep(20);
+	while (!kthread_should_stop()) msleep(20);
 }
 
 /* The other half's state becomes one of two within a second. */
-static bool await(u32 one, u32 two)
-{
+static bool await(u32 one, u32 two) {
 	struct pv_device_slot s;
 
 	for (int ms = 0; ms < 1000 && !kthread_should_stop(); ms += 2) {
@@ -94,64 +88,49 @@ static bool await(u32 one, u32 two)
 
 		look(&s);
 		state = is_back() ? s.front.state : s.back.state;
-		if (state == one || state == two)
-			return state == one;
+		if (state == one || state == two) return state == one;
 		msleep(2);
 	}
 	return false;
 }
 
-static irqreturn_t on_event(int nr, void *data)
-{
+static irqreturn_t on_event(int nr, void *data) {
 	ringside_irq_eoi(nr, false);
 	return IRQ_HANDLED;
 }
 
 /* --- garbage --- */
 
-static u64 some(u64 below)
-{
-	return get_random_u64() % below;
-}
+static u64 some(u64 below) { return get_random_u64() % below; }
 
 /* A number that may be taken for one of these: an index, a small length, a ref, anything. */
-static u64 number(void)
-{
+static u64 number(void) {
 	switch (some(4)) {
-	case 0:
-		return some(8);
-	case 1:
-		return some(600);
-	case 2:
-		return some(4097);
-	default:
-		return get_random_u64();
+	case 0: return some(8);
+	case 1: return some(600);
+	case 2: return some(4097);
+	default: return get_random_u64();
 	}
 }
 
-static void write_word(void)
-{
+static void write_word(void) {
 	struct area *a = &area[some(areas)];
 
 	*((u32 *)a->va + some(a->len / 4)) = number();
 }
 
-static void write_all(void)
-{
-	for (unsigned int i = 0; i < areas; i++)
-		get_random_bytes(area[i].va, area[i].len);
+static void write_all(void) {
+	for (unsigned int i = 0; i < areas; i++) get_random_bytes(area[i].va, area[i].len);
 }
 
 /* Entries that may be good ones, published as they should be: the ring is not broken by its counts. */
-static void write_entries(void)
-{
+static void write_entries(void) {
 	struct area *a = &area[areas > 1 ? 1 + some(areas - 1) : 0];
 	struct pv_ring *ring = a->va;
 	struct pv_ring_side *side = is_back() ? &ring->back : &ring->front;
 	u32 n = 1 + some(4);
 
-	for (u32 i = sizeof(*ring) / 2; i < a->len / 2; i += 1 + some(16))
-		*((u16 *)a->va + i) = number();
+	for (u32 i = sizeof(*ring) / 2; i < a->len / 2; i += 1 + some(16)) *((u16 *)a->va + i) = number();
 	side->wake = number();
 	PV_STORE_RELEASE(&side->prod, side->prod + n);
 }
@@ -160,23 +139,24 @@ static void write_entries(void)
  * Requests that are right, of pages that are said to stay granted: more of these than the back end keeps, or none. In
  * rounds of their own: with other refs they would have it write to any page of this guest's.
  */
-static void write_kept(void)
-{
+static void write_kept(void) {
 	struct pv_ring *ring = area[1].va;
 	struct pv_blk_request *rq = (struct pv_blk_request *)(ring + 1);
 	u32 n = 1 + some(4);
 
-	if (ring->front.prod - READ_ONCE(ring->back.prod) > ENTRIES - n)
-		return;
+	if (ring->front.prod - READ_ONCE(ring->back.prod) > ENTRIES - n) return;
 	for (u32 i = 0; i < n; i++) {
 		struct pv_blk_request *to = &rq[(ring->front.prod + i) % ENTRIES];
 
-		*to = (struct pv_blk_request){
-			.id = i, .op = some(2), .flags = PV_BLK_KEPT, .sector = 8 * some(100),
-			.count = 8 * PV_BLK_SEGMENTS, .segments = PV_BLK_SEGMENTS };
+		*to = (struct pv_blk_request){.id = i,
+					      .op = some(2),
+					      .flags = PV_BLK_KEPT,
+					      .sector = 8 * some(100),
+					      .count = 8 * PV_BLK_SEGMENTS,
+					      .segments = PV_BLK_SEGMENTS};
 		for (u32 k = 0; k < PV_BLK_SEGMENTS; k++)
 			to->segment[k] = (struct pv_blk_segment){
-				.grant = some(50) ? own[2].ref[some(RING_PAGES)] : ~some(4), .last = 7 };
+				.grant = some(50) ? own[2].ref[some(RING_PAGES)] : ~some(4), .last = 7};
 	}
 	PV_STORE_RELEASE(&ring->front.prod, ring->front.prod + n);
 	kept += n;
@@ -186,14 +166,12 @@ static void write_kept(void)
  * A grant that is no console's. Nor is it another driver's of this guest, which goes on beside: a page that such a driver
  * has posted and that the other domain maps is one that it does not get back.
  */
-static u32 wrong_grant(void)
-{
-	return class == PV_DEVICE_CONSOLE && !is_back() ? PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE / 2 + some(1 << 14) :
-							  number();
+static u32 wrong_grant(void) {
+	return class == PV_DEVICE_CONSOLE && !is_back() ? PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE / 2 + some(1 << 14)
+							: number();
 }
 
-static void say_garbage(void)
-{
+static void say_garbage(void) {
 	struct pv_device_slot s;
 
 	look(&s);
@@ -205,14 +183,11 @@ static void say_garbage(void)
  * A control device's other half may do worse to the guest than any garbage: only
  * operations that there are none of.
  */
-static void ask_garbage(void)
-{
-	say(some(PV_DEV_CLOSING + 1), number(),
-	    PV_CONTROL_WORD(number(), PV_CONTROL_OPS + some(200), number()));
+static void ask_garbage(void) {
+	say(some(PV_DEV_CLOSING + 1), number(), PV_CONTROL_WORD(number(), PV_CONTROL_OPS + some(200), number()));
 }
 
-static void garbage(unsigned int ms, bool keep_connected)
-{
+static void garbage(unsigned int ms, bool keep_connected) {
 	for (unsigned int i = 0; i < ms && !kthread_should_stop(); i++) {
 		for (int k = 0; k < 20; k++, writes++) {
 			if (class == PV_DEVICE_BLOCK && !is_back() && rounds % 4 == 1)
@@ -227,8 +202,7 @@ static void garbage(unsigned int ms, bool keep_connected)
 				write_word();
 			else
 				write_entries();
-			if (port)
-				pv_event_send(port);
+			if (port) pv_event_send(port);
 		}
 		msleep(1);
 	}
@@ -236,46 +210,38 @@ static void garbage(unsigned int ms, bool keep_connected)
 
 /* --- front --- */
 
-static void describe(u32 grants_of, struct pv_ring_desc *to)
-{
+static void describe(u32 grants_of, struct pv_ring_desc *to) {
 	struct ringside_shared *s = &own[grants_of];
 
-	*to = (struct pv_ring_desc){ .entries = ENTRIES, .pages = s->count, .port = port };
+	*to = (struct pv_ring_desc){.entries = ENTRIES, .pages = s->count, .port = port};
 	memcpy(to->grant, s->ref, s->count * sizeof(u32));
-	if (!stop && !some(4))
-		*((u32 *)to + some(sizeof(*to) / 4)) = number();
+	if (!stop && !some(4)) *((u32 *)to + some(sizeof(*to) / 4)) = number();
 }
 
-static int front_open(void)
-{
+static int front_open(void) {
 	int rc = 0;
 
 	for (areas = 0; areas < 1 + RINGS && !rc; areas++) {
 		rc = ringside_shared_alloc(&own[areas], dev->back_domid, areas ? RING_PAGES : 1);
-		if (rc)
-			break;
-		area[areas] = (struct area){ own[areas].va, own[areas].count * PAGE_SIZE };
+		if (rc) break;
+		area[areas] = (struct area){own[areas].va, own[areas].count * PAGE_SIZE};
 	}
-	if (!rc)
-		rc = ringside_channel_offer(&channel, dev->back_domid);
+	if (!rc) rc = ringside_channel_offer(&channel, dev->back_domid);
 	port = channel.port;
 	return rc ? rc : ringside_channel_request(&channel, on_event, "hostile", &channel, 0);
 }
 
-static void front_close(void)
-{
+static void front_close(void) {
 	say(PV_DEV_CLOSING, 0, 0);
 	step(6);
 	await(PV_DEV_CLOSED, PV_DEV_CLOSED);
 	say(PV_DEV_CLOSED, 0, 0);
 	ringside_channel_close(&channel);
-	for (unsigned int i = 0; i < areas; i++)
-		ringside_shared_free(&own[i]);
+	for (unsigned int i = 0; i < areas; i++) ringside_shared_free(&own[i]);
 	areas = port = 0;
 }
 
-static void front_round(void)
-{
+static void front_round(void) {
 	struct pv_device_slot s;
 
 	if (class == PV_DEVICE_CONTROL) {
@@ -306,13 +272,12 @@ static void front_round(void)
 }
 
 /* The page that the kernel's console shares. */
-static void console_round(void)
-{
+static void console_round(void) {
 	struct pv_device_slot s;
 
 	look(&s);
 	port = s.front.port;
-	area[0] = (struct area){ page_address(ringside_grant_page(s.front.grant)), PAGE_SIZE };
+	area[0] = (struct area){page_address(ringside_grant_page(s.front.grant)), PAGE_SIZE};
 	areas = 1;
 	connected += s.back.state == PV_DEV_RUNNING;
 	garbage(100, false);
@@ -321,8 +286,7 @@ static void console_round(void)
 
 /* --- back --- */
 
-static void back_limits(void)
-{
+static void back_limits(void) {
 	struct pv_blk_page *blk = area[0].va;
 	struct pv_net_page *net = area[0].va;
 
@@ -339,26 +303,21 @@ static void back_limits(void)
 		blk->max_ring_pages = PV_RING_PAGES_MAX;
 		blk->max_kept = 64;
 	}
-	if (!some(4))
-		*((u32 *)area[0].va + some(16)) = number();
+	if (!some(4)) *((u32 *)area[0].va + some(16)) = number();
 }
 
-static bool back_map(unsigned int nr, const u32 *refs, u32 pages)
-{
-	if (!pages || pages > PV_RING_PAGES_MAX || ringside_view_map(&view[nr], domid, refs, pages))
-		return false;
-	area[nr] = (struct area){ view[nr].va, pages * PAGE_SIZE };
+static bool back_map(unsigned int nr, const u32 *refs, u32 pages) {
+	if (!pages || pages > PV_RING_PAGES_MAX || ringside_view_map(&view[nr], domid, refs, pages)) return false;
+	area[nr] = (struct area){view[nr].va, pages * PAGE_SIZE};
 	areas = nr + 1;
 	return true;
 }
 
-static void back_rings(void)
-{
+static void back_rings(void) {
 	struct pv_ring_desc *desc = area[0].va + QUEUE_AT;
 
 	for (unsigned int i = 0; i < (class == PV_DEVICE_NET ? 2 : 1); i++)
-		if (!back_map(1 + i, desc[i].grant, desc[i].pages))
-			return;
+		if (!back_map(1 + i, desc[i].grant, desc[i].pages)) return;
 	if (!ringside_channel_bind(&channel, domid, desc[0].port) &&
 	    !ringside_channel_request(&channel, on_event, "hostile", &channel, 0))
 		port = channel.port;
@@ -368,41 +327,37 @@ static void back_rings(void)
  * A wrong answer behind a good one, once there are two requests: a disk that was right so far breaks its ring, a card
  * sends a packet whose first descriptor holds less than the Ethernet header.
  */
-static void answer_in_part(void)
-{
+static void answer_in_part(void) {
 	struct pv_ring_desc *desc = area[0].va + QUEUE_AT;
 	bool net = class == PV_DEVICE_NET;
 	struct pv_ring_back ring;
-	struct pv_blk_request rq[4];	/* as large as any */
+	struct pv_blk_request rq[4]; /* as large as any */
 	u32 n = 0;
 
-	if (areas < 2 + net || !port)
-		return;
+	if (areas < 2 + net || !port) return;
 	if (net)
 		pv_ring_back_init(&ring, area[2].va, desc[1].entries, sizeof(struct pv_net_rx_request),
 				  sizeof(struct pv_net_rx_response), 0);
 	else
-		pv_ring_back_init(&ring, area[1].va, desc[0].entries, sizeof(rq[0]),
-				  sizeof(struct pv_blk_response), 0);
+		pv_ring_back_init(&ring, area[1].va, desc[0].entries, sizeof(rq[0]), sizeof(struct pv_blk_response), 0);
 	for (int ms = 0; ms < 200 && n < 2; ms++) {
 		msleep(1);
 		for (n = 0; n < ARRAY_SIZE(rq) && pv_ring_back_take(&ring, &rq[n]) == 1; n++)
 			;
 		for (u32 i = 0; i < n && !net; i++)
-			*(struct pv_blk_response *)pv_ring_back_next(&ring) = (struct pv_blk_response){
-				.id = n > 1 && i == n - 1 ? 1 << 20 : rq[i].id };
+			*(struct pv_blk_response *)pv_ring_back_next(&ring) =
+				(struct pv_blk_response){.id = n > 1 && i == n - 1 ? 1 << 20 : rq[i].id};
 		for (u32 i = 0; i < n && net; i++)
-			*(struct pv_net_rx_response *)pv_ring_back_next(&ring) = (struct pv_net_rx_response){
-				.id = ((struct pv_net_rx_request *)&rq[i])->id, .flags = i % 2 ? 0 : PV_NET_MORE,
-				.status = i % 2 ? 100 : 1 };
-		if (pv_ring_back_publish(&ring))
-			pv_event_send(port);
+			*(struct pv_net_rx_response *)pv_ring_back_next(&ring) =
+				(struct pv_net_rx_response){.id = ((struct pv_net_rx_request *)&rq[i])->id,
+							    .flags = i % 2 ? 0 : PV_NET_MORE,
+							    .status = i % 2 ? 100 : 1};
+		if (pv_ring_back_publish(&ring)) pv_event_send(port);
 		parts += n > 1;
 	}
 }
 
-static void back_round(void)
-{
+static void back_round(void) {
 	struct pv_device_slot s;
 
 	if (class == PV_DEVICE_CONTROL) {
@@ -415,33 +370,28 @@ static void back_round(void)
 		if (class != PV_DEVICE_CONSOLE) {
 			back_limits();
 			say(PV_DEV_READY, 0, 0xff);
-			if (await(PV_DEV_RUNNING, PV_DEV_CLOSING))
-				back_rings();
+			if (await(PV_DEV_RUNNING, PV_DEV_CLOSING)) back_rings();
 		}
 		say(PV_DEV_RUNNING, 0, 0xff);
 		connected += class == PV_DEVICE_CONSOLE || port;
-		if (class != PV_DEVICE_CONSOLE && rounds % 2)
-			answer_in_part();
+		if (class != PV_DEVICE_CONSOLE && rounds % 2) answer_in_part();
 		garbage(20, rounds % 2);
 	}
 	ringside_channel_close(&channel);
 	port = 0;
-	while (areas)
-		ringside_view_unmap(&view[--areas]);
+	while (areas) ringside_view_unmap(&view[--areas]);
 	say(PV_DEV_CLOSED, 0, 0);
 	await(PV_DEV_CLOSED, PV_DEV_READY);
 }
 
 /* --- life --- */
 
-static int run(void *unused)
-{
+static int run(void *unused) {
 	unsigned long end = jiffies + seconds * HZ;
-	struct pv_device_slot s, made = { .class = class, .index = index, .back_dom = ringside_domid };
+	struct pv_device_slot s, made = {.class = class, .index = index, .back_dom = ringside_domid};
 
 	look(&s);
-	if (is_back() && !s.class)
-		pv_device_set(domid, slot, &made);
+	if (is_back() && !s.class) pv_device_set(domid, slot, &made);
 	for (; time_before(jiffies, end) && !kthread_should_stop(); rounds++) {
 		if (is_back())
 			back_round();
@@ -454,25 +404,20 @@ static int run(void *unused)
 		memset(&made, 0, sizeof(made));
 		pv_device_set(domid, slot, &made);
 	}
-	pr_info("class %u, %s: %u rounds, %u ready, %u connected, %u writes, %u parts, %u kept\n", class, role,
-		rounds, ready, connected, writes, parts, kept);
+	pr_info("class %u, %s: %u rounds, %u ready, %u connected, %u writes, %u parts, %u kept\n", class, role, rounds,
+		ready, connected, writes, parts, kept);
 	done = 1;
-	while (!kthread_should_stop())
-		msleep(20);
+	while (!kthread_should_stop()) msleep(20);
 	return 0;
 }
 
-static int front_probe(struct ringside_device *rd)
-{
-	if (rd->slot != slot)
-		return -ENODEV;
+static int front_probe(struct ringside_device *rd) {
+	if (rd->slot != slot) return -ENODEV;
 	dev = rd;
 	return 0;
 }
 
-static void front_changed(struct ringside_device *rd, const struct pv_device_slot *s)
-{
-}
+static void front_changed(struct ringside_device *rd, const struct pv_device_slot *s) {}
 
 static struct ringside_driver driver = {
 	.driver.name = "hostile",
@@ -481,35 +426,28 @@ static struct ringside_driver driver = {
 	.changed = front_changed,
 };
 
-static int __init hostile_init(void)
-{
+static int __init hostile_init(void) {
 	struct pv_device_slot s;
 	int rc = 0;
 
-	if (!ringside_active)
-		return -ENODEV;
+	if (!ringside_active) return -ENODEV;
 	if (!is_back()) {
 		look(&s);
 		driver.class = class = s.class;
 	}
 	if (!is_back() && class != PV_DEVICE_CONSOLE) {
 		rc = ringside_register_driver(&driver);
-		if (!rc && !dev)
-			rc = -ENXIO;
-		if (rc == -ENXIO)
-			driver_unregister(&driver.driver);
+		if (!rc && !dev) rc = -ENXIO;
+		if (rc == -ENXIO) driver_unregister(&driver.driver);
 	}
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	thread = kthread_run(run, NULL, "hostile");
 	return PTR_ERR_OR_ZERO(thread);
 }
 
-static void __exit hostile_exit(void)
-{
+static void __exit hostile_exit(void) {
 	kthread_stop(thread);
-	if (dev)
-		driver_unregister(&driver.driver);
+	if (dev) driver_unregister(&driver.driver);
 }
 
 module_init(hostile_init);
