@@ -50,11 +50,12 @@ void lock_rank_leave(const struct spinlock *l);
 #define lock_rank_leave(l) ((void)(l))
 #endif
 
-static inline void lock(struct spinlock *l) {
+static inline struct spinlock *lock(struct spinlock *l) {
 	u16 mine = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
 
 	lock_rank_enter(l);
 	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != mine) cpu_relax_serving();
+	return l;
 }
 
 /* Without waiting, so also in a walk; no other lock is taken until unlock_tried. */
@@ -73,14 +74,9 @@ static inline void unlock(struct spinlock *l) {
 	unlock_tried(l);
 }
 
-static inline struct spinlock *guard_begin(struct spinlock *l) {
-	lock(l);
-	return l;
-}
-
 static inline void guard_end(struct spinlock **l) { unlock(*l); }
 /* Locked from here to the end of the block. */
-#define GUARD(l) struct spinlock *guard_ __attribute__((cleanup(guard_end), unused)) = guard_begin(l)
+#define GUARD(l) struct spinlock *guard_ __attribute__((cleanup(guard_end), unused)) = lock(l)
 
 static inline void lock_both(struct spinlock *a, struct spinlock *b) {
 	lock(a < b ? a : b);

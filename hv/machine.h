@@ -45,6 +45,10 @@ static inline void tlb_flush_local_page(u64 va) { __asm__ volatile("invlpg (%0)"
 
 static inline void cr3_load(u64 cr3) { __asm__ volatile("mov %0, %%cr3" ::"r"(cr3) : "memory"); }
 
+/* fn(a, b, c) with no word of it to the compiler: where nearly never called, what is hot keeps its registers. */
+#define KEEPS_REGISTERS           __attribute__((no_caller_saved_registers))
+#define call_keeping(fn, a, b, c) __asm__ volatile("call " #fn : : "D"(a), "S"(b), "d"(c) : "memory")
+
 static inline void clear_page(void *p) {
 	u64 n = PAGE_SIZE / 8;
 

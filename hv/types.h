@@ -16,13 +16,13 @@ typedef int64_t s64;
 
 typedef struct {
 	u64 n;
-} mfn_t; /* machine frame number: what shadow tables and DMA hold            */
+} mfn_t; /* machine frame number: what shadow tables and DMA hold */
 typedef struct {
 	u64 n;
-} gfn_t; /* a number that a guest wrote; proves nothing                      */
+} gfn_t; /* a number that a guest wrote; proves nothing */
 typedef struct {
 	u64 a;
-} gva_t; /* guest virtual address: only copy_in and copy_out follow it       */
+} gva_t; /* guest virtual address: only copy_in and copy_out follow it */
 
 #define MFN(x)       ((mfn_t){(x)})
 #define GFN(x)       ((gfn_t){(x)})

@@ -166,6 +166,9 @@ CANNOT = {
     ('phys_memory', 'ERANGE'): 'the range is checked before',
     ('device_page', 'ERANGE'): 'the number is checked before',
     ('phys_irq_bind', 'ESRCH'): 'is about another domain than the caller',
+    ('phys_irq_bind', 'EACCES'): 'is about a port of another domain',
+    ('event_alloc', 'EACCES'): 'is about a port to bind to, and it makes one',
+    ('ioreq_irq_bind', 'EEXIST'): 'is made EBUSY',
 }
 
 

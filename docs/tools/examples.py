@@ -13,7 +13,7 @@ def main(out):
     text = ['/* made by docs/tools/examples.py */\n#include "example.h"\n']
     for c in all_calls:
         body = ''.join('\t' + line + '\n' if line else '\n' for line in c.example.splitlines())
-        text.append(f'\nMINI_TEST(example_{c.name})\n{{\n{body}}}\n')
+        text.append(f'\nMINI_TEST(example_{c.name}) {{\n{body}}}\n')
     with open(out, 'w', encoding='utf-8') as f:
         f.write(''.join(text))
 

@@ -6,99 +6,8 @@
  * module. */
 #include <string.h>
 
+#include "../loader/elf_image.h"
 #include "runtime.h"
-
-/* ELF-64 (System V ABI, chapters 4 and 5), as much as is looked at. */
-struct ehdr {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct phdr {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-struct nhdr {
-	uint32_t namesz, descsz, type;
-};
-#define ET_EXEC   2
-#define EM_X86_64 62
-#define PT_LOAD   1
-#define PT_NOTE   4
-
-/* [offset, offset + size) lies in [0, len). */
-static bool inside(uint64_t offset, uint64_t size, uint64_t len) { return offset <= len && size <= len - offset; }
-
-static void take_note(struct mini_elf *elf, uint32_t type, uint64_t value) {
-	switch (type) {
-	case PV_NOTE_ABI: elf->abi = value; break;
-	case PV_NOTE_ENTRY: elf->entry = value; break;
-	case PV_NOTE_ROOT: elf->root = value; break;
-	case PV_NOTE_ERETU: elf->eretu = value; break;
-	}
-}
-
-/* p: size bytes of notes; a malformed one ends them. */
-static void read_notes(struct mini_elf *elf, const uint8_t *p, uint64_t size) {
-	struct nhdr n;
-	uint64_t value;
-
-	while (size >= sizeof(n)) {
-		memcpy(&n, p, sizeof(n));
-		uint64_t desc = sizeof(n) + mini_align_up(n.namesz, 4);
-		uint64_t next = desc + mini_align_up(n.descsz, 4);
-
-		if (next > size) return;
-		if (n.namesz == sizeof(PV_NOTE_OWNER) && n.descsz == 8 &&
-		    memcmp(p + sizeof(n), PV_NOTE_OWNER, sizeof(PV_NOTE_OWNER)) == 0) {
-			memcpy(&value, p + desc, sizeof(value));
-			take_note(elf, n.type, value);
-		}
-		p += next;
-		size -= next;
-	}
-}
-
-static int take_segment(struct mini_elf *elf, const struct phdr *ph, uint64_t len) {
-	struct mini_elf_segment *s = &elf->segment[elf->segments];
-
-	if (ph->memsz == 0) return 0;
-	if (elf->segments == 16) return -PV_E2BIG;
-	if (ph->filesz > ph->memsz || !inside(ph->offset, ph->filesz, len) ||
-	    !inside(ph->paddr, ph->memsz, PV_MAX_GFN << PV_PAGE_SHIFT))
-		return -PV_EINVAL;
-	*s = (struct mini_elf_segment){ph->paddr, ph->offset, ph->filesz, ph->memsz};
-	elf->segments++;
-	if (ph->paddr + ph->memsz > elf->end) elf->end = ph->paddr + ph->memsz;
-	return 0;
-}
-
-int mini_elf_read(struct mini_elf *elf, const void *image, uint64_t len) {
-	const uint8_t *bytes = image;
-	struct ehdr eh;
-	struct phdr ph;
-
-	memset(elf, 0, sizeof(*elf));
-	if (len < sizeof(eh)) return -PV_EINVAL;
-	memcpy(&eh, bytes, sizeof(eh));
-	if (memcmp(eh.ident, "\177ELF\2\1\1", 7) != 0 || eh.type != ET_EXEC || eh.machine != EM_X86_64 ||
-	    eh.phentsize != sizeof(ph) || !inside(eh.phoff, (uint64_t)eh.phnum * sizeof(ph), len))
-		return -PV_EINVAL;
-	for (unsigned i = 0; i < eh.phnum; i++) {
-		memcpy(&ph, bytes + eh.phoff + i * sizeof(ph), sizeof(ph));
-		if (ph.type == PT_LOAD) {
-			int rc = take_segment(elf, &ph, len);
-
-			if (rc < 0) return rc;
-		} else if (ph.type == PT_NOTE && inside(ph.offset, ph.filesz, len)) {
-			read_notes(elf, bytes + ph.offset, ph.filesz);
-		}
-	}
-	return elf->segments && elf->abi == PV_ABI_VERSION && elf->entry && elf->root ? 0 : -PV_EINVAL;
-}
 
 /* --- memory of the new domain ------------------------------------------------------------- */
 
@@ -136,7 +45,7 @@ struct layout {
 	uint64_t start, cmdline, module; /* gpas */
 };
 
-static int lay_out(struct layout *l, const struct mini_elf *elf, uint64_t module_len, uint64_t memory) {
+static int lay_out(struct layout *l, const struct elf *elf, uint64_t module_len, uint64_t memory) {
 	uint64_t end;
 
 	l->start = mini_align_up(elf->end, PV_PAGE_SIZE);
@@ -170,17 +79,14 @@ static int put_start(uint32_t domid, const struct layout *l, const struct mini_d
 	return rc;
 }
 
-static int fill(uint32_t domid, const struct mini_domain_config *c, const struct mini_elf *elf, uint64_t memory) {
+static int fill(uint32_t domid, const struct mini_domain_config *c, const struct elf *elf, uint64_t memory) {
 	struct pv_vcpu_start start;
 	struct layout l;
 	int rc = lay_out(&l, elf, c->module_len, memory);
 
 	if (rc == 0) rc = populate(domid, memory >> PV_PAGE_SHIFT);
-	for (uint32_t i = 0; rc == 0 && i < elf->segments; i++) {
-		const struct mini_elf_segment *s = &elf->segment[i];
-
-		rc = put(domid, s->gpa, (const char *)c->image + s->offset, s->filesz);
-	}
+	for (uint32_t i = 0; rc == 0 && i < elf->segments; i++)
+		rc = put(domid, elf->segment[i].gpa, elf->image + elf->segment[i].offset, elf->segment[i].len);
 	if (rc == 0) rc = put_start(domid, &l, c, memory);
 	if (rc < 0) return rc;
 	memset(&start, 0, sizeof(start));
@@ -195,13 +101,12 @@ static int fill(uint32_t domid, const struct mini_domain_config *c, const struct
 int mini_build_domain(const struct mini_domain_config *c) {
 	uint64_t memory = mini_align_up(c->memory, MINI_2M);
 	struct pv_domain_create args;
-	struct mini_elf elf;
+	struct elf elf;
 	long domid;
 	int rc;
 
 	if (c->cmdline && strlen(c->cmdline) >= PV_PAGE_SIZE) return -PV_E2BIG;
-	rc = mini_elf_read(&elf, c->image, c->image_len);
-	if (rc < 0) return rc;
+	if (elf_parse(c->image, c->image_len, &elf) || !elf.entry || !elf.root) return -PV_EINVAL;
 	memset(&args, 0, sizeof(args));
 	args.domid = c->domid;
 	args.vcpus = c->vcpus ? c->vcpus : 1;

@@ -9,7 +9,7 @@
 
 static struct {
 	struct mini_lock lock;
-	bool up; /* set once, when the back end is RUNNING                    */
+	bool up; /* set once, when the back end is RUNNING */
 	uint32_t slot, port;
 	struct pv_console_page *page;
 	struct pv_stream in, out; /* under lock */

@@ -7,8 +7,8 @@
 #define ENTRIES (MINI_GRANT_PAGES * PV_GRANTS_PER_PAGE)
 
 static struct mini_lock lock;
-static struct pv_grant_entry *table; /* flags: shared with ring 0                         */
-static uint32_t next_ref = 1;        /* under lock                                        */
+static struct pv_grant_entry *table; /* flags: shared with ring 0 */
+static uint32_t next_ref = 1;        /* under lock */
 static uint64_t taken[ENTRIES / 64]; /* under lock: refs handed out                       */
 
 struct pv_grant_entry *mini_grant_entries(void) {

@@ -61,11 +61,11 @@ static void run_constructors(void) {
 
 void mini_begin(uint64_t start_gpa) {
 	copy_start(start_gpa);
-	mini_cpu_init(&mini_cpu0); /* exceptions are reported from here on           */
+	mini_cpu_init(&mini_cpu0); /* exceptions are reported from here on */
 	if (mini_start.magic != PV_START_MAGIC || mini_start.abi != PV_ABI_VERSION)
 		mini_panic("start information: magic %#x, ABI %u", (unsigned)mini_start.magic,
 			   (unsigned)mini_start.abi);
-	mini_memory_init(); /* pages and malloc                               */
+	mini_memory_init(); /* pages and malloc */
 	mini_ports_init();
 	mini_irq_enable();
 	mini_console_connect(2 * MINI_S);

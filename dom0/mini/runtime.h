@@ -14,8 +14,8 @@ extern uint64_t mini_l4[512];
 extern char mini_ap_entry[], mini_eretu[], mini_guard_land[], mini_thread_entry[];
 
 /* In order of initialisation. */
-void mini_cpu_init(struct mini_cpu *cpu); /* events are taken from here on                */
-void mini_memory_init(void);              /* mini_pages works                             */
+void mini_cpu_init(struct mini_cpu *cpu); /* events are taken from here on */
+void mini_memory_init(void);              /* mini_pages works */
 void mini_ports_init(void);
 
 /* From assembly. */

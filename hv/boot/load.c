@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load: dom0, the domain that ring 0 itself builds: frames at gfn = mfn, an ELF kernel from the first module, an
- * initrd from the second, all capabilities.
- * Read first: pv/domain.h (notes, struct pv_start_info), boot/boot.h */
+/* load: dom0, the domain that ring 0 itself makes: frames at gfn = mfn, all capabilities. What it begins with is part
+ * of ring 0's image, its loader, which finds the kernel in the modules: ring 0 looks into neither.
+ * Read first: dom0/loader/loader.h, boot/boot.h */
 #include "boot/boot.h"
-#include "cpu/tsc.h"
 #include "domain/grant.h"
 
-#define LOW_1M   (1ull << 20)
-#define LOW_1G   (1ull << 30)
-#define RSDP_MAX 64u /* the cmdline's page ends with a copy of ACPI's root pointer  */
-
 #define DOM0_ID 0 /* the first domain made */
+
+/* hv.lds: parts of the image that are dom0's from here on; virtual addresses, page-aligned. */
+extern char handover_start[], handover_end[]; /* boot information */
+extern char loader_start[], loader_end[];     /* dom0's loader; its L4 table comes first */
+extern char loader_ip[];                      /* the first instruction */
 
 static struct domain *dom0;
 
@@ -19,7 +19,7 @@ static struct domain *create(u64 frames) {
 		.vcpus = options.dom0_vcpus ? MIN(options.dom0_vcpus, PV_MAX_VCPUS) : cpu_count,
 		.frames_max = frames,
 		.caps = PV_CAP_ALL,
-		.grant_maps_max = MIN(frames_free(), GRANT_MAPS_MAX), /* device models map whole guests */
+		.grant_maps_max = MIN(frames_total(), GRANT_MAPS_MAX), /* device models map whole guests */
 		.name = "dom0",
 	};
 	struct domain *d;
@@ -30,136 +30,60 @@ static struct domain *create(u64 frames) {
 	return d;
 }
 
+/* dom0's memory is pages from 1 MiB to 2 MiB, then whole runs. */
+#define FIRST_FRAME 256ul
+
+static unsigned block_order(u64 n) { return n < RUN_FRAMES ? 0 : FRAME_ORDER_MAX; }
+
+/* From the bottom, where kernels are linked for, what is free. Returns how many frames it got. */
+static u64 take_memory(u64 frames) {
+	u64 taken = 0, size;
+
+	for (u64 n = FIRST_FRAME; n < frame_table_end; n += size) {
+		size = 1ul << block_order(n);
+		if (taken + size <= frames && frame_take(MFN(n), block_order(n), FRAME_GUEST, DOM0_ID)) taken += size;
+	}
+	return taken;
+}
+
 static void enter(u64 n, unsigned order) {
 	if (p2m_add(dom0, GFN(n), MFN(n), order, PV_MEM_RAM)) boot_fail("too little memory for dom0's tables");
 	atomic_add(&dom0->frames, 1ull << order);
 }
 
-/* Before anything of dom0's, a table of its P2M say, could get one of them. */
-static void take_kernel(const struct elf *kernel) {
-	for (u64 n = kernel->start >> PAGE_SHIFT; n <= (kernel->end - 1) >> PAGE_SHIFT; n++)
-		if (!frame_take(MFN(n), 0, FRAME_GUEST, DOM0_ID))
-			boot_fail("dom0's kernel wants memory at %lx, which is not free", n << PAGE_SHIFT);
-}
+static void enter_memory(void) {
+	for (u64 n = FIRST_FRAME; n < frame_table_end; n += 1ul << block_order(n)) {
+		const struct frame *f = frame_of(MFN(n));
 
-/* The kernel's frames; then, from the bottom, what is free, in 2 MiB runs. */
-static void take_memory(const struct elf *kernel, u64 frames) {
-	u64 first = kernel->start >> PAGE_SHIFT, last = (kernel->end - 1) >> PAGE_SHIFT;
-
-	for (u64 n = first; n <= last;) {
-		unsigned order = n % RUN_FRAMES || last - n < RUN_FRAMES - 1 ? 0 : FRAME_ORDER_MAX;
-
-		enter(n, order);
-		n += 1ul << order;
-	}
-	for (u64 n = RUN_FRAMES; n < frame_table_end && dom0->frames + RUN_FRAMES <= frames; n += RUN_FRAMES)
-		if (frame_take(MFN(n), FRAME_ORDER_MAX, FRAME_GUEST, dom0->id)) enter(n, FRAME_ORDER_MAX);
-}
-
-static void load_segments_of(const struct elf *e) {
-	for (unsigned i = 0; i < e->segments; i++)
-		memcpy(direct(e->segment[i].gpa), e->image + e->segment[i].offset, e->segment[i].len);
-}
-
-/* More pieces than fit nobody can use. */
-static bool map_put(struct pv_start_info *i, u64 start, u64 len, u32 type) {
-	if (i->map_count == ARRAY_SIZE(i->map)) return false;
-	i->map[i->map_count++] = (struct pv_start_map){start, len, type, 0};
-	return true;
-}
-
-/* dom0's RAM, from the bottom, with what holes there are. */
-static void map_make(struct pv_start_info *i) {
-	gfn_t g = GFN(0);
-
-	p2m_for_each (&dom0->p2m, g, e) {
-		u64 start = g.n << PAGE_SHIFT, len = p2m_span(e) << PAGE_SHIFT;
-
-		if (i->map_count && i->memory_end == start)
-			i->map[i->map_count - 1].len += len;
-		else if (!map_put(i, start, len, BOOT_RAM))
-			return;
-		i->memory_end = start + len;
+		if (f && f->use == FRAME_GUEST) enter(n, block_order(n));
 	}
 }
 
-/* What is not dom0's RAM, for a dom0 that drives the machine. Others' RAM is reserved: it is no place for the
- * window of a device. */
-static void map_rest(struct pv_start_info *i, const struct boot_info *bi) {
-	static struct ranges others;
-
-	others = ram;
-	ranges_cut(&others, 0, LOW_1M);
-	for (unsigned n = 0; n < i->map_count; n++)
-		ranges_cut(&others, i->map[n].start, i->map[n].start + i->map[n].len);
-	for (unsigned n = 0; n < bi->map_count; n++)
-		if (bi->map[n].type != BOOT_RAM) map_put(i, bi->map[n].start, bi->map[n].len, bi->map[n].type);
-	for (unsigned n = 0; n < others.count; n++)
-		map_put(i, others.r[n].start, others.r[n].end - others.r[n].start, BOOT_RESERVED);
-}
-
-/* A contiguous piece of the RAM above at or after `from`. */
-static u64 place(const struct pv_start_info *i, u64 from, u64 bytes) {
-	for (const struct pv_start_map *m = i->map; m < i->map + i->map_count; m++) {
-		u64 at = MAX(ROUND_UP(from, PAGE_SIZE), m->start);
-
-		if (at < m->start + m->len && m->start + m->len - at >= bytes) return at;
+/* What was ring 0's own, with what is in it. */
+static void give(u64 start, u64 end) {
+	for (u64 n = start >> PAGE_SHIFT; n < ROUND_UP(end, PAGE_SIZE) >> PAGE_SHIFT; n++) {
+		frame_give(MFN(n), DOM0_ID);
+		enter(n, 0);
 	}
-	boot_fail("dom0's memory has no place for %lu KiB (dom0_mem=)", bytes >> 10);
-}
-
-/* Returns where it is in dom0's memory: a page, then one that begins with the command line and ends with the RSDP. */
-static u64 start_info_make(const struct boot_info *bi, const struct elf *kernel) {
-	static struct pv_start_info i;
-	const struct boot_module *k = &bi->modules[0], *rd = bi->module_count > 1 ? &bi->modules[1] : NULL;
-	u64 at;
-
-	i = (struct pv_start_info){
-		.magic = PV_START_MAGIC,
-		.abi = PV_ABI_VERSION,
-		.domid = dom0->id,
-		.vcpus = dom0->vcpu_count,
-		.caps = dom0->caps,
-		.initrd_len = rd ? rd->end - rd->start : 0,
-		.tsc_khz = tsc_params.khz,
-		.screen = {bi->screen.addr, bi->screen.pitch, bi->screen.width, bi->screen.height, bi->screen.bpp,
-			   bi->screen.type, bi->screen.red_pos, bi->screen.red_size, bi->screen.green_pos,
-			   bi->screen.green_size, bi->screen.blue_pos, bi->screen.blue_size, 0},
-	};
-	map_make(&i);
-	at = place(&i, kernel->end, 2 * PAGE_SIZE);
-	if (at >= LOW_1G - 2 * PAGE_SIZE) boot_fail("dom0's memory has no place below 1 GiB");
-	i.cmdline = at + PAGE_SIZE;
-	memcpy(direct(i.cmdline), k->cmdline, MIN(strlen(k->cmdline), PAGE_SIZE - RSDP_MAX - 1));
-	i.rsdp = at + 2 * PAGE_SIZE - RSDP_MAX;
-	memcpy(direct(i.rsdp), bi->rsdp, MIN(bi->rsdp_len, RSDP_MAX));
-	if (rd) {
-		i.initrd = place(&i, at + 2 * PAGE_SIZE, i.initrd_len);
-		memcpy(direct(i.initrd), direct(rd->start), i.initrd_len);
-	}
-	map_rest(&i, bi);
-	memcpy(direct(at), &i, sizeof(i));
-	return at;
 }
 
 void dom0_start(const struct boot_info *bi) {
-	const struct boot_module *k = &bi->modules[0];
-	struct elf kernel;
-	const char *wrong;
-	u64 frames = (options.dom0_mem ? options.dom0_mem >> PAGE_SHIFT : frames_free() / 2);
-	struct pv_vcpu_start start;
+	const struct pv_vcpu_start start = {
+		.ip = (u64)loader_ip - IMAGE_BASE,
+		.root = (u64)loader_start - IMAGE_BASE,
+		.arg = (u64)bi - IMAGE_BASE,
+	};
+	u64 frames = options.dom0_mem ? options.dom0_mem >> PAGE_SHIFT : frames_free() / 2, taken;
 
-	if (!bi->module_count) boot_fail("no module: the boot entry needs a dom0 kernel (module2)");
-	wrong = elf_parse(direct(k->start), k->end - k->start, &kernel);
-	if (wrong) boot_fail("dom0's kernel (module 1) cannot be used: %s", wrong);
-	take_kernel(&kernel);
+	/* Before a table of dom0's could get one of the lowest; but what is dom0's own has to have a place. */
+	taken = take_memory(MIN(frames, frames_free() / 2));
 	dom0 = create(frames);
-	take_memory(&kernel, frames);
-	load_segments_of(&kernel);
-	dom0->eretu = kernel.eretu;
-	start = (struct pv_vcpu_start){.ip = kernel.entry, .root = kernel.root, .arg = start_info_make(bi, &kernel)};
-	if (vcpu_start(dom0->vcpus[0], &start, false))
-		boot_fail("dom0's kernel (module 1) cannot be used: its notes are wrong");
+	take_memory(frames - taken);
+	enter_memory();
 	log_info("dom0: %lu MiB, %u vCPUs", dom0->frames >> 8, dom0->vcpu_count);
+	give((u64)handover_start - IMAGE_BASE, (u64)handover_end - IMAGE_BASE);
+	give((u64)loader_start - IMAGE_BASE, (u64)loader_end - IMAGE_BASE);
+	for (unsigned i = 0; i < bi->module_count; i++) give(bi->modules[i].start, bi->modules[i].end);
+	if (vcpu_start(dom0->vcpus[0], &start, false)) panic("dom0's loader cannot be started");
 	domain_unpause(dom0);
 }

@@ -14,53 +14,35 @@ enum tag_type {
 };
 
 struct tag {
-	u32 type, size;
-	union {
-		char text[1];
-		struct {
-			u32 start, end;
-			char cmdline[1];
-		} module;
-		struct {
-			u32 entry_size, version;
-			struct boot_map entries[1];
-		} mmap;
-		struct boot_screen screen;
-		u8 rsdp[1];
-	};
+	u32 type, size; /* size: with these two words; what its type says begins behind them */
 };
-#define BODY offsetof(struct tag, text)
-
-static const char *take_module(struct boot_info *bi, const struct tag *t) {
-	if (t->size <= BODY + 8 || ((const char *)t)[t->size - 1] || t->module.end < t->module.start ||
-	    t->module.start % PAGE_SIZE)
-		return "a module's tag is malformed";
-	if (bi->module_count == BOOT_MODULE_MAX) return "too many modules: dom0's kernel and its initrd are all";
-	bi->modules[bi->module_count++] = (struct boot_module){t->module.start, t->module.end, t->module.cmdline};
-	return NULL;
-}
-
-static const char *take_mmap(struct boot_info *bi, const struct tag *t) {
-	if (t->size < BODY + 8 || t->mmap.entry_size != sizeof(struct boot_map)) return "the memory map is malformed";
-	bi->map = t->mmap.entries;
-	bi->map_count = (t->size - BODY - 8) / sizeof(struct boot_map);
-	for (unsigned i = 0; i < bi->map_count; i++)
-		if (bi->map[i].start + bi->map[i].len < bi->map[i].start) return "the memory map is malformed";
-	return NULL;
-}
 
 static const char *take(struct boot_info *bi, const struct tag *t) {
-	size_t len = t->size - BODY;
+	const u32 *word = (const u32 *)(t + 1);
+	const char *text = (const char *)word;
+	size_t len = t->size - sizeof(*t);
 
 	switch (t->type) {
-	case TAG_CMDLINE: bi->cmdline = t->text; return len && !t->text[len - 1] ? NULL : "the command line has no end";
-	case TAG_MODULE: return take_module(bi, t);
-	case TAG_MMAP: return take_mmap(bi, t);
-	case TAG_FRAMEBUFFER: memcpy(&bi->screen, &t->screen, MIN(len, sizeof(bi->screen))); return NULL;
+	case TAG_CMDLINE: bi->cmdline = text; return len && !text[len - 1] ? NULL : "the command line has no end";
+	case TAG_MODULE: /* start, end, command line */
+		if (len <= 8 || text[len - 1] || word[1] < word[0] || word[0] % PAGE_SIZE)
+			return "a module's tag is malformed";
+		if (bi->module_count == BOOT_MODULE_MAX)
+			return "too many modules: dom0's kernel and its initrd are all";
+		bi->modules[bi->module_count++] = (struct boot_module){word[0], word[1], text + 8};
+		return NULL;
+	case TAG_MMAP: /* bytes of an entry, version, entries */
+		if (len < 8 || word[0] != sizeof(struct pv_start_map)) return "the memory map is malformed";
+		bi->map = (const struct pv_start_map *)(word + 2);
+		bi->map_count = (len - 8) / sizeof(struct pv_start_map);
+		for (unsigned i = 0; i < bi->map_count; i++)
+			if (bi->map[i].start + bi->map[i].len < bi->map[i].start) return "the memory map is malformed";
+		return NULL;
+	case TAG_FRAMEBUFFER: memcpy(&bi->screen, word, MIN(len, sizeof(bi->screen))); return NULL;
 	case TAG_ACPI_OLD:
 	case TAG_ACPI_NEW: /* there may be both: the longer one is newer */
 		if (len > bi->rsdp_len) {
-			bi->rsdp = t->rsdp;
+			bi->rsdp = (const u8 *)text;
 			bi->rsdp_len = len;
 		}
 		return NULL;
@@ -74,10 +56,10 @@ const char *mb2_parse(const void *info, size_t len, struct boot_info *bi) {
 
 	if (len < 8 || *total < 16 || *total > len) return "the boot information's size is wrong";
 	len = *total;
-	for (size_t at = 8; at + BODY <= len;) {
+	for (size_t at = 8; at + sizeof(struct tag) <= len;) {
 		const struct tag *t = (const void *)((const char *)info + at);
 
-		if (t->size < BODY || t->size > len - at) return "a boot information tag is too long";
+		if (t->size < sizeof(*t) || t->size > len - at) return "a boot information tag is too long";
 		if (t->type == TAG_END) return bi->map_count ? NULL : "the boot loader gave no memory map";
 		wrong = take(bi, t);
 		if (wrong) return wrong;

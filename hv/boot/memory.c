@@ -4,7 +4,7 @@
 
 #define LOW_END     (1ull << 20) /* below: firmware's, and the page that other CPUs start from */
 #define LOW_RAM     0x8000ull
-#define LOW_RAM_END 0x90000ull /* no EBDA begins below                                  */
+#define LOW_RAM_END 0x90000ull /* no EBDA begins below */
 #define MEMORY_MIN  (32ull << 20)
 
 extern char image_start[], image_end[]; /* hv.lds */
@@ -16,7 +16,7 @@ static struct ranges unused; /* RAM that nobody has */
 static u64 page_up(u64 x) { return ROUND_UP(x, PAGE_SIZE); }
 
 void memory_init(const struct boot_info *bi) {
-	for (const struct boot_map *m = bi->map; m < bi->map + bi->map_count; m++)
+	for (const struct pv_start_map *m = bi->map; m < bi->map + bi->map_count; m++)
 		if (m->type == BOOT_RAM)
 			ranges_add(&ram, page_up(m->start), MIN((m->start + m->len) & PAGE_MASK, DIRECT_SIZE));
 	unused = ram;
@@ -47,15 +47,6 @@ void *table_page(void) {
 	return p;
 }
 
-/* RAM in [start, end) goes from one of ring 0's two uses to the other. */
-static void change_use(u64 start, u64 end, enum frame_use from, enum frame_use to) {
-	for (u64 n = MAX(start, LOW_END) >> PAGE_SHIFT; n < end >> PAGE_SHIFT; n++) {
-		struct frame *f = frame_of(MFN(n));
-
-		if (f && f->use == from) f->use = to;
-	}
-}
-
 void memory_move_modules(struct boot_info *bi) {
 	for (struct boot_module *m = bi->modules; m < bi->modules + bi->module_count; m++) {
 		u64 len = m->end - m->start, to = memory_alloc(len, ~0ull);
@@ -76,13 +67,11 @@ void memory_give_frames(void) {
 	for (unsigned i = 0; i < unused.count; i++)
 		frames_add(MFN(unused.r[i].start >> PAGE_SHIFT), (unused.r[i].end - unused.r[i].start) >> PAGE_SHIFT);
 	/* The rest above 1 MiB is ring 0's own: nobody may take it for a device. */
-	for (unsigned i = 0; i < ram.count; i++) change_use(ram.r[i].start, ram.r[i].end, FRAME_RESERVED, FRAME_HV);
-	log_info("memory: %lu MiB, of these %lu MiB free", ranges_total(&ram) >> 20, frames_free() >> 8);
-}
+	for (unsigned i = 0; i < ram.count; i++)
+		for (u64 n = MAX(ram.r[i].start, LOW_END) >> PAGE_SHIFT; n < ram.r[i].end >> PAGE_SHIFT; n++) {
+			struct frame *f = frame_of(MFN(n));
 
-void memory_free_modules(const struct boot_info *bi) {
-	for (const struct boot_module *m = bi->modules; m < bi->modules + bi->module_count; m++) {
-		change_use(m->start, page_up(m->end), FRAME_HV, FRAME_RESERVED);
-		frames_add(MFN(m->start >> PAGE_SHIFT), (page_up(m->end) - m->start) >> PAGE_SHIFT);
-	}
+			if (f && f->use == FRAME_RESERVED) f->use = FRAME_HV;
+		}
+	log_info("memory: %lu MiB, of these %lu MiB free", ranges_total(&ram) >> 20, frames_free() >> 8);
 }

@@ -2,8 +2,6 @@
 /* smp: the CPUs, one after the other, so that one trampoline page and ap_stack serve all. */
 #include "boot/boot.h"
 #include "cpu/apic.h"
-#include "cpu/ipi.h"
-#include "cpu/tsc.h"
 #include "domain/sched.h"
 #include "mm/map.h"
 
@@ -39,7 +37,7 @@ static void cpu_enter(struct cpu *c) {
 	atomic_or(&cpus_up, c->bit);
 }
 
-void cpu_boot_init(void) { cpus[0] = cpu_prepare(0, apic_id()); }
+void cpu_boot_init(void) { cpu_enter(cpu_prepare(0, apic_id())); }
 
 /* First C code of an application processor, on its main stack. */
 void ap_main(void) {
@@ -58,6 +56,7 @@ void ap_main(void) {
 static bool start_cpu(struct cpu *c) {
 	u64 end = now_ns() + START_TIMEOUT_NS;
 
+	memcpy(direct(start_page), trampoline_start, trampoline_end - trampoline_start);
 	ap_stack = stack_top(c->id, STACK_MAIN);
 	atomic_store(&awaited, c->id);
 	apic_start_cpu(c->apic_id, start_page);
@@ -68,9 +67,6 @@ static bool start_cpu(struct cpu *c) {
 }
 
 void cpus_start(void) {
-	cpu_enter(cpus[0]);
-	if (start_page)
-		memcpy(mfn_to_virt(MFN(start_page >> PAGE_SHIFT)), trampoline_start, trampoline_end - trampoline_start);
 	for (unsigned i = 0; start_page && i < acpi.cpus && cpu_count < cpus_wanted(); i++) {
 		struct cpu *c;
 

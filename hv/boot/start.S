@@ -7,7 +7,7 @@
 #define PTE_PRESENT_WRITE 3
 #define PTE_LARGE 0x83
 #define MB2_HEADER_MAGIC 0xe85250d6
-#define CS32 0x20
+#define CS32 0x18
 
 	.section .boot, "ax"
 	.balign 8
@@ -43,7 +43,7 @@ start:
 	btl $20, %edx
 	jnc no_long_mode
 
-/* In: flat data segments, edi = 0 on an application processor. */
+/* In: flat code segment, edi = 0 on an application processor. Data segments matter only from desc_init on. */
 enter_long:
 	cld
 	movl $0x20, %eax	/* PAE */
@@ -56,17 +56,10 @@ enter_long:
 	wrmsr
 	movl $0x80010011, %eax	/* PG, WP, ET, PE */
 	movl %eax, %cr0
-	lgdt gdt_pointer
+	lgdt %cs:gdt_pointer
 	ljmp $HV_CS, $1f
 	.code64
-1:	movl $HV_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	xorl %eax, %eax
-	movl %eax, %fs
-	movl %eax, %gs
-	movabsq $high, %rax
+1:	movabsq $high, %rax
 	jmp *%rax
 
 /* One line on COM1. */
@@ -82,30 +75,19 @@ no_long_mode:
 	outb %al, %dx
 	testb %al, %al
 	jnz 1b
-2:	cli
-	hlt
+2:	hlt
 	jmp 2b
 no_long_mode_text:
 	.asciz "ringside: cannot start: the CPU has no long mode, or no NX\r\n"
-
-/* In: protected mode, code segment CS32. */
-start_ap:
-	movl $HV_DS, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %ss
-	xorl %edi, %edi
-	jmp enter_long
 
 	.balign 8
 boot_gdt:
 	.quad 0, 0
 	.quad 0x00af9b000000ffff	/* HV_CS */
-	.quad 0x00cf93000000ffff	/* HV_DS */
 	.quad 0x00cf9b000000ffff	/* CS32 */
 gdt_pointer:
 	.short . - boot_gdt - 1
-	.long boot_gdt, 0
+	.long boot_gdt
 
 /* Where an application processor wakes up: smp.c copies it to a page below 1 MiB.
  * In: real mode, cs = page / 16, IF=0. */
@@ -113,13 +95,11 @@ gdt_pointer:
 	.globl trampoline_start, trampoline_end
 	.code16
 trampoline_start:
-	movw %cs, %ax
-	movw %ax, %ds
-	lgdtl trampoline_gdt - trampoline_start
-	movl %cr0, %eax
-	orl $1, %eax
+	lgdtl %cs:trampoline_gdt - trampoline_start
+	movl $0x11, %eax	/* ET, PE */
 	movl %eax, %cr0
-	ljmpl $CS32, $start_ap
+	xorl %edi, %edi
+	ljmpl $CS32, $enter_long
 trampoline_gdt:
 	.short gdt_pointer - boot_gdt - 1
 	.long boot_gdt
@@ -133,7 +113,6 @@ high:	xorl %ebp, %ebp
 	leaq boot_stack + STACK_SLOT - 16(%rip), %rsp
 	leaq cpu_store(%rip), %rax
 	movq %rax, 8(%rsp)	/* this_cpu() */
-	movl %esi, %esi
 	call boot_main
 1:	movq hv_cr3(%rip), %rax
 	movq %rax, %cr3
@@ -153,25 +132,18 @@ stack_call:
 boot_stack:
 	.skip STACK_SLOT
 
+/* The early map: the low 4 GiB, and at the end of the same L3 table the image. Each slot of the L4 table leads there. */
+#define EARLY_L2(n) LOW(early_l2) + (n) * 4096 + PTE_PRESENT_WRITE
 	.data
 	.balign 4096
 early_l4:
+	.rept 512
 	.quad LOW(early_l3) + PTE_PRESENT_WRITE
-	.fill 255, 8, 0
-	.quad LOW(early_l3) + PTE_PRESENT_WRITE		/* DIRECT_BASE */
-	.fill 14, 8, 0
-	.quad LOW(early_l3_image) + PTE_PRESENT_WRITE	/* IMAGE_BASE */
-	.fill 240, 8, 0
-early_l3_image:
-	.fill 510, 8, 0
-	.quad LOW(early_l2) + PTE_PRESENT_WRITE, LOW(early_l2) + 4096 + PTE_PRESENT_WRITE
-early_l3:
-	.set at, 0
-	.rept 4
-	.quad LOW(early_l2) + at + PTE_PRESENT_WRITE
-	.set at, at + 4096
 	.endr
-	.fill 508, 8, 0
+early_l3:
+	.quad EARLY_L2(0), EARLY_L2(1), EARLY_L2(2), EARLY_L2(3)
+	.fill 506, 8, 0
+	.quad EARLY_L2(0), EARLY_L2(1)
 early_l2:
 	.set at, 0
 	.rept 2048

@@ -2,7 +2,6 @@
 #include "cpu/apic.h"
 #include "boot/boot.h"
 #include "cpu/insn.h"
-#include "cpu/tsc.h"
 #include "domain/sched.h"
 #include "mm/map.h"
 
@@ -29,7 +28,6 @@ enum {
 #define ICR_PENDING     (1u << 12)
 #define ICR_INIT        0x4500u /* with level "assert" */
 #define ICR_STARTUP     0x4600u
-#define CALIBRATE_NS    (10ull * 1000 * 1000)
 
 static volatile u32 *regs;  /* NULL: x2APIC */
 static u64 ticks_per_ns_32; /* timer ticks a nanosecond, 32 bits of fraction */
@@ -84,15 +82,13 @@ void apic_cpu_init(void) {
 }
 
 void apic_timer_calibrate(void) {
-	u64 start = now_ns(), now;
-	u32 ticks;
+	u64 start = now_ns(), ticks;
 
 	apic_write(REG_TIMER_INITIAL, ~0u);
-	do now = now_ns();
-	while (now - start < CALIBRATE_NS);
+	delay_ns(10ull * 1000 * 1000);
 	ticks = ~0u - apic_read(REG_TIMER_CURRENT);
+	ticks_per_ns_32 = (ticks << 32) / (now_ns() - start);
 	apic_write(REG_TIMER_INITIAL, 0);
-	ticks_per_ns_32 = ((u64)ticks << 32) / (now - start);
 }
 
 u32 apic_id(void) { return regs ? apic_read(REG_ID) >> 24 : apic_read(REG_ID); }

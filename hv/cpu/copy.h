@@ -21,27 +21,27 @@ static inline bool guest_range(u64 a, u64 n) {
 	return end >= a && (a >= HV_END || end <= LOW_LIMIT);
 }
 
-/* As copy_guest, in a few words: their number is known when this is compiled. */
-static ALWAYS_INLINE bool copy_words(void *dst, const void *src, u64 words) {
+/* cpu/traps.c: any number of bytes; one side is guest memory in a range that has been checked. */
+int copy_guest(void *dst, const void *src, u64 n);
+
+/* The same for a few words: their number is known when this is compiled. */
+static ALWAYS_INLINE int copy_words(void *dst, const void *src, u64 words) {
 	stac();
-	__asm__ volatile goto("1: .rept %c[words]; movsq; .endr; 2: .pushsection .extable, \"a\"\n\t"
-			      ".long 1b - ., 2b - ., %l[fault] - .\n\t.popsection"
+	__asm__ volatile goto("1: .rept %c[words]; movsq; .endr; 2: " EXTABLE("%l[fault]")
 			      : "+D"(dst), "+S"(src)
 			      : [words] "i"(words)
 			      : "memory"
 			      : fault);
 	clac();
-	return true;
+	return 0;
 fault:
 	clac();
-	return false;
+	return -PV_EFAULT;
 }
 
 static ALWAYS_INLINE int copy_checked(void *dst, const void *src, u64 guest, u64 n) {
 	if (unlikely(!guest_range(guest, n))) return -PV_EFAULT;
-	if (__builtin_constant_p(n) && n <= 64 && n % 8 == 0)
-		return likely(copy_words(dst, src, n / 8)) ? 0 : -PV_EFAULT;
-	return copy_guest(dst, src, n) ? -PV_EFAULT : 0;
+	return __builtin_constant_p(n) && n <= 64 && n % 8 == 0 ? copy_words(dst, src, n / 8) : copy_guest(dst, src, n);
 }
 
 /* 0, or -PV_EFAULT: then some of it may have been written. */
@@ -52,9 +52,12 @@ static ALWAYS_INLINE __must_use int copy_in(void *dst, gva_t src, u64 n) {
 static ALWAYS_INLINE __must_use int copy_out(gva_t dst, const void *src, u64 n) {
 	return copy_checked((void *)dst.a, src, dst.a, n);
 }
+/* What a batch returns whose nth operation cannot be copied in: how many are done, or an error. */
+#define UNREADABLE(nth) ((nth) > 1 ? (long)(nth)-1 : -PV_EFAULT)
+
 /* To a part of what copy_in was for: a few words. */
 static ALWAYS_INLINE __must_use int copy_back(gva_t dst, const void *src, u64 n) {
-	return likely(copy_words((void *)dst.a, src, n / 8)) ? 0 : -PV_EFAULT;
+	return copy_words((void *)dst.a, src, n / 8);
 }
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* desc: GDT, TSS, IDT. Each CPU has a page for an LDT, then GDT, TSS and port bitmap in its tables slot, in both
  * views; the IDT is one for all, read-only to the user view. */
-#include "cpu/desc.h"
 #include "boot/boot.h"
 #include "cpu/entry.h"
+#include "cpu/fred.h"
 #include "cpu/insn.h"
+#include "cpu/vcpu.h"
 #include "domain/domain.h"
 #include "mm/map.h"
 
@@ -53,17 +54,18 @@ static void system_desc(u64 *slot, u64 base, u32 limit, u64 type) {
 
 static void idt_init(void) {
 	/* IST n is stack slot n + 1. */
-	static const u8 ist[32] = {[1] = STACK_DB - 1, [2] = STACK_NMI - 1, [8] = STACK_DF - 1, [18] = STACK_MC - 1};
+	static const u8 ist[32] = {
+		[DB] = STACK_DB - 1, [NMI] = STACK_NMI - 1, [DF] = STACK_DF - 1, [MC] = STACK_MC - 1};
 
 	for (unsigned v = 0; v < 256; v++) {
-		u64 a = (u64)entry_stubs[v];
+		u64 a = (u64)(v == PF ? trap_page_fault : entry_stubs[v]);
 
 		idt[v] = (struct gate){
 			.offset_low = a,
 			.offset_mid = a >> 16,
 			.offset_high = a >> 32,
 			.selector = HV_CS,
-			.type = v == 3 || v == 4 || v == 0x80 ? 0xee : 0x8e,
+			.type = v == BP || v == OF || v == VECTOR_INT80 ? 0xee : 0x8e,
 			.ist = v < 32 ? ist[v] : 0,
 		};
 	}
@@ -122,7 +124,24 @@ void desc_init(struct cpu *c) {
 #define MSR_FMASK          0xc0000084u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_SYSENTER_CS    0x174u
-#define FMASK              0x257fd5ul /* all of it: IF, DF, TF, NT, RF, AC, IOPL, and the arithmetic flags */
+extern const struct smap_site {
+	s32 place;
+	u32 stac;
+} smap_sites_start[], smap_sites_end[];
+
+/* Text is read-only in every map (M1), so the write goes around CR0.WP, once, before any other CPU runs. */
+static void smap_patch(void) {
+	static const u8 insn[2][3] = {{0x0f, 0x01, 0xca}, {0x0f, 0x01, 0xcb}};
+	u64 cr0 = read_cr0();
+
+	if (!features.smap) return;
+	write_cr0(cr0 & ~CR0_WP);
+	for (const struct smap_site *s = smap_sites_start; s < smap_sites_end; s++)
+		memcpy((u8 *)&s->place + s->place, insn[s->stac], 3);
+	write_cr0(cr0);
+}
+
+#define FMASK 0x257fd5ul /* all of it: IF, DF, TF, NT, RF, AC, IOPL, and the arithmetic flags */
 
 void syscall_init(struct cpu *c) {
 	wrmsr(MSR_STAR, (u64)(PV_USER32_CS) << 48 | (u64)HV_CS << 32);
@@ -132,28 +151,6 @@ void syscall_init(struct cpu *c) {
 	wrmsr(MSR_SYSENTER_CS, 0);
 	wrmsr(MSR_KERNEL_GS_BASE, (u64)&c->entry->g.user);
 	if (c->id == 0) smap_patch();
-}
-
-void syscall_trace(struct cpu *c, bool on) {
-	c->syscalls_traced = on;
-	wrmsr(MSR_LSTAR, (u64)(on ? syscall_entry_traced : syscall_entry));
-}
-
-extern const struct smap_site {
-	s32 place;
-	u32 stac;
-} smap_sites_start[], smap_sites_end[];
-
-/* Text is read-only in every map (M1), so the write goes around CR0.WP, once, before any other CPU runs. */
-void smap_patch(void) {
-	static const u8 insn[2][3] = {{0x0f, 0x01, 0xca}, {0x0f, 0x01, 0xcb}};
-	u64 cr0 = read_cr0();
-
-	if (!features.smap) return;
-	write_cr0(cr0 & ~CR0_WP);
-	for (const struct smap_site *s = smap_sites_start; s < smap_sites_end; s++)
-		memcpy((u8 *)&s->place + s->place, insn[s->stac], 3);
-	write_cr0(cr0);
 }
 
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries) {
@@ -167,22 +164,26 @@ void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries) {
 	c->rare |= RARE_LDT;
 }
 
-void desc_set_ports(struct cpu *c, const u64 *io, u64 version) {
+bool vcpu_ports_open(const struct vcpu *v) {
+	u64 version = atomic_load(&v->dom->io_version); /* before what it says is read */
+	struct cpu *c = this_cpu();
 	struct tables *t = tables_of(c);
 
-	c->rare |= RARE_PORTS;
-	t->tss.port_map = io ? sizeof(struct tss) : PORT_MAP_NONE;
-	if (!io || c->ports_version == version) return;
-	memcpy(t->ports, io, IO_PORTS / 8);
+	if (!v->dom->io || c->entry->slow & ENTRY_SLOW_PORTS) return false;
+	if (c->ports_version != version) memcpy(t->ports, v->dom->io, IO_PORTS / 8);
 	c->ports_version = version;
+	t->tss.port_map = sizeof(struct tss);
+	c->entry->slow |= ENTRY_SLOW_PORTS;
+	c->rare |= RARE_PORTS;
+	return true;
 }
 
-bool desc_is_stack16(u64 d) { return (d >> 40 & 0x1a) == 0x12 && !(d >> 54 & 1); }
+void vcpu_ports_shut(struct cpu *c) {
+	tables_of(c)->tss.port_map = PORT_MAP_NONE;
+	c->entry->slow &= ~ENTRY_SLOW_PORTS;
+}
 
-bool desc_allowed(u64 d) {
-	unsigned type = d >> 40 & 0x1f;
-
-	if (d == 0) return true;
-	/* Code or data (S=1), DPL 3, no conforming code, never 64-bit code: what a TLS segment or user LDT is. */
-	return (type & 0x10) && (d >> 45 & 3) == 3 && !((type & 0xc) == 0xc) && !(d >> 53 & 1);
+void vcpu_ports_check(struct cpu *c) {
+	if (c->cur && c->entry->slow & ENTRY_SLOW_PORTS && c->ports_version != c->cur->dom->io_version)
+		vcpu_ports_shut(c);
 }

@@ -9,19 +9,17 @@
 #include "asm-offsets.h"
 #include "cpu/layout.h"
 
-#define FLAGS_KERNEL 0x202 /* IF is always on in ring 3; the virtual flag is in the area   */
-#define FLAG_IF      0x200
-#define FLAGS_GUEST  0x254fd5 /* what ERETx loads: CF PF AF ZF SF TF DF OF NT RF AC ID       */
-#define FLAGS_FAST   0x240cd7 /* what SYSRET may load without a second look: no TF, NT, RF    */
-#define FLAG_TF      0x100
-#define USER_CS      0x33
-#define PV_USER32_CS 0x23
-#define USER_DS      0x2b
-#define SELECTOR_LDT 4 /* TI                                                            */
-#define SS_NMI	     0x40000 /* PV_SS_NMI                                              */
+#define FLAGS_FAST   0x240cd7 /* what SYSRET may load without a second look: no TF, NT, RF */
+#define SELECTOR_LDT 4	       /* TI                                                        */
 
 #define CALLEE_SAVED rbx, rbp, r12, r13, r14, r15
 #define CALLER_SAVED rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11
+
+.macro GLOBAL name, align=16
+	.globl	\name
+	.balign	\align
+\name:
+.endm
 
 /* Sites that smap_patch() turns into stac and clac. */
 .macro SMAP_SITE on
@@ -48,13 +46,10 @@
 .endm
 
 /* rsp = TOP + at. */
-.macro SAVE_AT at, regs:vararg
+.macro SAVE at, regs:vararg
 	.irp r, \regs
 	mov	%\r, R_\r - \at(%rsp)
 	.endr
-.endm
-.macro SAVE regs:vararg
-	SAVE_AT	0, \regs
 .endm
 .macro LOAD regs:vararg
 	.irp r, \regs
@@ -70,7 +65,7 @@
 
 /* fn(struct entry *, rsi) on the main stack; rsp = TOP + at before, TOP after. */
 .macro CALL_C fn, at=0
-	lea	-REGS_SIZE - \at(%rsp), %rdi
+	lea	R_r15 - \at(%rsp), %rdi
 	mov	E_main_sp - \at(%rsp), %rsp
 	call	\fn
 	mov	(%rsp), %rsp
@@ -88,9 +83,7 @@
 	rdgsbase %rsp
 	swapgs
 .endm
-	.globl syscall_entry
-	.balign 64
-syscall_entry:
+	GLOBAL	syscall_entry, 64
 	FROM_SYSCALL
 	cmpl	$0, E_user(%rsp)
 	je	hypercall
@@ -104,7 +97,7 @@ syscall_entry:
 	mov	%rcx, AREA_user_gs_base(%r11)
 	mov	AREA_rsp(%r11), %r11
 	and	$-64, %r11
-	cmp	E_stack_min(%rsp), %r11
+	cmp	E_syscall_min(%rsp), %r11
 	jb	syscall_refused
 	STAC
 1:	MOVE	rcx, E_tmp_ip(%rsp), F_ip(%r11)
@@ -112,7 +105,7 @@ syscall_entry:
 	MOVE	rcx, E_guest_sp(%rsp), F_sp(%r11)
 	MOVE	rcx, E_ss_syscall(%rsp), F_ss(%r11)
 	movq	$0, F_error(%r11)
-	movq	$USER_CS, F_cs(%r11)
+	movq	$PV_USER_CS, F_cs(%r11)
 	movq	$0, F_edata(%r11)
 	movq	$0, F_reserved(%r11)
 2:	CLAC
@@ -123,52 +116,42 @@ syscall_entry:
 	movl	$0, E_user(%rsp)
 	mov	E_event_entry(%rsp), %rcx
 	lea	-64(%r11), %rsp
-	mov	$FLAGS_KERNEL, %r11d
+	mov	$FLAGS_ALWAYS, %r11d
 	sysretq
 
+/* The frame for trap_common. */
+.macro SYSCALL_FRAME cs
+	pushq	$PV_USER_DS
+	pushq	E_guest_sp + 8(%rsp)
+	push	%r11
+	pushq	$\cs
+	push	%rcx
+.endm
+
 /* SYSCALL of 32-bit code, where the CPU (AMD's) has it: #UD, as Intel's. rcx and r11 are lost. */
-	.globl syscall32_entry
-	.balign 16
-syscall32_entry:
+	GLOBAL	syscall32_entry
 	FROM_SYSCALL
 	sub	$2, %rcx
-	movq	$PV_USER32_CS, R_cs(%rsp)
-	movl	$6, R_error + 4(%rsp)
-	jmp	syscall_trap
-/* In place of syscall_entry while system calls are traced: they go by C. */
-	.globl syscall_entry_traced
-	.balign 16
-syscall_entry_traced:
-	FROM_SYSCALL
-	cmpl	$0, E_user(%rsp)
-	je	hypercall
-	jmp	syscall_to_c
-/* The frame of a SYSCALL event cannot be written: C finds that out again. */
+	SYSCALL_FRAME PV_USER32_CS
+	jmp	entry_stubs + 6 * 16
+/* The frame of a SYSCALL event cannot be written, which C finds out again, or system calls are traced. */
 syscall_refused:
 	mov	E_tmp_ip(%rsp), %rcx
 	mov	E_tmp_sp(%rsp), %r11
-syscall_to_c:
-	movq	$USER_CS, R_cs(%rsp)
-	movl	$TRAP_SYSCALL, R_error + 4(%rsp)
-syscall_trap:
-	mov	%rcx, R_ip(%rsp)
-	mov	%r11, R_flags(%rsp)
-	MOVE	rcx, E_guest_sp(%rsp), R_sp(%rsp)
-	mov	R_ip(%rsp), %rcx
-	movq	$USER_DS, R_ss(%rsp)
-	movl	$0, R_error(%rsp)
-	lea	R_error(%rsp), %rsp
+	SYSCALL_FRAME PV_USER_CS
+	pushq	$0
+	movl	$TRAP_SYSCALL, 4(%rsp)
 	jmp	trap_common
 
 /* A hypercall. dispatch(a1, a2, a3, a4, a5, nr). rsp = TOP, kernel view. */
 hypercall:
-	cmp	$NR_eretu, %rax
+	cmp	$PV_NR_eretu, %rax
 	je	eretu
-	cmp	$NR_erets, %rax
+	cmp	$PV_NR_erets, %rax
 	je	erets
 	mov	%rcx, R_ip(%rsp)
 	mov	%r11, R_flags(%rsp)
-	SAVE	rdi, rsi, rdx, r8, r9, r10
+	SAVE	0, rdi, rsi, rdx, r8, r9, r10
 	mov	%r10, %rcx
 	mov	%rax, %r9
 	mov	E_main_sp(%rsp), %rsp
@@ -185,9 +168,9 @@ hypercall_exit:
 
 /* An event that is delivered here begins in kernel mode too, so SYSRET leads there. */
 hypercall_slow:
-	SAVE	rax
+	SAVE	0, rax
 	MOVE	rcx, E_guest_sp(%rsp), R_sp(%rsp)
-	testl	$SLOW_RESCHED, E_slow(%rsp)
+	testl	$ENTRY_SLOW_RESCHED, E_slow(%rsp)
 	jnz	1f
 	CALL_C	fred_deliver_pending
 	cmpl	$0, E_slow(%rsp)
@@ -197,8 +180,8 @@ hypercall_slow:
 	jmp	hypercall_exit
 1:	movq	$0, R_rcx(%rsp)
 	movq	$0, R_r11(%rsp)
-	movq	$USER_CS, R_cs(%rsp)
-	movq	$USER_DS, R_ss(%rsp)
+	movq	$PV_USER_CS, R_cs(%rsp)
+	movq	$PV_USER_DS, R_ss(%rsp)
 	jmp	exit_switching
 
 /* The guest's registers from the struct pv_regs at rcx, but rcx, r11 and rsp. */
@@ -212,14 +195,14 @@ hypercall_slow:
  * guest's memory pushes its own frame where rsp is: on the main stack, not over the one that is being made. */
 .macro LOAD_PV_IRET unreadable
 	and	$FLAGS_GUEST, %r11d
-	or	$FLAGS_KERNEL, %r11d
+	or	$FLAGS_ALWAYS, %r11d
 	mov	%rsp, %rdx
 	mov	E_main_sp(%rsp), %rsp
 	mov	%rdi, R_ip(%rdx)
-	movq	$USER_CS, R_cs(%rdx)
+	movq	$PV_USER_CS, R_cs(%rdx)
 	mov	%r11, R_flags(%rdx)
 9991:	MOVE	rax, P_sp(%rcx), R_sp(%rdx)
-	movq	$USER_DS, R_ss(%rdx)
+	movq	$PV_USER_DS, R_ss(%rdx)
 	MOVE	rax, P_rcx(%rcx), R_rcx(%rdx)
 	mov	P_r11(%rcx), %r11
 	LOAD_PV
@@ -257,7 +240,7 @@ eretu_checked:
 11:	mov	P_ip(%rcx), %rdi
 	cmp	E_user_max(%rsp), %rdi
 	jae	eretu_c
-	cmpl	$USER_CS, P_cs(%rcx)
+	cmpl	$PV_USER_CS, P_cs(%rcx)
 	jne	eretu_c
 	mov	P_flags(%rcx), %r11
 	mov	P_ss(%rcx), %rax
@@ -267,7 +250,7 @@ eretu_checked:
 	jne	eretu_iret
 	cmp	P_r11(%rcx), %r11
 	jne	eretu_iret
-	test	$~(FLAGS_FAST | FLAGS_KERNEL), %r11d
+	test	$~(FLAGS_FAST | FLAGS_ALWAYS), %r11d
 	jnz	eretu_iret
 	mov	%rdi, E_tmp_ip(%rsp)
 	MOVE	rax, P_sp(%rcx), E_tmp_sp(%rsp)
@@ -275,7 +258,7 @@ eretu_checked:
 13:	LOAD_PV
 14:	CLAC
 	EXTABLE 13b, 14b, eretu_unread
-	or	$FLAGS_KERNEL, %r11d
+	or	$FLAGS_ALWAYS, %r11d
 	COUNT	eretu_fast, rcx
 	ENTER_USER_VIEW
 	mov	E_tmp_ip(%rsp), %rcx
@@ -284,9 +267,9 @@ eretu_checked:
 
 /* The plain return from an interrupt, exception or signal: flat segments, no single step. */
 eretu_iret:
-	cmpw	$USER_DS, %ax
+	cmpw	$PV_USER_DS, %ax
 	jne	eretu_c
-	test	$SS_NMI, %eax
+	test	$PV_SS_NMI, %eax
 	jnz	eretu_c
 	test	$FLAG_TF, %r11d
 	jnz	eretu_c
@@ -334,7 +317,7 @@ erets:
 	and	$3, %eax
 	cmp	E_stack_level(%rsp), %rax
 	jne	erets_c
-	testl	$SS_NMI, P_ss(%rcx)
+	testl	$PV_SS_NMI, P_ss(%rcx)
 	jnz	erets_c
 	mov	P_ip(%rcx), %rdi
 	cmp	E_stack_min(%rsp), %rdi
@@ -342,7 +325,7 @@ erets:
 	mov	P_flags(%rcx), %r11
 	mov	E_area(%rsp), %rdx
 	mov	%r11d, %eax
-	and	$FLAG_IF, %eax
+	and	$PV_FLAG_IF, %eax
 	jz	1f
 	cmpq	$0, AREA_pending_any(%rdx)
 	jne	erets_c
@@ -363,28 +346,22 @@ eret_c:
 	CALL_C	fred_eret
 	jmp	exit_loaded
 
-/* Exceptions and interrupts: a stub each, 16 bytes, that leaves regs.error with the vector in its upper half; #PF
- * from ring 3 needs none. */
+/* Exceptions and interrupts: a stub each, 16 bytes, that leaves regs.error with the vector in its upper half. #PF comes
+ * to trap_page_fault, and needs its stub from ring 0 only. */
 #define ERROR_CODES 0x60227d00 /* vectors for which the CPU pushes one                   */
 #define IST_VECTORS 0x00040106 /* #DB, NMI, #DF, #MC                                     */
-	.globl entry_stubs
-	.balign 16
-entry_stubs:
+	GLOBAL	entry_stubs
 	.set v, 0
 	.rept 256
 	.balign 16
 	.if v >= 32 || !(ERROR_CODES >> (v & 31) & 1)
 	pushq	$0
 	.endif
-	.if v == 14
-	jmp	trap_page_fault
-	.else
 	movl	$v, 4(%rsp)
 	.if v < 32 && (IST_VECTORS >> (v & 31) & 1)
 	jmp	trap_ist
 	.else
 	jmp	trap_common
-	.endif
 	.endif
 	.set v, v + 1
 	.endr
@@ -393,7 +370,7 @@ entry_stubs:
 .macro FROM_RING3 handler, ring0
 	testb	$3, 16(%rsp)
 	jz	\ring0
-	SAVE_AT	R_error, CALLER_SAVED
+	SAVE	R_error, CALLER_SAVED
 	cld
 	CLAC
 	cmpl	$0, E_user - R_error(%rsp)
@@ -404,11 +381,8 @@ entry_stubs:
 	CALL_C	\handler, R_error
 .endm
 
-page_fault_ring0:
-	movl	$14, 4(%rsp)
-	jmp	trap_from_ring0
-trap_page_fault:
-	FROM_RING3 page_fault, page_fault_ring0
+	GLOBAL	trap_page_fault
+	FROM_RING3 page_fault, entry_stubs+14*16
 	jmp	trap_exit
 trap_common:
 	FROM_RING3 trap_user, trap_from_ring0
@@ -422,53 +396,41 @@ trap_exit:
 	testb	$SELECTOR_LDT, R_ss(%rsp)
 	jnz	exit_ldt_stack
 	lea	R_ip(%rsp), %rsp
-	.globl trap_iret
-trap_iret:
+	GLOBAL	trap_iret, 1
 	iretq
 
 /* A stack segment of the LDT may be of 16 bits: the IRET is done where bits 31:16 of rsp are those that it is to
  * leave (map_iret_stack). rax and rcx lie below the frame. */
 exit_ldt_stack:
-	mov	E_iret_sp(%rsp), %rcx
+	mov	%rsp, %rcx
+	mov	E_iret_sp(%rcx), %rsp
 	.irp r, ss, sp, flags, cs, ip, rcx, rax
-	mov	R_\r(%rsp), %rax
-	sub	$8, %rcx
-	mov	%rax, (%rcx)
+	push	R_\r(%rcx)
 	.endr
-	mov	R_sp(%rsp), %eax
+	mov	R_sp(%rcx), %eax
 	and	$0xffff0000, %eax
-	lea	(%rcx, %rax), %rsp
+	add	%rax, %rsp
 	pop	%rax
 	pop	%rcx
-	.globl trap_iret16
-trap_iret16:
+	GLOBAL	trap_iret16, 1
 	iretq
 
 /* C has something to do first. What it does may be the reason to do more. */
 exit_slow:
-	testl	$SLOW_RESCHED, E_slow(%rsp)
+	testl	$ENTRY_SLOW_RESCHED, E_slow(%rsp)
 	jnz	exit_switching
 	CALL_C	fred_deliver_pending
 	jmp	trap_exit
 exit_switching:
-	SAVE	CALLEE_SAVED
+	SAVE	0, CALLEE_SAVED
 	CALL_C	exit_switch
 /* All registers are in the entry block. */
 exit_loaded:
 	LOAD	CALLEE_SAVED
 	jmp	trap_exit
 
-/* iret_failed(TOP): the IRET to a frame that a guest made was refused. trap_ring0 has brought the guest's
- * registers back into the entry block; the event goes to the guest's ERETU. Does not return. */
-	.globl iret_failed
-iret_failed:
-	mov	%rdi, %rsp
-	CALL_C	fred_iret_failed
-	jmp	exit_loaded
-
-/* enter_guest(void), from the scheduler's first run on this CPU. */
-	.globl enter_guest
-enter_guest:
+/* enter_guest(void): from C on the main stack, for good. */
+	GLOBAL	enter_guest
 	or	$(STACK_SLOT - 1), %rsp
 	mov	-15(%rsp), %rsp
 	jmp	exit_loaded
@@ -487,28 +449,27 @@ enter_guest:
 	or	$(STACK_SLOT - 1), %rcx
 	mov	-15(%rcx), %rcx
 .endm
-.macro RETURN_RING0
-	lea	REGS_SIZE(%rbp), %rsp
-	LOAD	CALLER_SAVED, CALLEE_SAVED
-	lea	R_ip(%rsp), %rsp
-	iretq
-.endm
 
-/* A miss on guest memory, an interrupt in the idle loop, or a bug. On whatever stack it was, in the
- * kernel view: only the IRETs to user mode run in the other, and only they can fault there. */
+/* A miss on guest memory, an interrupt in the idle loop, or a bug. In the kernel view: only the IRETs to user mode
+ * run in the other, and only they can fault there. Whoever was not on the main stack was entry code, beside which nobody
+ * uses that. */
 trap_from_ring0:
 	PUSH_RING0
 	cmpl	$0, E_user(%rcx)
 	je	1f
 	MOVE	rax, E_kcr3(%rcx), %cr3
-1:	mov	%rcx, %rax
-	sub	%rsp, %rax
-	cmp	$4096, %rax
-	ja	2f
-	mov	E_main_sp(%rcx), %rsp /* entry code was hit: nobody uses the main stack */
+1:	mov	E_main_sp(%rcx), %rax
+	xor	%rsp, %rax
+	cmp	$STACK_SLOT, %rax
+	jb	2f
+	mov	E_main_sp(%rcx), %rsp
 2:	and	$-16, %rsp
 	call	trap_ring0
-	RETURN_RING0
+return_ring0:
+	lea	-R_r15(%rbp), %rsp
+	LOAD	CALLER_SAVED, CALLEE_SAVED
+	lea	R_ip(%rsp), %rsp
+	iretq
 
 /* NMI, #DB, #MC on their own stacks. From ring 3 they go on as others do, on the entry stack; from ring 0 they
  * may hit in either view, so C runs on ring 0's own root. The word above the frame is TOP. */
@@ -516,15 +477,10 @@ trap_ist:
 	testb	$3, 16(%rsp)
 	jz	1f
 	push	%rax
-	push	%rbx
-	mov	8 * 8(%rsp), %rax
-	mov	8(%rsp), %rbx
-	mov	%rbx, R_rax(%rax)
-	.irp at, 0, 8, 16, 24, 32, 40
-	mov	16 + \at(%rsp), %rbx
-	mov	%rbx, R_error + \at(%rax)
+	mov	7 * 8(%rsp), %rax
+	.irp r, rax, error, ip, cs, flags, sp, ss
+	pop	R_\r(%rax)
 	.endr
-	pop	%rbx
 	lea	R_error(%rax), %rsp
 	mov	R_rax - R_error(%rsp), %rax
 	jmp	trap_common
@@ -532,43 +488,8 @@ trap_ist:
 	mov	%cr3, %rbx
 	MOVE	rax, E_hv_cr3(%rcx), %cr3
 	and	$-16, %rsp
-	call	trap_ring0_ist
+	call	trap_ring0
 	mov	%rbx, %cr3
-	RETURN_RING0
+	jmp	return_ring0
 
-	.text
-/* u64 copy_guest(void *dst, const void *src, u64 n): one side is guest memory that the caller has range-checked.
- * Returns the bytes not copied; 0 unless an access failed. */
-	.globl copy_guest
-copy_guest:
-	mov	%rdx, %rcx
-	shr	$3, %rcx
-	and	$7, %edx
-	STAC
-1:	rep movsq
-2:	mov	%edx, %ecx
-	rep movsb
-3:	CLAC
-	mov	%rcx, %rax
-	ret
-4:	lea	(%rdx, %rcx, 8), %rcx
-	jmp	3b
-	EXTABLE 1b, 2b, 4b
-	EXTABLE 2b, 3b, 3b
-
-/* void load_segments(u16 ds, u16 es, u16 fs, u16 gs): a selector that cannot be loaded becomes 0. */
-.macro LOAD_SEGMENT segment, reg
-	jmp	2f
-1:	xor	%\reg, %\reg
-2:	mov	%\reg, %\segment
-3:
-	EXTABLE 2b, 3b, 1b
-.endm
-	.globl load_segments
-load_segments:
-	LOAD_SEGMENT ds, edi
-	LOAD_SEGMENT es, esi
-	LOAD_SEGMENT fs, edx
-	LOAD_SEGMENT gs, ecx
-	ret
 	.section .note.GNU-stack, "", @progbits

@@ -9,11 +9,7 @@
 #define TRAP_SYSCALL 256
 
 extern char entry_stubs[256][16]; /* one a vector */
-extern char syscall_entry[], syscall_entry_traced[], syscall32_entry[], trap_iret[], trap_iret16[];
-
-u64 copy_guest(void *dst, const void *src, u64 n);
-void load_segments(u16 ds, u16 es, u16 fs, u16 gs);
-void iret_failed(u64 top) __noreturn;
+extern char syscall_entry[], syscall32_entry[], trap_page_fault[], trap_iret[], trap_iret16[];
 
 /* To the log, at level info. */
 void regs_print(const struct regs *r);
@@ -22,13 +18,14 @@ void regs_print(const struct regs *r);
 void page_fault(struct entry *e);
 void trap_user(struct entry *e);
 void trap_ring0(struct regs *regs);
-void trap_ring0_ist(struct regs *regs);
 void exit_switch(struct entry *e);
 long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr);
 void fred_deliver_pending(struct entry *e);
-void fred_iret_failed(struct entry *e);
 void fred_eret(struct entry *e, bool to_kernel);
 void fred_prefill(struct entry *e);
+
+/* In assembly: a fault between the labels 1 and 2 goes on at `to`. */
+#define EXTABLE(to) ".pushsection .extable, \"a\"; .long 1b - ., 2b - ., " to " - .; .popsection"
 
 /* Guest memory may be touched between these two (SMAP); smap_patch() makes them what they say. */
 #define SMAP_SITE(on)                                                                       \

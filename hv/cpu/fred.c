@@ -5,18 +5,12 @@
  * Read first: entry.S */
 #include "cpu/fred.h"
 #include "cpu/copy.h"
-#include "cpu/desc.h"
 #include "cpu/insn.h"
 #include "cpu/trace.h"
 #include "cpu/vcpu.h"
 #include "domain/domain.h"
 
-#define GUEST_FLAGS   0x254fd5ul
-#define FLAG_TF       0x100ul
-#define FLAGS_ALWAYS  0x202ul
 #define ERETU_ORIG_AX (offsetof(struct pv_regs, frame)) /* where rsp is at a native ERETU */
-
-enum { DB = 1, NMI = 2, DF = 8, GP = 13, PF = 14 };
 
 #define INLINE static ALWAYS_INLINE
 
@@ -31,13 +25,8 @@ INLINE u64 level_of(bool user, const struct guest *g, u64 event) {
 }
 
 /* One word of the frame; to `fault` if the guest's memory cannot take it. */
-#define PUT(field, value)                                                 \
-	__asm__ goto("1: movq %1, %0\n\t.pushsection .extable, \"a\"\n\t" \
-		     ".long 1b - ., 1b + 1 - ., %l2 - .\n\t.popsection"   \
-		     :                                                    \
-		     : "m"(field), "re"((u64)(value))                     \
-		     : "memory"                                           \
-		     : fault)
+#define PUT(field, value) \
+	__asm__ goto("1: movq %1, %0; 2: " EXTABLE("%l2") : : "m"(field), "re"((u64)(value)) : "memory" : fault)
 
 /* From user mode, or else from kernel mode with cs and flags as the guest believes them (E8). */
 INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 edata) {
@@ -47,7 +36,6 @@ INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 e
 	u64 level = level_of(user, g, event);
 	u64 sp = (user || level > g->stack_level ? LOAD_ONCE(a->rsp[level]) : r->sp - 64) & -64ul;
 	u64 cs = user ? (u16)r->cs : PV_KERNEL_CS | g->stack_level << 16;
-	u64 flags = user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF);
 	struct pv_frame *f = (struct pv_frame *)sp - 1;
 
 	if (unlikely(sp < g->stack_min)) return false;
@@ -56,7 +44,7 @@ INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 e
 	PUT(f->error, error);
 	PUT(f->ip, r->ip);
 	PUT(f->cs, cs);
-	PUT(f->flags, flags);
+	PUT(f->flags, user ? r->flags : (r->flags & ~(u64)PV_FLAG_IF) | (READ_ONCE(a->vif) & PV_FLAG_IF));
 	PUT(f->sp, r->sp);
 	PUT(f->ss, event | (user ? (u16)r->ss : PV_KERNEL_DS));
 	PUT(f->edata, edata);
@@ -69,11 +57,7 @@ INLINE bool deliver_from(bool user, struct entry *e, u64 event, u64 error, u64 e
 	}
 	g->stack_level = level;
 	a->vif = 0;
-	r->ip = g->event_entry + (user ? 0 : 256);
-	r->cs = PV_USER_CS;
-	r->ss = PV_USER_DS;
-	r->flags = FLAGS_ALWAYS;
-	r->sp = (u64)f;
+	kernel_registers(r, g->event_entry + (user ? 0 : 256), (u64)f, FLAGS_ALWAYS);
 	return true;
 fault:
 	clac();
@@ -84,8 +68,11 @@ INLINE bool try_deliver(bool user, struct entry *e, u64 event, u64 error, u64 ed
 	return likely(user) ? deliver_from(true, e, event, error, edata) : deliver_from(false, e, event, error, edata);
 }
 
+/* The kernel has an entry point, and an area. */
+static bool has_handler(const struct entry *e) { return e->g.stack_min != ~0ull && e->area != &area_none; }
+
 static NOINLINE void undelivered(struct entry *e, u8 vector) {
-	if (e->g.stack_min == ~0ull || e->area == &area_none)
+	if (!has_handler(e))
 		domain_crash(e->cpu->cur, PV_CRASH_NO_HANDLER, vector);
 	else if (vector == DF || !try_deliver(e->g.user, e, EVENT(PV_EVENT_HWEXC, DF, 0), 0, 0))
 		domain_crash(e->cpu->cur, PV_CRASH_DOUBLE_FAULT, vector);
@@ -98,36 +85,24 @@ INLINE void deliver(struct entry *e, u64 event, u64 error, u64 edata) {
 
 void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata) { deliver(e, event, error, edata); }
 
-static NOINLINE void page_fault_traced(struct entry *e, u64 va, u64 error) {
-	trace(PV_TRACE_page_fault, va, error);
-	fred_deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
-}
-
 static inline u32 access_of(const struct entry *e) { return (e->g.regs.error & (PF_W | PF_I)) | (u32)e->g.user * PF_U; }
-
-static NOINLINE void page_filled(struct entry *e, u64 va, u64 answer) {
-	if (answer == FILL_RETRY)
-		(void)vcpu_root_load(e->cpu, e->cpu->cur); /* it went away between two accesses */
-	else
-		trace(PV_TRACE_fill, va, access_of(e));
-}
 
 /* It is the guest's own. */
 INLINE void page_fault_event(struct entry *e, u64 va, u64 error) {
 	e->g.prefill = va;
 	e->slow |= ENTRY_SLOW_PREFILL;
 	e->counts[PV_COUNT_page_faults]++;
-	if (unlikely(trace_enabled))
-		page_fault_traced(e, va, error);
-	else
-		deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
+	trace(PV_TRACE_page_fault, va, error);
+	deliver(e, EVENT(PV_EVENT_HWEXC, PF, 0), error, va);
 }
 
 static NOINLINE void page_fault_present(struct entry *e, u64 va) {
 	u64 error = stlb_fill(e->cpu, va, access_of(e));
 
-	if (error & (FILL_DONE | FILL_RETRY))
-		page_filled(e, va, error);
+	if (error == FILL_DONE)
+		trace(PV_TRACE_fill, va, access_of(e));
+	else if (error == FILL_RETRY)
+		(void)vcpu_root_load(e->cpu, e->cpu->cur); /* it went away between two accesses */
 	else
 		page_fault_event(e, va, error);
 }
@@ -149,14 +124,6 @@ void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata) {
 
 /* ---- virtual vectors and NMIs ---- */
 
-/* One that comes before the kernel has an entry point and an area waits for them. */
-static bool take_nmi(struct vcpu *v, const struct entry *e) {
-	if (v->nmi_blocked || e->g.stack_min == ~0ull || e->area == &area_none || !atomic_xchg(&v->nmi_pending, 0))
-		return false;
-	v->nmi_blocked = true;
-	return true;
-}
-
 /* E6 from the other end: summary first, then the bits; highest vector first. -1: none. */
 INLINE int take_vector(struct pv_vcpu_area *a) {
 	const u64 *p = a->pending;
@@ -172,11 +139,6 @@ INLINE int take_vector(struct pv_vcpu_area *a) {
 	return w * 64 + bit;
 }
 
-static NOINLINE void vector_traced(struct entry *e, u8 vector) {
-	trace(PV_TRACE_vector, vector, e->g.regs.ip);
-	fred_deliver(e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0);
-}
-
 /* Kernel mode without an area has the virtual IF off in area_none. */
 INLINE void deliver_vector(struct entry *e, struct vcpu *v) {
 	struct pv_vcpu_area *a = e->area;
@@ -187,10 +149,8 @@ INLINE void deliver_vector(struct entry *e, struct vcpu *v) {
 	vector = take_vector(a);
 	if (unlikely(vector < 0)) return;
 	v->perf.counter[PV_COUNT_vectors]++;
-	if (unlikely(trace_enabled))
-		vector_traced(e, vector);
-	else if (unlikely(!try_deliver(user, e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0)))
-		undelivered(e, vector);
+	trace(PV_TRACE_vector, vector, e->g.regs.ip);
+	if (unlikely(!try_deliver(user, e, EVENT(PV_EVENT_EXTINT, vector, 0), 0, 0))) undelivered(e, vector);
 }
 
 /* The kernel, which takes no vectors now, has another GS base than at its last ERETU: it is between the load of a
@@ -200,13 +160,16 @@ static bool gs_is_in_between(const struct entry *e) {
 	return !e->g.user && e->g.kgs && read_gsbase() != e->g.kgs && !(READ_ONCE(e->area->vif) & PV_FLAG_IF);
 }
 
+/* An NMI that comes before the kernel has an entry point and an area waits for them. */
 static NOINLINE void deliver_nmi_or_vector(struct entry *e, struct vcpu *v) {
-	if (gs_is_in_between(e))
+	if (gs_is_in_between(e)) {
 		WRITE_ONCE(e->area->pending_any, 1);
-	else if (take_nmi(v, e))
-		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
-	else
+	} else if (v->nmi_blocked || !has_handler(e) || !atomic_xchg(&v->nmi_pending, 0)) {
 		deliver_vector(e, v);
+	} else {
+		v->nmi_blocked = true;
+		fred_deliver(e, EVENT(PV_EVENT_NMI, NMI, 0) | PV_SS_NMI, 0, 0);
+	}
 }
 
 /* The highest pending vector or an NMI, if the guest takes it now. */
@@ -222,24 +185,13 @@ void fred_deliver_pending(struct entry *e) {
 
 /* ---- returns ---- */
 
-/* Registers of kernel mode, but ip, sp and flags. */
-static void kernel_mode(struct guest *g) {
-	g->user = 0;
-	g->regs.cs = PV_USER_CS;
-	g->regs.ss = PV_USER_DS;
-}
-
 /* The return itself faults: an event in the guest kernel at its ERETU, with the user's registers in
  * place, as FRED's own ERETU has it (FRED spec. 6.2.3). The block holds these. */
 static void eretu_fault(struct entry *e, u8 vector, u64 error) {
 	struct vcpu *v = e->cpu->cur;
-	struct regs *r = &e->g.regs;
 
-	kernel_mode(&e->g);
-	r->ip = v->dom->eretu;
-	r->sp = e->guest_sp + ERETU_ORIG_AX;
-	r->flags = FLAGS_ALWAYS;
-	if (r->ip)
+	kernel_registers(&e->g.regs, v->dom->eretu, e->guest_sp + ERETU_ORIG_AX, FLAGS_ALWAYS);
+	if (v->dom->eretu)
 		fred_exception(e, vector, error, 0);
 	else
 		domain_crash(v, PV_CRASH_BAD_RETURN, vector);
@@ -273,7 +225,6 @@ static void to_user(struct entry *e, const struct pv_frame *f) {
 }
 
 static void to_kernel(struct entry *e, const struct pv_frame *f) {
-	kernel_mode(&e->g);
 	e->g.stack_level = f->cs >> 16 & 3;
 	if (e->area != &area_none) e->area->vif = f->flags & PV_FLAG_IF;
 	e->counts[PV_COUNT_erets]++;
@@ -284,31 +235,27 @@ void fred_eret(struct entry *e, bool kernel) {
 	struct vcpu *v = e->cpu->cur;
 	struct regs *r = &e->g.regs;
 	struct pv_regs p;
+	const struct pv_frame *f = &p.frame;
 
 	e->slow |= ENTRY_SLOW_PENDING;
 	if (copy_in(&p, GVA(e->guest_sp), sizeof(p)) ||
-	    (kernel ? !canonical(p.frame.ip) || (p.frame.cs >> 16 & 3) > e->g.stack_level
-		    : e->g.stack_min == ~0ull || e->area == &area_none)) {
+	    (kernel ? !canonical(f->ip) || (f->cs >> 16 & 3) > e->g.stack_level : !has_handler(e))) {
 		/* Another vCPU may have ended the domain already, so that this one goes on until it is kicked: as the
 		 * guest, not as what ring 0's own miss has left here. */
-		kernel_mode(&e->g);
-		r->ip = r->sp = 0;
-		r->flags = FLAGS_ALWAYS;
+		kernel_registers(r, 0, 0, FLAGS_ALWAYS);
 		domain_crash(v, PV_CRASH_BAD_RETURN, e->guest_sp);
 		return;
 	}
 	memcpy(r, &p, offsetof(struct pv_regs, frame)); /* the same order in both */
-	r->ip = p.frame.ip;
-	r->sp = p.frame.sp;
-	r->flags = (p.frame.flags & GUEST_FLAGS) | FLAGS_ALWAYS;
-	if (p.frame.ss & PV_SS_NMI) v->nmi_blocked = false;
+	kernel_registers(r, f->ip, f->sp, (f->flags & FLAGS_GUEST) | FLAGS_ALWAYS);
+	if (f->ss & PV_SS_NMI) v->nmi_blocked = false;
 	if (kernel) {
-		to_kernel(e, &p.frame);
+		to_kernel(e, f);
 		return;
 	}
 	if (e->slow & ENTRY_SLOW_PREFILL) fred_prefill(e);
-	if (e->slow & ENTRY_SLOW_PORTS) vcpu_ports_shut();
-	to_user(e, &p.frame);
+	if (e->slow & ENTRY_SLOW_PORTS) vcpu_ports_shut(e->cpu);
+	to_user(e, f);
 }
 
 void fred_prefill(struct entry *e) {
@@ -328,5 +275,6 @@ void fred_iret_failed(struct entry *e) {
 	}
 	e->area->user_gs_base = read_gsbase();
 	write_gsbase(e->g.kgs);
+	e->g.user = 0;
 	eretu_fault(e, vector, error);
 }

@@ -19,6 +19,8 @@
 #define CR4_SMEP   (1ul << 20)
 #define CR4_SMAP   (1ul << 21)
 
+#define DR6_FIXED 0xffff0ff0ul
+
 #define DEFINE_IO(type, suffix)                                                   \
 	static inline void out##suffix(u16 port, type v) {                        \
 		__asm__ volatile("out" #suffix " %0, %1" : : "a"(v), "Nd"(port)); \
@@ -32,13 +34,6 @@ DEFINE_IO(u8, b)
 DEFINE_IO(u16, w)
 DEFINE_IO(u32, l)
 #undef DEFINE_IO
-
-static inline u64 read_flags(void) {
-	u64 v;
-
-	__asm__ volatile("pushf; pop %0" : "=r"(v) : : "memory");
-	return v;
-}
 
 static inline u64 rdmsr(u32 msr) {
 	u32 lo, hi;

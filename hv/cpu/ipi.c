@@ -5,7 +5,6 @@
  *     flush_wanted that it read before it flushed. A request n is served once flush_done >= n.
  * I2: every wait in ring 0 (locks, shootdowns, walks) goes through cpu_relax_serving, so that CPUs
  *     that wait for each other with interrupts off still serve each other. */
-#include "cpu/ipi.h"
 #include "cpu/apic.h"
 #include "cpu/insn.h"
 #include "cpu/vcpu.h"

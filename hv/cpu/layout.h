@@ -24,7 +24,7 @@
 #define DIRECT_SIZE UL(0x0000040000000000)
 #define DEVICE_BASE UL(0xffff840000000000)
 #define CPU_BASE    UL(0xffff878000000000)
-#define IRET_BASE   UL(0xffff878100000000) /* 4 GiB for each four CPUs: see map_iret_stack()   */
+#define IRET_BASE   UL(0xffff878100000000) /* 4 GiB for each four CPUs: see map_iret_stack() */
 #define IMAGE_BASE  UL(0xffff87ff80000000) /* linked at IMAGE_BASE + physical address */
 #define HV_END      UL(0xffff880000000000)
 
@@ -33,14 +33,14 @@
 #define STACK_SLOT   UL(0x4000)
 #define CPU_STACKS   8
 #define CPU_AREA     (STACK_SLOT * CPU_STACKS)
-#define STACK_ENTRY  0 /* 1 page: struct entry at its top; both views       */
-#define STACK_MAIN   1 /* 2 pages: C code; kernel view only                 */
-#define STACK_NMI    2 /* 1 page each; both views                           */
+#define STACK_ENTRY  0 /* 1 page: struct entry at its top; both views */
+#define STACK_MAIN   1 /* 2 pages: C code; kernel view only */
+#define STACK_NMI    2 /* 1 page each; both views */
 #define STACK_DF     3
 #define STACK_MC     4
 #define STACK_DB     5
 #define STACK_TABLES 6 /* no stack: 4 pages, LDT, then GDT, TSS, port bitmap; both views */
-#define STACK_IRET   7 /* 1 page: IRET to a 16-bit stack (IRET_BASE); both views      */
+#define STACK_IRET   7 /* 1 page: IRET to a 16-bit stack (IRET_BASE); both views */
 
 #define MAX_CPUS 64
 

@@ -21,7 +21,7 @@ void trace_record(enum pv_trace_kind kind, u64 a, u64 b) {
 	struct trace_ring *t = &rings[c->id];
 	struct vcpu *v = c->cur;
 
-	if (!t->records) return;
+	if (!t->records || !(trace_enabled >> kind & 1)) return;
 	t->records[t->head % RECORDS] = (struct pv_trace_record){
 		.tsc = rdtsc(),
 		.kind = kind,
@@ -49,6 +49,7 @@ void trace_notify(void) {
 }
 
 long trace_set_mask(u64 mask) {
+	if (mask >> PV_TRACE_KIND_END) return -PV_EINVAL;
 	for (unsigned i = 0; mask && i < cpu_count; i++) {
 		void *p;
 
@@ -62,19 +63,18 @@ long trace_set_mask(u64 mask) {
 
 bool trace_take(struct cpu *c, struct pv_trace_record *out) {
 	struct trace_ring *t = &rings[c->id];
-	u64 head = atomic_load(&t->head);
+	u64 at;
 
-	for (;;) {
+	do {
+		u64 head = atomic_load(&t->head);
+
 		/* The oldest may be written over just now. */
-		if (head - t->tail >= RECORDS) t->tail = head - RECORDS + 1;
-		if (!t->records || t->tail == head) return false;
-		*out = t->records[t->tail % RECORDS];
-		head = atomic_load(&t->head);
-		if (head - t->tail < RECORDS) {
-			t->tail++;
-			return true;
-		}
-	}
+		at = MAX(t->tail, head - MIN(head, RECORDS - 1));
+		if (!t->records || at == head) return false;
+		*out = t->records[at % RECORDS];
+	} while (atomic_load(&t->head) - at >= RECORDS);
+	t->tail = at + 1;
+	return true;
 }
 
 void trace_tell(void) {

@@ -6,17 +6,13 @@
 #include "cpu/copy.h"
 #include "cpu/fred.h"
 #include "cpu/insn.h"
-#include "cpu/ipi.h"
 #include "cpu/trace.h"
 #include "cpu/vcpu.h"
 #include "dev/dev.h"
 #include "domain/event.h"
 #include "domain/sched.h"
 
-#define FLAG_AC  (1ul << 18)
-#define DR6_NONE 0xffff0ff0ul
-
-enum { DB = 1, NMI = 2, BP = 3, OF = 4, GP = 13, PF = 14, MC = 18 };
+#define FLAG_AC (1ul << 18)
 
 /* Offsets from the fields themselves. */
 extern const struct extable { s32 first, last, fixup; } extable_start[], extable_end[];
@@ -26,6 +22,22 @@ static u64 fixup_of(u64 ip) {
 	for (const struct extable *x = extable_start; x < extable_end; x++)
 		if (ip >= (u64)&x->first + x->first && ip < (u64)&x->last + x->last) return (u64)&x->fixup + x->fixup;
 	return 0;
+}
+
+int copy_guest(void *dst, const void *src, u64 n) {
+	u64 words = n / 8;
+
+	stac();
+	__asm__ volatile goto("1: rep movsq; mov %[rest], %%rcx; rep movsb; 2: " EXTABLE("%l[fault]")
+			      : "+D"(dst), "+S"(src), "+&c"(words)
+			      : [rest] "r"(n % 8)
+			      : "memory"
+			      : fault);
+	clac();
+	return 0;
+fault:
+	clac();
+	return -PV_EFAULT;
 }
 
 void regs_print(const struct regs *r) {
@@ -69,9 +81,9 @@ static bool ring0_miss(struct cpu *c, const struct regs *r, u64 va) {
 static void debug_trap(struct entry *e) {
 	u64 dr6 = read_dr6();
 
-	write_dr6(DR6_NONE);
+	write_dr6(DR6_FIXED);
 	e->cpu->cur->dr[6] |= dr6 & 0xe00f;
-	fred_exception(e, DB, 0, (dr6 ^ DR6_NONE) & 0x1e00f);
+	fred_exception(e, DB, 0, (dr6 ^ DR6_FIXED) & 0x1e00f);
 }
 
 static void software_event(struct entry *e, u64 event) {
@@ -111,7 +123,7 @@ void trap_user(struct entry *e) {
 		break;
 	case BP:
 	case OF: software_event(e, EVENT(PV_EVENT_SWEXC, vector, 1)); break;
-	case 0x80: software_event(e, EVENT(PV_EVENT_SWINT, 0x80, 2) | PV_SS_SWEVENT); break;
+	case VECTOR_INT80: software_event(e, EVENT(PV_EVENT_SWINT, vector, 2) | PV_SS_SWEVENT); break;
 	case TRAP_SYSCALL:
 		trace(PV_TRACE_syscall, e->g.regs.ax, e->g.regs.ip);
 		e->counts[PV_COUNT_syscalls]++;
@@ -133,44 +145,42 @@ void trap_user(struct entry *e) {
 /* ---- from ring 0 ---- */
 
 /* An IRET to ring 3 was refused: what it was to load is the guest's doing. The nested frame lies over the
- * entry block's GPRs, so it is copied out first, and nothing returns through it. */
+ * entry block's GPRs, so it is copied out first, and nothing returns through it. The event is the guest's ERETU's. */
 static void __noreturn iret_refused(struct cpu *c, const struct regs *nested) {
 	struct regs *r = &c->entry->g.regs;
 	struct regs all = *nested;
 
 	memcpy(&all.ip, &r->ip, sizeof(*r) - offsetof(struct regs, ip));
 	*r = all;
-	iret_failed((u64)&c->entry->g.user);
+	fred_iret_failed(c->entry);
+	enter_guest();
 }
 
+/* NMI, #DB, #MC and #DF are on their own stacks and ring 0's own root. */
 void trap_ring0(struct regs *r) {
 	struct cpu *c = this_cpu();
 	unsigned vector = r->error >> 32;
-	u64 cr2 = vector == PF ? read_cr2() : 0, fixup;
+	u64 cr2 = read_cr2(), fixup;
 
-	HV_ASSERT(!features.smap || !(read_flags() & FLAG_AC));
-	if (vector >= 32) {
-		interrupt(vector);
+	HV_ASSERT(!features.smap || !(__builtin_ia32_readeflags_u64() & FLAG_AC));
+	switch (vector) {
+	case PF:
+		if (ring0_miss(c, r, cr2)) return;
+		break;
+	case NMI: cpu_stop_if_asked(c); return;
+	case DB:
+		/* MOV SS held a guest's breakpoint back until ring 0's first instruction: it is lost, as
+		 * on hardware when a kernel ignores it. */
+		write_dr6(DR6_FIXED);
 		return;
+	case DF:
+	case MC: trap_panic(r, cr2);
+	case 32 ... 255: interrupt(vector); return;
 	}
-	if (vector == PF && ring0_miss(c, r, cr2)) return;
 	if (r->ip == (u64)trap_iret || r->ip == (u64)trap_iret16) iret_refused(c, r);
 	fixup = fixup_of(r->ip);
 	if (!fixup) trap_panic(r, cr2);
 	r->ip = fixup;
-}
-
-/* NMI, #DB, #MC, #DF that hit ring 0 itself, on their own stacks and ring 0's own root. */
-void trap_ring0_ist(struct regs *r) {
-	switch (r->error >> 32) {
-	case NMI: cpu_stop_if_asked(this_cpu()); return;
-	case DB:
-		/* MOV SS held a guest's breakpoint back until ring 0's first instruction: it is lost, as
-		 * on hardware when a kernel ignores it. */
-		write_dr6(DR6_NONE);
-		return;
-	default: trap_panic(r, read_cr2());
-	}
 }
 
 void cpu_halt_once(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
@@ -181,10 +191,10 @@ void interrupts_serve(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 
 /* Without its control domain the machine has nothing left to do but what that domain wanted. */
 static void dom0_ended(const struct domain *d) {
-	if (d->shutdown == PV_SHUTDOWN_POWEROFF) machine_poweroff();
-	if (d->shutdown == PV_SHUTDOWN_REBOOT) machine_reset();
+	if (d->told.shutdown == PV_SHUTDOWN_POWEROFF) machine_poweroff();
+	if (d->told.shutdown == PV_SHUTDOWN_REBOOT) machine_reset();
 	if (options.dom0_crash) options.panic = options.dom0_crash;
-	panic("dom0 ended: reason %u, argument %x", d->shutdown, d->shutdown_arg);
+	panic("dom0 ended: reason %u, argument %x", d->told.shutdown, d->told.shutdown_arg);
 }
 
 void exit_switch(struct entry *e) {
@@ -195,7 +205,7 @@ void exit_switch(struct entry *e) {
 		e->cpu->dump = false;
 	}
 	d = e->cpu->cur->dom;
-	if (unlikely(d->shutdown && d->id == 0)) dom0_ended(d);
+	if (unlikely(d->told.shutdown && d->id == 0)) dom0_ended(d);
 	/* Mostly asked for; else the choice stays. */
 	schedule();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cpu/tsc.h"
 #include "boot/boot.h"
+#include "cpu/apic.h"
 #include "cpu/insn.h"
 
 #define PM_TIMER_HZ 3579545ull

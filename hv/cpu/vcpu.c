@@ -3,8 +3,8 @@
  * Rules:      D3 (domain/domain.h), E2, E3 (cpu.h), S6 (mm/stlb.h)
  * Read first: cpu.h */
 #include "cpu/vcpu.h"
-#include "cpu/desc.h"
 #include "cpu/entry.h"
+#include "cpu/fred.h"
 #include "cpu/insn.h"
 #include "cpu/trace.h"
 #include "domain/event.h"
@@ -13,7 +13,6 @@
 
 #define DR7_FIXED   0x400ul
 #define DR7_KNOWN   0xffff00fful /* local and global enables, conditions, lengths: no GD, no LE/GE */
-#define DR6_FIXED   0xffff0ff0ul
 #define MXCSR_RESET 0x1f80u
 
 /* ---- FPU: eager, whole ---- */
@@ -32,21 +31,12 @@ static void fpu_pointers_forget(void) {
 	__asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
 }
 
-static void fpu_reset(void *area) {
-	memset(area, 0, features.xsave_size);
-	*(u16 *)area = 0x37f; /* FCW */
-	*(u32 *)((u8 *)area + 24) = MXCSR_RESET;
-	*(u64 *)((u8 *)area + 512) = 3; /* XSTATE_BV: x87 and SSE as above, the rest initial */
-}
-
 /* ---- debug registers ---- */
 
 static void debug_load(const u64 dr[8]) {
-	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3; mov %4, %%dr6; mov %5, %%dr7"
 			 :
-			 : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
-	__asm__ volatile("mov %0, %%dr6" : : "r"(DR6_FIXED));
-	__asm__ volatile("mov %0, %%dr7" : : "r"(dr[7] | DR7_FIXED));
+			 : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]), "r"(DR6_FIXED), "r"(dr[7] | DR7_FIXED));
 }
 
 static bool debug_register(u64 reg) { return reg < 4 || reg == 6 || reg == 7; }
@@ -56,7 +46,7 @@ int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value) {
 	if (!debug_register(reg) || (reg < 4 ? !canonical(value) || (value >= HV_BASE && value < HV_END) : value >> 32))
 		return -PV_EINVAL;
 	v->dr[reg] = reg == 7 ? value & DR7_KNOWN : value;
-	if (reg != 6) debug_load(v->dr);
+	debug_load(v->dr);
 	v->rare = (v->rare & ~RARE_DEBUG) | (v->dr[7] & 0xff ? RARE_DEBUG : 0);
 	this_cpu()->rare |= RARE_DEBUG;
 	return 0;
@@ -82,24 +72,17 @@ void vcpu_machine_free(struct vcpu *v) {
 }
 
 static void reset(struct vcpu *v, const struct pv_vcpu_start *s) {
-	memset(&v->g, 0, sizeof(v->g));
-	v->g.regs.ip = s->ip;
-	v->g.regs.sp = s->sp;
+	memset(&v->g, 0, offsetof(struct vcpu, ldt) - offsetof(struct vcpu, g));
+	kernel_registers(&v->g.regs, s->ip, s->sp, FLAGS_ALWAYS);
 	v->g.regs.di = s->arg;
-	v->g.regs.cs = PV_USER_CS;
-	v->g.regs.ss = PV_USER_DS;
-	v->g.regs.flags = 0x202;
 	v->g.stack_min = ~0ull;
 	v->root_gpa = s->root & PAGE_MASK;
 	v->gs_base = s->gs_base;
-	v->slow = v->fs_base = v->selectors.all = 0;
-	v->rare = 0;
-	v->nmi_pending = v->nmi_blocked = 0;
-	v->ldt_entries = 0;
 	v->io.waits = false;
-	memset(v->tls, 0, sizeof(v->tls));
-	memset(v->dr, 0, sizeof(v->dr));
-	fpu_reset(v->xsave);
+	memset(v->xsave, 0, features.xsave_size);
+	*(u16 *)v->xsave = 0x37f; /* FCW */
+	*(u32 *)(v->xsave + 24) = MXCSR_RESET;
+	*(u64 *)(v->xsave + 512) = 3; /* XSTATE_BV: x87 and SSE as above, the rest initial */
 }
 
 int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up) {
@@ -142,37 +125,24 @@ int vcpu_area_set(struct vcpu *v, u64 gpa) {
 
 /* ---- switching (D3) ---- */
 
+/* A selector that cannot be loaded becomes 0. */
+#define LOAD_SEGMENT(name, selector) \
+	__asm__ volatile("jmp 1f; 3: xor %0, %0; 1: mov %0, %%" #name "; 2: " EXTABLE("3b") : "+r"((u32){selector}))
+
 static NOINLINE void rare_load(struct cpu *c, const struct vcpu *v) {
 	const union selectors *s = &v->selectors;
 	u32 change = v->rare | c->rare;
 
 	if (change & RARE_LDT) desc_set_ldt(c, v->ldt, v->ldt_entries);
-	if (s->all || change & RARE_SELECTORS) load_segments(s->ds, s->es, s->fs, s->gs);
+	if (s->all || change & RARE_SELECTORS) {
+		LOAD_SEGMENT(ds, s->ds);
+		LOAD_SEGMENT(es, s->es);
+		LOAD_SEGMENT(fs, s->fs);
+		LOAD_SEGMENT(gs, s->gs);
+	}
 	if (change & RARE_DEBUG) debug_load(v->dr);
-	if (change & RARE_PORTS) desc_set_ports(c, NULL, 0);
+	if (change & RARE_PORTS) vcpu_ports_shut(c);
 	c->rare = v->rare | (s->all ? RARE_SELECTORS : 0);
-}
-
-bool vcpu_ports_open(const struct vcpu *v) {
-	u64 version = atomic_load(&v->dom->io_version); /* before what it says is read */
-	struct cpu *c = this_cpu();
-
-	if (!v->dom->io || c->entry->slow & ENTRY_SLOW_PORTS) return false;
-	desc_set_ports(c, v->dom->io, version);
-	c->entry->slow |= ENTRY_SLOW_PORTS;
-	return true;
-}
-
-void vcpu_ports_shut(void) {
-	struct cpu *c = this_cpu();
-
-	desc_set_ports(c, NULL, 0);
-	c->entry->slow &= ~ENTRY_SLOW_PORTS;
-}
-
-void vcpu_ports_check(struct cpu *c) {
-	if (c->cur && c->entry->slow & ENTRY_SLOW_PORTS && c->ports_version != c->cur->dom->io_version)
-		vcpu_ports_shut();
 }
 
 void vcpu_save(struct cpu *c, struct vcpu *v) {
@@ -189,7 +159,7 @@ void vcpu_save(struct cpu *c, struct vcpu *v) {
 }
 
 bool vcpu_root_load(struct cpu *c, struct vcpu *v) {
-	struct root *r = stlb_load(v->dom, v->root_gpa);
+	struct root *r = stlb_load(c, v->dom, v->root_gpa);
 
 	if (unlikely(!r)) {
 		domain_crash(v, PV_CRASH_BAD_ROOT, v->root_gpa);
@@ -206,12 +176,6 @@ static NOINLINE bool other_root_load(struct cpu *c, struct vcpu *v) {
 	return vcpu_root_load(c, v);
 }
 
-static NOINLINE void load_traced(struct cpu *c, const struct vcpu *v) {
-	trace(PV_TRACE_switch_to, (u64)v->dom->id << 16 | v->id, 0);
-	if (trace_enabled >> PV_TRACE_return_user & 1) c->entry->slow |= ENTRY_SLOW_TRACE;
-	if ((trace_enabled >> PV_TRACE_syscall & 1) != c->syscalls_traced) syscall_trace(c, !c->syscalls_traced);
-}
-
 bool vcpu_load(struct cpu *c, struct vcpu *v) {
 	struct entry *e = c->entry;
 
@@ -223,7 +187,12 @@ bool vcpu_load(struct cpu *c, struct vcpu *v) {
 	/* What comes after this look comes with a kick (C3). */
 	e->slow = (e->slow & ENTRY_SLOW_RESCHED) | v->slow |
 		  (READ_ONCE(v->nmi_pending) | READ_ONCE(e->area->pending_any) ? ENTRY_SLOW_PENDING : 0);
-	if (unlikely(trace_enabled || c->syscalls_traced)) load_traced(c, v);
+	e->syscall_min = v->g.stack_min;
+	if (unlikely(trace_enabled)) {
+		trace(PV_TRACE_switch_to, (u64)v->dom->id << 16 | v->id, 0);
+		e->slow |= trace_enabled >> PV_TRACE_return_user & 1 ? ENTRY_SLOW_TRACE : 0;
+		e->syscall_min |= -(trace_enabled >> PV_TRACE_syscall & 1);
+	}
 	__builtin_memcpy(c->tls, v->tls, sizeof(v->tls));
 	/* Selectors first: they overwrite the bases. */
 	if (unlikely(v->rare | c->rare || v->selectors.all)) rare_load(c, v);

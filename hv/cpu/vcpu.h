@@ -3,12 +3,9 @@
 #ifndef HV_VCPU_H
 #define HV_VCPU_H
 
-#include "types.h"
+#include "cpu/cpu.h"
 
-#include <pv/cpu.h>
-
-struct cpu;
-struct vcpu;
+/* ---- vcpu.c ---- */
 
 /* v's root, for the entry code too (E2). If it is gone v's domain is crashed: false. */
 bool vcpu_root_load(struct cpu *c, struct vcpu *v);
@@ -20,8 +17,18 @@ long vcpu_debug_get(struct vcpu *v, u64 reg);
 /* Ports are for the kernel alone: open from its first access to the next ERETU or switch. False: that they were
  * shut is not why an access was refused. */
 bool vcpu_ports_open(const struct vcpu *v);
-void vcpu_ports_shut(void);
+void vcpu_ports_shut(struct cpu *c);
 /* Shut, if the domain's rights are not those that are open here. */
 void vcpu_ports_check(struct cpu *c);
+
+/* ---- desc.c: the descriptors that guests may choose. See boot/boot.h for desc_init and syscall_init ---- */
+
+#define LDT_ENTRIES 512u /* a page; CPU-local copy of the running vCPU's */
+
+/* What a vCPU without a registered area has: no event stack, no vector pending; but pending_any, so that its ERETU
+ * comes to C. Only read. */
+extern struct pv_vcpu_area area_none;
+
+void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
 
 #endif

@@ -6,8 +6,8 @@
 
 /* The first entry of s that the guest's tables do not allow; 512 if there is none, or s is not linked. */
 static unsigned first_stale(struct root *r, struct shadow *s) {
-	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
-		u64 va = s->base + (i * PAGE_SIZE << (9 * (s->level - 1)));
+	for_each_used (i, s, 0, 512) {
+		u64 va = entry_va(s, i);
 
 		if (leaf_find(r, va) == s && entry_stale(r, va, s->table[i])) return i;
 	}
@@ -30,8 +30,7 @@ bool stlb_check(struct domain *d) {
 	s->stale_at = i;
 	unlock(&d->stlb.roots_lock);
 	if (s->stale != STLB_STALE) return false;
-	log_warn("domain %u: a translation at %lx of root %lx is not flushed", d->id,
-		 (unsigned long)(s->base + (i * PAGE_SIZE << (9 * (s->level - 1)))),
+	log_warn("domain %u: a translation at %lx of root %lx is not flushed", d->id, (unsigned long)entry_va(s, i),
 		 (unsigned long)(r->gfn.n << PAGE_SHIFT));
 	return true;
 }

@@ -1,105 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* console: back ends, the log and its ring, panic.
- * Owns: LOCK_CONSOLE. A panic goes past the lock: other CPUs are stopped by then, perhaps inside it.
+ * Owns: LOCK_CONSOLE. The CPU that panics has one of its own: others are stopped wherever they are, also in the usual
+ * one.
  *
  * What is written goes through a ring. Once vCPUs run nobody waits for a line: it gets what it takes at once, the rest
  * by and by from a timer (console_drain). */
-#include "cpu/ipi.h"
+#include "cpu/apic.h"
 #include "cpu/trace.h"
 #include "dev/dev.h"
 #include "domain/sched.h"
 
-#define LOG_SIZE  (64u << 10)
-#define OUT_SIZE  (256u << 10)
-#define OUT_LOG   (8u << 10) /* of it for ring 0's own lines alone */
-#define OUT_STEP  256u       /* bytes */
-#define OUT_STEPS 4u         /* to a back end, before others get the CPU */
-#define OUT_IDLE  100000u    /* looks at a line that takes nothing: about 100 ms */
-#define PREFIX    "ringside: "
+#define LOG_SIZE (64u << 10)
+#define OUT_SIZE (256u << 10)
+#define OUT_LOG  (8u << 10) /* of it for ring 0's own lines alone */
+#define OUT_STEP 1024u      /* bytes, before others get the CPU */
+#define OUT_DEAD 500000u    /* looks at a line that takes nothing: about a second of waiting */
 
-static struct spinlock console_lock = SPINLOCK(CONSOLE);
-static bool panicking;
-static u32 backends; /* CONSOLE_*: those that work */
+#define OUT_LOOKS 500u /* for so many counts one of the timer's, a millisecond after the last */
+
+static struct spinlock usual_lock = SPINLOCK(CONSOLE), panic_lock = SPINLOCK(CONSOLE);
+static struct cpu *panicking;
+#define console_lock (READ_ONCE(panicking) == this_cpu() ? &panic_lock : &usual_lock)
+static bool waiting = true; /* who writes waits for the lines: before vCPUs run, and in a panic */
+static u32 backends;        /* CONSOLE_*: those that work */
+static u32 deaf;            /* of these, lines that take nothing: what they would get meanwhile is lost */
 static char log_ring[LOG_SIZE];
 static u64 log_end; /* bytes ever logged */
 static char out_ring[OUT_SIZE];
-static u64 out_end, out_sent[5]; /* bytes ever written; of these gone to each back end */
-static bool running;             /* vCPUs run: nobody waits */
+static u64 out_end, out_sent; /* bytes ever written; of these gone to the back ends, which go on together */
 
 #define for_each_com(com)                 \
 	for (u32 com = 0; com < 4; com++) \
 		if (backends & CONSOLE_COM1 << com)
 
-static void enter(void) {
-	if (!READ_ONCE(panicking)) lock(&console_lock);
+/* The next byte to all back ends; false: a line has no room. One that has none for long is deaf until it has some. */
+static bool out_byte(bool wait) {
+	static u32 looks; /* in a row */
+	char c = out_ring[out_sent % OUT_SIZE];
+
+	for_each_com(com) if (!serial_room(com) && !(deaf & CONSOLE_COM1 << com)) {
+		looks += wait ? 1 : OUT_LOOKS;
+		if (looks < OUT_DEAD) return false;
+		deaf |= CONSOLE_COM1 << com;
+	}
+	looks = 0;
+	for_each_com(com) if (serial_room(com)) {
+		deaf &= ~(CONSOLE_COM1 << com);
+		serial_put(com, c);
+	}
+	if (backends & CONSOLE_SCREEN) screen_put(c);
+	out_sent++;
+	return true;
 }
 
-static void leave(void) {
-	if (!READ_ONCE(panicking)) unlock(&console_lock);
-}
-
-/* Some of what back end n, a COM or else the screen, has not got. Bytes that it took. */
-static size_t out_step(unsigned n) {
-	u64 from = out_sent[n] = MAX(out_sent[n], out_end - MIN(out_end, OUT_SIZE));
-	const char *s = out_ring + from % OUT_SIZE;
-	size_t len = MIN(MIN(out_end - from, OUT_SIZE - from % OUT_SIZE), OUT_STEP);
-
-	if (n < 4)
-		len = serial_put(n, s, len);
-	else
-		screen_put(s, len);
-	out_sent[n] += len;
-	return len;
-}
-
-/* To back end n; true if something is left. Lock held. */
-static bool out_go_to(unsigned n, bool wait) {
-	u32 most = wait ? OUT_IDLE : OUT_STEPS;
-
-	if (!(backends >> n & 1)) out_sent[n] = out_end;
-	for (u32 i = 0; out_sent[n] < out_end && i < most; i++)
-		if (out_step(n))
-			i = wait ? 0 : i;
-		else if (!wait)
-			break;
-	if (wait) /* what a dead line does not take is lost */
-		out_sent[n] = out_end;
-	return out_sent[n] < out_end;
-}
-
+/* What back ends have not got, or so much of it as they take now. True if something is left. Lock held. */
 static bool out_go(bool wait) {
-	bool left = false;
+	u64 end;
 
-	for (unsigned n = 0; n < ARRAY_SIZE(out_sent); n++) left |= out_go_to(n, wait);
-	return left;
+	for_each_com(com) serial_listen(com); /* a driver of dom0's that looked for UARTs leaves them deaf */
+	out_sent = MAX(out_sent, out_end - MIN(out_end, OUT_SIZE));
+	end = wait ? out_end : MIN(out_end, out_sent + OUT_STEP);
+	while (out_sent < end && (out_byte(wait) || wait))
+		;
+	return out_sent < out_end;
 }
 
 static void put_raw(const char *s, size_t len) {
-	bool wait = !running || READ_ONCE(panicking);
-
 	for (; len--; s++) {
 		if (*s == '\n') out_ring[out_end++ % OUT_SIZE] = '\r';
 		out_ring[out_end++ % OUT_SIZE] = *s;
 	}
-	if (out_go(wait)) sched_console_soon();
+	if (out_go(waiting)) sched_console_soon();
 }
 
-bool console_drain(void) {
-	bool left;
-
-	enter();
-	left = out_go(false);
-	leave();
-	return left;
+bool console_drain(bool wait) {
+	GUARD(console_lock);
+	return out_go(wait);
 }
 
-void console_flush(void) {
-	enter();
-	out_go(true);
-	leave();
-}
-
-void console_running(void) { running = true; }
+void console_running(void) { waiting = false; }
 
 void console_init(const struct boot_screen *screen) {
 	u32 wanted = options.console | (options.console & CONSOLE_SERIAL ? CONSOLE_COM1 : 0);
@@ -110,21 +89,14 @@ void console_init(const struct boot_screen *screen) {
 }
 
 void console_leave_screen(void) {
-	enter();
+	GUARD(console_lock);
 	backends &= ~CONSOLE_SCREEN;
-	leave();
 }
 
 size_t console_put(const char *s, size_t len) {
-	u64 sent;
-
-	enter();
-	sent = out_end;
-	for (unsigned n = 0; n < ARRAY_SIZE(out_sent); n++)
-		if (backends >> n & 1) sent = MIN(sent, out_sent[n]);
-	if (out_end - sent > OUT_SIZE - OUT_LOG - 2 * len) len = 0;
+	GUARD(console_lock);
+	if (out_end - out_sent > OUT_SIZE - OUT_LOG - 2 * len) return 0;
 	put_raw(s, len);
-	leave();
 	return len;
 }
 
@@ -135,54 +107,50 @@ void console_irqs(void) {
 size_t console_get(char *buf, size_t len) {
 	size_t n = 0;
 
-	enter();
+	GUARD(console_lock);
 	for_each_com(com) while (n < len && serial_ready(com)) buf[n++] = serial_get(com);
-	leave();
 	return n;
 }
 
 size_t log_read(char *buf, size_t len, u64 from, u64 *pos) {
 	size_t n = 0;
 
-	enter();
+	GUARD(console_lock);
 	if (log_end > LOG_SIZE) from = MAX(from, log_end - LOG_SIZE);
 	while (n < len && from < log_end) buf[n++] = log_ring[from++ % LOG_SIZE];
-	leave();
 	*pos = from;
 	return n;
 }
 
-/* One line, to the ring and the back ends. */
-static void log_line(const char *tag, const char *fmt, va_list args) {
-	char line[256] = PREFIX;
-	size_t n = strlen(PREFIX), tag_len = strlen(tag);
+/* One line, to the log and the back ends. */
+static void log_line(const char *start, const char *fmt, va_list args) {
+	char line[256];
+	size_t n = strlen(start);
 
-	memcpy(line + n, tag, tag_len);
-	n += tag_len;
+	memcpy(line, start, n);
 	n += vsnprint(line + n, sizeof(line) - 1 - n, fmt, args);
-	if (line[n - 1] != '\n') line[n++] = '\n';
-	enter();
+	line[n++] = '\n';
+	GUARD(console_lock);
 	for (size_t i = 0; i < n; i++) log_ring[log_end++ % LOG_SIZE] = line[i];
 	put_raw(line, n);
-	leave();
 }
 
 void log_print(enum log_level level, const char *fmt, ...) {
-	static const char *const tags[] = {"error: ", "warning: ", "", ""};
+	static const char *const starts[] = {"ringside: error: ", "ringside: warning: ", "ringside: ", "ringside: "};
 	va_list args;
 
 	if (level > options.loglvl) return;
 	va_start(args, fmt);
-	log_line(tags[level], fmt, args);
+	log_line(starts[level], fmt, args);
 	va_end(args);
 }
 
-/* Return addresses up the chain of frame pointers, as far as it stays on this stack. Only debug
- * builds have the chain throughout. */
+/* Return addresses up the chain of frame pointers, as far as it stays on this stack and leads upwards: below is a
+ * guard. Only debug builds have the chain throughout; else the pointer may be a guest's. */
 static void backtrace(void) {
 	u64 *bp = __builtin_frame_address(0), slot = (u64)bp / STACK_SLOT, offset;
 
-	for (int i = 0; i < 16 && (u64)bp / STACK_SLOT == slot && (u64)bp % 8 == 0; i++) {
+	for (int i = 0; i < 16 && (u64)(bp + 1) / STACK_SLOT == slot && (u64)bp % 8 == 0; i++) {
 		const char *name = symbol_find(bp[1], &offset);
 
 		log_error("  at %lx %s+%lx", bp[1], name, offset);
@@ -203,9 +171,10 @@ void panic(const char *fmt, ...) {
 
 	if (atomic_xchg(&first, 1)) cpu_stop();
 	stop_other_cpus();
-	WRITE_ONCE(panicking, true);
+	WRITE_ONCE(panicking, this_cpu());
+	waiting = true;
 	va_start(args, fmt);
-	log_line("panic: ", fmt, args);
+	log_line("ringside: panic: ", fmt, args);
 	va_end(args);
 	log_error("  on CPU %u", this_cpu()->id);
 	backtrace();
@@ -218,7 +187,7 @@ void boot_fail(const char *fmt, ...) {
 	va_list args;
 
 	va_start(args, fmt);
-	log_line("cannot start: ", fmt, args);
+	log_line("ringside: cannot start: ", fmt, args);
 	va_end(args);
 	stop_machine();
 }

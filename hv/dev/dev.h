@@ -14,8 +14,6 @@ void console_init(const struct boot_screen *screen);
 size_t console_put(const char *s, size_t len);
 /* vCPUs run from now on: what is written does not wait for the lines. Before, and in a panic, it does. */
 void console_running(void);
-/* All that was written, as far as lines take it: the machine goes off. */
-void console_flush(void);
 /* Bytes typed on a serial line; returns how many were taken. */
 size_t console_get(char *buf, size_t len);
 /* From now on input raises PV_VIRQ_CONSOLE. */
@@ -29,15 +27,16 @@ size_t log_read(char *buf, size_t len, u64 from, u64 *pos);
 
 /* dev/serial.c; false: there is no UART. */
 bool serial_init(unsigned com, unsigned baud);
-/* As many as it takes without waiting. */
-size_t serial_put(unsigned com, const char *s, size_t len);
+void serial_listen(unsigned com); /* what arrives interrupts */
+bool serial_room(unsigned com);   /* for a byte, which it then takes without waiting */
+void serial_put(unsigned com, char c);
 bool serial_ready(unsigned com); /* a byte has arrived */
 char serial_get(unsigned com);
 /* dev/screen.c; false: there is none. */
 bool screen_init(const struct boot_screen *s);
 /* From the early map to a device mapping. */
 void screen_remap(void);
-void screen_put(const char *s, size_t len);
+void screen_put(char c);
 
 /* ---- interrupts that belong to a domain ----
  *
@@ -50,7 +49,7 @@ void screen_put(const char *s, size_t len);
 void irq_arrived(u8 vector);
 /* A serial line of the console's: GSI of ring 0's own. Once, at boot. */
 void irq_bind_console(u32 gsi);
-/* Ports for them; > 0, or -PV_EINVAL, -PV_EBUSY, -PV_ENODEV, -PV_ENOSPC, and event_bind_pirq's. */
+/* Ports for them; > 0, or -PV_EINVAL, -PV_EBUSY, -PV_ENODEV, -PV_ENOSPC, and event_bind_irq's. */
 long irq_bind_gsi(struct domain *d, u64 gsi, u64 flags, u64 vcpu);
 /* address_data: what to program into the device (Intel SDM vol. 3, 11.11). */
 long irq_bind_msi(struct domain *d, u64 vcpu, u64 address_data[2]);

@@ -15,42 +15,39 @@
 #define REG_VERSION   1u
 #define REG_REDIRECT  0x10u
 
+/* Of each of ACPI's. */
 static struct ioapic {
-	volatile u32 *regs; /* [0] selects a register, [4] is its window */
-	u32 gsi_base, pins;
+	volatile u32 *window; /* [0] selects a register, [4] is it */
+	u32 pins;
 } ioapics[ACPI_IOAPICS];
 
-static u32 reg_read(const struct ioapic *a, u32 reg) {
-	a->regs[0] = reg;
-	return a->regs[4];
-}
-
-static void reg_write(const struct ioapic *a, u32 reg, u32 v) {
-	a->regs[0] = reg;
-	a->regs[4] = v;
+static volatile u32 *reg(const struct ioapic *a, u32 number) {
+	*a->window = number;
+	return a->window + 4;
 }
 
 void ioapic_init(void) {
 	for (unsigned i = 0; i < acpi.ioapics; i++) {
 		struct ioapic *a = &ioapics[i];
 
-		a->regs = map_device(acpi.ioapic[i].addr, PAGE_SIZE, false);
-		a->gsi_base = acpi.ioapic[i].gsi_base;
-		a->pins = (reg_read(a, REG_VERSION) >> 16 & 0xff) + 1;
+		a->window = map_device(acpi.ioapic[i].addr, PAGE_SIZE, false);
+		a->pins = (*reg(a, REG_VERSION) >> 16 & 0xff) + 1;
 		for (u32 pin = 0; pin < a->pins; pin++) {
-			reg_write(a, REG_REDIRECT + 2 * pin, IOAPIC_MASKED);
-			reg_write(a, REG_REDIRECT + 2 * pin + 1, apic_id() << 24);
+			*reg(a, REG_REDIRECT + 2 * pin) = IOAPIC_MASKED;
+			*reg(a, REG_REDIRECT + 2 * pin + 1) = apic_id() << 24;
 		}
 	}
 }
 
 /* Vector and IOAPIC_* of a GSI. False: no I/O APIC has it. */
 static bool ioapic_write(u32 gsi, u32 redirect) {
-	for (const struct ioapic *a = ioapics; a < ioapics + acpi.ioapics; a++)
-		if (gsi - a->gsi_base < a->pins) {
-			reg_write(a, REG_REDIRECT + 2 * (gsi - a->gsi_base), redirect);
-			return true;
-		}
+	for (unsigned i = 0; i < acpi.ioapics; i++) {
+		u32 pin = gsi - acpi.ioapic[i].gsi_base;
+
+		if (pin >= ioapics[i].pins) continue;
+		*reg(&ioapics[i], REG_REDIRECT + 2 * pin) = redirect;
+		return true;
+	}
 	return false;
 }
 
@@ -70,8 +67,8 @@ bool ioapic_owns(u64 phys, u64 len) {
 static struct spinlock irq_lock = SPINLOCK(PIRQ);
 
 static struct irq {
-	u16 domid, port; /* port 0: free                                               */
-	u16 gsi;         /* NO_GSI: an MSI, for which ioapic_write does nothing        */
+	u16 domid, port; /* port 0: free */
+	u16 gsi;         /* NO_GSI: an MSI, for which ioapic_write does nothing */
 	u32 redirect;
 } irqs[256];
 
@@ -90,16 +87,18 @@ static int vector_take(u16 domid, u16 gsi, u32 flags) {
 	return found;
 }
 
-static void vector_drop(unsigned v) {
+void pirq_unbind(u32 irq) {
+	if (irq < VECTOR_DEV_MIN || irq > VECTOR_DEV_MAX) return; /* an emulated device's */
 	GUARD(&irq_lock);
-	ioapic_write(irqs[v].gsi, IOAPIC_MASKED);
-	irqs[v] = (struct irq){.gsi = NO_GSI};
+	ioapic_write(irqs[irq].gsi, IOAPIC_MASKED);
+	irqs[irq] = (struct irq){.gsi = NO_GSI};
 }
 
 static long bind(struct domain *d, int v, u64 vcpu) {
-	long port = v < 0 ? v : event_bind_pirq(d, v, vcpu);
+	u16 none = 0; /* a vector is taken once */
+	long port = v < 0 ? v : event_bind_irq(d, PV_PORT_PIRQ, v, vcpu, &none);
 
-	if (port < 0 && v > 0) vector_drop(v);
+	if (port < 0 && v > 0) pirq_unbind(v);
 	if (port < 0) return port;
 	GUARD(&irq_lock);
 	if (irqs[v].port == NO_PORT && irqs[v].domid == d->id) { /* else another vCPU has closed it */
@@ -140,10 +139,6 @@ int irq_eoi(struct domain *d, u64 port) {
 	return -PV_ENOENT;
 }
 
-void pirq_unbind(u32 irq) {
-	if (irq >= VECTOR_DEV_MIN && irq <= VECTOR_DEV_MAX) vector_drop(irq);
-}
-
 void irq_arrived(u8 vector) {
 	struct irq q;
 	struct domain *d;
@@ -154,9 +149,7 @@ void irq_arrived(u8 vector) {
 	unlock(&irq_lock);
 	apic_eoi();
 	if (q.port == NO_PORT && q.domid == PV_DOM_NONE) virq_raise_all(PV_VIRQ_CONSOLE);
-	if (!q.port || q.port == NO_PORT) return;
-	walk_begin();
+	WALK();
 	d = domain_find(q.domid);
-	if (d) event_raise_pirq(d, q.port, vector);
-	walk_end();
+	if (d) event_raise_irq(d, q.port, PV_PORT_PIRQ, vector); /* if it is still bound to this vector */
 }

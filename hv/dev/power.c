@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/apic.h"
 #include "cpu/insn.h"
-#include "cpu/ipi.h"
 #include "dev/dev.h"
+#include "domain/sched.h"
 
 #define PM1_SLP_TYP 10
 #define PM1_SLP_EN  (1u << 13)
@@ -12,21 +13,16 @@ static void sleep(u32 port, u8 type) {
 }
 
 void machine_poweroff(void) {
-	console_flush();
-	if (acpi.can_power_off) {
-		sleep(acpi.pm1a, acpi.s5_a);
-		sleep(acpi.pm1b, acpi.s5_b);
-	}
+	console_drain(true);
+	sleep(acpi.pm1a, acpi.s5_a);
+	sleep(acpi.pm1b, acpi.s5_b);
 	cpu_stop();
 }
 
 void machine_reset(void) {
-	const struct {
-		u16 limit;
-		u64 base;
-	} __attribute__((packed)) no_idt = {0, 0};
+	static const u64 no_idt[2]; /* no bytes, anywhere */
 
-	console_flush();
+	console_drain(true);
 	if (options.noreboot) cpu_stop();
 	outb(0xcf9, 0x02);
 	outb(0xcf9, 0x06);

@@ -39,17 +39,16 @@ static void newline(void) {
 }
 
 bool screen_init(const struct boot_screen *s) {
+	bool text = s->type == SCREEN_TEXT;
+	unsigned line;
+
 	scr = *s;
 	scale = MAX(scr.width / 512, 1u);
-	if (scr.type == SCREEN_TEXT) {
-		cols = scr.width;
-		rows = scr.height;
-		row_bytes = scr.pitch;
-	} else if (scr.type == SCREEN_RGB && scr.bpp >= 24) {
-		cols = scr.width / (CELL_W * scale);
-		rows = scr.height / (CELL_H * scale);
-		row_bytes = (u64)scr.pitch * CELL_H * scale;
-	}
+	line = text ? 1 : CELL_H * scale;
+	cols = scr.width / (text ? 1 : CELL_W * scale);
+	rows = scr.height / line;
+	row_bytes = (u64)scr.pitch * line;
+	if (!text && (scr.type != SCREEN_RGB || scr.bpp < 24)) rows = 0;
 	if (!cols || !rows || scr.pitch < scr.width * 2) return false;
 	if (scr.addr + rows * row_bytes <= BELOW_4G) {
 		video = (u8 *)(DIRECT_BASE + scr.addr);
@@ -62,11 +61,10 @@ void screen_remap(void) {
 	if (rows) video = map_device(scr.addr, rows * row_bytes, true);
 }
 
-void screen_put(const char *s, size_t len) {
-	for (; video && len--; s++) {
-		if (*s == '\n' || at_col == cols) newline();
-		if (*s < ' ' || *s > '~') continue;
-		draw(*s);
-		at_col++;
-	}
+void screen_put(char c) {
+	if (!video) return;
+	if (c == '\n' || at_col == cols) newline();
+	if (c < ' ' || c > '~') return;
+	draw(c);
+	at_col++;
 }

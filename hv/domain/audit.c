@@ -8,42 +8,13 @@
 #include "domain/grant.h"
 #include "domain/ioreq.h"
 
-/* References found, a u16 for each frame, in blocks of 2^order pages: one for up to 4 GiB of RAM, of 512 at most. */
-static u16 *counts[512];
-static unsigned order;
-#define PER_BLOCK (PAGE_SIZE / sizeof(u16) << order)
-
 /* One audit at a time; grants_audit calls back without room for more. */
 static struct pv_audit *result;
 static u32 owned[PV_MAX_DOMAINS]; /* frames of RAM */
 static struct spinlock audit_lock = SPINLOCK(DOMLIST);
 
-static bool counts_alloc(void) {
-	for (order = 0; order < FRAME_ORDER_MAX && PER_BLOCK < frame_table_end; order++)
-		;
-	for (unsigned i = 0; i < ARRAY_SIZE(counts) && i * PER_BLOCK < frame_table_end; i++)
-		if (!(counts[i] = hv_page_alloc(order))) return false;
-	return true;
-}
-
-static void counts_free(void) {
-	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
-		hv_page_free(counts[i], order);
-		counts[i] = NULL;
-	}
-}
-
-/* NULL: no RAM, or too far up. */
-static u16 *count_of(mfn_t m) {
-	u64 i = m.n / PER_BLOCK;
-
-	return i < ARRAY_SIZE(counts) && counts[i] ? &counts[i][m.n % PER_BLOCK] : NULL;
-}
-
 static void found(mfn_t m) {
-	u16 *n = count_of(m);
-
-	if (n && *n != 0xffff) ++*n;
+	if (frame_of(m) && frame_found[m.n] != 0xffff) frame_found[m.n]++;
 }
 
 static void bad_frame(u64 *field, u64 mfn) {
@@ -92,8 +63,10 @@ static void owners_count(void) {
 	const struct frame *f;
 
 	__builtin_memset(owned, 0, sizeof(owned));
-	for (u64 m = 0; (f = frame_of(MFN(m))); m++)
+	for (u64 m = 0; (f = frame_of(MFN(m))); m++) {
+		frame_found[m] = 0;
 		if (f->use == FRAME_GUEST && f->owner < PV_MAX_DOMAINS) owned[f->owner]++;
+	}
 }
 
 /* Everyone's finds against the descriptors. */
@@ -101,11 +74,10 @@ static void compare(void) {
 	struct frame *f;
 
 	for (u64 m = 0; (f = frame_of(MFN(m))); m++) {
-		u16 *n = count_of(MFN(m));
-		u32 has = atomic_load(&f->refs), refs = n ? *n : has;
+		u32 has = atomic_load(&f->refs), refs = frame_found[m];
 
 		result->frames_checked++;
-		if (f->use == FRAME_HV) refs += refs != 0; /* its allocator's; seldom mapped at all */
+		if (f->use == FRAME_HV && refs != 0xffff) refs += refs != 0; /* its allocator's; seldom mapped at all */
 		if (f->use == FRAME_GUEST && refs == 0 && has)
 			bad_frame(&result->leaked_frames, m);
 		else if ((f->use == FRAME_GUEST || refs) && refs != has && refs != 0xffff)
@@ -113,21 +85,13 @@ static void compare(void) {
 	}
 }
 
-int audit(struct pv_audit *out) {
-	int rc = -PV_ENOMEM;
-
+bool audit(struct pv_audit *out) {
+	GUARD(&audit_lock);
 	*out = (struct pv_audit){.first_bad = ~0ull};
-	lock(&audit_lock);
 	result = out;
-	if (counts_alloc()) {
-		owners_count();
-		for (u32 i = 0; i < PV_MAX_DOMAINS; i++) visit(i);
-		compare();
-		out->ref_errors += frames_audit();
-		rc = out->ref_errors || out->owner_errors || out->shadow_errors || out->count_errors ||
-		     out->leaked_frames;
-	}
-	counts_free();
-	unlock(&audit_lock);
-	return rc;
+	owners_count();
+	for (u32 i = 0; i < PV_MAX_DOMAINS; i++) visit(i);
+	compare();
+	out->ref_errors += frames_audit();
+	return !(out->ref_errors || out->owner_errors || out->shadow_errors || out->count_errors || out->leaked_frames);
 }

@@ -12,22 +12,11 @@ static struct spinlock slots_lock = SPINLOCK(DEVICE);
 static const struct pv_device_slot nothing;
 _Static_assert(sizeof(struct pv_device_slot) * PV_DEVICE_SLOTS == PAGE_SIZE, "a page of slots");
 
-static bool lives(u16 domid) {
-	bool found;
-
-	walk_begin();
-	found = domid < PV_MAX_DOMAINS && domain_find(domid);
-	walk_end();
-	return found;
-}
-
 static void tell(u16 domid) {
-	struct domain *d;
+	WALK();
+	struct domain *d = domain_find(domid);
 
-	walk_begin();
-	d = domain_find(domid);
 	if (d) virq_raise(d, PV_VIRQ_DEVICE);
-	walk_end();
 }
 
 int device_page_map(struct domain *d, u64 gfn) {
@@ -42,16 +31,13 @@ int device_page_map(struct domain *d, u64 gfn) {
 
 /* Make or remove a slot of d's, and tell both ends. The domain reads while we write: the class says last that the slot
  * is there, and first that it is not. DEVICE held. */
-static void slot_change(struct domain *d, struct pv_device_slot *s, const struct pv_device_slot *desc) {
-	u16 back = desc->class == PV_DEVICE_NONE ? s->back_dom : desc->back_dom;
+static void slot_change(struct domain *d, struct pv_device_slot *s, struct pv_device_slot new) {
+	u16 class = new.class, back = class == PV_DEVICE_NONE ? s->back_dom : new.back_dom;
 
 	(void)atomic_xchg(&s->class, PV_DEVICE_NONE);
-	s->index = desc->index;
-	s->back_dom = desc->back_dom;
-	s->flags = desc->flags;
-	s->front = s->back = (struct pv_device_side){0};
-	s->param = desc->param;
-	atomic_store(&s->class, desc->class);
+	new.class = PV_DEVICE_NONE;
+	*s = new;
+	atomic_store(&s->class, class);
 	tell(d->id);
 	tell(back);
 }
@@ -71,10 +57,11 @@ int device_set(struct domain *target, u64 slot, const struct pv_device_slot *des
 	    __builtin_memcmp(&desc->front, empty, sizeof(empty)))
 		return -PV_EINVAL;
 	GUARD(&slots_lock);
+	WALK();
 	/* The back end's end (V3) waits for the lock and finds the slot, or we find that it has ended. */
-	if (make && !lives(desc->back_dom)) return -PV_ESRCH;
+	if (make && (desc->back_dom >= PV_MAX_DOMAINS || !domain_find(desc->back_dom))) return -PV_ESRCH;
 	if (make == (s->class != PV_DEVICE_NONE)) return make ? -PV_EEXIST : -PV_ENOENT;
-	slot_change(target, s, make ? desc : &nothing);
+	slot_change(target, s, make ? *desc : nothing);
 	return 0;
 }
 
@@ -128,6 +115,6 @@ void devices_forget(struct domain *d, u16 dead) {
 bool devices_wipe(struct domain *d) {
 	GUARD(&slots_lock);
 	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++)
-		if (s->class != PV_DEVICE_NONE) slot_change(d, s, &nothing);
+		if (s->class != PV_DEVICE_NONE) slot_change(d, s, nothing);
 	return true;
 }

@@ -34,31 +34,21 @@ static long number_take(u32 wanted) {
 }
 
 struct domain *domain_get_any(u64 domid) {
-	struct domain *d;
-	u32 refs;
+	WALK();
+	struct domain *d = domain_by_number(domid);
 
-	walk_begin();
-	d = domain_by_number(domid);
-	while (d) {
-		refs = atomic_load(&d->refs);
-		if (refs == 0)
-			d = NULL; /* its end has begun */
-		else if (atomic_cas(&d->refs, refs, refs + 1))
-			break;
-	}
-	walk_end();
-	return d;
+	for (u32 refs; d && (refs = atomic_load(&d->refs));) /* 0: its end has begun */
+		if (atomic_cas(&d->refs, refs, refs + 1)) return d;
+	return NULL;
 }
 
 struct domain *domain_get(u64 domid) {
 	struct domain *d = domain_get_any(domid);
 
 	/* After the reference is counted: die_drain sees it, or we see DYING. */
-	if (d && atomic_load(&d->state) == PV_DOMAIN_DYING) {
-		domain_put(d);
-		d = NULL;
-	}
-	return d;
+	if (!d || atomic_load(&d->state) != PV_DOMAIN_DYING) return d;
+	domain_put(d);
+	return NULL;
 }
 
 /* All memory of a domain that nothing reaches any more, or that was never seen by anyone. */
@@ -69,7 +59,7 @@ static void domain_free(struct domain *d) {
 	grants_free(d);
 	hv_page_free(d->devices, 0);
 	hv_page_free(d->io, IO_ORDER);
-	hv_page_free(d->ioreq, 0);
+	ioreq_free(d);
 	hv_page_free(d->cpuid_mask, 0);
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		vcpu_machine_free(d->vcpus[i]);
@@ -103,9 +93,9 @@ static int args_check(const struct pv_domain_create *a, u32 caller_caps) {
 	if (a->reserved[0] || a->reserved[1] || a->domid >= PV_MAX_DOMAINS || a->vcpus == 0 ||
 	    a->vcpus > PV_MAX_VCPUS || a->frames_max > PV_MAX_GFN || a->ports_max > PV_MAX_PORTS ||
 	    a->grant_maps_max > GRANT_MAPS_MAX || a->weight > PV_WEIGHT_MAX || a->cap_percent > 100 * MAX_CPUS ||
-	    a->caps & ~PV_CAP_ALL || !name_valid(a->name, sizeof(a->name)))
+	    a->caps & ~PV_CAP_ALL || !name_valid(a->name, sizeof(a->name)) ||
+	    (a->shadow_pages && a->shadow_pages < PV_SHADOW_PAGES_MIN + 8 * a->vcpus))
 		return -PV_EINVAL;
-	if (a->shadow_pages && a->shadow_pages < PV_SHADOW_PAGES_MIN + 8 * a->vcpus) return -PV_EINVAL;
 	return 0;
 }
 
@@ -120,6 +110,7 @@ static int vcpu_make(struct domain *d, u32 id) {
 	v->timer = v->wake_at = PV_TIME_NEVER;
 	v->run_since = now_ns();
 	v->run_state = PV_RUN_OFFLINE;
+	v->state = VCPU_DOWN;
 	d->vcpus[id] = v;
 	d->vcpu_count = id + 1;
 	return vcpu_machine_init(v);
@@ -137,8 +128,8 @@ static int domain_fill(struct domain *d, u16 number, const struct pv_domain_crea
 	d->pause_count = 1;
 	d->caps = a->caps;
 	d->frames_max = a->frames_max;
+	d->told = (struct pv_domain_info){.domid = number, .vcpus = a->vcpus, .created = now_ns()};
 	sched_params(d, a->weight ? a->weight : PV_WEIGHT_DEFAULT, a->cap_percent);
-	d->told.created = now_ns();
 	__builtin_memcpy(d->told.name, a->name, sizeof(d->told.name));
 	grants_init(d, a->grant_maps_max ? a->grant_maps_max : GRANT_MAPS_DEFAULT);
 	rc = p2m_init(d);
@@ -170,11 +161,6 @@ int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain 
 	return 0;
 }
 
-void domains_init(void) {
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (sched_cpu_init(cpus[i])) panic("no memory for the queue of CPU %u", i);
-}
-
 /* ---- running and not (D2) ---- */
 
 /* DOMAIN held. */
@@ -202,7 +188,7 @@ int domain_unpause(struct domain *d) {
 	if (runs) state_set(d, PV_DOMAIN_RUNNING);
 	unlock(&d->lock);
 	if (first) (void)vcpu_up(d->vcpus[0]);
-	for (u32 i = 0; runs && i < d->vcpu_count; i++) vcpu_resume(d->vcpus[i]);
+	for (u32 i = 0; runs && i < d->vcpu_count; i++) vcpu_review(d->vcpus[i]);
 	if (first) virq_raise_all(PV_VIRQ_DOMAIN);
 	return paused ? 0 : -PV_EBADF;
 }
@@ -213,12 +199,12 @@ void domain_shutdown(struct domain *d, enum pv_shutdown reason, u32 arg) {
 	lock(&d->lock);
 	first = d->state < PV_DOMAIN_SHUT;
 	if (first) {
-		d->shutdown = reason;
-		d->shutdown_arg = arg;
+		d->told.shutdown = reason;
+		d->told.shutdown_arg = arg;
 		state_set(d, PV_DOMAIN_SHUT);
 	}
 	unlock(&d->lock);
-	for (u32 i = 0; first && i < d->vcpu_count; i++) vcpu_leave(d->vcpus[i]);
+	for (u32 i = 0; first && i < d->vcpu_count; i++) vcpu_review(d->vcpus[i]);
 	if (first) virq_raise_all(PV_VIRQ_DOMAIN);
 }
 
@@ -233,7 +219,7 @@ void domain_crash(struct vcpu *v, enum pv_crash why, u64 data) {
 		d->told.crash_data = data;
 	}
 	unlock(&d->lock);
-	log_info("domain %u vcpu %u crashed: reason %u, data %lx\n", d->id, v->id, (unsigned)why, (unsigned long)data);
+	log_info("domain %u vcpu %u crashed: reason %u, data %lx", d->id, v->id, (unsigned)why, (unsigned long)data);
 	vcpu_dump(v);
 	domain_shutdown(d, PV_SHUTDOWN_CRASH, why);
 }
@@ -244,30 +230,15 @@ u64 vcpu_ran(const struct vcpu *v, u64 now) {
 	return READ_ONCE(v->run_state) == PV_RUN_RUNNING && now > since ? ran + now - since : ran;
 }
 
-static void info_vcpus(struct domain *d, struct pv_domain_info *out) {
+void domain_info(struct domain *d, struct pv_domain_info *out) {
 	u64 now = now_ns();
 
-	for (u32 i = 0; i < d->vcpu_count; i++) {
-		const struct vcpu *v = d->vcpus[i];
-
-		out->vcpus_up += READ_ONCE(v->state) != VCPU_DOWN;
-		out->cpu_time += vcpu_ran(v, now);
-	}
-}
-
-void domain_info(struct domain *d, struct pv_domain_info *out) {
 	lock(&d->lock);
 	*out = d->told;
-	out->domid = d->id;
 	out->state = d->state;
-	out->vcpus = d->vcpu_count;
-	out->shutdown = d->shutdown;
-	out->shutdown_arg = d->shutdown_arg;
-	out->caps = d->caps;
-	out->weight = d->weight;
-	out->cap_percent = d->cap_percent;
-	out->frames_max = d->frames_max;
 	unlock(&d->lock);
+	out->caps = READ_ONCE(d->caps);
+	out->frames_max = READ_ONCE(d->frames_max);
 	out->ports = READ_ONCE(d->ports.used);
 	out->ports_max = d->ports.max;
 	out->ports_high = READ_ONCE(d->ports.high);
@@ -281,7 +252,10 @@ void domain_info(struct domain *d, struct pv_domain_info *out) {
 	out->shadow = READ_ONCE(d->stlb.pages);
 	out->shadow_max = READ_ONCE(d->stlb.pages_max);
 	out->shadow_high = READ_ONCE(d->stlb.pages_high);
-	info_vcpus(d, out);
+	for (u32 i = 0; i < d->vcpu_count; i++) {
+		out->vcpus_up += READ_ONCE(d->vcpus[i]->state) != VCPU_DOWN;
+		out->cpu_time += vcpu_ran(d->vcpus[i], now);
+	}
 }
 
 /* ---- I/O ports ---- */
@@ -307,7 +281,7 @@ int io_ports_set(struct domain *d, u64 first, u64 count, bool allow) {
 int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) {
 	int rc = p2m_get(d, GFN(gfn), need, m);
 
-	if (rc == 0 && READ_ONCE(frame_of(*m)->owner) != d->id) {
+	if (rc == 0 && READ_ONCE(frame_table[m->n].owner) != d->id) {
 		ram_put(*m);
 		rc = -PV_EACCES;
 	}
@@ -347,13 +321,11 @@ long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags) {
 }
 
 void ram_put(mfn_t m) {
-	const struct frame *f = frame_of(m);
-	u16 owner = f->owner;
+	u16 owner = frame_table[m.n].owner;
 
 	if (!frame_put(m) || owner == FRAME_NO_OWNER) return;
-	walk_begin();
+	WALK();
 	if (domains[owner]) atomic_sub(&domains[owner]->frames, 1);
-	walk_end();
 }
 
 /* What a P2M entry had: its references. Whoever registered or mapped a frame keeps it. */
@@ -374,34 +346,34 @@ static u64 take_back(struct domain *d, u64 gfn, u64 count) {
 	return done;
 }
 
-/* How many gfns from the first on are RAM, or else devices; if none, *rc says why. */
-static u64 kind_from(struct domain *d, u64 gfn, u64 count, bool device, long *rc) {
+/* How many gfns from the first on are RAM, or else devices; if none, why. */
+static long kind_from(struct domain *d, u64 gfn, u64 count, bool device) {
 	u64 n = 0, e = 0;
 
-	walk_begin();
+	WALK();
 	while (n < count) {
 		e = p2m_find(&d->p2m, GFN(gfn + n));
 		if (device ? p2m_kind(e) != PV_MEM_DEVICE : p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
 			break;
 		n += e & P2M_BIG ? RUN_FRAMES - (gfn + n) % RUN_FRAMES : 1;
 	}
-	walk_end();
-	if (n == 0 && count) *rc = device || p2m_kind(e) == PV_MEM_DEVICE ? -PV_EACCES : e ? -PV_EBUSY : -PV_ENOENT;
-	return MIN(n, count);
+	if (n || !count) return MIN(n, count);
+	if (device || p2m_kind(e) == PV_MEM_DEVICE) return -PV_EACCES;
+	return e ? -PV_EBUSY : -PV_ENOENT;
 }
 
 long domain_release(struct domain *d, u64 gfn, u64 count, bool device) {
-	long rc = 0;
-	u64 n, done;
+	long n;
 
 	if (gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn) return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
-	while (!stlb_loosen(d, GFN(gfn), count)) interrupts_serve();
+	for (u64 n = LOOSEN_MOST(d); n && !stlb_loosen(d, GFN(gfn), count); n--) interrupts_serve();
 	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
 	GUARD(&d->grants.lock);
-	n = kind_from(d, gfn, count, device, &rc);
-	done = n ? take_back(d, gfn, n) : 0;
-	return done ? (long)done : n ? -PV_ENOMEM : rc;
+	n = kind_from(d, gfn, count, device);
+	if (n <= 0) return n;
+	n = take_back(d, gfn, n);
+	return n ? n : -PV_ENOMEM;
 }
 
 /* ---- destruction (D4): each stage true when it is done, false to be called again ---- */

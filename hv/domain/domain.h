@@ -17,6 +17,7 @@
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
 
+#include "domain/ioreq.h"
 #include "mm/p2m.h"
 #include "mm/stlb.h"
 
@@ -35,17 +36,18 @@ struct node {
 	u64 key;
 };
 
+/* What its run-state times tell of it while it is not on a CPU. */
 enum vcpu_state {
-	VCPU_DOWN,     /* never started, or vcpu_down */
-	VCPU_RUNNABLE, /* on a run queue, or running (v->on_cpu) */
-	VCPU_BLOCKED,  /* waits for an event, its timer or poll */
+	VCPU_RUNNABLE = PV_RUN_RUNNABLE, /* on a run queue, or running (v->on_cpu) */
+	VCPU_BLOCKED = PV_RUN_BLOCKED,   /* waits for an event, its timer or poll */
+	VCPU_DOWN = PV_RUN_OFFLINE,      /* never started, or vcpu_down */
 };
 
 struct vcpu {
 	struct domain *dom;
 	u16 id;
 
-	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. */
+	/* Machine state while it does not run (D3); cpu/vcpu.c saves and loads it. vcpu_start clears it up to ldt. */
 	struct guest g; /* guest_of */
 	u64 slow;       /* ENTRY_SLOW_* other than RESCHED */
 	u64 gs_base, fs_base;
@@ -58,24 +60,23 @@ struct vcpu {
 	u64 root_gpa; /* what it loaded last */
 	u64 tls[4];   /* GDT slots 12 to 15 */
 	u32 rare;     /* RARE_* but SELECTORS */
-	u64 *ldt;     /* a page of ring 0's, or NULL */
 	u32 ldt_entries;
 	u64 dr[8];
-	void *xsave; /* features.xsave_size bytes */
+	u32 nmi_pending;  /* atomic */
+	bool nmi_blocked; /* until the next ERETx with the nmi bit */
+	u64 *ldt;         /* a page of ring 0's, or NULL */
+	void *xsave;      /* features.xsave_size bytes */
 
 	/* Registered by the guest (references held: F2). */
 	struct pv_vcpu_area *area; /* direct map, or NULL */
 	mfn_t area_mfn;
-	u32 nmi_pending;  /* atomic */
-	bool nmi_blocked; /* until the next ERETx with the nmi bit */
 
 	/* What it is doing to an emulated device (ioreq.c). */
 	struct {
-		gva_t data;         /* where what is read goes */
-		u32 bytes;          /* of it; 0: a write */
-		u32 count, request; /* request: of the last that was posted */
-		u32 life;           /* of the model that it was posted to */
-		bool waits;         /* for the answer (Q3) */
+		struct io_access access;
+		u32 request; /* the last that was posted */
+		u32 life;    /* of the model that it was posted to */
+		bool waits;  /* for the answer (Q3) */
 	} io;
 
 	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
@@ -90,9 +91,9 @@ struct vcpu {
 	u32 poll_count;                   /* while its bit in poll_mask is set */
 	u32 poll_ports[PV_POLL_MAX];
 	u64 run_since, run_time[4];
-	enum pv_run_state run_state;
-	u64 hung_signs; /* signs of life at the last look for a hung dom0             */
-	u32 hung_looks; /* looks since then that saw no other                         */
+	u32 run_state;  /* enum pv_run_state */
+	u64 hung_signs; /* signs of life at the last look for a hung dom0 */
+	u32 hung_looks; /* looks since then that saw no other */
 
 	struct pv_perf perf;
 };
@@ -102,10 +103,9 @@ struct ports {
 	u32 max, used, high;
 	u32 hint;                   /* no free port below it, but port 0 */
 	bool dead;                  /* nothing is bound any more */
-	u16 virq[PV_VIRQ_COUNT];    /* its port; 0: none */
+	u16 virq[PV_VIRQ_COUNT];    /* the port that it was bound to last; 0: none */
 	u64 *word;                  /* one a port (E4) */
 	struct pv_event_page *page; /* direct map; NULL until registered */
-	mfn_t page_mfn;
 };
 
 /* grant.c: a granter's table and counts, a mapper's handles. */
@@ -128,9 +128,8 @@ struct domain {
 	enum pv_domain_state state;
 	u32 caps;
 	u32 pause_count;
-	u32 shutdown, shutdown_arg;
 	u64 log_until;              /* up to when its lines in the log are paid for (hypercalls/console.c) */
-	struct pv_domain_info told; /* what domain_info alone needs: name, creation, crash */
+	struct pv_domain_info told; /* as domain_info tells it: name, weight, cap, how it ended, and others */
 
 	u32 vcpu_count;
 	struct vcpu *vcpus[PV_MAX_VCPUS];
@@ -140,7 +139,6 @@ struct domain {
 	u64 frames, frames_max; /* RAM in the P2M, or not free yet; atomic */
 	u64 eretu;              /* guest address of its ERETU, 0: none */
 
-	u32 weight, cap_percent;
 	u32 pace;        /* virtual ns per ns, PACE_SHIFT bits of fraction (C1) */
 	s64 cap_left_ns; /* budget of the current period; atomic */
 	u64 cap_period_start;
@@ -151,7 +149,7 @@ struct domain {
 	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
 	u64 *io;                     /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
 	u64 io_version;              /* of what *io says, the only one of that number in the machine; 0: no ports */
-	struct ioreq *ioreq;         /* a page, from its first device model on; or NULL */
+	struct ioreq *ioreq;         /* from its first device model on; or NULL */
 	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 busy;                    /* somebody destroys it, audits it, or changes the size of its pool; atomic */
 	u32 die_stage;
@@ -176,6 +174,12 @@ static inline struct guest *guest_of(struct vcpu *v) { return v == current() ? &
 		struct vcpu *v_ = current();                   \
 		if (v_) v_->perf.counter[PV_COUNT_##c] += (n); \
 	} while (0)
+
+/* What is at g in d's P2M (entry format of mm/p2m.h), looked up in a walk of its own: it may change at once. */
+static inline u64 p2m_look(struct domain *d, gfn_t g) {
+	WALK();
+	return p2m_find(&d->p2m, g);
+}
 
 static inline struct domain *domain_by_number(u64 domid) {
 	if (unlikely(domid == PV_DOM_SELF)) return current() ? current()->dom : NULL;
@@ -242,9 +246,6 @@ int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up);
 int vcpu_up(struct vcpu *v);    /* -PV_EBUSY: it is up, or has not left its CPU */
 bool vcpu_down(struct vcpu *v); /* DOWN, timers off; then as vcpu_stop */
 
-/* Boot: each CPU's queue; before any domain is made. */
-void domains_init(void);
-
 /* cpu/vcpu.c, the machine's part of a switch: entry block <-> struct vcpu (D3). vcpu_load loads the root;
  * if the root is gone it crashes the domain and returns false. */
 void vcpu_save(struct cpu *c, struct vcpu *v);
@@ -262,7 +263,7 @@ int io_ports_set(struct domain *d, u64 first, u64 count, bool allow);
 
 /* audit.c */
 /* Slow (the whole of RAM and every P2M, interrupts off): for tests and bug hunts. Other CPUs are not stopped, so
- * that what they do meanwhile shows as errors: exact only in a quiet machine. 0: all agree; 1: not; -PV_ENOMEM. */
-int audit(struct pv_audit *out);
+ * that what they do meanwhile shows as errors: exact only in a quiet machine. True: all agree. */
+bool audit(struct pv_audit *out);
 
 #endif

@@ -141,14 +141,11 @@ long event_send(struct cpu *c, struct domain *d, u64 port) {
 	return 0;
 }
 
-/* A port that ring 0 bound, if it still is what it was bound to. */
-static void raise_own(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq) {
+void event_raise_irq(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq) {
 	u64 w = port_word(d, port);
 
 	if ((w & PORT_LEADS_MASK) == PORT_LEADS(kind, irq)) port_raise(this_cpu(), d, port, w);
 }
-
-void event_raise_pirq(struct domain *d, u32 port, u32 irq) { raise_own(d, port, PV_PORT_PIRQ, irq); }
 
 static bool word_is_for(u64 w, u16 from) {
 	return (PORT_KIND(w) == PV_PORT_UNBOUND || PORT_KIND(w) == PV_PORT_CHANNEL) && PORT_DOM(w) == from;
@@ -163,17 +160,16 @@ void event_raise_from(struct domain *d, u32 port, u16 from) {
 }
 
 void virq_raise(struct domain *d, enum pv_virq virq) {
-	raise_own(d, READ_ONCE(d->ports.virq[virq]), PV_PORT_VIRQ, virq);
+	event_raise_irq(d, READ_ONCE(d->ports.virq[virq]), PV_PORT_VIRQ, virq);
 }
 
 void virq_raise_all(enum pv_virq virq) {
-	walk_begin();
+	WALK();
 	for (u32 i = 0; i < PV_MAX_DOMAINS; i++) {
 		struct domain *d = domain_find(i);
 
 		if (d) virq_raise(d, virq);
 	}
-	walk_end();
 }
 
 /* ---- making ports ---- */
@@ -191,16 +187,20 @@ int event_pages(struct domain *d, u64 gpa) {
 		ram_put(m);
 		return -PV_EEXIST; /* what senders use is never exchanged under them */
 	}
-	t->page_mfn = m;
 	atomic_store(&t->page, (struct pv_event_page *)mfn_to_virt(m));
 	return 0;
 }
 
-/* d's end of a channel to r: a new one (remote_port 0, which is no port), or of one that waits for d. PORT held. */
-static long bind_locked(struct domain *d, struct domain *r, u64 remote_port, u64 vcpu) {
+/* d's end of a channel: a new one (remote_port 0, which is no port), or of one that waits for d. */
+static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu) {
+	struct domain *r;
 	u64 w;
 	long port;
 
+	GUARD(&ports_lock);
+	WALK(); /* until the port is in events_forget's sight, the number is not another domain's */
+	r = domain_find(remote_dom);
+	if (!r) return -PV_ESRCH;
 	if (remote_port == 0) return port_make(d, PV_PORT_UNBOUND, vcpu, PORT_END(r->id, 0));
 	port = port_check(r, remote_port, &w);
 	if (port) return port;
@@ -211,22 +211,20 @@ static long bind_locked(struct domain *d, struct domain *r, u64 remote_port, u64
 	return port;
 }
 
-static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu) {
-	struct domain *r;
-	long port;
-
-	GUARD(&ports_lock);
-	walk_begin(); /* until the port is in events_forget's sight, the number is not another domain's */
-	r = domain_find(remote_dom);
-	port = r ? bind_locked(d, r, remote_port, vcpu) : -PV_ESRCH;
-	walk_end();
-	return port;
-}
-
 long event_alloc(struct domain *d, u64 remote_dom, u64 vcpu) { return bind(d, remote_dom, 0, vcpu); }
 
 long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu) {
 	return remote_port ? bind(d, remote_dom, remote_port, vcpu) : -PV_EBADF;
+}
+
+long event_bind_irq(struct domain *d, enum pv_port_kind kind, u32 irq, u64 vcpu, u16 *bound) {
+	long port;
+
+	GUARD(&ports_lock);
+	if ((port_word(d, *bound) & PORT_LEADS_MASK) == PORT_LEADS(kind, irq)) return -PV_EEXIST;
+	port = port_make(d, kind, vcpu, irq);
+	if (port > 0) WRITE_ONCE(*bound, (u16)port);
+	return port;
 }
 
 long event_bind_virq(struct domain *d, u64 virq, u64 vcpu) {
@@ -235,20 +233,10 @@ long event_bind_virq(struct domain *d, u64 virq, u64 vcpu) {
 		[PV_VIRQ_CONSOLE] = PV_CAP_CONSOLE,
 		[PV_VIRQ_TRACE] = PV_CAP_TRACE,
 	};
-	struct ports *t = &d->ports;
-	long port;
 
 	if (virq >= PV_VIRQ_COUNT) return -PV_EINVAL;
 	if (needs[virq] & ~READ_ONCE(d->caps)) return -PV_EPERM;
-	GUARD(&ports_lock);
-	port = t->virq[virq] ? -PV_EEXIST : port_make(d, PV_PORT_VIRQ, vcpu, virq);
-	if (port > 0) WRITE_ONCE(t->virq[virq], (u16)port);
-	return port;
-}
-
-long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu) {
-	GUARD(&ports_lock);
-	return port_make(d, PV_PORT_PIRQ, vcpu, irq);
+	return event_bind_irq(d, PV_PORT_VIRQ, virq, vcpu, &d->ports.virq[virq]);
 }
 
 /* ---- closing ---- */
@@ -261,7 +249,6 @@ int event_close(struct domain *d, u64 port) {
 	GUARD(&ports_lock);
 	rc = port_check(d, port, &w);
 	if (rc) return rc;
-	if (PORT_KIND(w) == PV_PORT_VIRQ) WRITE_ONCE(t->virq[PORT_IRQ(w)], 0);
 	if (PORT_KIND(w) == PV_PORT_PIRQ) pirq_unbind(PORT_IRQ(w));
 	/* E5: the other end's domain is there, as all ports are closed before a domain goes. */
 	if (PORT_KIND(w) == PV_PORT_CHANNEL)
@@ -305,14 +292,12 @@ int event_unmask(struct domain *d, u64 port) {
 	u64 w;
 	int rc;
 
-	walk_begin(); /* port_change waits for us, or we see its word */
+	WALK(); /* port_change waits for us, or we see its word */
 	rc = port_check(d, port, &w);
-	if (!rc) {
-		bit_clear(d->ports.page->mask, port);
-		port_tell_late(d, port, w);
-	}
-	walk_end();
-	return rc;
+	if (rc) return rc;
+	bit_clear(d->ports.page->mask, port);
+	port_tell_late(d, port, w);
+	return 0;
 }
 
 /* Change some bits of a port's word, and tell whoever it names now what it may have missed. */
@@ -327,9 +312,8 @@ static int port_change(struct domain *d, u64 port, u64 clear, u64 set) {
 	/* A sender sees the new word, or has told whom the old one names, and we see its bit. */
 	(void)atomic_xchg(&d->ports.word[port], w);
 	walk_sync(d);
-	walk_begin();
+	WALK();
 	port_tell_late(d, port, w);
-	walk_end();
 	return 0;
 }
 
@@ -383,7 +367,7 @@ int event_poll(const u32 *ports, u32 count, u64 deadline) {
 u32 events_audit(struct domain *d, void (*fn)(mfn_t m)) {
 	u32 used = 0, bad = 0;
 
-	if (d->ports.page) fn(d->ports.page_mfn);
+	if (d->ports.page) fn(virt_to_mfn(d->ports.page));
 	for (u32 port = 1; port < d->ports.max; port++) {
 		u64 w = port_word(d, port);
 		struct domain *r = domain_by_number(PORT_DOM(w));
@@ -403,7 +387,7 @@ int events_init(struct domain *d, u32 max) {
 }
 
 void event_pages_drop(struct domain *d) {
-	if (d->ports.page) ram_put(d->ports.page_mfn);
+	if (d->ports.page) ram_put(virt_to_mfn(d->ports.page));
 	d->ports.page = NULL;
 }
 

@@ -31,11 +31,12 @@ int event_pages(struct domain *d, u64 gpa);
 long event_alloc(struct domain *d, u64 remote_dom, u64 vcpu);
 long event_bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu);
 long event_bind_virq(struct domain *d, u64 virq, u64 vcpu);
-/* A port whose raiser is ring 0's interrupt routing; irq is what event_status tells. */
-long event_bind_pirq(struct domain *d, u32 irq, u64 vcpu);
+/* A port that ring 0 raises: kind and irq are what event_status tells. *bound: the last such port, which only this
+ * writes; -PV_EEXIST if it still is one. */
+long event_bind_irq(struct domain *d, enum pv_port_kind kind, u32 irq, u64 vcpu, u16 *bound);
 /* Only if the port is that of irq, or is for domain `from`. Without the PIRQ lock; inside a walk, or with a reference
  * on d. */
-void event_raise_pirq(struct domain *d, u32 port, u32 irq);
+void event_raise_irq(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq);
 void event_raise_from(struct domain *d, u32 port, u16 from);
 /* Is the port one that waits for, or leads to, domain `from`? */
 bool event_is_for(const struct domain *d, u64 port, u16 from);

@@ -6,8 +6,8 @@
  *     between check and use.
  *     A copy does all of it within one walk, in which no frame and no domain goes.
  * G2: each mapping (handle) holds one reference on the frame, one on the granting domain, and one
- *     count in ring 0's own per-entry record (never in guest memory); it is counted before the guest-visible bits are
- *     set, and they are cleared when that count falls to zero.
+ *     count in ring 0's own per-entry record (never in guest memory). One CPU at a time changes an entry's count, and
+ *     with it the guest-visible bits, which are cleared when the count falls to zero.
  * G3: a mapping is in the mapper's P2M as GRANT or GRANT_RO and leaves it by p2m_remove before its
  *     reference goes (P4).
  * G4: frames mapped read-only are never reached for writing by that mapping; unmapping one leaves
@@ -32,9 +32,8 @@ void grant_table_drop(struct domain *d); /* its frames need not be kept any more
 int grants_reserve(struct domain *d);
 void grants_free(struct domain *d); /* memory only */
 int grant_table_set(struct domain *d, u64 gpa, u64 pages);
-/* One operation of the current domain's each, at `at`, the nth of its batch. Returns nth, or else what the batch does:
- * it cannot be read, or be told what came of it. */
-typedef long grant_operation(gva_t at, u64 nth, struct cpu *c);
+/* One operation of the current domain's each, of a batch (hypercalls/handlers.h). */
+typedef long grant_operation(gva_t at, u64 nth);
 /* Hidden: their addresses are taken, and nothing here has a GOT. */
 __attribute__((visibility("hidden"))) grant_operation grant_map, grant_unmap, grant_copy;
 /* Audit: calls fn for each frame of the grant table. Errors in counts against all domains' handles are returned. */

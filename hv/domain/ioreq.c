@@ -12,18 +12,20 @@
 #include "domain/sched.h"
 
 struct ioreq {
-	struct spinlock lock; /* head, GSIs; and that one starts or stops at a time */
-	bool open;            /* there is a model; read without the lock (Q2) */
-	u16 model;
-	u32 lives; /* how many models have gone */
-	u32 port;  /* of the model's; 0: there was none yet */
-	u32 users; /* Q2; atomic */
-	u32 head;  /* of the ring; what the area says is a copy */
+	struct spinlock lock; /* all but the ports of GSIs, and data */
+	u16 model;            /* PV_DOM_NONE: there is none */
+	u32 lives;            /* how many models have gone */
+	u32 port;             /* of the model's; 0: there was none yet */
+	u32 head;             /* of the ring; what the area says is a copy */
 	u32 pages;
-	u32 gsi_port[PV_IOREQ_GSIS]; /* 0, or the port that it was bound to last */
+	u16 gsi_port[PV_IOREQ_GSIS]; /* bound last (event_bind_irq) */
 	mfn_t area[1 + PV_MAX_VCPUS];
+	u8 data[][PV_IOREQ_DATA]; /* a vCPU's own, between guest and area (Q2) */
 };
-_Static_assert(sizeof(struct ioreq) <= PAGE_SIZE, "a page");
+
+static unsigned ioreq_order(const struct domain *d) {
+	return pages_order(1, sizeof(struct ioreq) + d->vcpu_count * (u64)PV_IOREQ_DATA);
+}
 
 static struct pv_ioreq_ring *ring_of(const struct ioreq *q) { return mfn_to_virt(q->area[0]); }
 
@@ -31,24 +33,12 @@ static struct pv_ioreq_slot *slot_of(const struct ioreq *q, const struct vcpu *v
 	return mfn_to_virt(q->area[1 + v->id]);
 }
 
-/* Q2. False: nobody serves. */
-static bool area_enter(struct ioreq *q) {
-	atomic_add(&q->users, 1);
-	if (likely(atomic_load(&q->open))) return true;
-	atomic_sub(&q->users, 1);
-	return false;
-}
+/* Lock held. */
+static void model_tell(const struct ioreq *q, const struct domain *d) {
+	WALK();
+	struct domain *m = domain_find(q->model);
 
-static void area_leave(struct ioreq *q) { atomic_sub(&q->users, 1); }
-
-static void model_tell(struct ioreq *q, const struct domain *d) {
-	struct domain *m;
-
-	if (READ_ONCE(ring_of(q)->awake)) return;
-	walk_begin();
-	m = domain_find(q->model);
-	if (m) event_raise_from(m, q->port, d->id);
-	walk_end();
+	if (m && !READ_ONCE(ring_of(q)->awake)) event_raise_from(m, q->port, d->id);
 }
 
 /* ---- requests ---- */
@@ -64,24 +54,25 @@ static u32 flags_of(const struct ioreq *q, const struct io_access *a) {
 }
 
 /* False: the ring is full. Lock held. */
-static bool write_buffer(struct ioreq *q, const struct vcpu *v, const struct io_access *a, u64 value) {
+static bool write_buffer(struct ioreq *q, const struct vcpu *v) {
+	const struct io_access *a = &v->io.access;
 	struct pv_ioreq_ring *r = ring_of(q);
+	struct pv_ioreq_write w = {a->address, 0, a->size, a->space, v->id};
 
-	if (q->head - READ_ONCE(r->tail) >= PV_IOREQ_WRITES) /* also if tail is nonsense */
-		return false;
-	r->write[q->head % PV_IOREQ_WRITES] = (struct pv_ioreq_write){a->address, (u32)value, a->size, a->space, v->id};
+	if (q->head - READ_ONCE(r->tail) >= PV_IOREQ_WRITES) return false; /* also if tail is nonsense */
+	memcpy(&w.value, q->data[v->id], a->size);
+	r->write[q->head % PV_IOREQ_WRITES] = w;
 	(void)atomic_xchg(&r->head, ++q->head); /* before the look at `awake` */
 	return true;
 }
 
-/* Into v's slot; value: of a single write. */
-static int request(struct ioreq *q, struct vcpu *v, const struct io_access *a, u64 value, u32 after) {
+/* Into v's slot. Lock held. */
+static void request(struct ioreq *q, struct vcpu *v) {
+	const struct io_access *a = &v->io.access;
 	struct pv_ioreq_slot *s = slot_of(q, v);
-	u32 bytes = a->count * a->size;
 
-	if (a->write && a->count > 1 && copy_in(s->data, a->data, bytes)) return -PV_EFAULT;
-	if (a->write && a->count == 1) __builtin_memcpy(s->data, &value, sizeof(value));
-	s->after = after;
+	if (a->write) memcpy(s->data, q->data[v->id], MAX(a->count * a->size, sizeof(u64)));
+	s->after = q->head;
 	s->address = a->address;
 	s->count = a->count;
 	s->size = a->size;
@@ -89,60 +80,59 @@ static int request(struct ioreq *q, struct vcpu *v, const struct io_access *a, u
 	s->write = a->write;
 	s->answer = v->io.request++;
 	atomic_store(&s->request, v->io.request);
-	v->io.data = a->data;
-	v->io.bytes = a->write ? 0 : bytes;
-	v->io.count = a->count;
 	v->io.life = q->lives;
 	v->io.waits = true;
 	bit_set(&ring_of(q)->posted, v->id);
-	return 0;
 }
 
-/* What a read gives where nobody answers. */
-static int read_ones(gva_t to, u32 bytes) {
-	static const u8 ones[PV_IOREQ_DATA] = {[0 ... PV_IOREQ_DATA - 1] = 0xff};
+/* v's access, if a model has its address: how many elements are done, or will be when v goes on. 0: it floats. */
+static long hand_on(struct ioreq *q, struct vcpu *v) {
+	const struct io_access *a = &v->io.access;
+	bool buffered;
+	u32 flags;
 
-	return copy_out(to, ones, bytes);
+	GUARD(&q->lock);
+	if (q->model == PV_DOM_NONE) return 0;
+	flags = flags_of(q, a);
+	if (!flags) return a->space == PV_IOREQ_PORT ? 0 : -PV_ENODEV;
+	buffered = flags & PV_IOREQ_BUFFER && a->write && a->count == 1 && a->size <= 4 && write_buffer(q, v);
+	if (!buffered) request(q, v);
+	if (!buffered || !(flags & PV_IOREQ_QUIET)) model_tell(q, v->dom);
+	trace(PV_TRACE_ioreq, a->address, PV_IOREQ_ACCESS(a->space, a->write, a->size) | !buffered);
+	v->perf.counter[buffered ? PV_COUNT_ioreqs_buffered : PV_COUNT_ioreqs]++;
+	return a->count;
 }
 
-static long floats(const struct io_access *a) {
-	return a->write || !read_ones(a->data, a->count * a->size) ? (long)a->count : -PV_EFAULT;
+/* The end of v's access: what it reads, and the result of its call. Where nobody answers, ones are read. */
+static long finish(struct ioreq *q, const struct vcpu *v, bool answered) {
+	const struct io_access *a = &v->io.access;
+	u32 bytes = a->write ? 0 : a->count * a->size;
+
+	lock(&q->lock);
+	if (answered && q->lives == v->io.life)
+		memcpy(q->data[v->id], slot_of(q, v)->data, bytes);
+	else
+		memset(q->data[v->id], 0xff, bytes);
+	unlock(&q->lock);
+	return copy_out(a->data, q->data[v->id], bytes) ? -PV_EFAULT : (long)a->count;
 }
 
 long ioreq_access(struct vcpu *v, const struct io_access *a) {
 	struct ioreq *q = v->dom->ioreq;
-	bool single = a->write && a->count == 1, buffered = false;
-	u64 value = 0;
-	u32 flags, after;
-	long rc = 0;
+	long rc;
 
 	if (!q || !q->port) return -PV_ENODEV;
-	if (single && copy_in(&value, a->data, a->size)) return -PV_EFAULT;
-	/* The lock first: ioreq_forget holds it while it waits for whoever has entered. */
-	lock(&q->lock);
-	if (!area_enter(q)) {
-		unlock(&q->lock);
-		return floats(a);
-	}
-	flags = flags_of(q, a);
-	if (flags & PV_IOREQ_BUFFER && single && a->size <= 4) buffered = write_buffer(q, v, a, value);
-	after = q->head;
-	unlock(&q->lock);
-	if (!flags) {
-		area_leave(q);
-		return a->space == PV_IOREQ_PORT ? floats(a) : -PV_ENODEV;
-	}
-	if (!buffered) rc = request(q, v, a, value, after);
-	if (!rc && !(buffered && flags & PV_IOREQ_QUIET)) model_tell(q, v->dom);
-	area_leave(q);
-	trace(PV_TRACE_ioreq, a->address, PV_IOREQ_ACCESS(a->space, a->write, a->size) | !buffered);
-	v->perf.counter[buffered ? PV_COUNT_ioreqs_buffered : PV_COUNT_ioreqs]++;
+	memset(q->data[v->id], 0, sizeof(u64)); /* a single write fills a word of its slot */
+	if (a->write && copy_in(q->data[v->id], a->data, a->count * a->size)) return -PV_EFAULT;
+	v->io.access = *a;
+	rc = hand_on(q, v);
+	if (rc == 0) return finish(q, v, false);
 	if (v->io.waits) {
 		vcpu_block(PV_TIME_NEVER);
 		/* ioreq_settle looks, though it be answered. */
 		this_cpu()->entry->slow |= ENTRY_SLOW_RESCHED;
 	}
-	return rc ? rc : a->count;
+	return rc;
 }
 
 bool ioreq_answered(const struct vcpu *v) {
@@ -153,23 +143,12 @@ bool ioreq_answered(const struct vcpu *v) {
 }
 
 bool ioreq_settle(struct vcpu *v) {
-	struct ioreq *q = v->dom->ioreq;
-	long rc = v->io.count;
-
 	if (!ioreq_answered(v)) {
 		vcpu_block(PV_TIME_NEVER);
 		return false;
 	}
 	v->io.waits = false;
-	if (v->io.bytes) {
-		bool here = area_enter(q), theirs = here && q->lives == v->io.life;
-
-		if (theirs ? copy_out(v->io.data, slot_of(q, v)->data, v->io.bytes)
-			   : read_ones(v->io.data, v->io.bytes))
-			rc = -PV_EFAULT;
-		if (here) area_leave(q);
-	}
-	guest_of(v)->regs.ax = rc;
+	guest_of(v)->regs.ax = finish(v->dom->ioreq, v, true);
 	return true;
 }
 
@@ -178,7 +157,7 @@ bool ioreq_settle(struct vcpu *v) {
 bool ioreq_serves(const struct domain *me, const struct domain *d) {
 	const struct ioreq *q = READ_ONCE(d->ioreq);
 
-	return q && READ_ONCE(q->open) && q->model == me->id;
+	return q && READ_ONCE(q->model) == me->id;
 }
 
 /* NULL: no memory. */
@@ -187,8 +166,9 @@ static struct ioreq *ioreq_of(struct domain *d) {
 
 	GUARD(&d->lock);
 	q = d->ioreq;
-	if (!q && (q = hv_page_alloc(0))) {
+	if (!q && (q = hv_page_alloc(ioreq_order(d)))) {
 		q->lock = SPINLOCK(IOREQ);
+		q->model = PV_DOM_NONE;
 		atomic_store(&d->ioreq, q);
 	}
 	return q;
@@ -207,31 +187,33 @@ int ioreq_start(struct domain *me, struct domain *d, u64 gpa, u64 port) {
 	q = ioreq_of(d);
 	if (!q) return -PV_ENOMEM;
 	GUARD(&q->lock);
-	if (q->open) return -PV_EEXIST;
-	for (q->pages = 0; !rc && q->pages < 1 + d->vcpu_count; q->pages += !rc)
+	if (q->model != PV_DOM_NONE) return -PV_EEXIST;
+	for (; !rc && q->pages < 1 + d->vcpu_count; q->pages += !rc)
 		rc = domain_own_frame(me, (gpa >> PAGE_SHIFT) + q->pages, P2M_WRITE, &q->area[q->pages]);
 	if (rc) {
 		area_drop(q);
 		return rc;
 	}
-	q->model = me->id;
 	q->port = port;
 	q->head = ring_of(q)->head = 0;
-	(void)atomic_xchg(&q->open, true);
+	WRITE_ONCE(q->model, me->id);
 	return 0;
 }
 
-/* Who waits reads ones. */
+/* Who waits reads ones. Lock held. */
+static void model_goes(struct ioreq *q, struct domain *d) {
+	WRITE_ONCE(q->model, PV_DOM_NONE);
+	atomic_add(&q->lives, 1);
+	area_drop(q);
+	for (u32 i = 0; i < d->vcpu_count; i++) vcpu_wake(d->vcpus[i]);
+}
+
 void ioreq_forget(struct domain *d, u16 dead) {
 	struct ioreq *q = READ_ONCE(d->ioreq);
 
 	if (!q) return;
 	GUARD(&q->lock);
-	if (q->model != dead || !atomic_xchg(&q->open, false)) return;
-	while (atomic_load(&q->users)) cpu_relax_serving();
-	atomic_add(&q->lives, 1);
-	area_drop(q);
-	for (u32 i = 0; i < d->vcpu_count; i++) vcpu_wake(d->vcpus[i]);
+	if (q->model == dead) model_goes(q, d);
 }
 
 int ioreq_stop(struct domain *me, struct domain *d) {
@@ -243,15 +225,17 @@ int ioreq_stop(struct domain *me, struct domain *d) {
 bool ioreq_end(struct domain *d) {
 	struct ioreq *q = d->ioreq;
 
-	if (q && area_enter(q)) {
-		atomic_store(&ring_of(q)->ended, 1);
-		WRITE_ONCE(ring_of(q)->awake, 0); /* it is told whatever it says */
-		model_tell(q, d);
-		area_leave(q);
-		ioreq_forget(d, q->model);
-	}
+	if (!q) return true;
+	GUARD(&q->lock);
+	if (q->model == PV_DOM_NONE) return true;
+	atomic_store(&ring_of(q)->ended, 1);
+	WRITE_ONCE(ring_of(q)->awake, 0); /* it is told whatever it says */
+	model_tell(q, d);
+	model_goes(q, d);
 	return true;
 }
+
+void ioreq_free(struct domain *d) { hv_page_free(d->ioreq, ioreq_order(d)); }
 
 void ioreq_audit(struct domain *d, void (*fn)(mfn_t m)) {
 	for (u32 i = 0; d->ioreq && i < d->ioreq->pages; i++) fn(d->ioreq->area[i]);
@@ -260,37 +244,23 @@ void ioreq_audit(struct domain *d, void (*fn)(mfn_t m)) {
 /* ---- answers and interrupts ---- */
 
 int ioreq_done(struct domain *me, struct domain *d, u64 vcpus, u64 gsis) {
-	struct ioreq *q = READ_ONCE(d->ioreq);
-
 	if (gsis >> PV_IOREQ_GSIS) return -PV_EINVAL;
 	if (!ioreq_serves(me, d)) return -PV_EACCES;
-	for (u64 m = vcpus; m; m &= m - 1) {
-		unsigned i = __builtin_ctzll(m);
-
-		if (i < d->vcpu_count && READ_ONCE(d->vcpus[i]->io.waits)) vcpu_wake(d->vcpus[i]);
-	}
-	for (u64 m = gsis; m; m &= m - 1) {
-		unsigned gsi = __builtin_ctzll(m);
-
-		walk_begin();
-		event_raise_pirq(d, READ_ONCE(q->gsi_port[gsi]), PV_IOREQ_GSI + gsi);
-		walk_end();
-	}
+	for (u32 i = 0; i < d->vcpu_count; i++)
+		if (vcpus >> i & 1 && READ_ONCE(d->vcpus[i]->io.waits)) vcpu_wake(d->vcpus[i]);
+	WALK();
+	for (u32 gsi = 0; gsi < PV_IOREQ_GSIS; gsi++)
+		if (gsis >> gsi & 1)
+			event_raise_irq(d, READ_ONCE(d->ioreq->gsi_port[gsi]), PV_PORT_PIRQ, PV_IOREQ_GSI + gsi);
 	return 0;
 }
 
 long ioreq_irq_bind(struct domain *d, u64 gsi, u64 vcpu) {
 	struct ioreq *q = READ_ONCE(d->ioreq);
-	struct pv_port_status s;
-	long port = -PV_EBUSY;
-	u32 old;
+	long port;
 
 	if (!q) return -PV_ENODEV;
 	if (gsi >= PV_IOREQ_GSIS) return -PV_EINVAL;
-	GUARD(&q->lock);
-	old = q->gsi_port[gsi];
-	if (!old || event_status(d, old, &s) || s.kind != PV_PORT_PIRQ || s.irq != PV_IOREQ_GSI + gsi)
-		port = event_bind_pirq(d, PV_IOREQ_GSI + (u32)gsi, vcpu);
-	if (port > 0) WRITE_ONCE(q->gsi_port[gsi], (u32)port);
-	return port;
+	port = event_bind_irq(d, PV_PORT_PIRQ, PV_IOREQ_GSI + (u32)gsi, vcpu, &q->gsi_port[gsi]);
+	return port == -PV_EEXIST ? -PV_EBUSY : port;
 }

@@ -3,8 +3,8 @@
  *
  * Q1: the area is the model's memory: what ring 0 reads of it, it reads once, and relies on none of it. A model that
  *     answers wrongly, early or never harms its guest alone.
- * Q2: who touches the area counts as a user from before it finds the model there until after; a model that goes waits
- *     for users, so that no byte is written once ioreq_stop has returned.
+ * Q2: the area is touched with the lock held, with which a model goes, so that no byte is written once ioreq_stop has
+ *     returned. What moves between it and the guest, whose memory is touched without locks (L3), waits in between.
  * Q3: a vCPU with a request out takes no event and is not woken by one: its hypercall is not over. It waits until the
  *     answer is there, the model has gone, or it is itself taken down. */
 #ifndef HV_IOREQ_H
@@ -44,6 +44,7 @@ bool ioreq_serves(const struct domain *me, const struct domain *d);
 
 /* d is DYING and has no vCPU that runs: its model is told and let go. True. */
 bool ioreq_end(struct domain *d);
+void ioreq_free(struct domain *d); /* memory only */
 /* Domain number `dead` serves nobody any more. */
 void ioreq_forget(struct domain *d, u16 dead);
 void ioreq_audit(struct domain *d, void (*fn)(mfn_t m));

@@ -24,20 +24,20 @@ struct runqueue {
 	struct node run;    /* by virtual time */
 	struct node timers; /* by deadline; the head's key is PV_TIME_NEVER */
 	u64 min_vruntime;   /* never falls */
-	u64 programmed;     /* when this CPU's timer fires */
-	u64 hung_look;      /* when dom0's vCPU here is looked at again */
-	u64 drain_at;       /* when the console is; this CPU's alone */
-};
+	/* This CPU's alone, without the lock. */
+	u64 programmed; /* when its timer fires */
+	u64 hung_look;  /* when dom0's vCPU here is looked at again */
+	u64 drain_at;   /* when the console is */
+} __attribute__((aligned(64)));
 
 #define EXPIRE_BATCH 16
 #define YIELDED      0ull             /* slice_end of a vCPU that gives way to whoever waits */
 #define DRAIN_NS     (1000ull * 1000) /* a byte of 115200 baud takes 87 us, a UART's FIFO has 16 */
 #define HUNG_LOOK_NS (4ull * 1000 * 1000 * 1000)
-#define HUNG_LOOKS   5 /* so many in a row that find dom0's vCPU stuck end it            */
+#define HUNG_LOOKS   5 /* so many in a row that find dom0's vCPU stuck end it */
 
+static struct runqueue queues[MAX_CPUS];
 static u64 idle_mask; /* CPUs that found nothing to run; hints only */
-
-static struct runqueue *queue_of(unsigned cpu) { return cpus[cpu]->sched; }
 
 static bool allowed_on(const struct vcpu *v, unsigned cpu) { return READ_ONCE(v->affinity) >> cpu & 1; }
 
@@ -45,7 +45,7 @@ static bool allowed_on(const struct vcpu *v, unsigned cpu) { return READ_ONCE(v-
 static struct runqueue *vcpu_lock(struct vcpu *v) {
 	for (;;) {
 		u32 cpu = READ_ONCE(v->cpu);
-		struct runqueue *q = queue_of(cpu);
+		struct runqueue *q = &queues[cpu];
 
 		lock(&q->lock);
 		if (likely(v->cpu == cpu)) return q;
@@ -96,26 +96,28 @@ static void timer_update(struct runqueue *q, struct vcpu *v) {
 	if ((s64)v->tm.key >= 0) node_add(&q->timers, &v->tm);
 }
 
-/* Make this CPU's timer fire no later than needed. Earlier is harmless, and saves programming it for each of a
+/* q is this CPU's: its timer fires no later than that. Earlier is harmless, and saves programming it for each of a
  * guest's changes of mind. */
+static ALWAYS_INLINE void timer_by(struct runqueue *q, u64 when) {
+	if (when >= q->programmed) return;
+	q->programmed = when;
+	timer_program(when);
+}
+
 static ALWAYS_INLINE void program(struct runqueue *q, u64 now) {
 	u64 want = q->timers.next->key;
 	struct vcpu *v = q->curr;
 
 	if (v && q->nr) want = MIN(want, v->slice_end);
-	if (v && v->dom->cap_percent) want = MIN(want, now + (u64)MAX(atomic_load(&v->dom->cap_left_ns), 0));
-	if (v && !v->dom->id) want = MIN(want, q->hung_look);
-	if (want < q->programmed) {
-		q->programmed = want;
-		timer_program(want);
-	}
+	if (v && v->dom->told.cap_percent) want = MIN(want, now + (u64)MAX(atomic_load(&v->dom->cap_left_ns), 0));
+	timer_by(q, want);
 }
 
 /* ---- time ---- */
 
 /* C5. Whoever finds the period over begins the next. */
 static NOINLINE bool cap_used_up(struct domain *d, u64 now) {
-	s64 budget = SCHED_PERIOD_NS / 100 * READ_ONCE(d->cap_percent), left;
+	s64 budget = SCHED_PERIOD_NS / 100 * READ_ONCE(d->told.cap_percent), left;
 	u64 start = READ_ONCE(d->cap_period_start);
 
 	if (!before(now, start + SCHED_PERIOD_NS) && atomic_cas(&d->cap_period_start, start, now)) {
@@ -126,17 +128,10 @@ static NOINLINE bool cap_used_up(struct domain *d, u64 now) {
 	return atomic_load(&d->cap_left_ns) <= 0;
 }
 
-static bool capped(struct domain *d, u64 now) { return unlikely(READ_ONCE(d->cap_percent)) && cap_used_up(d, now); }
-
-static void park(struct runqueue *q, struct vcpu *v) {
-	v->wake_at = READ_ONCE(v->dom->cap_period_start) + SCHED_PERIOD_NS;
-	timer_update(q, v);
-}
-
 /* Run-state times up to now, into v->run_time and the guest's area, which has the others already. */
-static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 now) {
+static ALWAYS_INLINE void account(struct vcpu *v, u32 next, u64 now) {
 	struct pv_vcpu_area *a = READ_ONCE(v->area);
-	enum pv_run_state was = v->run_state;
+	u32 was = v->run_state;
 	u64 time = v->run_time[was] + now - v->run_since;
 	u32 version;
 
@@ -148,7 +143,7 @@ static ALWAYS_INLINE void account(struct vcpu *v, enum pv_run_state next, u64 no
 	version = READ_ONCE(a->run_version) | 1;
 	WRITE_ONCE(a->run_version, version);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	WRITE_ONCE(a->run_state, (u32)next);
+	WRITE_ONCE(a->run_state, next);
 	WRITE_ONCE(a->run_since, now);
 	WRITE_ONCE(a->run_time[was], time);
 	atomic_store(&a->run_version, version + 1);
@@ -170,7 +165,7 @@ static ALWAYS_INLINE void charge(struct runqueue *q, u64 now) {
 	ns = now - v->charged;
 	v->charged = now;
 	least = v->run.key += (unsigned __int128)ns * v->dom->pace >> PACE_SHIFT;
-	if (v->dom->cap_percent) atomic_sub(&v->dom->cap_left_ns, (s64)ns);
+	if (v->dom->told.cap_percent) atomic_sub(&v->dom->cap_left_ns, (s64)ns);
 	if (q->nr && before(q->run.next->key, least)) least = q->run.next->key;
 	if (before(q->min_vruntime, least)) WRITE_ONCE(q->min_vruntime, least);
 }
@@ -185,33 +180,21 @@ static void resched(struct runqueue *q) {
 		cpu_kick(q->cpu->id); /* else a kick is on its way */
 }
 
-static u32 load_of(unsigned cpu) {
-	struct runqueue *q = queue_of(cpu);
-
-	return READ_ONCE(q->nr) + (READ_ONCE(q->curr) != NULL);
-}
-
-/* An idle CPU, the last one if it is; else the last (stay); else the least loaded. */
-static unsigned pick_cpu(struct vcpu *v, bool stay) {
-	u64 mask = v->affinity & cpus_up, idle;
+/* The CPU with the least to do, of equals the last one; (stay) only idle ones and the last are looked at. */
+static unsigned pick_cpu(const struct vcpu *v, bool stay) {
+	u64 near = READ_ONCE(idle_mask) | cpus[v->cpu]->bit;
+	u64 mask = v->affinity & cpus_up & (stay && v->affinity & near ? near : ~0ull);
 	unsigned best = v->cpu;
-	u32 load = ~0u;
+	u32 least = ~0u;
 
-	if (unlikely(!mask)) mask = cpus_up;
-	idle = READ_ONCE(idle_mask) & mask;
-	if (idle) mask = idle;
-	if (mask >> best & 1) {
-		if (idle || stay) return best;
-		load = load_of(best);
-	}
-	for (; mask && load; mask &= mask - 1) {
+	for (; mask; mask &= mask - 1) {
 		unsigned cpu = __builtin_ctzll(mask);
-		u32 l = load_of(cpu);
+		struct runqueue *q = &queues[cpu];
+		u32 load = 2 * (READ_ONCE(q->nr) + (READ_ONCE(q->curr) != NULL)) + (cpu != v->cpu);
 
-		if (l < load) {
-			best = cpu;
-			load = l;
-		}
+		if (load >= least) continue;
+		least = load;
+		best = cpu;
 	}
 	return best;
 }
@@ -221,7 +204,8 @@ static bool homeless(struct vcpu *v) {
 	return !v->run.next && !v->on_cpu && vcpu_may_run(v) && v->wake_at == PV_TIME_NEVER;
 }
 
-/* v enters q's list: preempt (C4), end idleness (C6), or see to it that the slice ends. */
+/* v enters q's list: end idleness (C6), preempt (C4), or see to it that the slice ends, which mattered to nobody while
+ * there was only one. */
 static void enqueue(struct runqueue *q, struct vcpu *v, u64 now) {
 	u64 floor;
 
@@ -229,58 +213,60 @@ static void enqueue(struct runqueue *q, struct vcpu *v, u64 now) {
 	floor = q->min_vruntime - SCHED_LATENCY_NS;
 	if (before(v->run.key, floor)) v->run.key = floor;
 	rq_insert(q, v);
-	if (!q->curr) {
-		atomic_and(&idle_mask, ~q->cpu->bit);
+	if (!q->curr) atomic_and(&idle_mask, ~q->cpu->bit);
+	if (!q->curr || before(v->run.key + SCHED_GRANULARITY_NS, q->curr->run.key))
 		resched(q);
-	} else if (before(v->run.key + SCHED_GRANULARITY_NS, q->curr->run.key)) {
+	else if (q->cpu == this_cpu())
+		timer_by(q, q->curr->slice_end);
+	else if (q->nr == 1)
 		resched(q);
-	} else if (q->cpu == this_cpu()) {
-		program(q, now);
-	} else if (q->nr == 1) {
-		resched(q); /* it had no reason to program the end of the slice */
-	}
 }
 
-/* Put v on the list of the CPU that suits it, unless it is on one, runs, or may not. q is v's (C2), its lock held; it
- * is let go meanwhile if v goes elsewhere. */
-static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay) {
-	struct runqueue *to;
-
-	if (!homeless(v)) return;
-	to = queue_of(pick_cpu(v, stay));
+/* v, which is homeless, goes onto the list of `to`. q is v's (C2), its lock held; it is let go meanwhile if that is
+ * another. */
+static void put(struct runqueue *q, struct vcpu *v, struct runqueue *to, u64 now) {
 	if (to == q) {
 		enqueue(q, v, now);
 		return;
 	}
-	walk_begin(); /* with neither lock held v may be stopped, and its domain end; but it is not freed */
+	WALK(); /* with neither lock held v may be stopped, and its domain end; but it is not freed */
 	unlock(&q->lock);
 	lock_both(&q->lock, &to->lock);
-	/* Unless someone else has placed it meanwhile. */
-	if (v->cpu == q->cpu->id && homeless(v)) {
+	/* Unless someone else has placed it meanwhile, or will: who has changed its affinity. */
+	if (v->cpu == q->cpu->id && homeless(v) && allowed_on(v, to->cpu->id)) {
 		v->run.key += to->min_vruntime - q->min_vruntime;
 		WRITE_ONCE(v->cpu, to->cpu->id);
 		timer_update(to, v);
 		enqueue(to, v, now);
 	}
 	unlock(&to->lock);
-	walk_end();
+}
+
+/* The same, onto that of the CPU that suits it, unless it is on one, runs, or may not. */
+static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay) {
+	if (homeless(v)) put(q, v, &queues[pick_cpu(v, stay)], now);
 }
 
 /* ---- schedule ---- */
 
 enum verdict { GOES_ON, GIVES_WAY, MAY_NOT };
 
-/* May the current vCPU, charged up to now, run on? Within its slice it gives way only to who is far behind; then to
+/* May v run now? If only its domain's cap is against it, it waits for the next period (C5). */
+static ALWAYS_INLINE bool admitted(struct runqueue *q, struct vcpu *v, u64 now) {
+	if (!vcpu_may_run(v)) return false;
+	if (likely(!READ_ONCE(v->dom->told.cap_percent)) || !cap_used_up(v->dom, now)) return true;
+	v->wake_at = READ_ONCE(v->dom->cap_period_start) + SCHED_PERIOD_NS;
+	timer_update(q, v);
+	return false;
+}
+
+/* Does the current vCPU, charged up to now, run on? Within its slice it gives way only to who is far behind; then to
  * whoever has had less. */
 static enum verdict judge(struct runqueue *q, struct vcpu *v, u64 now) {
 	bool over = now >= v->slice_end;
 	s64 lead;
 
-	if (!vcpu_may_run(v) || !allowed_on(v, q->cpu->id)) return MAY_NOT;
-	if (capped(v->dom, now)) {
-		park(q, v);
-		return MAY_NOT;
-	}
+	if (!allowed_on(v, q->cpu->id) || !admitted(q, v, now)) return MAY_NOT;
 	if (q->nr) {
 		lead = q->run.next->key - v->run.key;
 		if (v->slice_end == YIELDED && lead > 0) v->run.key += lead;
@@ -290,15 +276,13 @@ static enum verdict judge(struct runqueue *q, struct vcpu *v, u64 now) {
 	return GOES_ON;
 }
 
-/* The first of the list that may run, taken off it; what is passed over waits for vcpu_resume or its cap. */
+/* The first of the list that may run, taken off it; what is passed over waits for vcpu_review or its cap. */
 static struct vcpu *take_first(struct runqueue *q, u64 now) {
 	while (q->nr) {
 		struct vcpu *v = rq_first(q);
 
 		rq_remove(q, v);
-		if (!vcpu_may_run(v)) continue;
-		if (!capped(v->dom, now)) return v;
-		park(q, v);
+		if (admitted(q, v, now)) return v;
 	}
 	return NULL;
 }
@@ -306,14 +290,9 @@ static struct vcpu *take_first(struct runqueue *q, u64 now) {
 /* v, which is saved, leaves q's CPU: any may have it. At the end of its slice it goes where there is the least to do.
  * Whoever has stopped it since it was judged waits for the lock, and takes it off the list. */
 static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, enum verdict why) {
-	static const u8 waiting[] = {
-		[VCPU_DOWN] = PV_RUN_OFFLINE,
-		[VCPU_RUNNABLE] = PV_RUN_RUNNABLE,
-		[VCPU_BLOCKED] = PV_RUN_BLOCKED,
-	};
 	bool stay = now <= v->slice_end - 1; /* or YIELDED */
 
-	account(v, waiting[v->state], now);
+	account(v, v->state, now);
 	atomic_store(&v->on_cpu, false);
 	if (stay && why == GIVES_WAY && !READ_ONCE(idle_mask))
 		rq_insert(q, v); /* as place would, in short */
@@ -321,10 +300,10 @@ static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, en
 		place(q, v, now, stay);
 }
 
-/* Whom this CPU runs from now on: chosen and, unless it runs already, not yet loaded; NULL: nobody. Who ran before
- * has left. */
+/* Whom this CPU runs from now on: chosen and, unless it runs already, not yet loaded; NULL: nobody. Who was chosen
+ * before has left. */
 static struct vcpu *choose(struct cpu *c, struct runqueue *q) {
-	struct vcpu *prev = c->cur, *next = prev;
+	struct vcpu *prev = q->curr, *next = prev;
 	enum verdict fate;
 	u64 now;
 
@@ -343,7 +322,7 @@ static struct vcpu *choose(struct cpu *c, struct runqueue *q) {
 			(void)atomic_xchg(&next->on_cpu, true);
 		}
 		if (prev) {
-			vcpu_save(c, prev);
+			if (likely(c->cur)) vcpu_save(c, prev); /* else it could not be loaded */
 			c->cur = NULL;
 			let_go(q, prev, now, fate);
 		}
@@ -353,30 +332,26 @@ static struct vcpu *choose(struct cpu *c, struct runqueue *q) {
 	return next;
 }
 
-/* C6: a vCPU that waits for another CPU goes to an idle one: this, or one that it wakes. */
+/* C6: a vCPU that waits for another CPU goes to this one, which is idle. */
 static bool pull(struct runqueue *q) {
-	bool found = false;
-
-	for (u64 m = cpus_up & ~q->cpu->bit; m && !found; m &= m - 1) {
-		struct runqueue *from = queue_of(__builtin_ctzll(m));
+	for (u64 m = cpus_up & ~q->cpu->bit; m; m &= m - 1) {
+		struct runqueue *from = &queues[__builtin_ctzll(m)];
 		struct vcpu *v;
 
 		if (!READ_ONCE(from->nr)) continue;
-		lock(&from->lock);
+		GUARD(&from->lock);
 		v = rq_first(from);
-		found = from->nr && allowed_on(v, q->cpu->id);
-		if (found) {
-			rq_remove(from, v);
-			place(from, v, now_ns(), true);
-		}
-		unlock(&from->lock);
+		if (!from->nr || !allowed_on(v, q->cpu->id)) continue;
+		rq_remove(from, v);
+		put(from, v, q, now_ns());
+		return true;
 	}
-	return found;
+	return false;
 }
 
 /* Nothing to run: until an interrupt, or until a free frame is clean. */
 static void idle(struct runqueue *q) {
-	u64 since = now_ns(), me = q->cpu->bit;
+	u64 me = q->cpu->bit;
 
 	vcpu_idle_state();
 	/* In sight as idle before the last look, so that who enqueues later kicks us. */
@@ -389,14 +364,6 @@ static void idle(struct runqueue *q) {
 			cpu_halt_once();
 	}
 	atomic_and(&idle_mask, ~me);
-	q->cpu->idle_ns += now_ns() - since;
-}
-
-/* v's domain was crashed when it was to be loaded. */
-static NOINLINE void unload(struct runqueue *q, struct vcpu *v) {
-	GUARD(&q->lock);
-	q->curr = NULL;
-	let_go(q, v, now_ns(), MAY_NOT);
 }
 
 void schedule(void) {
@@ -414,10 +381,7 @@ void schedule(void) {
 		}
 		if (next != c->cur) {
 			next->perf.counter[PV_COUNT_switches]++;
-			if (unlikely(!vcpu_load(c, next))) {
-				unload(q, next);
-				continue;
-			}
+			if (unlikely(!vcpu_load(c, next))) continue; /* its domain was crashed */
 			/* D3: not before, its registers were not in the entry block */
 			c->cur = next;
 		}
@@ -426,6 +390,7 @@ void schedule(void) {
 }
 
 void sched_start(void) {
+	sched_timer(); /* the first look at what is looked at now and then */
 	schedule();
 	enter_guest();
 }
@@ -434,8 +399,11 @@ void sched_start(void) {
 
 static bool polling(const struct vcpu *v) { return READ_ONCE(v->dom->poll_mask) >> v->id & 1; }
 
-static void poll_end(struct vcpu *v) {
+/* Lock held. On a CPU it counts as running until it has left. */
+static void state_set(struct vcpu *v, enum vcpu_state state, u64 now) {
+	v->state = state;
 	if (unlikely(polling(v))) atomic_and(&v->dom->poll_mask, ~(1ull << v->id));
+	if (!v->on_cpu) account(v, state, now);
 }
 
 static bool something_pending(struct vcpu *v) {
@@ -449,22 +417,19 @@ static bool something_pending(struct vcpu *v) {
 }
 
 void vcpu_block(u64 deadline) {
-	struct cpu *c = this_cpu();
-	struct runqueue *q = c->sched;
-	struct vcpu *v = c->cur;
+	struct vcpu *v = current();
+	VCPU_GUARD(q, v);
+	u64 now = now_ns();
 
-	lock(&q->lock);
 	(void)atomic_xchg(&v->state, VCPU_BLOCKED); /* C3: before the look */
-	if (something_pending(v) || deadline <= now_ns()) {
-		v->state = VCPU_RUNNABLE;
-		poll_end(v);
-	} else {
-		v->wake_at = deadline;
-		timer_update(q, v);
-		resched(q);
-		trace(PV_TRACE_block, deadline, 0);
+	if (something_pending(v) || deadline <= now) {
+		state_set(v, VCPU_RUNNABLE, now);
+		return;
 	}
-	unlock(&q->lock);
+	v->wake_at = deadline;
+	timer_update(q, v);
+	resched(q);
+	trace(PV_TRACE_block, deadline, 0);
 }
 
 /* The end of a sleep, or of a wait for the cap's next period. q is v's, its lock held. */
@@ -472,9 +437,7 @@ static void wake(struct runqueue *q, struct vcpu *v, u64 now) {
 	v->wake_at = PV_TIME_NEVER;
 	timer_update(q, v);
 	if (v->state == VCPU_BLOCKED) {
-		v->state = VCPU_RUNNABLE;
-		poll_end(v);
-		if (!v->on_cpu) account(v, PV_RUN_RUNNABLE, now);
+		state_set(v, VCPU_RUNNABLE, now);
 		trace(PV_TRACE_wake, (u64)v->dom->id << 16 | v->id, 0);
 	}
 	place(q, v, now, true);
@@ -487,10 +450,8 @@ void vcpu_wake(struct vcpu *v) {
 }
 
 void vcpu_yield(void) {
-	struct cpu *c = this_cpu();
-
-	c->cur->slice_end = YIELDED;
-	c->entry->slow |= ENTRY_SLOW_RESCHED;
+	current()->slice_end = YIELDED;
+	this_cpu()->entry->slow |= ENTRY_SLOW_RESCHED;
 }
 
 /* ---- interrupts ---- */
@@ -501,7 +462,6 @@ static bool expire(struct runqueue *q, u64 now) {
 	bool timer;
 
 	lock(&q->lock);
-	q->programmed = PV_TIME_NEVER; /* it has fired */
 	if (q->timers.next->key > now) {
 		unlock(&q->lock);
 		return false;
@@ -520,50 +480,39 @@ static bool expire(struct runqueue *q, u64 now) {
  * stopped under us. */
 static void look_for_hung(struct runqueue *q, struct vcpu *v, u64 now) {
 	u64 signs;
+	bool hung;
 
 	if (now < q->hung_look) return;
 	q->hung_look = now + HUNG_LOOK_NS;
 	if (!v || v->dom->id) return;
 	signs = v->perf.counter[PV_COUNT_vectors] + v->perf.counter[PV_COUNT_switches];
 	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++) signs += v->perf.hypercall[i];
-	if (v->area && READ_ONCE(v->area->pending_any) && !READ_ONCE(v->area->vif) && signs == v->hung_signs) {
-		if (++v->hung_looks == HUNG_LOOKS) domain_crash(v, PV_CRASH_HUNG, 0);
-		return;
-	}
+	hung = v->area && READ_ONCE(v->area->pending_any) && !READ_ONCE(v->area->vif) && signs == v->hung_signs;
 	v->hung_signs = signs;
-	v->hung_looks = 0;
-}
-
-/* Beside program(), which knows the rest: it never puts off what is programmed. */
-static void program_drain(struct runqueue *q) {
-	if (q->drain_at < q->programmed) timer_program(q->programmed = q->drain_at);
+	v->hung_looks = hung ? v->hung_looks + 1 : 0;
+	if (v->hung_looks == HUNG_LOOKS) domain_crash(v, PV_CRASH_HUNG, 0);
 }
 
 void sched_console_soon(void) {
 	struct runqueue *q = this_cpu()->sched;
 
 	q->drain_at = MIN(q->drain_at, now_ns() + DRAIN_NS);
-	program_drain(q);
+	timer_by(q, q->drain_at);
 }
 
 void sched_timer(void) {
-	struct runqueue *q = this_cpu()->sched;
+	struct cpu *c = this_cpu();
+	struct runqueue *q = c->sched;
 	u64 now = now_ns();
 
-	if (now >= q->drain_at) q->drain_at = console_drain() ? now + DRAIN_NS : PV_TIME_NEVER;
-	look_for_hung(q, this_cpu()->cur, now);
-	walk_begin();
+	q->programmed = PV_TIME_NEVER; /* it has fired */
+	if (now >= q->drain_at) q->drain_at = console_drain(false) ? now + DRAIN_NS : PV_TIME_NEVER;
+	look_for_hung(q, c->cur, now);
+	timer_by(q, MIN(q->drain_at, q->hung_look));
+	c->entry->slow |= ENTRY_SLOW_RESCHED; /* whether who runs goes on, and when the timer fires next */
+	WALK();
 	for (unsigned n = 0; n < EXPIRE_BATCH && expire(q, now); n++)
 		;
-	walk_end();
-	lock(&q->lock);
-	charge(q, now);
-	if (q->curr && ((q->nr && now >= q->curr->slice_end) || capped(q->curr->dom, now)))
-		resched(q);
-	else
-		program(q, now);
-	program_drain(q);
-	unlock(&q->lock);
 }
 
 void sched_kicked(void) {
@@ -575,52 +524,48 @@ void sched_kicked(void) {
 
 /* ---- up and down ---- */
 
-/* Off q's list, or off its CPU. Lock held. */
-static void leave(struct runqueue *q, struct vcpu *v) {
-	if (v->run.next) rq_remove(q, v);
-	if (v->on_cpu) resched(q);
+/* What says whether and where v may run has changed: it leaves its queue or CPU, or gets onto a queue. q is v's, its
+ * lock held. */
+static void review(struct runqueue *q, struct vcpu *v) {
+	if (!vcpu_may_run(v) || !allowed_on(v, q->cpu->id)) {
+		if (v->run.next) rq_remove(q, v);
+		if (v->on_cpu) resched(q);
+	}
+	place(q, v, now_ns(), true);
 }
 
-void vcpu_leave(struct vcpu *v) {
+void vcpu_review(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 
-	leave(q, v);
+	review(q, v);
 }
 
 bool vcpu_stop(struct vcpu *v) {
 	struct vcpu *me = current();
 
-	vcpu_leave(v);
-	while (v != me && atomic_load(&v->on_cpu) && !(me && !vcpu_may_run(me))) cpu_relax_serving();
+	vcpu_review(v);
+	/* One that may run again need not leave. */
+	while (v != me && atomic_load(&v->on_cpu) && !vcpu_may_run(v) && !(me && !vcpu_may_run(me)))
+		cpu_relax_serving();
 	VCPU_GUARD(q, v); /* let_go is through with it too */
 	return !v->on_cpu;
 }
 
-void vcpu_resume(struct vcpu *v) {
-	VCPU_GUARD(q, v);
-
-	place(q, v, now_ns(), true);
-}
-
 int vcpu_up(struct vcpu *v) {
 	VCPU_GUARD(q, v);
-	u64 now = now_ns();
 
 	if (v->state != VCPU_DOWN || v->on_cpu) return -PV_EBUSY;
-	v->state = VCPU_RUNNABLE;
-	account(v, PV_RUN_RUNNABLE, now);
-	place(q, v, now, false);
+	state_set(v, VCPU_RUNNABLE, now_ns());
+	review(q, v);
 	return 0;
 }
 
 static void down_mark(struct vcpu *v) {
 	VCPU_GUARD(q, v);
 
-	v->state = VCPU_DOWN;
-	poll_end(v);
+	state_set(v, VCPU_DOWN, now_ns());
 	v->timer = v->wake_at = PV_TIME_NEVER;
 	timer_update(q, v);
-	if (!v->on_cpu && v->run_state != PV_RUN_OFFLINE) account(v, PV_RUN_OFFLINE, now_ns());
 }
 
 bool vcpu_down(struct vcpu *v) {
@@ -638,15 +583,15 @@ void vcpu_timer_set(struct vcpu *v, u64 deadline) {
 	v->timer = deadline;
 	timer_update(q, v);
 	if (q->cpu == this_cpu())
-		program(q, now_ns());
-	else if (q->timers.next == &v->tm)
+		timer_by(q, q->timers.next->key);
+	else
 		resched(q);
 }
 
 void sched_params(struct domain *d, u32 weight, u32 cap_percent) {
 	WRITE_ONCE(d->pace, (PV_WEIGHT_DEFAULT << PACE_SHIFT) / weight);
-	WRITE_ONCE(d->weight, weight);
-	WRITE_ONCE(d->cap_percent, cap_percent);
+	WRITE_ONCE(d->told.weight, weight);
+	WRITE_ONCE(d->told.cap_percent, cap_percent);
 	/* A vCPU that runs alone has its timer off, and is not charged: it is looked at now (C5). */
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		VCPU_GUARD(q, d->vcpus[i]);
@@ -662,21 +607,19 @@ int vcpu_affinity(struct vcpu *v, u64 mask) {
 	if (!mask) return -PV_EINVAL;
 	VCPU_GUARD(q, v);
 	WRITE_ONCE(v->affinity, mask);
-	leave(q, v);
-	/* A blocked one goes elsewhere when it wakes. */
-	place(q, v, now_ns(), allowed_on(v, v->cpu));
+	review(q, v); /* a blocked one goes elsewhere when it wakes */
 	return 0;
 }
 
-int sched_cpu_init(struct cpu *c) {
-	struct runqueue *q = c->sched ? c->sched : hv_page_alloc(0);
+void sched_init(void) {
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct runqueue *q = cpus[i]->sched = &queues[i];
 
-	_Static_assert(sizeof(*q) <= PAGE_SIZE, "a page");
-	if (!q) return -PV_ENOMEM;
-	*q = (struct runqueue){
-		.lock = SPINLOCK(RUNQUEUE), .cpu = c, .programmed = PV_TIME_NEVER, .drain_at = PV_TIME_NEVER};
-	q->run.next = q->run.prev = &q->run;
-	q->timers = (struct node){&q->timers, &q->timers, PV_TIME_NEVER};
-	c->sched = q;
-	return 0;
+		*q = (struct runqueue){.lock = SPINLOCK(RUNQUEUE),
+				       .cpu = cpus[i],
+				       .programmed = PV_TIME_NEVER,
+				       .drain_at = PV_TIME_NEVER};
+		q->run.next = q->run.prev = &q->run;
+		q->timers = (struct node){&q->timers, &q->timers, PV_TIME_NEVER};
+	}
 }

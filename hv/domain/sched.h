@@ -17,8 +17,8 @@
  *     its vCPUs wait for the next. A CPU that runs one has its timer set for the end of the budget, from the
  *     moment that the cap is given; what a domain took too much it owes.
  * C6: a vCPU that becomes runnable goes to an idle CPU, else to its last one; at the end of its
- *     slice to the CPU with the least to do. A CPU that becomes idle has one that waits elsewhere
- *     and might run here placed anew, else halts with its timer set for the next deadline; a kick wakes it. */
+ *     slice to the CPU with the least to do. A CPU that becomes idle takes one that waits elsewhere
+ *     and might run here, else halts with its timer set for the next deadline; a kick wakes it. */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
 
@@ -30,7 +30,8 @@
 #define SCHED_PERIOD_NS      (30ull * 1000 * 1000)
 #define PACE_SHIFT           16
 
-int sched_cpu_init(struct cpu *c); /* its queue, if it has none; -PV_ENOMEM */
+/* Boot: each CPU's queue; before any domain is made. */
+void sched_init(void);
 /* Leave boot: run vCPUs for ever. */
 void sched_start(void) __noreturn;
 /* On the way back to a guest with ENTRY_SLOW_RESCHED: puts the current vCPU away if it may or should not run on, picks
@@ -59,11 +60,11 @@ static inline void vcpu_notify(struct vcpu *v) {
 /* The current vCPU sleeps unless something is pending (C3); takes effect at schedule(). */
 void vcpu_block(u64 deadline);
 void vcpu_yield(void);
-/* v, which may not run any more (vcpu_may_run), leaves its queue or CPU. Waits until it has left another CPU, or
- * until the caller is itself told to leave: two CPUs that stop each other must not wait for ever. True if it has. */
+/* Whether v may run (vcpu_may_run) has changed: it leaves its queue or CPU, or gets back to a queue. */
+void vcpu_review(struct vcpu *v);
+/* The same for one that may not any more. Waits until it has left another CPU, or until the caller is itself told to
+ * leave: two CPUs that stop each other must not wait for ever. True if it has. */
 bool vcpu_stop(struct vcpu *v);
-void vcpu_leave(struct vcpu *v);  /* the same without waiting */
-void vcpu_resume(struct vcpu *v); /* it may run again: back to a queue */
 void vcpu_timer_set(struct vcpu *v, u64 deadline);
 void vcpu_times(struct vcpu *v); /* its run-state times, into an area that is new */
 int vcpu_affinity(struct vcpu *v, u64 mask);
@@ -75,7 +76,8 @@ void sched_kicked(void);
 
 /* Something written waits for its line: console_drain is called now and then until nothing is left. */
 void sched_console_soon(void);
-bool console_drain(void); /* dev/console.c: some of it; true if more is left */
+/* dev/console.c: some of what was written, or with `wait` all that lines take; true if more is left. */
+bool console_drain(bool wait);
 /* cpu/entry.S: to the guest with all that the entry block holds. */
 void enter_guest(void) __noreturn;
 /* cpu/apic.c: one-shot timer of this CPU at that system time (PV_TIME_NEVER: off). */

@@ -13,13 +13,12 @@
 
 /* What it says beyond is dropped; its last line before tells so. */
 static bool within_budget(struct domain *d, u64 bytes) {
-	u64 now = now_ns();
+	u64 now = now_ns(), most = now + BURST * NS_PER_BYTE;
 
 	GUARD(&d->lock);
-	d->log_until = MAX(d->log_until, now);
-	if (d->log_until > now + BURST * NS_PER_BYTE) return false;
-	d->log_until += bytes * NS_PER_BYTE;
-	if (d->log_until > now + BURST * NS_PER_BYTE) {
+	if (d->log_until > most) return false;
+	d->log_until = MAX(d->log_until, now) + bytes * NS_PER_BYTE;
+	if (d->log_until > most) {
 		d->log_until += WARNING * NS_PER_BYTE; /* it pays for this too */
 		log_warn("domain %u says too much: lines are dropped", d->id);
 	}
@@ -29,17 +28,15 @@ static bool within_budget(struct domain *d, u64 bytes) {
 long hc_console_write(gva_t text, u64 len) {
 	struct domain *d = current()->dom;
 	char buf[CHUNK + 1];
-	u64 n = MIN(len, CHUNK);
+	u64 n = MIN(len, CHUNK), end = 0;
 
 	if (copy_in(buf, text, n)) return -PV_EFAULT;
 	if (may(PV_CAP_CONSOLE)) return console_put(buf, n);
 	/* Others get a line of the log each, of nothing but ASCII's letters and signs: it ends on terminals. */
-	for (u64 i = 0; i < n; i++)
-		if (buf[i] == '\n')
-			n = i + 1;
-		else if (buf[i] < ' ' || buf[i] > '~')
-			buf[i] = '?';
-	buf[n && buf[n - 1] == '\n' ? n - 1 : n] = 0;
+	for (; end < n && buf[end] != '\n'; end++)
+		if (buf[end] < ' ' || buf[end] > '~') buf[end] = '?';
+	buf[end] = 0;
+	n = MIN(n, end + 1);
 	if (within_budget(d, sizeof("ringside: domain 1000: ") + n)) log_info("domain %u: %s", d->id, buf);
 	return n;
 }

@@ -2,7 +2,6 @@
 /* cpu: a vCPU's own machine state.
  * Calls:      vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid
  * Read first: cpu/fred.h, cpu/vcpu.h */
-#include "cpu/desc.h"
 #include "cpu/fred.h"
 #include "cpu/insn.h"
 #include "cpu/vcpu.h"
@@ -20,9 +19,18 @@ long hc_event_entry(u64 entry, u64 stklvls) {
 	if (entry < PV_KERNEL_MIN || entry > -512ull) return -PV_EINVAL;
 	e->g.event_entry = entry;
 	e->g.stklvls = stklvls;
-	e->g.stack_min = PV_KERNEL_MIN + 64;
+	e->g.stack_min = e->syscall_min = PV_KERNEL_MIN + 64;
 	e->slow |= ENTRY_SLOW_PENDING; /* NMIs */
 	return 0;
+}
+
+/* Writable data of 16 bits. As a stack it is looked for in an LDT only (trap_exit). */
+static bool desc_is_stack16(u64 d) { return (d >> 40 & 0x1a) == 0x12 && !(d >> 54 & 1); }
+
+/* May a guest have this descriptor? Code or data (S=1), present or not, DPL 3, no conforming code, never 64-bit code:
+ * what a TLS segment or user LDT is. */
+static bool desc_allowed(u64 d) {
+	return d == 0 || ((d >> 40 & 0x70) == 0x70 && (d >> 40 & 0xc) != 0xc && !(d >> 53 & 1));
 }
 
 long hc_desc_set(u64 slot, u64 desc) {
@@ -60,35 +68,29 @@ long hc_ldt_set(gva_t table, u64 entries) {
 #define SIDE 0x65646973u
 
 /* The CPU's own answer, but for what names hypervisors: that is ours. */
-static void machine_answer(struct pv_cpuid *c) {
+static struct cpuid_regs machine_answer(u32 leaf, u32 subleaf) {
 	static const struct cpuid_regs own[] = {
 		{PV_CPUID_BASE + 2, RING, SIDE, RING},
 		{.a = PV_ABI_VERSION},
 		{.a = PV_HYPERCALL_MAX},
 	};
-	struct cpuid_regs r = {0};
-	u32 nr = c->leaf - PV_CPUID_BASE;
+	u32 nr = leaf - PV_CPUID_BASE;
 
-	if (nr < ARRAY_SIZE(own))
-		r = own[nr];
-	else if (nr >= 0x80000000 - PV_CPUID_BASE)
-		r = cpuid(c->leaf, c->subleaf);
-	c->eax = r.a;
-	c->ebx = r.b;
-	c->ecx = r.c;
-	c->edx = r.d;
+	if (nr < ARRAY_SIZE(own)) return own[nr];
+	return nr >= 0x80000000 - PV_CPUID_BASE ? cpuid(leaf, subleaf) : (struct cpuid_regs){0};
 }
 
 long hc_cpuid(gva_t leaf) {
 	COPY_OR_RETURN(struct pv_cpuid, c, leaf);
+	struct cpuid_regs r = machine_answer(c.leaf, c.subleaf);
 
-	machine_answer(&c);
 	for (const struct pv_cpuid *m = own_domain->cpuid_mask; m && m->leaf != ~0u; m++)
 		if (m->leaf == c.leaf && m->subleaf == c.subleaf) {
-			c.eax &= m->eax;
-			c.ebx &= m->ebx;
-			c.ecx &= m->ecx;
-			c.edx &= m->edx;
+			r.a &= m->eax;
+			r.b &= m->ebx;
+			r.c &= m->ecx;
+			r.d &= m->edx;
 		}
+	c = (struct pv_cpuid){c.leaf, c.subleaf, r.a, r.b, r.c, r.d};
 	return copy_out(leaf, &c, sizeof(c));
 }

@@ -9,19 +9,13 @@
 typedef long (*handler)(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr);
 
 #define HANDLER(name) (handler)(void (*)(void)) hc_##name
-#define PV_CALL1      PV_CALL0
-#define PV_CALL2      PV_CALL0
-#define PV_CALL3      PV_CALL0
-#define PV_CALL4      PV_CALL0
-#define PV_CALL5      PV_CALL0
 
 static const struct call {
 	handler fn; /* NULL: no such number */
 	u32 cap;
 } calls[PV_HYPERCALL_MAX] = {
-#define PV_CALL0(nr, name, cap, ...) [nr] = {HANDLER(name), cap},
-#include <pv/hypercalls.def>
-#undef PV_CALL0
+#define PV_CALL(nr, name, cap, ...) [nr] = {HANDLER(name), cap},
+#include <pv/each_call.h>
 };
 
 static long call_checked(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr) {
@@ -37,8 +31,8 @@ static long call_checked(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr) {
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const handler plain[PV_HYPERCALL_MAX] = {
 	[0 ... PV_HYPERCALL_MAX - 1] = call_checked,
-#define PV_CALL0(nr, name, cap, ...) [nr] = cap == PV_CAP_NONE ? HANDLER(name) : call_checked,
-#include <pv/hypercalls.def>
+#define PV_CALL(nr, name, cap, ...) [nr] = cap == PV_CAP_NONE ? HANDLER(name) : call_checked,
+#include <pv/each_call.h>
 };
 
 long dispatch(u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 nr) {
@@ -57,6 +51,16 @@ long hypercall_again(u64 nr) {
 	return nr;
 }
 
+long batch(gva_t at, u64 count, u64 max, u64 size, long (*operation)(gva_t at, u64 nth)) {
+	if (count > max) return -PV_E2BIG;
+	for (u64 n = 1; n <= count; n++, at.a += size) {
+		long rc = operation(at, n);
+
+		if (rc != (long)n || (n < count && checkpoint())) return rc;
+	}
+	return count;
+}
+
 OWN0(nop, 0)
 /* entry.S takes them itself; only a batch could come here, and it refuses. */
 OWN0(eretu, -PV_ENOSYS)
@@ -72,18 +76,13 @@ static bool batchable(const struct pv_multi *m) {
 	       !(m->nr < 64 && ALONE >> m->nr & 1);
 }
 
-long hc_multi(gva_t calls, u64 count) {
-	if (count > PV_MULTI_MAX) return -PV_E2BIG;
-	for (u64 i = 0; i < count; i++) {
-		gva_t at = GVA(calls.a + i * sizeof(struct pv_multi));
-		struct pv_multi m;
+static long call_nth(gva_t at, u64 nth) {
+	struct pv_multi m;
 
-		if (copy_in(&m, at, sizeof(m))) return i ? (long)i : -PV_EFAULT;
-		m.result = batchable(&m) ? dispatch(m.args[0], m.args[1], m.args[2], m.args[3], m.args[4], m.nr)
-					 : -PV_EINVAL;
-		if (copy_out(GVA(at.a + offsetof(struct pv_multi, result)), &m.result, sizeof(m.result)))
-			return -PV_EFAULT;
-		if (checkpoint()) return i + 1;
-	}
-	return count;
+	if (copy_in(&m, at, sizeof(m))) return UNREADABLE(nth);
+	m.result = batchable(&m) ? dispatch(m.args[0], m.args[1], m.args[2], m.args[3], m.args[4], m.nr) : -PV_EINVAL;
+	at.a += offsetof(struct pv_multi, result);
+	return copy_out(at, &m.result, sizeof(m.result)) ? -PV_EFAULT : (long)nth;
 }
+
+long hc_multi(gva_t calls, u64 count) { return batch(calls, count, PV_MULTI_MAX, sizeof(struct pv_multi), call_nth); }

@@ -63,12 +63,13 @@ long hc_domain_sched(u64 domid, u64 vcpu, gva_t params, u64 reserved) {
 
 	if (reserved || p.weight > PV_WEIGHT_MAX || (p.cap_percent != ~0u && p.cap_percent > 100 * MAX_CPUS))
 		return -PV_EINVAL;
-	if (vcpu != ~0ull && vcpu >= d->vcpu_count) rc = -PV_ENOENT;
+	if (vcpu != ~0ull && vcpu >= d->vcpu_count) return -PV_ENOENT;
 	for (u64 i = 0; !rc && p.affinity && i < d->vcpu_count; i++)
 		if (vcpu == ~0ull || vcpu == i) rc = vcpu_affinity(d->vcpus[i], p.affinity);
-	if (!rc && (p.weight || p.cap_percent != ~0u))
-		sched_params(d, p.weight ? p.weight : d->weight, p.cap_percent != ~0u ? p.cap_percent : d->cap_percent);
-	return rc;
+	if (rc || (!p.weight && p.cap_percent == ~0u)) return rc;
+	sched_params(d, p.weight ? p.weight : d->told.weight,
+		     p.cap_percent != ~0u ? p.cap_percent : d->told.cap_percent);
+	return 0;
 }
 
 long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages) {
@@ -76,8 +77,8 @@ long hc_domain_limits(u64 domid, u64 frames_max, u64 shadow_pages) {
 	long rc = 0;
 
 	if (frames_max > PV_MAX_GFN || (shadow_pages && shadow_pages < PV_SHADOW_PAGES_MIN + 8ul * d->vcpu_count))
-		rc = -PV_EINVAL;
-	if (!rc && shadow_pages) {
+		return -PV_EINVAL;
+	if (shadow_pages) {
 		if (atomic_xchg(&d->busy, 1)) return -PV_EBUSY;
 		rc = stlb_resize(d, shadow_pages);
 		atomic_store(&d->busy, 0);
@@ -94,14 +95,6 @@ long hc_domain_caps(u64 domid, u64 caps) {
 	return 0;
 }
 
-/* Before the domain starts: readers take no lock. */
-static long masks_set(struct domain *d, struct pv_cpuid *page) {
-	GUARD(&d->lock);
-	if (d->state != PV_DOMAIN_BUILDING || d->cpuid_mask) return -PV_EBUSY;
-	d->cpuid_mask = page;
-	return 0;
-}
-
 long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count) {
 	if (count > CPUID_MASKS) return -PV_E2BIG;
 	HOLD_OR_RETURN(d, domid);
@@ -110,7 +103,9 @@ long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count) {
 
 	if (rc == 0) {
 		page[count].leaf = ~0u;
-		rc = masks_set(d, page);
+		/* Once, and before the domain starts: readers take no lock. */
+		if (READ_ONCE(d->state) != PV_DOMAIN_BUILDING || !atomic_cas(&d->cpuid_mask, NULL, page))
+			rc = -PV_EBUSY;
 	}
 	if (rc) hv_page_free(page, 0);
 	return rc;

@@ -8,24 +8,11 @@
 
 OWN2(grant_table, grant_table_set(own_domain, a, b))
 
-/* A checkpoint between two. */
-static NOINLINE long batch(gva_t at, u64 count, u64 size, grant_operation *operation) {
-	if (count > PV_GRANT_BATCH_MAX) return -PV_E2BIG;
-	for (u64 i = 0; i < count; i++, at.a += size) {
-		long rc;
-
-		if (i && checkpoint()) return i;
-		rc = operation(at, i + 1, this_cpu());
-		if (rc != (long)i + 1) return rc;
-	}
-	return count;
-}
-
 /* Most batches are of one: it pays for no loop. */
-#define BATCH(call)                                                                            \
-	long hc_##call(gva_t ops, u64 count) {                                                 \
-		return likely(count == 1) ? call(ops, count, this_cpu())                       \
-					  : batch(ops, count, sizeof(struct pv_##call), call); \
+#define BATCH(call)                                                                                                \
+	long hc_##call(gva_t ops, u64 count) {                                                                     \
+		return likely(count == 1) ? call(ops, 1)                                                           \
+					  : batch(ops, count, PV_GRANT_BATCH_MAX, sizeof(struct pv_##call), call); \
 	}
 BATCH(grant_map)
 BATCH(grant_unmap)

@@ -11,21 +11,9 @@
 #define PV_NO_STUBS
 #include <pv/hypercall.h>
 
-#define PV_PTR(T)                                                    gva_t
-#define PV_CALL0(nr, name, cap, doc)                                 long hc_##name(void);
-#define PV_CALL1(nr, name, cap, t1, a1, doc)                         long hc_##name(t1 a1);
-#define PV_CALL2(nr, name, cap, t1, a1, t2, a2, doc)                 long hc_##name(t1 a1, t2 a2);
-#define PV_CALL3(nr, name, cap, t1, a1, t2, a2, t3, a3, doc)         long hc_##name(t1 a1, t2 a2, t3 a3);
-#define PV_CALL4(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, doc) long hc_##name(t1 a1, t2 a2, t3 a3, t4 a4);
-#define PV_CALL5(nr, name, cap, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, doc) \
-	long hc_##name(t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
-#include <pv/hypercalls.def>
-#undef PV_CALL0
-#undef PV_CALL1
-#undef PV_CALL2
-#undef PV_CALL3
-#undef PV_CALL4
-#undef PV_CALL5
+#define PV_PTR(T)                        gva_t
+#define PV_CALL(nr, name, cap, doc, ...) long hc_##name(__VA_ARGS__);
+#include <pv/each_call.h>
 
 static inline void held_put(struct domain **d) {
 	if (*d) domain_put(*d);
@@ -70,6 +58,11 @@ static inline bool checkpoint(void) {
 	interrupts_serve();
 	return e->slow & ENTRY_SLOW_RESCHED || (u32)e->slow != before;
 }
+
+/* The answer of a call with an array of operations: how many are done, with a checkpoint between two. An operation is
+ * the nth; it returns that, or else what the batch does, which is UNREADABLE(nth) or, if nobody can be told what came of
+ * it, -PV_EFAULT. */
+long batch(gva_t at, u64 count, u64 max, u64 size, long (*operation)(gva_t at, u64 nth));
 
 /* A handler's answer that is: run this hypercall again when the vCPU runs next. Its arguments are in place. */
 long hypercall_again(u64 nr);

@@ -72,10 +72,5 @@ long hc_mem_copy(gva_t uop) {
 
 long hc_mem_query(u64 domid, u64 gfn) {
 	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
-	long kind;
-
-	walk_begin();
-	kind = p2m_kind(p2m_find(&d->p2m, GFN(gfn)));
-	walk_end();
-	return kind;
+	return p2m_kind(p2m_look(d, GFN(gfn)));
 }

@@ -6,12 +6,12 @@
 #include "cpu/trace.h"
 #include "hypercalls/handlers.h"
 
-#define HINT_PAGES 256 /* filled by one root_hint at the most                             */
+#define HINT_PAGES 256 /* filled by one root_hint at the most */
 
 long hc_root_load(u64 root) {
 	struct cpu *c = this_cpu();
 	struct vcpu *v = c->cur;
-	struct root *r = stlb_load_other(c, v->dom, root); /* guests know what is loaded */
+	struct root *r = stlb_load(c, v->dom, root); /* guests know what is loaded */
 	struct entry *e = c->entry;
 
 	if (unlikely(!r)) return -PV_EINVAL;

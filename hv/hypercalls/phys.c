@@ -7,7 +7,7 @@
 #include "dev/dev.h"
 #include "hypercalls/handlers.h"
 
-#define DEVICE_BATCH 1024ul /* frames a call                                                */
+#define DEVICE_BATCH 1024ul /* frames a call */
 
 long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow) {
 	HOLD_OR_RETURN(d, domid);

@@ -60,9 +60,8 @@ long hc_ipi(u64 vector, u64 mask, u64 nmi) {
 			atomic_store(&v->nmi_pending, 1);
 			vcpu_notify(v);
 		} else {
-			walk_begin();
+			WALK();
 			vector_raise(v, vector);
-			walk_end();
 		}
 	}
 	return 0;

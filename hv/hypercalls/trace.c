@@ -27,10 +27,7 @@ long hc_perf_read(u64 domid, u64 vcpu, gva_t out) {
 	return copy_out(out, &p, sizeof(p));
 }
 
-long hc_trace_mask(u64 mask) {
-	if (mask >> PV_TRACE_KIND_END) return -PV_EINVAL;
-	return trace_set_mask(mask);
-}
+OWN1(trace_mask, trace_set_mask(a))
 
 long hc_trace_read(u64 cpu, gva_t buf, u64 count) {
 	u64 done = 0;
@@ -43,8 +40,7 @@ long hc_trace_read(u64 cpu, gva_t buf, u64 count) {
 
 long hc_audit(gva_t out) {
 	struct pv_audit a;
-	int rc = audit(&a);
+	bool agrees = audit(&a);
 
-	if (rc < 0) return rc;
-	return copy_out(out, &a, sizeof(a)) ? -PV_EFAULT : rc;
+	return copy_out(out, &a, sizeof(a)) ? -PV_EFAULT : !agrees;
 }

@@ -2,7 +2,7 @@
 /* version: the machine and this hypervisor.
  * Calls: host_info, clock */
 #include "boot/boot.h"
-#include "cpu/tsc.h"
+#include "cpu/apic.h"
 #include "hypercalls/handlers.h"
 
 long hc_host_info(gva_t out) {
@@ -13,9 +13,8 @@ long hc_host_info(gva_t out) {
 		.tsc_khz = tsc_params.khz,
 		.total_frames = frames_total(),
 		.free_frames = frames_free(),
-		.features = (features.smap ? PV_HOST_SMAP : 0) | (features.smep ? PV_HOST_SMEP : 0) |
-			    (features.umip ? PV_HOST_UMIP : 0) | (features.debug_build ? PV_HOST_DEBUG : 0) |
-			    (features.x2apic ? PV_HOST_X2APIC : 0),
+		.features = features.smap * PV_HOST_SMAP | features.smep * PV_HOST_SMEP | features.umip * PV_HOST_UMIP |
+			    features.debug_build * PV_HOST_DEBUG | features.x2apic * PV_HOST_X2APIC,
 		.version = RINGSIDE_VERSION,
 	};
 

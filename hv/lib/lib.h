@@ -27,13 +27,13 @@ const char *symbol_find(u64 addr, u64 *offset);
 #ifdef HV_DEBUG
 #define HV_ASSERT(cond)                                                               \
 	do {                                                                          \
-		if (unlikely(!(cond))) panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
+		if (unlikely(!(cond))) panic("%s:%u: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 #else
 #define HV_ASSERT(cond) ((void)sizeof(cond))
 #endif
 
-/* As vsnprintf for %d %u %x %s %%, the numbers also with l or ll and with 0 and a width; size > 0. Returns
+/* As vsnprintf for %u %x %s and what is positive of %d, the numbers also with l or ll and with 0 and a width; size > 0. Returns
  * the bytes written without the NUL: less than size, never more. */
 int vsnprint(char *buf, size_t size, const char *fmt, va_list args);
 

@@ -9,26 +9,22 @@
 static const char *const names[LOCK_COUNT] = {HV_LOCKS(X)};
 #undef X
 
-void lock_rank_enter(const struct spinlock *l) {
-	struct cpu *c = this_cpu();
-	unsigned n = c->locks_held;
+_Static_assert(LOCK_COUNT <= 16, "ranks_held has 4 bits for each");
 
-	if (n && c->rank_held[n - 1] > l->rank)
-		panic("lock order: %s taken under %s", names[l->rank], names[c->rank_held[n - 1]]);
-	if (n == ARRAY_SIZE(c->rank_held)) panic("too many locks held: %s is one more", names[l->rank]);
-	c->rank_held[n] = l->rank;
-	c->locks_held = n + 1;
+void lock_rank_enter(const struct spinlock *l) {
+	u64 *held = &this_cpu()->ranks_held;
+
+	if (*held >> 4 * l->rank >> 4)
+		panic("lock order: %s taken under %s", names[l->rank], names[(63 - __builtin_clzll(*held)) / 4]);
+	*held += 1ul << 4 * l->rank;
 }
 
 /* Locks need not be released in the reverse order. */
 void lock_rank_leave(const struct spinlock *l) {
-	struct cpu *c = this_cpu();
-	unsigned i = c->locks_held;
+	u64 *held = &this_cpu()->ranks_held;
 
-	while (i && c->rank_held[i - 1] != l->rank) i--;
-	if (!i) panic("%s released, but not held", names[l->rank]);
-	for (; i < c->locks_held; i++) c->rank_held[i - 1] = c->rank_held[i];
-	c->locks_held--;
+	if (!(*held >> 4 * l->rank & 15)) panic("%s released, but not held", names[l->rank]);
+	*held -= 1ul << 4 * l->rank;
 }
 
 #endif

@@ -2,63 +2,40 @@
 /* print: formatting, into a buffer of the caller's. */
 #include "lib/lib.h"
 
-struct out {
-	char *p, *end; /* end: where the NUL goes at the latest */
-};
+#define DIGITS 24
 
-static void emit(struct out *o, char c) {
-	if (o->p < o->end) *o->p++ = c;
-}
+/* v as text, at the end of digits. */
+static const char *number(char digits[DIGITS], u64 v, unsigned base, unsigned width) {
+	char *p = digits + DIGITS - 1, *filled = p - MIN(width, DIGITS - 1u);
 
-static void emit_number(struct out *o, u64 v, unsigned base, bool minus, unsigned width) {
-	char digits[20];
-	unsigned n = 0;
-
-	if (minus) {
-		emit(o, '-');
-		v = -v;
-	}
-	do digits[n++] = "0123456789abcdef"[v % base];
-	while (v /= base);
-	for (; width > n; width--) emit(o, '0');
-	while (n) emit(o, digits[--n]);
-}
-
-/* One conversion, p behind its %; the compiler has checked the format. Returns its last character. */
-static const char *convert(struct out *o, const char *p, va_list *args) {
-	bool is_long = false;
-	unsigned width = 0;
-	u64 v;
-
-	for (; *p >= '0' && *p <= '9'; p++) width = width * 10 + (*p - '0');
-	for (; *p == 'l'; p++) is_long = true;
-	switch (*p) {
-	case '%': emit(o, '%'); return p;
-	case 's':
-		for (const char *s = va_arg(*args, const char *); *s; s++) emit(o, *s);
-		return p;
-	}
-	if (is_long)
-		v = va_arg(*args, u64);
-	else if (*p == 'd')
-		v = va_arg(*args, int);
-	else
-		v = va_arg(*args, unsigned);
-	emit_number(o, v, *p == 'x' ? 16 : 10, *p == 'd' && (s64)v < 0, width);
+	*p = 0;
+	do {
+		*--p = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v || p > filled);
 	return p;
 }
 
 int vsnprint(char *buf, size_t size, const char *fmt, va_list args) {
-	struct out o = {buf, buf + size - 1};
-	va_list ap;
+	char *p = buf, *end = buf + size - 1, digits[DIGITS]; /* end: where the NUL goes at the latest */
 
-	va_copy(ap, args);
-	for (; *fmt; fmt++)
-		if (*fmt == '%')
-			fmt = convert(&o, fmt + 1, &ap);
+	for (; *fmt; fmt++) {
+		const char *text;
+		unsigned width = 0, longs = 0;
+
+		if (*fmt != '%') {
+			if (p < end) *p++ = *fmt;
+			continue;
+		}
+		while (*++fmt >= '0' && *fmt <= '9') width = width * 10 + (*fmt - '0');
+		for (; *fmt == 'l'; fmt++) longs++;
+		if (*fmt == 's')
+			text = va_arg(args, const char *);
 		else
-			emit(&o, *fmt);
-	va_end(ap);
-	*o.p = 0;
-	return o.p - buf;
+			text = number(digits, longs ? va_arg(args, u64) : va_arg(args, unsigned), *fmt == 'x' ? 16 : 10,
+				      width);
+		for (; *text && p < end; text++) *p++ = *text;
+	}
+	*p = 0;
+	return p - buf;
 }

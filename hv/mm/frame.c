@@ -14,16 +14,18 @@
 #define CLEAN_LOOK 256u /* descriptors; about as long as one page takes */
 
 struct frame *frame_table;
+u16 *frame_found;
 u64 frame_table_end;
 static struct spinlock frames_lock = SPINLOCK(FRAMES);
-static u32 free_head[FRAME_ORDER_MAX + 1]; /* links are frame numbers: 16 TiB of RAM     */
+static u32 free_head[FRAME_ORDER_MAX + 1]; /* links are frame numbers: 16 TiB of RAM */
 static u64 free_count, total_count;
 static u64 dirty_count; /* of those that are free */
 
-size_t frames_table_size(u64 end_mfn) { return end_mfn * sizeof(struct frame); }
+size_t frames_table_size(u64 end_mfn) { return end_mfn * (sizeof(struct frame) + sizeof(*frame_found)); }
 
 void frames_init(void *memory, u64 end_mfn) {
 	frame_table = memory;
+	frame_found = (u16 *)(frame_table + end_mfn);
 	frame_table_end = end_mfn < NIL ? end_mfn : NIL;
 	free_count = total_count = dirty_count = 0;
 	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++) free_head[o] = NIL;
@@ -58,15 +60,18 @@ static void list_remove(u32 n, unsigned order) {
 	f->order_flags &= FRAME_DIRTY;
 }
 
+/* Whether a free block of 2^order begins at n. FRAMES held. */
+static bool block_begins(u64 n, unsigned order) {
+	return n < frame_table_end && (frame_table[n].order_flags & ~FRAME_DIRTY) == (FRAME_HEAD | order);
+}
+
 /* The block's frames are FREE and in no list. Merge it with its buddies. FRAMES held. */
 static void block_free(u32 n, unsigned order) {
 	free_count += 1ull << order;
 	for (; order < FRAME_ORDER_MAX; order++) {
 		u32 buddy = n ^ 1u << order;
 
-		if (buddy >= frame_table_end || frame_table[buddy].use != FRAME_FREE ||
-		    (frame_table[buddy].order_flags & ~FRAME_DIRTY) != (FRAME_HEAD | order))
-			break;
+		if (!block_begins(buddy, order)) break;
 		list_remove(buddy, order);
 		n &= buddy;
 	}
@@ -86,7 +91,7 @@ static void block_take(u32 n, unsigned order, unsigned o, enum frame_use use) {
 }
 
 void frames_add(mfn_t first, u64 count) {
-	lock(&frames_lock);
+	GUARD(&frames_lock);
 	for (u64 n = first.n; n < first.n + count && n < frame_table_end; n++) {
 		if (frame_table[n].use != FRAME_RESERVED) continue;
 		frame_table[n] = (struct frame){.use = FRAME_FREE, .owner = FRAME_NO_OWNER, .order_flags = FRAME_DIRTY};
@@ -94,7 +99,6 @@ void frames_add(mfn_t first, u64 count) {
 		dirty_count++;
 		block_free(n, 0);
 	}
-	unlock(&frames_lock);
 }
 
 static void block_setup(u32 n, unsigned order, u16 owner) {
@@ -124,18 +128,19 @@ mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner) {
 }
 
 bool frame_take(mfn_t m, unsigned order, enum frame_use use, u16 owner) {
-	bool found = false;
+	unsigned o = order;
 
 	lock(&frames_lock);
-	for (unsigned o = order; o <= FRAME_ORDER_MAX && !found; o++) {
-		const struct frame *f = frame_of(MFN(m.n & ~((1ull << o) - 1)));
-
-		found = f && f->use == FRAME_FREE && (f->order_flags & ~FRAME_DIRTY) == (FRAME_HEAD | o);
-		if (found) block_take(m.n, order, o, use);
-	}
+	while (o <= FRAME_ORDER_MAX && !block_begins(m.n & ~((1ull << o) - 1), o)) o++;
+	if (o <= FRAME_ORDER_MAX) block_take(m.n, order, o, use);
 	unlock(&frames_lock);
-	if (found) block_setup(m.n, order, owner);
-	return found;
+	if (o <= FRAME_ORDER_MAX) block_setup(m.n, order, owner);
+	return o <= FRAME_ORDER_MAX;
+}
+
+void frame_give(mfn_t m, u16 owner) {
+	frame_table[m.n] = (struct frame){.refs = 1, .owner = owner, .use = FRAME_GUEST};
+	total_count++;
 }
 
 int frame_get(mfn_t m, enum frame_use expected) {
@@ -161,13 +166,12 @@ bool frame_put(mfn_t m) {
 	if (left) return false;
 	/* F3, F6: the P2M entries that led here were removed and their reach ended. */
 	HV_ASSERT(f->use != FRAME_GUEST || !(f->link[0] | f->link[1]));
-	lock(&frames_lock);
+	GUARD(&frames_lock);
 	f->owner = FRAME_NO_OWNER;
 	f->order_flags = FRAME_DIRTY;
 	f->use = FRAME_FREE;
 	dirty_count++;
 	block_free(m.n, 0);
-	unlock(&frames_lock);
 	return true;
 }
 
@@ -177,12 +181,10 @@ void frame_free(mfn_t m, unsigned order) {
 
 bool frames_clean(void) {
 	/* at: where the last one ended, under FRAMES. Downwards, as memory is handed out at first. */
-	static u32 at, busy;
+	static u32 at;
 	bool cleaned = false;
 
-	/* One CPU at a time: more would only wait for the lock, and others with them. */
-	if (!READ_ONCE(dirty_count) || atomic_xchg(&busy, 1)) return false;
-	lock(&frames_lock);
+	if (!READ_ONCE(dirty_count) || !lock_try(&frames_lock)) return false;
 	for (u32 looked = 0; dirty_count && !cleaned && looked < CLEAN_LOOK; looked++) {
 		struct frame *f = &frame_table[at];
 
@@ -194,8 +196,7 @@ bool frames_clean(void) {
 		}
 		at = (at ? at : frame_table_end) - 1;
 	}
-	unlock(&frames_lock);
-	atomic_store(&busy, 0);
+	unlock_tried(&frames_lock);
 	return true;
 }
 
@@ -217,7 +218,7 @@ void hv_page_free(void *page, unsigned order) {
 u64 frames_audit(void) {
 	u64 bad = 0, listed = 0, unused = 0, dirty = 0;
 
-	lock(&frames_lock);
+	GUARD(&frames_lock);
 	for (unsigned o = 0; o <= FRAME_ORDER_MAX; o++) {
 		u32 prev = NIL;
 
@@ -232,7 +233,5 @@ u64 frames_audit(void) {
 		unused += frame_table[n].use == FRAME_FREE;
 		dirty += frame_table[n].use == FRAME_FREE && frame_table[n].order_flags & FRAME_DIRTY;
 	}
-	bad += listed != unused || listed != free_count || dirty != dirty_count;
-	unlock(&frames_lock);
-	return bad;
+	return bad + (listed != unused || listed != free_count || dirty != dirty_count);
 }

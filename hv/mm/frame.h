@@ -21,19 +21,18 @@
 
 enum frame_use {
 	FRAME_FREE,
-	FRAME_RESERVED, /* not RAM, or firmware's                                      */
-	FRAME_HV,       /* ring 0's own data, image and modules                        */
-	FRAME_GUEST,    /* in a P2M as RAM                                             */
-	FRAME_SHADOW,   /* of a domain's shadow pool: belongs to no P2M                 */
-	FRAME_P2M,      /* a table of a P2M                                            */
+	FRAME_RESERVED, /* not RAM, or firmware's */
+	FRAME_HV,       /* ring 0's own data, image and modules */
+	FRAME_GUEST,    /* in a P2M as RAM */
+	FRAME_SHADOW,   /* of a domain's shadow pool: belongs to no P2M */
+	FRAME_P2M,      /* a table of a P2M */
 };
 
 /* order_flags: the order of a free block in its head's low nibble, and */
-#define FRAME_ORDER    0x0fu
 #define FRAME_DIRTY    0x10u /* not zero; cleared before it is handed out (F4), or idly */
-#define FRAME_HEAD     0x20u /* first frame of a free block                            */
-#define FRAME_SEEN     0x40u /* audit: readable through the P2M that is looked at      */
-#define FRAME_SEEN_W   0x80u /* audit: writable                                       */
+#define FRAME_HEAD     0x20u /* first frame of a free block */
+#define FRAME_SEEN     0x40u /* audit: readable through the P2M that is looked at */
+#define FRAME_SEEN_W   0x80u /* audit: writable */
 #define FRAME_REFS_MAX 0x7fffffffu
 #define FRAME_NO_OWNER 0xffffu
 
@@ -41,8 +40,8 @@ enum frame_use {
  * descriptor; else hints (F6), which are numbers of entries, or 0. */
 struct frame {
 	u32 refs;
-	u16 owner; /* domain, FRAME_NO_OWNER for ring 0                                  */
-	u8 use;    /* enum frame_use                                                   */
+	u16 owner; /* domain, FRAME_NO_OWNER for ring 0 */
+	u8 use;    /* enum frame_use */
 	u8 order_flags;
 	u32 link[2];
 };
@@ -57,8 +56,9 @@ void frames_init(void *table, u64 end_mfn);
 /* RAM [first, first + count) becomes FREE and dirty. */
 void frames_add(mfn_t first, u64 count);
 
-extern struct frame *frame_table; /* frame.c's; others go through frame_of              */
+extern struct frame *frame_table; /* frame.c's; others go through frame_of */
 extern u64 frame_table_end;
+extern u16 *frame_found; /* the audit's, one a frame: references that it has found */
 
 /* NULL if beyond the table. */
 static inline struct frame *frame_of(mfn_t m) { return likely(m.n < frame_table_end) ? &frame_table[m.n] : NULL; }
@@ -69,6 +69,8 @@ bool frame_is_ram(mfn_t m);
 mfn_t frame_alloc(unsigned order, enum frame_use use, u16 owner);
 /* The same for these very frames, m aligned to 2^order; false if one of them is not free. Boot: an identity dom0. */
 bool frame_take(mfn_t m, unsigned order, enum frame_use use, u16 owner) __must_use;
+/* Boot: a frame of ring 0's that no allocator ever had becomes a domain's, with what is in it; refs = 1. */
+void frame_give(mfn_t m, u16 owner);
 /* Drop the allocator's reference of each; the last one frees. */
 void frame_free(mfn_t m, unsigned order);
 /* Take one more. -PV_EBUSY: other use than expected, no reference left to take from, or saturated. */
@@ -77,11 +79,11 @@ int frame_get(mfn_t m, enum frame_use expected) __must_use;
 bool frame_put(mfn_t m);
 
 /* For who has nothing else to do: clear one free frame ahead of its next use (F4), or go some way in looking for it.
- * false: all are clean, or another CPU is at it. */
+ * false: all are clean, or another CPU has the lock. */
 bool frames_clean(void);
 
 u64 frames_free(void);
-u64 frames_total(void); /* ever added                                                     */
+u64 frames_total(void); /* ever added */
 
 /* Audit: free lists against descriptors; frames in error. */
 u64 frames_audit(void);

@@ -8,12 +8,12 @@
 extern char text_start[], text_end[], entry_start[], entry_end[], rodata_start[], rodata_end[];
 extern char data_start[], data_end[], user_data_start[], user_data_end[];
 
-#define TEXT_FLAGS   (PTE_P | PTE_A)
-#define RODATA_FLAGS (PTE_P | PTE_A | PTE_NX)
-#define DATA_FLAGS   (PTE_P | PTE_A | PTE_D | PTE_W | PTE_NX)
-#define DEVICE_FLAGS (DATA_FLAGS | PTE_PCD | PTE_PWT)
-#define WC_FLAGS     (DATA_FLAGS | PTE_PWT) /* by features.c's PAT */
-#define TABLE_FLAGS  (PTE_P | PTE_W | PTE_A)
+#define TEXT_FLAGS   (PT_P | PT_A)
+#define RODATA_FLAGS (PT_P | PT_A | PT_NX)
+#define DATA_FLAGS   (PT_P | PT_A | PT_D | PT_W | PT_NX)
+#define DEVICE_FLAGS (DATA_FLAGS | PT_PCD | PT_PWT)
+#define WC_FLAGS     (DATA_FLAGS | PT_PWT) /* by features.c's PAT */
+#define TABLE_FLAGS  (PT_P | PT_W | PT_A)
 
 u64 hv_cr3;
 static u64 *hv_l4;
@@ -29,27 +29,19 @@ static u64 phys_of(const void *direct) { return virt_to_mfn(direct).n << PAGE_SH
 
 static u64 *table_under(u64 *entry) {
 	if (!*entry) *entry = phys_of(table_page()) | TABLE_FLAGS;
-	HV_ASSERT(!(*entry & PTE_PS));
-	return mfn_to_virt(MFN((*entry & PTE_ADDR) >> PAGE_SHIFT));
+	HV_ASSERT(!(*entry & PT_PS));
+	return mfn_to_virt(MFN((*entry & PT_ADDR) >> PAGE_SHIFT));
 }
 
-/* The largest page that va, pa and len allow, as a level. */
-static unsigned page_level(u64 va, u64 pa, u64 len) {
-	for (unsigned level = features.page_1g ? 3 : 2; level > 1; level--) {
-		u64 size = PAGE_SIZE << 9 * (level - 1);
-
-		if (!((va | pa) & (size - 1)) && len >= size) return level;
-	}
-	return 1;
-}
-
+/* By the largest pages that there are and that fit. */
 static void map(u64 *l4, u64 va, u64 pa, u64 len, u64 flags) {
 	while (len) {
-		unsigned level = page_level(va, pa, len);
+		unsigned level = features.page_1g ? 3 : 2;
 		u64 size = PAGE_SIZE << 9 * (level - 1), *t = l4;
 
+		for (; level > 1 && ((va | pa) % size || len < size); level--) size >>= 9;
 		for (unsigned l = 4; l > level; l--) t = table_under(&t[va_index(va, l)]);
-		t[va_index(va, level)] = pa | flags | (level > 1 ? PTE_PS : 0);
+		t[va_index(va, level)] = pa | flags | (level > 1 ? PT_PS : 0);
 		va += size;
 		pa += size;
 		len -= size;

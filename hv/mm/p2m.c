@@ -69,18 +69,13 @@ bool p2m_free(struct domain *d) {
 }
 
 int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out) {
-	int rc = -PV_EFAULT;
 	u64 e;
 
-	walk_begin();
+	WALK();
 	e = p2m_find(&d->p2m, claimed);
 	*out = p2m_mfn(e, claimed);
-	if (e && need == P2M_WRITE && !p2m_writable(e))
-		rc = -PV_EACCES;
-	else if (e && p2m_kind(e) != PV_MEM_DEVICE && frame_get(*out, FRAME_GUEST) == 0)
-		rc = 0;
-	walk_end();
-	return rc;
+	if (e && need == P2M_WRITE && !p2m_writable(e)) return -PV_EACCES;
+	return e && p2m_kind(e) != PV_MEM_DEVICE && frame_get(*out, FRAME_GUEST) == 0 ? 0 : -PV_EFAULT;
 }
 
 /* The slot that says what is at g: a leaf, a hole of its level, or the table at level `lowest`. */
@@ -108,32 +103,26 @@ static bool table_empty(const u64 *t) {
 }
 
 int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind kind) {
-	u64 e = m.n << PAGE_SHIFT | kind | (order ? P2M_BIG : 0), *slot, *t = NULL;
+	u64 e = m.n << PAGE_SHIFT | kind | (order ? P2M_BIG : 0), *slot, *t;
 	unsigned level, lowest = order ? 2 : 1;
-	int rc = 0;
 
 	HV_ASSERT(order == 0 || order == 9);
 	HV_ASSERT(kind != PV_MEM_NONE);
 	if (g.n >= PV_MAX_GFN || (order && (g.n | m.n) % RUN_FRAMES) || m.n > P2M_MAX_MFN) return -PV_ERANGE;
-	lock(&d->p2m.lock);
+	GUARD(&d->p2m.lock);
 	while (slot = slot_find(&d->p2m, g, lowest, &level), !*slot && level > lowest) {
 		t = table_alloc(d);
-		if (!t) break;
+		if (!t) return -PV_ENOMEM;
 		atomic_store(slot, table_entry(t));
 	}
-	t = level == 2 && *slot & P2M_TABLE ? p2m_table(*slot) : NULL;
-	if (*slot && !(t && table_empty(t))) /* empty: a run was here, and went piece by piece */
-		rc = -PV_EEXIST;
-	else if (level > lowest)
-		rc = -PV_ENOMEM;
-	else
-		atomic_store(slot, e);
-	if (rc == 0 && t) {
+	t = order && *slot & P2M_TABLE ? p2m_table(*slot) : NULL;
+	if (*slot && !(t && table_empty(t))) return -PV_EEXIST; /* empty: a run was here, and went piece by piece */
+	atomic_store(slot, e);
+	if (t) {
 		walk_sync(d); /* P3: nobody reads the table any more */
 		table_free(&d->p2m, t);
 	}
-	unlock(&d->p2m.lock);
-	return rc;
+	return 0;
 }
 
 /* P5: a table of 512 entries in the place of a 2 MiB leaf; rights and references stay as they are. */
@@ -169,7 +158,7 @@ u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned ma
 
 	*used = 0;
 	if (g.n >= PV_MAX_GFN) return count;
-	lock(&d->p2m.lock);
+	GUARD(&d->p2m.lock);
 	while (done < count && *used < max && g.n + done < PV_MAX_GFN) {
 		step = remove_step(d, GFN(g.n + done), count - done, &e);
 		if (!step) break;
@@ -177,7 +166,6 @@ u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned ma
 		done += step;
 	}
 	if (*used) stlb_forget(d, out, *used); /* P4 */
-	unlock(&d->p2m.lock);
 	return g.n + done >= PV_MAX_GFN ? count : done;
 }
 

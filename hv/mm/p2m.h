@@ -28,16 +28,16 @@ struct domain;
 /* Entry: kind in bits 0-2 (enum pv_mem_kind), P2M_BIG, mfn << 12, nothing above bit 51; or P2M_TABLE and the next
  * table's address. */
 #define P2M_KIND       7ul
-#define P2M_BIG        8ul  /* 2 MiB leaf                                                 */
-#define P2M_TABLE      16ul /* next level                                                */
-#define P2M_TABLES_MIN 64   /* P6: every domain may have so many                          */
+#define P2M_BIG        8ul  /* 2 MiB leaf */
+#define P2M_TABLE      16ul /* next level */
+#define P2M_TABLES_MIN 64   /* P6: every domain may have so many */
 #define P2M_MAX_MFN    ((1ul << (52 - PAGE_SHIFT)) - 1)
 
 struct p2m {
 	struct spinlock lock;
-	u64 *top;   /* level-4 table                                               */
-	u64 *low;   /* level-3 table of the first 512 GiB, always there            */
-	u64 tables; /* pages of the tree                                           */
+	u64 *top;   /* level-4 table */
+	u64 *low;   /* level-3 table of the first 512 GiB, always there */
+	u64 tables; /* pages of the tree */
 };
 
 enum p2m_need { P2M_READ, P2M_WRITE };

@@ -19,7 +19,6 @@ struct root *root_find(struct stlb_state *st, gfn_t g) {
 static void root_drop(struct removal *rm, struct root *r) {
 	struct stlb_state *st = state_of(rm->d);
 	struct root **at = &st->hash[r->gfn.n % ROOT_HASH];
-	size_t i;
 
 	removal_half(rm, r);
 	if (atomic_load(&r->loads)) return;
@@ -27,8 +26,7 @@ static void root_drop(struct removal *rm, struct root *r) {
 	*at = r->next;
 	removal_table(rm, r->kernel_shadow);
 	removal_table(rm, r->user_shadow);
-	i = (size_t)(r - st->roots);
-	st->live[i / 64] &= ~(1ull << i % 64);
+	bit_clear(st->live, r - st->roots);
 	r->kernel_shadow = NULL;
 }
 
@@ -42,7 +40,8 @@ static struct root *coldest(struct stlb_state *st, const struct root *keep) {
 		bool loaded = atomic_load(&r->loads) != 0;
 		u64 age = r->used_at | (u64)loaded << 63;
 
-		if (r == keep || age >= best || (loaded && next_used(r->kernel_shadow->used, 0) >= LOW_SLOTS)) continue;
+		if (r == keep || age >= best || (loaded && next_bit(r->kernel_shadow->used, 0, LOW_SLOTS) == LOW_SLOTS))
+			continue;
 		victim = r;
 		best = age;
 	}
@@ -70,40 +69,34 @@ static bool evict(struct domain *d, struct root *keep) {
 	}
 	found = st->dead;
 	removal_end(&rm);
-	if (found) count(evictions, 1);
 	return found;
 }
 
-bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep) {
-	bool done;
+/* The same because the pool is empty. */
+static bool make_room(struct domain *d, struct root *keep) {
+	if (!state_of(d)->dead) count(evictions, 1);
+	return evict(d, keep);
+}
 
-	lock(&d->stlb.roots_lock);
-	do done = pool_take(d, n, out);
-	while (!done && evict(d, keep));
-	unlock(&d->stlb.roots_lock);
-	return done;
+bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep) {
+	GUARD(&d->stlb.roots_lock);
+	while (!pool_take(d, n, out))
+		if (!make_room(d, keep)) return false;
+	return true;
 }
 
 /* A new kernel view has the kernel half as far as there are tables for it, which else would be missed slot by slot
  * (S10). ROOTS held, so that none of them goes. */
 static void kernel_half_enter(struct shadow *l4, const struct shadow *kernel) {
-	unsigned i = KERNEL_SLOT;
-
-	while ((i = next_used(kernel->used, i)) < 512) {
+	for_each_used (i, kernel, KERNEL_SLOT, 512) {
 		l4->table[i] = READ_ONCE(kernel->table[i]);
 		l4->used[i / 64] |= 1ull << i % 64;
-		i++;
 	}
 }
 
 static struct root *root_unused(struct stlb_state *st) {
-	for (size_t w = 0; w < ARRAY_SIZE(st->live); w++)
-		if (~st->live[w]) {
-			size_t bit = (size_t)__builtin_ctzll(~st->live[w]);
-
-			st->live[w] |= 1ull << bit;
-			return &st->roots[w * 64 + bit];
-		}
+	for (unsigned i = 0; i < ROOTS_MAX; i++)
+		if (!bit_test(st->live, i)) return &st->roots[i];
 	return NULL;
 }
 
@@ -112,20 +105,11 @@ static NOINLINE struct root *root_make(struct domain *d, gfn_t g) {
 	struct stlb_state *st = state_of(d);
 	struct shadow *l4[2];
 	struct root *r;
-	bool ram;
 
-	walk_begin();
-	ram = p2m_kind(p2m_find(&d->p2m, g)) == PV_MEM_RAM;
-	walk_end();
-	if (!ram) return NULL;
-	while (!pool_take(d, 2, l4))
-		if (!evict(d, NULL)) return NULL;
-	while (!(r = root_unused(st)))
-		if (!evict(d, NULL)) {
-			pool_put(d, l4[0]);
-			pool_put(d, l4[1]);
-			return NULL;
-		}
+	if (p2m_kind(p2m_look(d, g)) != PV_MEM_RAM) return NULL;
+	while (!(r = root_unused(st)) || !pool_take(d, 2, l4))
+		if (!make_room(d, NULL)) return NULL;
+	bit_set(st->live, r - st->roots);
 	*r = (struct root){.gfn = g, .dom = d, .kernel_shadow = l4[0], .user_shadow = l4[1]};
 	generation_end(d, r);
 	for (unsigned i = 0; i < 2; i++) shadow_setup(l4[i], 4, r, 0);
@@ -152,18 +136,16 @@ static ALWAYS_INLINE void root_switch(struct cpu *c, struct root *r) {
 	atomic_sub(&old->loads, 1);
 }
 
-struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa) {
+struct root *stlb_load(struct cpu *c, struct domain *d, u64 gpa) {
 	gfn_t g = GFN(gpa >> PAGE_SHIFT);
 	struct root *r;
 
-	lock(&d->stlb.roots_lock);
+	GUARD(&d->stlb.roots_lock);
 	r = root_find(state_of(d), g);
 	if (unlikely(!r)) r = root_make(d, g);
-	if (likely(r)) {
-		r->used_at = ++state_of(d)->clock;
-		root_switch(c, r);
-	}
-	unlock(&d->stlb.roots_lock);
+	if (unlikely(!r)) return NULL;
+	r->used_at = ++state_of(d)->clock;
+	root_switch(c, r);
 	return r;
 }
 
@@ -173,28 +155,15 @@ void stlb_drop(struct domain *d, u64 gpa, bool user_only) {
 	struct removal rm;
 	struct root *r;
 
-	lock(&d->stlb.roots_lock);
+	GUARD(&d->stlb.roots_lock);
 	r = root_find(state_of(d), GFN(gpa >> PAGE_SHIFT));
-	if (r) {
-		removal_begin(&rm, d, r);
-		if (user_only)
-			removal_half(&rm, r);
-		else
-			root_drop(&rm, r);
-		removal_end(&rm);
-	}
-	unlock(&d->stlb.roots_lock);
-}
-
-void stlb_drop_all(struct domain *d) {
-	struct removal rm;
-
-	lock(&d->stlb.roots_lock);
-	removal_begin(&rm, d, NULL);
-	removal_half(&rm, NULL);
-	for_each_root (r, state_of(d)) root_drop(&rm, r);
+	if (!r) return;
+	removal_begin(&rm, d, r);
+	if (user_only)
+		removal_half(&rm, r);
+	else
+		root_drop(&rm, r);
 	removal_end(&rm);
-	unlock(&d->stlb.roots_lock);
 }
 
 /* Walks that saw the old state are over before the lower half is emptied, and none enters anything
@@ -202,17 +171,15 @@ void stlb_drop_all(struct domain *d) {
 void low_u0_set(struct root *r, bool held) {
 	struct removal rm;
 
-	lock(&r->dom->stlb.roots_lock);
-	if (r->low_u0 != held) {
-		removal_begin(&rm, r->dom, r);
-		WRITE_ONCE(r->low_u0, LOW_U0_CHANGING);
-		fill_sync(this_cpu(), r->dom);
-		removal_half(&rm, r);
-		rm.tables = true;
-		removal_end(&rm);
-		WRITE_ONCE(r->low_u0, held);
-	}
-	unlock(&r->dom->stlb.roots_lock);
+	GUARD(&r->dom->stlb.roots_lock);
+	if (r->low_u0 == held) return;
+	removal_begin(&rm, r->dom, r);
+	WRITE_ONCE(r->low_u0, LOW_U0_CHANGING);
+	fill_sync(this_cpu(), r->dom);
+	removal_half(&rm, r);
+	rm.tables = true;
+	removal_end(&rm);
+	WRITE_ONCE(r->low_u0, held);
 }
 
 #define RESIZE_BATCH 64 /* pages, each of which may have to be cleared, and its links */
@@ -221,8 +188,11 @@ void low_u0_set(struct root *r, bool held) {
 static bool resize_some(struct domain *d, u64 pages, int *rc) {
 	GUARD(&d->stlb.roots_lock);
 	for (unsigned i = 0; i < RESIZE_BATCH && d->stlb.pages_max != pages; i++) {
-		if (d->stlb.pages_max < pages ? pool_grow(d) : pool_shrink(d) || evict(d, NULL)) continue;
-		*rc = d->stlb.pages_max < pages ? -PV_ENOMEM : -PV_EBUSY; /* loaded roots have the rest */
+		bool grow = d->stlb.pages_max < pages;
+
+		if (grow ? pool_grow(d) : pool_shrink(d)) continue;
+		if (!grow && evict(d, NULL)) return true;
+		*rc = grow ? -PV_ENOMEM : -PV_EBUSY; /* loaded roots have the rest */
 		return false;
 	}
 	return d->stlb.pages_max != pages;
@@ -257,18 +227,10 @@ int stlb_init(struct domain *d, u64 pages) {
 
 bool stlb_free(struct domain *d) {
 	struct stlb_state *st = state_of(d);
-	unsigned given = 0;
+	int rc;
 
 	if (!st) return true;
-	for_each_root (r, st) {
-		stlb_drop(d, r->gfn.n << PAGE_SHIFT, false);
-		return false;
-	}
-	stlb_drop_all(d);
-	lock(&d->stlb.roots_lock);
-	while (given++ < STLB_FLUSH_BATCH / 4 && pool_shrink(d))
-		;
-	unlock(&d->stlb.roots_lock);
+	(void)resize_some(d, 0, &rc);
 	if (d->stlb.pages_max) return false;
 	for (unsigned i = 0; i < CHUNKS_MAX; i++) hv_page_free(st->chunks[i], CHUNK_ORDER);
 	hv_page_free(st->buckets, st->bucket_order);

@@ -43,9 +43,9 @@
  *     the frames' counts; who does so with it sets stlb.removing for as long. So a flush that finds nothing to take out
  *     waits for walks, or for the lock: the entry that it was called for may be on its way out on another CPU.
  * S15: each leaf entry can be found by its frame. The frame has two hints, each the number of one entry in all of
- *     the machine (PTE_SOLE; PTE_HINT says which): most frames have no more. A table tries the
+ *     the machine (PT_SOLE; PT_HINT says which): most frames have no more. A table tries the
  *     hint first that its last entry got.
- *     Every other, and all of device memory, is in the chain of its bucket, in its domain (PTE_LINKED). Who
+ *     Every other, and all of device memory, is in the chain of its bucket, in its domain (PT_LINKED). Who
  *     took an entry out clears its hint or unlinks it when its reach has ended; until then the hint is
  *     nobody else's, and no other entry is linked in that place.
  *
@@ -63,32 +63,14 @@
 #include "types.h"
 
 #include <pv/mmu.h>
+#include <pv/pt.h>
 
 struct domain;
 struct vcpu;
 
-/* x86 page-table bits (Intel SDM vol. 3, 4.5). */
-#define PTE_P    (1ul << 0)
-#define PTE_W    (1ul << 1)
-#define PTE_U    (1ul << 2)
-#define PTE_PWT  (1ul << 3)
-#define PTE_PCD  (1ul << 4)
-#define PTE_A    (1ul << 5)
-#define PTE_D    (1ul << 6)
-#define PTE_PS   (1ul << 7)
-#define PTE_G    (1ul << 8)
-#define PTE_NX   (1ul << 63)
-#define PTE_ADDR 0x000ffffffffff000ul
-/* Page-fault error code. */
-#define PF_P    1u
-#define PF_W    2u
-#define PF_U    4u
-#define PF_RSVD 8u
-#define PF_I    16u
+#define STLB_FILL_WORST 3 /* L3, L2, L1 */
 
-#define STLB_FILL_WORST 3 /* L3, L2, L1                                                  */
-
-struct shadow; /* descriptor of a shadow page: stlb_impl.h                               */
+struct shadow; /* descriptor of a shadow page: stlb_impl.h */
 
 /* The entry for va in a table of that level. */
 static inline unsigned va_index(u64 va, unsigned level) { return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511; }
@@ -97,13 +79,13 @@ static inline unsigned va_index(u64 va, unsigned level) { return va >> (PAGE_SHI
 #define LOW_U0_CHANGING 2
 
 struct root {
-	gfn_t gfn; /* of the guest's L4                                     */
+	gfn_t gfn; /* of the guest's L4 */
 	struct domain *dom;
-	u64 kcr3, ucr3;    /* values for CR3 of the two views: their L4 tables             */
-	u32 loads;         /* CPUs whose cpu->loaded it is                           */
-	u8 low_u0;         /* S9: 0, LOW_U0_HELD or LOW_U0_CHANGING                 */
-	u64 used_at;       /* stamp for eviction                                    */
-	struct root *next; /* hash chain                                            */
+	u64 kcr3, ucr3;    /* values for CR3 of the two views: their L4 tables */
+	u32 loads;         /* CPUs whose cpu->loaded it is */
+	u8 low_u0;         /* S9: 0, LOW_U0_HELD or LOW_U0_CHANGING */
+	u64 used_at;       /* stamp for eviction */
+	struct root *next; /* hash chain */
 	/* Paging-structure caches (stlb_impl.h) hold what was walked from here under one value; a new value, never used
 	 * before by any root, ends them all. Changed after something went out of sight and before walk_sync. */
 	u64 gen;
@@ -112,17 +94,17 @@ struct root {
 
 struct stlb {
 	struct spinlock roots_lock; /* LOCK_ROOTS */
-	bool removing;              /* S14; ROOTS                                               */
+	bool removing;              /* S14; ROOTS */
 	/* CPUs that have one of the domain's roots loaded: set before, cleared after. Only they walk its shadow
 	 * tables, and the guest's to fill them. Atomic. */
 	u64 running;
-	u64 pages, pages_max, pages_high; /* in use, in all, in use at most so far; ROOTS         */
-	void *priv;                       /* struct stlb_state: stlb_impl.h                           */
+	u64 pages, pages_max, pages_high; /* in use, in all, in use at most so far; ROOTS */
+	void *priv;                       /* struct stlb_state: stlb_impl.h */
 };
 
 /* What a fill answers; anything else is the error code of the guest's #PF: its tables (or its P2M) do not allow the
  * access. */
-#define FILL_DONE  0x100ul /* the access can be tried again                                   */
+#define FILL_DONE  0x100ul /* the access can be tried again */
 #define FILL_RETRY 0x200ul /* lost a race, or the root's L4 is gone: load the root again, try again */
 
 /* Pool of `pages` shadow pages, taken from the frame allocator now. -PV_ENOMEM: nothing taken. Interrupts are served
@@ -134,20 +116,14 @@ int stlb_resize(struct domain *d, u64 pages) __must_use;
 bool stlb_free(struct domain *d);
 
 /* Load the root for guest-physical address gpa (bits 0-11 ignored), made if need be: counts it for this CPU, sets
- * this_cpu()->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6); stlb_load does nothing if
- * it is loaded already. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the guest.
+ * c->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6). c is this CPU. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the guest.
  * NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root (nothing
  * changed). */
-struct root *stlb_load_other(struct cpu *c, struct domain *d, u64 gpa);
+struct root *stlb_load(struct cpu *c, struct domain *d, u64 gpa);
 static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u64 gpa) {
 	const struct root *r = c->loaded;
 
 	return likely(r && r->dom == d && r->gfn.n == gpa >> PAGE_SHIFT);
-}
-static inline struct root *stlb_load(struct domain *d, u64 gpa) {
-	struct cpu *c = this_cpu();
-
-	return stlb_is_loaded(c, d, gpa) ? c->loaded : stlb_load_other(c, d, gpa);
 }
 /* This CPU went to ring 0's own root (the caller has loaded CR3 before). */
 void stlb_unload(void);
@@ -177,7 +153,7 @@ static inline bool stlb_absent(struct cpu *c, u64 va) {
 
 	walk_enter(c);
 	w = walk_cached(c, c->loaded, va, 1);
-	absent = likely(w) && !(READ_ONCE(w->guest[va_index(va, 1)]) & PTE_P);
+	absent = likely(w) && !(READ_ONCE(w->guest[va_index(va, 1)]) & PT_P);
 	walk_leave(c);
 	return absent;
 }
@@ -198,12 +174,12 @@ long stlb_flush_page(struct cpu *c, u64 va);
 int stlb_flush(struct domain *d, struct pv_flush *f);
 /* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */
 void stlb_drop(struct domain *d, u64 gpa, bool user_only);
-/* Everything of the domain but the L4s of loaded roots, shot down: always right. */
-void stlb_drop_all(struct domain *d);
 
 /* Before something at [g, g + count) leaves the P2M, without locks: take out some of what leads there if that is much,
  * since stlb_forget cannot be interrupted. False: there may be much more: serve interrupts, and call again. */
 bool stlb_loosen(struct domain *d, gfn_t g, u64 count) __must_use;
+/* After so many calls nothing is left that was there at first: what vCPUs enter meanwhile keeps nobody here. */
+#define LOOSEN_MOST(d) (READ_ONCE((d)->stlb.pages_max) / 2 + 1)
 /* P4 for p2m.c: the P2M no longer holds these (entry format of p2m.h, count of them, starting gfn); take out
  * every shadow entry that reaches them and shoot down. Waits for walks. */
 void stlb_forget(struct domain *d, const u64 *entries, unsigned count);
@@ -218,10 +194,7 @@ u64 stlb_audit(struct domain *d);
 #ifdef HV_DEBUG
 bool stlb_check(struct domain *d);
 #else
-static inline bool stlb_check(struct domain *d) {
-	(void)d;
-	return false;
-}
+#define stlb_check(d) false
 #endif
 #define STLB_STALE 64
 

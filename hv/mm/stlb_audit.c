@@ -33,34 +33,31 @@ static bool device_allowed(struct domain *d, u64 mfn) {
 
 /* One frame reached by entry e. P2M held and its frames marked. */
 static bool frame_allowed(struct domain *d, u64 e, u64 mfn) {
-	struct frame *f = frame_of(MFN(mfn));
+	const struct frame *f = frame_of(MFN(mfn));
+	u8 bits = FRAME_SEEN | (e & PT_W ? FRAME_SEEN_W : 0);
 
-	return f ? f->order_flags & FRAME_SEEN && (!(e & PTE_W) || f->order_flags & FRAME_SEEN_W)
-		 : device_allowed(d, mfn);
+	return f ? !(bits & ~f->order_flags) : device_allowed(d, mfn);
 }
 
-static u64 audit_leaf(struct domain *d, u32 n, u64 e, bool big) {
-	u64 bad = !maps_known(d, n, e);
+static u64 audit_entry(struct domain *d, const struct shadow *s, unsigned i, u64 e) {
+	u64 bad = s->level == 0 || !bit_test(s->used, i); /* S5, S4 */
 
-	for (u64 i = 0; i < (big ? RUN_FRAMES : 1); i++) bad += !frame_allowed(d, e, entry_mfn(e).n + i);
-	bad += !(e & PTE_U) || !(e & PTE_A) || (e & PTE_G) || (e & PTE_W && !(e & PTE_D));
-	return bad;
+	if (!(e & PT_P)) return bad + (s->level != 2 || parked_shadow(state_of(d), e)->level != 1); /* S8 */
+	if (!(e & PT_LEAF)) return bad + (s->level == 1);
+	for (u64 m = 0; m < (s->level == 2 ? RUN_FRAMES : 1); m++) bad += !frame_allowed(d, e, entry_mfn(e).n + m);
+	bad += !maps_known(d, entry_number(s, i), e);
+	return bad + (!(e & PT_U) || !(e & PT_A) || e & PT_G || (e & PT_W && !(e & PT_D)));
 }
 
 static u64 audit_table(struct domain *d, const struct shadow *s) {
-	struct frame *f = frame_of(virt_to_mfn(s->table));
+	struct frame *f = &frame_table[virt_to_mfn(s->table).n];
 	u64 bad = f->use != FRAME_SHADOW || f->owner != d->id || f->link[0] != s->number;
 
 	for (unsigned i = 0; i < 512; i++) {
 		u64 e = READ_ONCE(s->table[i]);
 		bool slots = s->level == 4 && i >= LOW_SLOTS && i < KERNEL_SLOT; /* S10: ring 0's */
 
-		if (!e || slots) continue;
-		bad += s->level == 0 || !bit_test(s->used, i); /* S5, S4 */
-		if (s->level == 1) bad += !(e & PTE_P) || audit_leaf(d, entry_number(s, i), e, false);
-		if (s->level == 2 && e & PTE_P && e & PTE_PS) bad += audit_leaf(d, entry_number(s, i), e, true);
-		if (!(e & PTE_P)) /* S8 */
-			bad += s->level != 2 || parked_shadow(state_of(d), e)->level != 1;
+		if (e && !slots) bad += audit_entry(d, s, i, e);
 	}
 	return bad;
 }
@@ -70,19 +67,13 @@ static u64 audit_roots(struct stlb_state *st) {
 	u64 bad = 0;
 
 	for_each_root (r, st) {
+		const u64 *k = r->kernel_shadow->table, *u = r->user_shadow->table;
 		u32 loads = 0;
 
 		for_each_cpu (c, cpus_up) loads += c->loaded == r;
-		bad += loads != r->loads; /* S6 */
-		for (unsigned i = 0; i < 512; i++) {
-			bool low = i < LOW_SLOTS;
-			u64 k = r->kernel_shadow->table[i], u = r->user_shadow->table[i];
-
-			if (low)
-				bad += u && (u != k || r->low_u0); /* S9, S10 */
-			else if (i >= KERNEL_SLOT)
-				bad += u || (k && k != st->kernel.table[i]);
-		}
+		bad += loads != r->loads;                                                            /* S6 */
+		for (unsigned i = 0; i < LOW_SLOTS; i++) bad += u[i] && (u[i] != k[i] || r->low_u0); /* S9, S10 */
+		for (unsigned i = KERNEL_SLOT; i < 512; i++) bad += u[i] || (k[i] && k[i] != st->kernel.table[i]);
 	}
 	return bad;
 }

@@ -10,50 +10,49 @@
 #include "mm/stlb_impl.h"
 
 #define FILL_TRIES  8
-#define FILL_GROUP  4u            /* neighbours entered with a miss; aligned                */
-#define EXECUTE     PTE_NX        /* in `rights` the bit says that the page may be executed  */
-#define RESERVED    (0xful << 48) /* gfns have 36 bits                                    */
-#define GFN_BITS    (PTE_ADDR & ~RESERVED)
+#define FILL_GROUP  4u            /* neighbours entered with a miss; aligned */
+#define EXECUTE     PT_NX         /* in `rights` the bit says that the page may be executed */
+#define RESERVED    (0xful << 48) /* gfns have 36 bits */
+#define GFN_BITS    (PT_ADDR & ~RESERVED)
 #define RESERVED_2M 0x1fe000ul
 #define RESERVED_1G 0x3fffe000ul
+#define PAT_SMALL   PT_PS /* in a 4 KiB entry */
 #define PAT_LARGE   (1ul << 12)
-_Static_assert(PF_W == PTE_W && PF_U == PTE_U, "rights_needed counts on it");
+_Static_assert(PF_W == PT_W && PF_U == PT_U, "rights_needed counts on it");
 
 enum step {
 	STEP_DONE,
-	STEP_GUEST, /* its fault, with an error code                                      */
-	STEP_AGAIN, /* lost a race                                                        */
-	STEP_PAGES, /* f->wanted pages are needed                                         */
-	STEP_CLASH, /* what leads elsewhere (S13), or is of another size, is in the way    */
-	STEP_U0,    /* S9: the lower half is in the wrong state for this access            */
+	STEP_GUEST, /* its fault, with an error code */
+	STEP_AGAIN, /* lost a race */
+	STEP_PAGES, /* pages are needed */
+	STEP_CLASH, /* what leads elsewhere (S13), or is of another size, is in the way */
+	STEP_U0,    /* S9: the lower half is in the wrong state for this access */
 };
 
 /* What is asked, and what the guest's leaf entry says to it. */
 struct look {
 	u64 va;
 	u32 access, error;
-	bool quiet; /* prefill: change nothing that the guest could see                    */
-	bool u0;    /* S9: U=0 pages may be entered                                       */
-	bool big;   /* entry is one for 2 MiB                                             */
-	u64 p2m;    /* leaf of the P2M over the frame                                     */
-	u64 entry;  /* ours, for the 4 KiB page at va                                     */
+	bool quiet; /* prefill: change nothing that the guest could see */
+	bool u0;    /* S9: U=0 pages may be entered */
+	bool big;   /* entry is one for 2 MiB */
+	u64 p2m;    /* leaf of the P2M over the frame */
+	u64 entry;  /* ours, for the 4 KiB page at va */
 };
 
 struct fill {
 	struct cpu *c;
 	struct domain *d;
-	struct stlb_state *st;
 	struct root *r;
 	struct look look;
 	u64 gen;
 	/* The guest's side. */
-	unsigned level; /* of its leaf                                                     */
-	u64 *table[5];  /* by level, down to there; from 4 or 2                            */
-	u64 above[5];   /* rights of the levels above each                                 */
-	u64 leaf;       /* its leaf entry                                                  */
+	unsigned level; /* of its leaf */
+	u64 *table[5];  /* by level, down to there; from 4 or 2 */
+	u64 above[5];   /* rights of the levels above each */
+	u64 leaf;       /* its leaf entry */
 	/* Ours. */
-	struct shadow *top; /* the table where the walk begins: L4, or L2 from the cache   */
-	enum step step;     /* why child() found none                                      */
+	struct shadow *top; /* the table where the walk begins: L4, or L2 from the cache */
 	unsigned wanted, spares;
 	struct shadow *spare[STLB_FILL_WORST];
 };
@@ -66,37 +65,33 @@ static inline enum step guest_fault(struct look *k, u32 bits) {
 }
 
 static inline u64 reserved_bits(unsigned level, u64 e) {
-	if (level == 1 || !(e & PTE_PS)) return RESERVED;
-	return RESERVED | (level == 4 ? PTE_PS : level == 3 ? RESERVED_1G : RESERVED_2M);
+	if (level == 1 || !(e & PT_PS)) return RESERVED;
+	return RESERVED | (level == 4 ? PT_PS : level == 3 ? RESERVED_1G : RESERVED_2M);
 }
 
 /* The guest's leaf entry g, read in slot: its checks in hardware's order, then its A and D (S11), then
  * k->entry (S1). `above` has no U in the upper half: user mode gets nothing there. Needs a walk. */
 static ALWAYS_INLINE enum step leaf_look(const struct domain *d, u64 *slot, u64 g, unsigned level, u64 above,
 					 struct look *k) {
-	u64 rights = above & (g ^ PTE_NX), e;
-	u64 set = PTE_A | (k->access & PF_W ? PTE_D : 0), inside = (1ul << 9 * (level - 1)) - 1;
+	u64 rights = above & (g ^ PT_NX), e;
+	u64 set = PT_A | (k->access & PF_W ? PT_D : 0), inside = (1ul << 9 * (level - 1)) - 1;
 	gfn_t gfn = GFN(((g & GFN_BITS) >> PAGE_SHIFT & ~inside) + (k->va >> PAGE_SHIFT & inside));
 
-	if (!(g & PTE_P)) return guest_fault(k, 0);
+	if (!(g & PT_P)) return guest_fault(k, 0);
 	if (unlikely(g & reserved_bits(level, g))) return guest_fault(k, PF_P | PF_RSVD);
 	if (rights_needed(k->access) & ~rights) return guest_fault(k, PF_P);
-	if (unlikely(!(rights & PTE_U) && va_low(k->va) && !k->u0)) return k->quiet ? STEP_GUEST : STEP_U0;
+	if (unlikely(!(rights & PT_U) && va_low(k->va) && !k->u0)) return k->quiet ? STEP_GUEST : STEP_U0;
 	k->p2m = p2m_find(&d->p2m, gfn);
 	if (unlikely(!k->p2m || (k->access & PF_W && !p2m_writable(k->p2m)))) return guest_fault(k, PF_P | PF_RSVD);
 	if (set & ~g) {
 		if (k->quiet) return STEP_GUEST;
 		if (!atomic_cas(slot, g, g | set)) return STEP_AGAIN;
 	}
-	e = p2m_mfn(k->p2m, gfn).n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (~rights & PTE_NX);
-	if (rights & PTE_W && (g | set) & PTE_D && p2m_writable(k->p2m)) e |= PTE_W | PTE_D;
-	if (likely(p2m_kind(k->p2m) != PV_MEM_DEVICE))
-		k->entry = e; /* RAM is write-back whatever the guest says */
-	else
-		k->entry = e | PTE_LINKED | (g & (PTE_PCD | PTE_PWT)) |
-			   (level == 1      ? g & PTE_PS
-			    : g & PAT_LARGE ? PTE_PS
-					    : 0); /* PAT */
+	e = p2m_mfn(k->p2m, gfn).n << PAGE_SHIFT | PT_P | PT_U | PT_A | (~rights & PT_NX);
+	if (rights & PT_W && (g | set) & PT_D && p2m_writable(k->p2m)) e |= PT_W | PT_D;
+	if (unlikely(p2m_kind(k->p2m) == PV_MEM_DEVICE)) /* RAM is write-back whatever the guest says */
+		e |= PT_LINKED | (g & (PT_PCD | PT_PWT)) | (g & (level == 1 ? PAT_SMALL : PAT_LARGE) ? PAT_SMALL : 0);
+	k->entry = e;
 	return STEP_DONE;
 }
 
@@ -108,27 +103,27 @@ static inline bool look_big(struct look *k, unsigned level) {
 	if (level == 1 || !(k->p2m & P2M_BIG) || k->va >> 21 == LOW_LAST_PAGE >> 21 ||
 	    (kind != PV_MEM_RAM && kind != PV_MEM_RAM_RO))
 		return false;
-	k->entry = (k->entry & ~(RUN_SIZE - PAGE_SIZE)) | PTE_PS;
+	k->entry = (k->entry & ~(RUN_SIZE - PAGE_SIZE)) | PT_PS;
 	k->big = true;
 	return true;
 }
 
 /* e, with what old, which it replaces, says of links (S15). */
-static inline u64 entry_after(u64 old, u64 e) { return (e & ~PTE_MAPS) | (old & PTE_MAPS); }
+static inline u64 entry_after(u64 old, u64 e) { return (e & ~PT_MAPS) | (old & PT_MAPS); }
 
 /* e is entry i of s now (S4). */
 static ALWAYS_INLINE enum step entered(struct shadow *s, unsigned i, u64 e) {
 	if (!bit_test(s->used, i)) bit_set(s->used, i);
-	if (e & PTE_W && !(READ_ONCE(s->writes) >> i / 8 & 1)) (void)atomic_or(&s->writes, 1ull << i / 8);
+	if (e & PT_W && !(READ_ONCE(s->writes) >> i / 8 & 1)) (void)atomic_or(&s->writes, 1ull << i / 8);
 	return STEP_DONE;
 }
 
 /* The hint that sole tells of is not free, or it is device memory, which has none: the other hint, or a chain. */
 static NOINLINE enum step enter_more(struct domain *d, struct shadow *s, unsigned i, u64 e) {
-	u64 sole = READ_ONCE(s->sole) ^ PTE_HINT;
+	u64 sole = READ_ONCE(s->sole) ^ PT_HINT;
 
-	if (e & PTE_LINKED || !atomic_cas(maps_hint(e | sole), 0, entry_number(s, i)))
-		return maps_link(d, entry_number(s, i), e | PTE_LINKED) ? entered(s, i, e) : STEP_AGAIN;
+	if (e & PT_LINKED || !atomic_cas(maps_hint(e | sole), 0, entry_number(s, i)))
+		return maps_link(d, entry_number(s, i), e | PT_LINKED) ? entered(s, i, e) : STEP_AGAIN;
 	WRITE_ONCE(s->sole, sole); /* so it may be for its neighbours */
 	if (atomic_cas(&s->table[i], 0, e | sole)) return entered(s, i, e);
 	atomic_store(maps_hint(e | sole), 0);
@@ -136,7 +131,7 @@ static NOINLINE enum step enter_more(struct domain *d, struct shadow *s, unsigne
 }
 
 static NOINLINE enum step enter_over(struct shadow *s, unsigned i, u64 old, u64 e) {
-	if ((old ^ e) & (PTE_ADDR | PTE_P)) return STEP_CLASH; /* S13 */
+	if ((old ^ e) & (PT_ADDR | PT_P)) return STEP_CLASH; /* S13 */
 	return atomic_cas(&s->table[i], old, entry_after(old, e)) ? entered(s, i, e) : STEP_AGAIN;
 }
 
@@ -144,7 +139,7 @@ static ALWAYS_INLINE enum step enter(struct domain *d, struct shadow *s, unsigne
 	u64 *slot = &s->table[i], old = READ_ONCE(*slot), sole = READ_ONCE(s->sole);
 
 	if (unlikely(old)) return enter_over(s, i, old, e);
-	if (unlikely(e & PTE_LINKED || !atomic_cas(maps_hint(e | sole), 0, entry_number(s, i))))
+	if (unlikely(e & PT_LINKED || !atomic_cas(maps_hint(e | sole), 0, entry_number(s, i))))
 		return enter_more(d, s, i, e);
 	e |= sole;
 	if (likely(atomic_cas(slot, 0, e))) return entered(s, i, e);
@@ -169,13 +164,13 @@ static enum step guest_walk(struct fill *f) {
 	for (; f->table[f->level]; f->level--) {
 		slot = guest_slot(f);
 		e = f->leaf = READ_ONCE(*slot);
-		if (f->level == 1 || (e & (PTE_P | PTE_PS)) != PTE_P) return STEP_DONE;
+		if (f->level == 1 || (e & (PT_P | PT_PS)) != PT_P) return STEP_DONE;
 		if (e & RESERVED) break;
-		if (!(e & PTE_A) && k->quiet) return STEP_GUEST;
-		if (!(e & PTE_A) && !atomic_cas(slot, e, e | PTE_A)) /* S11 */
+		if (!(e & PT_A) && k->quiet) return STEP_GUEST;
+		if (!(e & PT_A) && !atomic_cas(slot, e, e | PT_A)) /* S11 */
 			return STEP_AGAIN;
-		f->above[f->level - 1] = f->above[f->level] & (e ^ PTE_NX);
-		f->table[f->level - 1] = guest_table(f->d, GFN((e & PTE_ADDR) >> PAGE_SHIFT));
+		f->above[f->level - 1] = f->above[f->level] & (e ^ PT_NX);
+		f->table[f->level - 1] = guest_table(f->d, GFN((e & PT_ADDR) >> PAGE_SHIFT));
 	}
 	return guest_fault(k, PF_P | PF_RSVD);
 }
@@ -199,14 +194,14 @@ static NOINLINE u64 quiet_entry(const struct domain *d, u64 *slot, u64 above, u6
 static void recheck(struct fill *f, struct shadow *leaf) {
 	u64 *guest = f->level == 1 ? f->table[1] : NULL;
 
-	for (unsigned i = next_used(leaf->used, 0); i < 512; i = next_used(leaf->used, i + 1)) {
+	for_each_used (i, leaf, 0, 512) {
 		u64 old = READ_ONCE(leaf->table[i]), new = 0;
 
 		if (old && guest) new = quiet_entry(f->d, &guest[i], f->above[1], f->look.va);
-		if (new && !((old ^ new) & PTE_ADDR) && atomic_cas(&leaf->table[i], old, entry_after(old, new)))
+		if (new && !((old ^ new) & PT_ADDR) && atomic_cas(&leaf->table[i], old, entry_after(old, new)))
 			continue;
 		bit_clear(leaf->used, i);
-		old = entry_take(&leaf->table[i], PTE_P);
+		old = entry_take(&leaf->table[i]);
 		if (old) maps_lower(f->d, entry_number(leaf, i), old);
 	}
 	atomic_store(&leaf->writes, ~0ull);
@@ -218,26 +213,25 @@ static inline void fill_group(const struct walk_cache *w, u64 va) {
 	u64 *guest = w->guest + first, *ours = w->shadow->table + first, e;
 
 	for (unsigned i = 0; i < FILL_GROUP; i++) {
-		if (ours[i] || !(READ_ONCE(guest[i]) & PTE_P)) continue;
+		if (ours[i] || !(READ_ONCE(guest[i]) & PT_P)) continue;
 		e = quiet_entry(w->root->dom, &guest[i], w->rights, va);
 		if (e) (void)enter(w->root->dom, w->shadow, first + i, e);
 	}
 }
 
-/* The parked table behind *slot, linked again; NULL: another walk has it, or who parked it has not
- * ended its reach yet. */
-static struct shadow *relink(struct fill *f, u64 *slot, u64 e) {
-	struct shadow *leaf = parked_shadow(f->st, e);
-
-	if (e & PARKED_BUSY || !atomic_cas(slot, e, e | PARKED_BUSY)) return NULL;
+/* The parked table behind *slot, linked again, unless another walk has it, or who parked it has not ended its reach
+ * yet. */
+static enum step relink(struct fill *f, u64 *slot, u64 e, struct shadow **leaf) {
+	*leaf = parked_shadow(state_of(f->d), e);
+	if (e & PARKED_BUSY || !atomic_cas(slot, e, e | PARKED_BUSY)) return STEP_AGAIN;
 	if (atomic_load(&f->d->stlb.removing)) { /* looked at once it is ours */
 		atomic_store(slot, e);
-		return NULL;
+		return STEP_AGAIN;
 	}
-	recheck(f, leaf);
-	atomic_store(slot, table_entry(leaf));
+	recheck(f, *leaf);
+	atomic_store(slot, table_entry(*leaf));
 	count(relinks, 1);
-	return leaf;
+	return STEP_DONE;
 }
 
 /* n pages, if they are there and nobody is in the way: in a walk nothing is waited for. */
@@ -251,26 +245,29 @@ static bool spares_try(struct fill *f, unsigned n) {
 	return done;
 }
 
-/* The table below s, made if need be; or NULL with f->step. */
-static struct shadow *child(struct fill *f, struct shadow *s) {
+/* The table below s, made if need be. */
+static enum step child(struct fill *f, struct shadow *s, struct shadow **below) {
 	unsigned level = s->level - 1, i = va_index(f->look.va, s->level);
-	u64 e = READ_ONCE(s->table[i]), size = 1ul << (PAGE_SHIFT + 9 * level);
+	u64 *slot = &s->table[i], e = READ_ONCE(*slot);
 	struct shadow *n;
 
-	if (likely((e & (PTE_P | PTE_PS)) == PTE_P)) return shadow_below(f->st, e);
-	f->step = e & PTE_P ? STEP_CLASH : e || f->spares || spares_try(f, level) ? STEP_AGAIN : STEP_PAGES;
+	if (unlikely(e & PT_LEAF)) return STEP_CLASH;
+	if (likely(e & PT_P)) {
+		*below = shadow_below(state_of(f->d), e);
+		return STEP_DONE;
+	}
+	if (e) return relink(f, slot, e, below);
 	f->wanted = level;
-	if (f->step != STEP_AGAIN) return NULL;
-	if (e) return relink(f, &s->table[i], e);
-	n = f->spare[--f->spares];
-	shadow_setup(n, level, s->root, f->look.va & ~(size - 1));
-	if (atomic_cas(&s->table[i], 0, table_entry(n))) {
+	if (!f->spares && !spares_try(f, level)) return STEP_PAGES;
+	*below = n = f->spare[--f->spares];
+	shadow_setup(n, level, s->root, f->look.va & ~((PAGE_SIZE << 9 * level) - 1));
+	if (atomic_cas(slot, 0, table_entry(n))) {
 		bit_set(s->used, i);
-		return n;
+		return STEP_DONE;
 	}
 	n->level = 0;
 	f->spare[f->spares++] = n;
-	return NULL;
+	return STEP_AGAIN;
 }
 
 /* S10: l3 in slot of a view's L4. One that is on its way out may still be there: wait for its end. */
@@ -302,13 +299,12 @@ static void remember(const struct fill *f, struct shadow *s) {
 static enum step mirror(struct fill *f) {
 	bool low = va_low(f->look.va), big = look_big(&f->look, f->level);
 	struct shadow *s = f->top, *below;
-	enum step step = STEP_DONE;
+	enum step step;
 
 	for (; s->level > (big ? 2 : 1); s = below) {
 		if (s->level == 2) remember(f, s);
-		below = child(f, s);
-		if (!below) return f->step;
-		if (s->level == 4 && !(low && f->look.u0))
+		step = child(f, s, &below);
+		if (step == STEP_DONE && s->level == 4 && !(low && f->look.u0))
 			step = enter_view(low ? f->r->user_shadow : f->r->kernel_shadow, va_index(f->look.va, 4),
 					  below);
 		if (step != STEP_DONE) return step;
@@ -321,8 +317,8 @@ static enum step mirror(struct fill *f) {
 static void start_at_root(struct fill *f) {
 	f->level = 4;
 	f->table[4] = guest_table(f->d, f->r->gfn);
-	f->above[4] = PTE_W | EXECUTE | (va_low(f->look.va) ? PTE_U : 0);
-	f->top = va_low(f->look.va) ? f->r->kernel_shadow : &f->st->kernel;
+	f->above[4] = PT_W | EXECUTE | (va_low(f->look.va) ? PT_U : 0);
+	f->top = va_low(f->look.va) ? f->r->kernel_shadow : &state_of(f->d)->kernel;
 }
 
 /* Where the walk begins: at the L2 tables if these are known, else at the root. */
@@ -357,14 +353,14 @@ static enum step walk(struct fill *f) {
 }
 
 bool entry_stale(struct root *r, u64 va, u64 e) {
-	struct fill f = {.d = r->dom, .st = state_of(r->dom), .r = r, .look = {.va = va, .u0 = true}};
+	struct fill f = {.d = r->dom, .r = r, .look = {.va = va, .u0 = true}};
 	enum step s;
 
 	start_at_root(&f);
 	s = guest_look(&f);
 	return s != STEP_DONE
 		       ? s == STEP_GUEST
-		       : (e ^ f.look.entry) & PTE_ADDR || (e & ~f.look.entry & PTE_W) || (~e & f.look.entry & PTE_NX);
+		       : (e ^ f.look.entry) & PT_ADDR || (e & ~f.look.entry & PT_W) || (~e & f.look.entry & PT_NX);
 }
 
 /* What a walk cannot do: all that waits for other walks or takes locks. */
@@ -393,7 +389,6 @@ static NOINLINE enum step fill_full(struct cpu *c, struct look *k) {
 	f.c = c;
 	f.r = c->loaded;
 	f.d = f.r->dom;
-	f.st = state_of(f.d);
 	f.look = *k;
 	f.spares = 0;
 	do {
@@ -420,7 +415,7 @@ static ALWAYS_INLINE enum step fill_cached(const struct walk_cache *w, unsigned 
 
 	if (!w || rights_needed(k->access) & ~w->rights) return STEP_AGAIN;
 	g = READ_ONCE(w->guest[i]);
-	if (level == 2 && !(g & PTE_PS)) return STEP_AGAIN;
+	if (level == 2 && !(g & PT_PS)) return STEP_AGAIN;
 	s = leaf_look(w->root->dom, &w->guest[i], g, level, w->rights, k);
 	if (s == STEP_DONE)
 		s = level == 1 || look_big(k, level) ? enter(w->root->dom, w->shadow, i, k->entry) : STEP_AGAIN;
@@ -447,23 +442,20 @@ static NOINLINE u64 fill_rest(struct cpu *c, u64 va, u32 access, bool quiet) {
 	return answer(c, s, &k);
 }
 
-/* The same by w, the cache's entry for the leaf tables, if it is not NULL. */
-static ALWAYS_INLINE u64 fill(struct cpu *c, const struct walk_cache *w, u64 va, u32 access, bool quiet) {
+static ALWAYS_INLINE u64 fill(struct cpu *c, u64 va, u32 access, bool quiet) {
 	struct look k = {.va = va, .access = access, .quiet = quiet};
-	enum step s = fill_cached(w, 1, &k);
+	const struct walk_cache *w;
+	enum step s;
 
+	walk_enter(c);
+	w = walk_cached(c, c->loaded, va, 1);
+	s = fill_cached(w, 1, &k);
 	if (unlikely(s > STEP_GUEST)) return fill_rest(c, va, access, quiet);
 	if (s == STEP_DONE && !quiet) fill_group(w, va);
 	walk_leave(c);
 	return answer(c, s, &k);
 }
 
-u64 stlb_fill(struct cpu *c, u64 va, u32 access) {
-	walk_enter(c);
-	return fill(c, walk_cached(c, c->loaded, va, 1), va, access, false);
-}
+u64 stlb_fill(struct cpu *c, u64 va, u32 access) { return fill(c, va, access, false); }
 
-void stlb_prefill(struct cpu *c, u64 va) {
-	walk_enter(c);
-	(void)fill(c, walk_cached(c, c->loaded, va, 1), va, 0, true);
-}
+void stlb_prefill(struct cpu *c, u64 va) { (void)fill(c, va, 0, true); }

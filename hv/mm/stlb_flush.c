@@ -9,10 +9,9 @@
  * shot down and emptied after. */
 #include "mm/stlb_impl.h"
 
-#define INVLPG_MAX ARRAY_SIZE(((struct removal *)0)->va)
+#define INVLPG_MAX 8
 /* Of a budget of runs of 2 MiB: what one costs, all of whose entries are looked at. */
 #define PROTECT_COST 128u
-#define LOOSE_MAX    1024u /* entries that stlb_forget may have before it                        */
 
 /* CPUs that have r, or any root of d (r NULL), loaded. */
 static u64 cpus_running(const struct domain *d, const struct root *r) {
@@ -39,8 +38,8 @@ void removal_begin(struct removal *rm, struct domain *d, struct root *r) {
 }
 
 /* No entry of the view leads to an L3 that its owner, S10, has no more. */
-static void view_follow(struct shadow *view, const struct shadow *owner, unsigned i, unsigned end) {
-	for (i = next_used(view->used, i); i < end; i = next_used(view->used, i + 1)) {
+static void view_follow(struct shadow *view, const struct shadow *owner, unsigned from, unsigned end) {
+	for_each_used (i, view, from, end) {
 		u64 e = READ_ONCE(view->table[i]);
 
 		if (e && e != READ_ONCE(owner->table[i])) (void)atomic_cas(&view->table[i], e, 0);
@@ -62,14 +61,19 @@ static void tables_finish(struct removal *rm, struct stlb_state *st) {
 
 /* End the reach of all that was noted so far. */
 static void removal_finish(struct removal *rm) {
+	struct stlb_state *st = state_of(rm->d);
 	u64 mask, self = this_cpu()->bit;
 
-	if (rm->tables) tables_finish(rm, state_of(rm->d));
+	if (rm->tables) tables_finish(rm, st);
 	if (rm->tables || rm->count || rm->protect) {
 		mask = cpus_running(rm->d, rm->root);
 		if (mask & self && !rm->tables && !rm->protect && rm->count <= INVLPG_MAX) {
 			mask &= ~self;
-			for (unsigned i = 0; i < rm->count; i++) tlb_flush_local_page(rm->va[i]);
+			for (unsigned i = 0; i < rm->count; i++) {
+				u32 n = rm->gone[i].n;
+
+				tlb_flush_local_page(entry_va(shadow_by_number(st, n >> 9), n % 512));
+			}
 		}
 		shoot(mask);
 	}
@@ -95,26 +99,23 @@ void removal_table(struct removal *rm, struct shadow *s) {
 
 /* e was taken out from where n says. */
 static void note_leaf(struct removal *rm, u32 n, u64 e) {
-	const struct shadow *s = shadow_by_number(state_of(rm->d), n >> 9);
-
 	if (rm->count == ARRAY_SIZE(rm->gone)) removal_finish(rm);
-	if (rm->count < INVLPG_MAX) rm->va[rm->count] = s->base + (n % 512 * PAGE_SIZE << (9 * (s->level - 1)));
 	rm->gone[rm->count].n = n;
 	rm->gone[rm->count++].e = e;
 }
 
 static void take_leaf(struct removal *rm, struct shadow *s, unsigned i) {
-	u64 e = entry_take(&s->table[i], leaf_bits(s->level));
+	u64 e = entry_take(&s->table[i]);
 
 	if (e) note_leaf(rm, entry_number(s, i), e);
 }
 
-static void protect_leaf(u64 *slot, u64 bits) {
+static void protect_leaf(u64 *slot) {
 	u64 e;
 
 	do {
 		e = READ_ONCE(*slot);
-	} while (!(~e & (bits | PTE_W)) && !atomic_cas(slot, e, e & ~(PTE_W | PTE_D)));
+	} while (e & PT_LEAF && e & PT_W && !atomic_cas(slot, e, e & ~(PT_W | PT_D)));
 }
 
 /* Walks that began before are over: what they entered shows in `writes`. */
@@ -124,7 +125,7 @@ static void protect_table(struct shadow *leaf) {
 	for (; writes; writes &= writes - 1) {
 		u64 *slot = &leaf->table[8 * (unsigned)__builtin_ctzll(writes)];
 
-		for (unsigned i = 0; i < 8; i++) protect_leaf(&slot[i], PTE_P);
+		for (unsigned i = 0; i < 8; i++) protect_leaf(&slot[i]);
 	}
 }
 
@@ -138,17 +139,17 @@ static struct shadow *clear_entry(struct removal *rm, struct shadow *s, unsigned
 again:
 	e = READ_ONCE(*slot);
 	if (!e) return NULL;
-	if (e & PTE_P && e & PTE_PS) {
+	if (e & PT_LEAF) {
 		if (rm->protect)
-			protect_leaf(slot, leaf_bits(2));
+			protect_leaf(slot);
 		else
 			take_leaf(rm, s, i);
 		return NULL;
 	}
-	below = e & PTE_P ? shadow_below(state_of(rm->d), e) : parked_shadow(state_of(rm->d), e);
-	if (!(e & PTE_P) && !(whole && rm->drop)) return NULL; /* parked: checked again before it is used */
+	below = e & PT_P ? shadow_below(state_of(rm->d), e) : parked_shadow(state_of(rm->d), e);
+	if (!(e & PT_P) && !(whole && rm->drop)) return NULL; /* parked: checked again before it is used */
 	if (!whole || rm->protect || (s->level > 2 && !rm->drop)) return below;
-	if ((!(e & PTE_P) && e & PARKED_BUSY) || !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
+	if ((!(e & PT_P) && e & PARKED_BUSY) || !atomic_cas(slot, e, rm->drop ? 0 : parked_entry(below))) {
 		cpu_relax_serving(); /* a walk has it for a moment */
 		goto again;
 	}
@@ -160,16 +161,16 @@ again:
 /* What s leads to within [first, last]: tables wholly inside when rm->drop, else leaf entries, and
  * leaf tables wholly inside are parked. 0, or where to go on when *budget runs are done. */
 static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last, unsigned *budget) {
-	u64 span = PAGE_SIZE << (9 * (s->level - 1)), rest = 0;
+	u64 span = PAGE_SIZE << (9 * (s->level - 1)), rest;
 	unsigned cost = rm->protect ? PROTECT_COST : 1;
-	unsigned i = first > s->base ? va_index(first, s->level) : 0;
-	unsigned to = last - s->base < 512 * span - 1 ? va_index(last, s->level) : 511;
+	unsigned from = first > s->base ? va_index(first, s->level) : 0;
+	unsigned end = last - s->base < 512 * span - 1 ? va_index(last, s->level) + 1 : 512;
 
 	if (s->level == 1 && rm->protect) {
 		protect_table(s);
 		return 0;
 	}
-	for (i = next_used(s->used, i); i <= to && !rest; i = next_used(s->used, i + 1)) {
+	for_each_used (i, s, from, end) {
 		u64 base = s->base + i * span;
 		bool whole = first <= base && last >= base + span - 1;
 		struct shadow *below;
@@ -181,9 +182,10 @@ static u64 clear_below(struct removal *rm, struct shadow *s, u64 first, u64 last
 		if (s->level == 2 && *budget < cost) return base;
 		*budget -= s->level == 2 ? cost : 0;
 		below = clear_entry(rm, s, i, whole);
-		if (below) rest = clear_below(rm, below, first, last, budget);
+		rest = below ? clear_below(rm, below, first, last, budget) : 0;
+		if (rest) return rest;
 	}
-	return rest;
+	return 0;
 }
 
 static u64 clear_half(struct removal *rm, struct root *r, u64 first, u64 last, unsigned *budget) {
@@ -204,8 +206,8 @@ struct shadow *leaf_find(const struct root *r, u64 va) {
 	for (;;) {
 		u64 e = READ_ONCE(s->table[va_index(va, s->level)]);
 
-		if (!(e & PTE_P)) return NULL;
-		if (s->level == 1 || e & PTE_PS) return s;
+		if (!(e & PT_P)) return NULL;
+		if (s->level == 1 || e & PT_PS) return s;
 		s = shadow_below(st, e);
 	}
 }
@@ -243,7 +245,7 @@ static NOINLINE long flush_page_slow(struct cpu *c, u64 va, struct shadow *s, u6
 		fill_sync(c, d); /* S2: later walks read the guest's entry as it is now */
 		walk_enter(c);
 		s = leaf_find(c->loaded, va);
-		e = s ? entry_take(&s->table[va_index(va, s->level)], leaf_bits(s->level)) : 0;
+		e = s ? entry_take(&s->table[va_index(va, s->level)]) : 0;
 	}
 	if (!e) return flush_page_none(c, d);
 	if (!runs_alone(c, d)) shoot(cpus_running(d, va_low(va) ? c->loaded : NULL) & ~c->bit);
@@ -265,7 +267,7 @@ long stlb_flush_page(struct cpu *c, u64 va) {
 	if (unlikely(!w || !runs_alone(c, d))) return flush_page_slow(c, va, NULL, 0);
 	e = atomic_xchg(&w->shadow->table[va_index(va, 1)], 0);
 	if (unlikely(!e)) return flush_page_none(c, d);
-	if (unlikely(!(e & PTE_SOLE) || !runs_alone(c, d))) return flush_page_slow(c, va, w->shadow, e);
+	if (unlikely(!(e & PT_SOLE) || !runs_alone(c, d))) return flush_page_slow(c, va, w->shadow, e);
 	entry_gone(c, d, va, 0, e);
 	walk_leave(c);
 	return 0;
@@ -289,71 +291,63 @@ u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
 
 int stlb_flush(struct domain *d, struct pv_flush *f) {
 	u64 first = f->start & PAGE_MASK, last = (f->end - 1) | (PAGE_SIZE - 1), rest = 0;
-	bool kernel = f->flags & PV_FLUSH_KERNEL, empty = f->end <= f->start, more = false;
-	unsigned budget = STLB_FLUSH_BATCH, all = ~0u;
-	struct root *one;
+	bool kernel = f->flags & PV_FLUSH_KERNEL, all = f->flags & PV_FLUSH_ALL_ROOTS;
+	struct stlb_state *st = state_of(d);
+	unsigned budget = STLB_FLUSH_BATCH;
+	u32 flags = f->flags;
+	struct root *r = NULL;
 
 	if (kernel)
 		first = MAX(first, PV_KERNEL_MIN);
 	else
 		last = MIN(last, LOW_END - 1);
-	if (empty || first > last) return 0;
+	if (f->end <= f->start || first > last) return 0;
 	fill_sync(this_cpu(), d); /* S2 */
 	lock(&d->stlb.roots_lock);
-	if (kernel) {
-		rest = flush_tree(d, NULL, first, last, f->flags, &budget);
-	} else if (f->flags & PV_FLUSH_ALL_ROOTS) {
-		/* A root a call, which costs at most its lower slots: f->root, 0 at first, counts them. */
-		u32 flags = f->flags | (last - first >= RUN_SIZE ? PV_FLUSH_DYING : 0);
-
-		for_each_root (r, state_of(d))
-			if (!more && r >= state_of(d)->roots + f->root) {
-				flush_tree(d, r, first, last, flags, &all);
-				f->root = r - state_of(d)->roots + 1;
-				more = true;
-			}
-	} else if ((one = root_find(state_of(d), GFN(f->root >> PAGE_SHIFT)))) {
-		rest = flush_tree(d, one, first, last, f->flags, &budget);
+	if (all) { /* a root a call, which costs at most its lower slots; f->root, 0 at first, counts them */
+		r = root_next(st, f->root);
+		f->root = r ? r - st->roots + 1 : 0;
+		if (last - first >= RUN_SIZE) flags |= PV_FLUSH_DYING;
+	} else if (!kernel) {
+		r = root_find(st, GFN(f->root >> PAGE_SHIFT));
 	}
+	if (r || kernel) rest = flush_tree(d, r, first, last, flags, &budget);
 	unlock(&d->stlb.roots_lock);
 	fill_sync(this_cpu(), d); /* S14 */
 	if (rest) f->start = rest;
-	return more || rest;
+	return rest || (all && r);
 }
 
-/* What d has at g, for now; any frame if that is nothing. In a walk. */
-static mfn_t frame_at(struct domain *d, gfn_t g) { return p2m_mfn(p2m_find(&d->p2m, g), g); }
+/* Entries in the chains of what d has at [g, g + count), MAPS_MANY at most; with rm they are taken out. */
+static unsigned chains(struct domain *d, gfn_t g, u64 count, struct removal *rm) {
+	u64 end = g.n + count, e, leaf, span;
+	unsigned n = 0, length;
+	u32 number;
 
-/* Whether stlb_forget has little to do for them. */
-static bool are_loose(struct domain *d, gfn_t g, u64 count) {
-	u64 weight = 0;
+	for (; g.n < end && n < MAPS_MANY; g.n = (g.n | (span - 1)) + 1) {
+		leaf = p2m_look(d, g); /* it goes as a whole, or is split (P5) */
+		span = p2m_span(leaf);
+		for (u64 k = 0; leaf && k < span && n < MAPS_MANY; k++) {
+			mfn_t m = MFN(p2m_first(leaf).n + k);
 
-	walk_begin();
-	for (; count && weight <= LOOSE_MAX; count--, g.n++) weight += maps_weight(d, frame_at(d, g), LOOSE_MAX + 1);
-	walk_end();
-	return weight <= LOOSE_MAX;
+			length = maps_chain(d, m);
+			n += rm ? 0 : length;
+			for (; rm && length && n < MAPS_MANY && (e = maps_take(d, m, true, &number)); n++)
+				note_leaf(rm, number, e);
+		}
+	}
+	return n;
 }
 
 bool stlb_loosen(struct domain *d, gfn_t g, u64 count) {
 	struct removal rm;
-	unsigned taken = 0;
-	u32 number;
-	u64 e;
 
-	if (!state_of(d) || are_loose(d, g, count)) return true;
-	lock(&d->stlb.roots_lock);
+	if (!state_of(d) || chains(d, g, count, NULL) < MAPS_MANY) return true;
+	GUARD(&d->stlb.roots_lock);
 	removal_begin(&rm, d, NULL);
-	for (; count && taken < LOOSE_MAX; count--, g.n++) {
-		mfn_t m;
-
-		walk_begin();
-		m = frame_at(d, g);
-		walk_end();
-		for (; taken < LOOSE_MAX && (e = maps_take(d, m, true, &number)); taken++) note_leaf(&rm, number, e);
-	}
+	(void)chains(d, g, count, &rm);
 	removal_end(&rm);
-	unlock(&d->stlb.roots_lock);
-	return !taken;
+	return false;
 }
 
 void stlb_forget(struct domain *d, const u64 *entries, unsigned n) {

@@ -18,15 +18,15 @@
 #include "mm/p2m.h"
 #include "mm/stlb.h"
 
-#define KERNEL_SLOT   272 /* first L4 slot of the kernel half                           */
+#define KERNEL_SLOT   272 /* first L4 slot of the kernel half */
 #define LOW_SLOTS     256
 #define LOW_END       (1ul << 47)
-#define LOW_LAST_PAGE (LOW_END - PAGE_SIZE)           /* never mapped: see mm/stlb.h                */
-#define TABLE_RIGHTS  (PTE_P | PTE_W | PTE_U | PTE_A) /* rights are at the leaf alone   */
-#define CHUNK_SHIFT   7                               /* descriptors are made 128 at a time                         */
+#define LOW_LAST_PAGE (LOW_END - PAGE_SIZE)       /* never mapped: see mm/stlb.h */
+#define TABLE_RIGHTS  (PT_P | PT_W | PT_U | PT_A) /* rights are at the leaf alone */
+#define CHUNK_SHIFT   7                           /* descriptors are made 128 at a time */
 #define CHUNK_ORDER   2
 #define CHUNKS_MAX    512
-#define BUCKET_SHIFT  10  /* a page of buckets                                          */
+#define BUCKET_SHIFT  10  /* a page of buckets */
 #define ROOTS_MAX     256 /* of a domain: more than CPUs, so that one is always free to be evicted */
 #define ROOT_HASH     128
 _Static_assert(ROOTS_MAX > MAX_CPUS, "a root for each CPU, and one to make");
@@ -36,53 +36,58 @@ _Static_assert(ROOTS_MAX > MAX_CPUS, "a root for each CPU, and one to make");
  * until it is dead. */
 struct shadow {
 	u64 used[8];         /* S4 */
-	u64 *table;          /* the page, in the direct map                             */
-	struct root *root;   /* whose lower half; NULL: kernel half. An L4's own root     */
-	struct shadow *next; /* free list, dead list or holes (ROOTS)                    */
-	u64 base;            /* first address that it translates                        */
+	u64 *table;          /* the page, in the direct map */
+	struct root *root;   /* whose lower half; NULL: kernel half. An L4's own root */
+	struct shadow *next; /* free list, dead list or holes (ROOTS) */
+	u64 base;            /* first address that it translates */
 	u32 number;
-	u32 first; /* entry_number of its first; number << 9                  */
-	u32 sole;  /* S15: what a leaf entry gets, if that hint is free       */
+	u32 first; /* entry_number of its first; number << 9 */
+	u32 sole;  /* S15: what a leaf entry gets, if that hint is free */
 	u8 level;
 	u64 writes;          /* a bit for each 8 entries of which some may be writable: set by walks after
 			      * it is entered, cleared before they are protected        */
-	u16 stale, stale_at; /* debug: checks in a row that found entry stale_at stale  */
+	u16 stale, stale_at; /* debug: checks in a row that found entry stale_at stale */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct shadow) << CHUNK_SHIFT == PAGE_SIZE << CHUNK_ORDER, "a chunk");
 
-/* One an entry, in the page behind the table's. Numbers of entries; prev is 0 while it is in no chain. */
-struct stlb_link {
-	u32 next, prev;
-};
-
 struct stlb_state {
 	/* ROOTS */
-	struct shadow *free;  /* all zero                                              */
-	struct shadow *dead;  /* out of every sight, to be emptied                     */
-	struct shadow *holes; /* descriptors without a page                            */
-	u32 descriptors;      /* made ever                                             */
-	u32 checks;           /* stlb_check                                            */
-	u32 bucket_order;     /* of the pages at buckets                               */
+	struct shadow *free;  /* all zero */
+	struct shadow *dead;  /* out of every sight, to be emptied */
+	struct shadow *holes; /* descriptors without a page */
+	u32 descriptors;      /* made ever */
+	u32 checks;           /* stlb_check */
+	u32 bucket_order;     /* of the pages at buckets */
 	u64 clock;
 	struct root *hash[ROOT_HASH];
 	u64 live[ROOTS_MAX / 64]; /* of roots: those in use                             */
 	struct root roots[ROOTS_MAX];
-	struct shadow kernel; /* S10: L4 of the kernel half; never in CR3              */
+	struct shadow kernel; /* S10: L4 of the kernel half; never in CR3 */
 	struct shadow *chunks[CHUNKS_MAX];
-	u32 *buckets;          /* S15 */
-	struct stlb_link mark; /* of maps_take, while it is not done                    */
+	u32 *buckets; /* S15 */
 };
 #define STATE_ORDER 3
 _Static_assert(sizeof(struct stlb_state) <= PAGE_SIZE << STATE_ORDER, "eight pages");
 
-/* The first root in use from roots[from] on, or NULL. */
-static inline struct root *root_next(struct stlb_state *st, size_t from) {
-	for (size_t w = from / 64; w < ARRAY_SIZE(st->live); w++, from = w * 64) {
-		u64 bits = st->live[w] >> (from % 64);
+/* The smallest number >= from whose bit is set; if none is below `end`, any that is not. */
+static inline unsigned next_bit(const u64 *map, unsigned from, unsigned end) {
+	for (unsigned w = from / 64; w * 64 < end; w++, from = w * 64) {
+		u64 bits = READ_ONCE(map[w]) >> from % 64;
 
-		if (bits) return &st->roots[from + (size_t)__builtin_ctzll(bits)];
+		if (bits) return from + (unsigned)__builtin_ctzll(bits);
 	}
-	return NULL;
+	return end;
+}
+
+/* Entries of s in [from, end) that may be in use. */
+#define for_each_used(i, s, from, end) \
+	for (unsigned i = next_bit((s)->used, from, end); i < (end); i = next_bit((s)->used, i + 1, end))
+
+/* The first root in use from roots[from] on, or NULL. */
+static inline struct root *root_next(struct stlb_state *st, unsigned from) {
+	unsigned i = next_bit(st->live, from, ROOTS_MAX);
+
+	return i < ROOTS_MAX ? &st->roots[i] : NULL;
 }
 
 /* r itself may go meanwhile. */
@@ -95,7 +100,7 @@ static inline struct shadow *shadow_by_number(struct stlb_state *st, u32 n) {
 	return &st->chunks[n >> CHUNK_SHIFT][n & ((1u << CHUNK_SHIFT) - 1)];
 }
 
-static inline mfn_t entry_mfn(u64 e) { return MFN((e & PTE_ADDR) >> PAGE_SHIFT); }
+static inline mfn_t entry_mfn(u64 e) { return MFN((e & PT_ADDR) >> PAGE_SHIFT); }
 
 /* The table that a present entry leads to. */
 static inline struct shadow *shadow_below(struct stlb_state *st, u64 e) {
@@ -105,31 +110,26 @@ static inline struct shadow *shadow_below(struct stlb_state *st, u64 e) {
 static inline u64 table_entry(const struct shadow *s) { return virt_to_mfn(s->table).n << PAGE_SHIFT | TABLE_RIGHTS; }
 
 /* S12, S8: P=0 and inverted address bits. */
-#define PARKED_BUSY 2ul /* a walk has it: wait                                           */
-static inline u64 parked_entry(const struct shadow *s) { return PTE_ADDR & ~((u64)s->number << PAGE_SHIFT); }
+#define PARKED_BUSY 2ul /* a walk has it: wait */
+static inline u64 parked_entry(const struct shadow *s) { return PT_ADDR & ~((u64)s->number << PAGE_SHIFT); }
 
 static inline struct shadow *parked_shadow(struct stlb_state *st, u64 e) {
-	return shadow_by_number(st, (~e & PTE_ADDR) >> PAGE_SHIFT);
+	return shadow_by_number(st, (~e & PT_ADDR) >> PAGE_SHIFT);
 }
 
 static inline bool va_low(u64 va) { return !(va >> 63); }
 
-/* Smallest index >= from whose bit is set, or 512. */
-static inline unsigned next_used(const u64 *used, unsigned from) {
-	for (unsigned w = from / 64; w < 8; w++) {
-		u64 bits = READ_ONCE(used[w]);
+/* In leaf entries, ignored by hardware (S15): one of SOLE and LINKED is in each, and in no other entry. */
+#define PT_SOLE   (1ul << 9)
+#define PT_HINT   (1ul << 10)
+#define PT_LINKED (1ul << 11)
+#define PT_LEAF   (PT_SOLE | PT_LINKED)
+#define PT_MAPS   (PT_LEAF | PT_HINT)
 
-		if (w == from / 64) bits &= ~0ull << (from % 64);
-		if (bits) return w * 64 + __builtin_ctzll(bits);
-	}
-	return 512;
+/* First address that entry i of s translates. */
+static inline u64 entry_va(const struct shadow *s, unsigned i) {
+	return s->base + (i * PAGE_SIZE << 9 * (s->level - 1));
 }
-
-/* In leaf entries, ignored by hardware (S15): one of SOLE and LINKED is in each. */
-#define PTE_SOLE   (1ul << 9)
-#define PTE_HINT   (1ul << 10)
-#define PTE_LINKED (1ul << 11)
-#define PTE_MAPS   (PTE_SOLE | PTE_HINT | PTE_LINKED)
 
 /* By this number links and hints name entry i of s; never 0. */
 static inline u32 entry_number(const struct shadow *s, unsigned i) { return s->first + i; }
@@ -138,39 +138,38 @@ static inline u64 *entry_by_number(struct stlb_state *st, u32 n) {
 	return &shadow_by_number(st, n >> 9)->table[n % 512];
 }
 
-/* What makes an entry of a table of that level a leaf. */
-static inline u64 leaf_bits(unsigned level) { return level == 1 ? PTE_P : PTE_P | PTE_PS; }
-
 /* Take a leaf entry out; 0 if there is none. Whatever comes in its place meanwhile stays. */
-static inline u64 entry_take(u64 *slot, u64 bits) {
+static inline u64 entry_take(u64 *slot) {
 	u64 e;
 
 	do {
 		e = READ_ONCE(*slot);
-		if ((e & bits) != bits) return 0;
+		if (!(e & PT_LEAF)) return 0;
 	} while (!atomic_cas(slot, e, 0));
 	return e;
 }
 
-/* The hint that e is for: of link[] the one that PTE_HINT tells, found with its frame by one shift. */
-static inline u32 *maps_hint(u64 e) { return (u32 *)((u8 *)frame_table->link + ((e & (PTE_ADDR | PTE_HINT)) >> 8)); }
-_Static_assert(sizeof(struct frame) == PAGE_SIZE >> 8 && sizeof(u32) == PTE_HINT >> 8, "maps_hint");
+/* The hint that e is for: of link[] the one that PT_HINT tells, found with its frame by one shift. */
+static inline u32 *maps_hint(u64 e) { return (u32 *)((u8 *)frame_table->link + ((e & (PT_ADDR | PT_HINT)) >> 8)); }
+_Static_assert(sizeof(struct frame) == PAGE_SIZE >> 8 && sizeof(u32) == PT_HINT >> 8, "maps_hint");
 
+#define MAPS_MANY 1025u
 /* stlb_maps.c: S15. Enter e, which is LINKED, as entry n; false: something is there, or was just now. */
 bool maps_link(struct domain *d, u32 n, u64 e) __must_use;
 void maps_unlink(struct domain *d, u32 n, u64 e);
 /* May some entry of d's lead to m? In no walk of an earlier walk_sync's. */
 bool maps_any(struct domain *d, mfn_t m);
+/* Entries in m's chain, which may lead elsewhere too; MAPS_MANY if it is long. */
+unsigned maps_chain(struct domain *d, mfn_t m);
 /* Does the hint, or a chain, tell entry n, which is e? */
 bool maps_known(struct domain *d, u32 n, u64 e);
-/* Take one of those out, or (any) of all in the same chain, and tell its number; 0: none is left. ROOTS held. */
+/* Take one that leads to m out, or (any) one that does or is in m's chain, and tell its number; 0: none is left. ROOTS
+ * held. */
 u64 maps_take(struct domain *d, mfn_t m, bool any, u32 *n);
-/* About how many maps_take looks at until none is left; `many` if that is more than one look's length. */
-unsigned maps_weight(struct domain *d, mfn_t m, unsigned many);
 
 /* F6: e was taken out from where n says, and nothing reaches by it any more. */
 static inline void maps_lower(struct domain *d, u32 n, u64 e) {
-	if (likely(e & PTE_SOLE))
+	if (likely(e & PT_SOLE))
 		atomic_store(maps_hint(e), 0);
 	else
 		maps_unlink(d, n, e);
@@ -208,16 +207,15 @@ struct shadow *leaf_find(const struct root *r, u64 va);
 /* stlb_flush.c. What is being taken away, from the first entry cleared to the end of the shootdown. ROOTS held. */
 struct removal {
 	struct domain *d;
-	struct root *root; /* whose lower half, or NULL: any of the domain's            */
+	struct root *root; /* whose lower half, or NULL: any of the domain's */
 	bool drop;         /* tables wholly in the range go, else leaf tables are parked */
 	bool tables;       /* something but leaf entries went, or the guest's tables changed */
-	bool protect;      /* leaf entries stay, for reading                          */
+	bool protect;      /* leaf entries stay, for reading */
 	unsigned count;
 	struct {
 		u64 e;
 		u32 n;
-	} gone[64]; /* leaf entries taken out, and where                       */
-	u64 va[8];
+	} gone[64]; /* leaf entries taken out, and where */
 };
 void removal_begin(struct removal *rm, struct domain *d, struct root *r);
 void removal_end(struct removal *rm);

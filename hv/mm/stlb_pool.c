@@ -102,46 +102,25 @@ bool pool_shrink(struct domain *d) {
 void shadow_setup(struct shadow *s, unsigned level, struct root *r, u64 base) {
 	s->root = r;
 	s->base = base;
-	s->sole = PTE_SOLE | (r ? PTE_HINT : 0);
+	s->sole = PT_SOLE | (r ? PT_HINT : 0);
 	s->writes = 0;
 	WRITE_ONCE(s->level, level);
 }
 
-/* Used entries of a dead leaf table from w * 64 on, which nobody else looks at any more. Their reach ended with the
- * shootdown. Returns how many. */
-static ALWAYS_INLINE unsigned reap_leaves(struct domain *d, struct shadow *s, unsigned w) {
-	u64 *table = s->table + w * 64;
-	unsigned count = 0;
-
-	for (u64 used = s->used[w]; used; used &= used - 1, count++) {
-		unsigned i = (unsigned)__builtin_ctzll(used);
-		u64 e = table[i];
-
-		table[i] = 0;
-		if (likely(e & PTE_SOLE))
-			atomic_store(maps_hint(e), 0);
-		else if (e & PTE_P)
-			maps_unlink(d, entry_number(s, w * 64 + i), e);
-	}
-	return count;
-}
-
-/* One of another table. Its children die after it. */
+/* Entry i of a dead table, which nobody else looks at any more; its reach ended with the shootdown. Tables below die
+ * after it. */
 static ALWAYS_INLINE void reap_entry(struct domain *d, struct shadow *s, unsigned i) {
-	struct stlb_state *st = state_of(d);
-	u64 e = s->table[i], leaf = leaf_bits(s->level);
 	struct shadow *below;
+	u64 e = s->table[i];
 
 	s->table[i] = 0;
-	if ((e & leaf) == leaf) {
+	if (likely(e & PT_LEAF)) {
 		maps_lower(d, entry_number(s, i), e);
-		return;
+	} else if (e && s->level < 4) { /* an L4's lower half went before, its kernel half is the domain's */
+		below = e & PT_P ? shadow_below(state_of(d), e) : parked_shadow(state_of(d), e);
+		below->next = s->next;
+		s->next = below;
 	}
-	if (!e || s->level == 4) /* its lower half went before, its kernel half is the domain's */
-		return;
-	below = e & PTE_P ? shadow_below(st, e) : parked_shadow(st, e);
-	below->next = s->next;
-	s->next = below;
 }
 
 void dead_reap(struct domain *d, unsigned budget) {
@@ -154,10 +133,6 @@ void dead_reap(struct domain *d, unsigned budget) {
 
 			if (!used) continue;
 			if (budget < 64) return;
-			if (s->level == 1) {
-				budget -= reap_leaves(d, s, w);
-				used = 0;
-			}
 			s->used[w] = 0;
 			for (; used; used &= used - 1, budget--)
 				reap_entry(d, s, w * 64 + (unsigned)__builtin_ctzll(used));

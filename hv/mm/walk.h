@@ -8,24 +8,8 @@
 
 struct domain;
 
-/* They nest. No guest memory is touched by virtual address within one: a miss there would wait for itself when it has
- * to evict. walk_sync is not called within one. */
-static inline void walk_begin_on(struct cpu *c) {
-	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
-	if (likely(++c->walk_depth == 0)) (void)atomic_add(&c->walk_epoch, 1);
-}
-
-static inline void walk_end_on(struct cpu *c) {
-	barrier();
-	if (likely(--c->walk_depth < 0)) c->walk_epoch++; /* written here alone; x86 stores in order */
-	barrier();
-}
-
-static inline void walk_begin(void) { walk_begin_on(this_cpu()); }
-
-static inline void walk_end(void) { walk_end_on(this_cpu()); }
-
-/* The inner form, which does not nest: neither it nor the others come within it. */
+/* The inner form, which does not nest: neither it nor the others come within it. No guest memory is touched by virtual
+ * address within a walk: a miss there would wait for itself when it has to evict. walk_sync is not called within one. */
 static inline void walk_enter(struct cpu *c) {
 	HV_ASSERT(!(c->walk_epoch & 1));
 	/* A full barrier: what the walk reads comes after other CPUs can see that it has begun. */
@@ -37,6 +21,28 @@ static inline void walk_leave(struct cpu *c) {
 	c->walk_epoch++; /* written here alone; x86 stores in order */
 	barrier();
 }
+
+/* These nest. */
+static inline void walk_begin_on(struct cpu *c) {
+	if (likely(++c->walk_depth == 0)) walk_enter(c);
+}
+
+static inline void walk_end_on(struct cpu *c) {
+	if (likely(--c->walk_depth < 0)) walk_leave(c);
+}
+
+static inline struct cpu *walk_begin(void) {
+	struct cpu *c = this_cpu();
+
+	walk_begin_on(c);
+	return c;
+}
+
+static inline void walk_end(void) { walk_end_on(this_cpu()); }
+
+static inline void walk_left(struct cpu **c) { walk_end_on(*c); }
+/* A walk from here to the end of the block. */
+#define WALK() struct cpu *walk_ __attribute__((cleanup(walk_left), unused)) = walk_begin()
 
 /* Waits until every walk that began earlier has ended. */
 void walk_sync(struct domain *d);

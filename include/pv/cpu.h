@@ -49,29 +49,30 @@ PV_ASSERT_SIZE(struct pv_regs, 15 * 8 + 64);
 #define PV_GDT_CPUNODE 15
 
 /* Information in the frame's ss word (FRED spec. 5.1.2). */
-#define PV_SS_STI            (1ull << 16)
-#define PV_SS_SWEVENT        (1ull << 17) /* SYSCALL, SYSENTER, INT n                       */
-#define PV_SS_NMI            (1ull << 18)
-#define PV_SS_VECTOR(v)      ((uint64_t)(v) << 32)
-#define PV_SS_TYPE(t)        ((uint64_t)(t) << 48)
-#define PV_SS_LM             (1ull << 57) /* 64-bit code was interrupted                    */
-#define PV_SS_INSNLEN(n)     ((uint64_t)(n) << 60)
+#define PV_SS_STI        (1ull << 16)
+#define PV_SS_SWEVENT    (1ull << 17) /* SYSCALL, SYSENTER, INT n                       */
+#define PV_SS_NMI        (1ull << 18)
+#define PV_SS_VECTOR(v)  ((uint64_t)(v) << 32)
+#define PV_SS_TYPE(t)    ((uint64_t)(t) << 48)
+#define PV_SS_LM         (1ull << 57) /* 64-bit code was interrupted                    */
+#define PV_SS_INSNLEN(n) ((uint64_t)(n) << 60)
 #define PV_SS_GET_VECTOR(ss) (((ss) >> 32) & 0xff)
 #define PV_SS_GET_TYPE(ss)   (((ss) >> 48) & 0xf)
 
 enum pv_event_type { /* FRED spec. table 5-1 */
-		     PV_EVENT_EXTINT = 0,
-		     PV_EVENT_NMI = 2,
-		     PV_EVENT_HWEXC = 3,
-		     PV_EVENT_SWINT = 4,
-		     PV_EVENT_PRIV_SWEXC = 5,
-		     PV_EVENT_SWEXC = 6,
-		     PV_EVENT_OTHER = 7, /* vector 1: SYSCALL, 2: SYSENTER */
+	PV_EVENT_EXTINT = 0,
+	PV_EVENT_NMI = 2,
+	PV_EVENT_HWEXC = 3,
+	PV_EVENT_SWINT = 4,
+	PV_EVENT_PRIV_SWEXC = 5,
+	PV_EVENT_SWEXC = 6,
+	PV_EVENT_OTHER = 7, /* vector 1: SYSCALL, 2: SYSENTER */
 };
 
 /* The whole ss word of a 64-bit SYSCALL. ERETU returns by SYSRET when the word still is this. */
-#define PV_SS_SYSCALL \
-	(PV_USER_DS | PV_SS_SWEVENT | PV_SS_VECTOR(1) | PV_SS_TYPE(PV_EVENT_OTHER) | PV_SS_LM | PV_SS_INSNLEN(2))
+#define PV_SS_SYSCALL                                                                    \
+	(PV_USER_DS | PV_SS_SWEVENT | PV_SS_VECTOR(1) | PV_SS_TYPE(PV_EVENT_OTHER) | PV_SS_LM | \
+	 PV_SS_INSNLEN(2))
 
 #define PV_FLAG_IF 0x200u
 
@@ -141,10 +142,10 @@ PV_ASSERT_SIZE(struct pv_clock, 32);
  * FNINIT, all that is not named here 0. Vectors wait until there is a vcpu_area; an exception before
  * there is an event_entry too ends the domain (PV_CRASH_NO_HANDLER). */
 struct pv_vcpu_start {
-	uint64_t ip; /* canonical; wherever the tables under root have the first instruction */
+	uint64_t ip;      /* canonical; wherever the tables under root have the first instruction */
 	uint64_t sp;
-	uint64_t arg;  /* rdi */
-	uint64_t root; /* guest-physical address of the L4 table */
+	uint64_t arg;     /* rdi */
+	uint64_t root;    /* guest-physical address of the L4 table */
 	uint64_t gs_base;
 	uint64_t reserved[3];
 };

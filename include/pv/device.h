@@ -16,9 +16,9 @@
 
 enum pv_device_class { PV_DEVICE_NONE, PV_DEVICE_CONSOLE, PV_DEVICE_BLOCK, PV_DEVICE_NET, PV_DEVICE_CONTROL };
 enum pv_device_state {
-	PV_DEV_CLOSED, /* not there, or done                                            */
-	PV_DEV_INIT,   /* setting up                                                    */
-	PV_DEV_READY,  /* front: page and port are valid; back: it has looked           */
+	PV_DEV_CLOSED,   /* not there, or done                                            */
+	PV_DEV_INIT,     /* setting up                                                    */
+	PV_DEV_READY,    /* front: page and port are valid; back: it has looked           */
 	PV_DEV_RUNNING,
 	PV_DEV_CLOSING,
 };
@@ -33,12 +33,12 @@ struct pv_device_side {
 PV_ASSERT_SIZE(struct pv_device_side, 24);
 
 struct pv_device_slot {
-	uint16_t class; /* enum pv_device_class                                        */
-	uint16_t index; /* the nth of its class                                        */
+	uint16_t class;    /* enum pv_device_class                                        */
+	uint16_t index;    /* the nth of its class                                        */
 	uint16_t back_dom;
 	uint16_t flags;
 	struct pv_device_side front, back;
-	uint64_t param; /* for the class: block: sectors, net: MAC                      */
+	uint64_t param;    /* for the class: block: sectors, net: MAC                      */
 };
 PV_ASSERT_SIZE(struct pv_device_slot, 64);
 #define PV_DEVICE_SLOTS 64

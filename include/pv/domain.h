@@ -22,18 +22,18 @@
  * rsp = 0, CR3 = ROOT, virtual IF off. The ELF's segments lie at their p_paddr. Nothing says that the page
  * is mapped by ROOT: a kernel whose first tables cover its RAM below 1 GiB finds it. */
 struct pv_start_info {
-	uint32_t magic; /* PV_START_MAGIC */
-	uint32_t abi;   /* PV_ABI_VERSION */
+	uint32_t magic;     /* PV_START_MAGIC */
+	uint32_t abi;       /* PV_ABI_VERSION */
 	uint32_t domid;
 	uint32_t vcpus;
 	uint64_t caps;
-	uint64_t cmdline;            /* gpa of a NUL-terminated string, less than a page; 0: none   */
+	uint64_t cmdline;   /* gpa of a NUL-terminated string, less than a page; 0: none   */
 	uint64_t initrd, initrd_len; /* gpa and bytes; 0: none                            */
-	uint64_t memory_end;         /* first gpa after the last RAM frame                        */
+	uint64_t memory_end; /* first gpa after the last RAM frame                        */
 	uint64_t tsc_khz;
-	uint64_t rsdp; /* gpa of a copy of ACPI's RSDP; 0 unless PV_CAP_PHYS          */
+	uint64_t rsdp;      /* gpa of a copy of ACPI's RSDP; 0 unless PV_CAP_PHYS          */
 	uint32_t map_count;
-	uint32_t flags; /* PV_START_*                                                 */
+	uint32_t flags;     /* PV_START_*                                                 */
 	/* Not sorted. Type 1 is the RAM of this domain: of dom0 too, whose gpas are machine addresses.
 	 * For dom0 the machine's other types follow, and its other RAM above 1 MiB, as reserved. */
 	struct pv_start_map {
@@ -52,9 +52,9 @@ struct pv_start_info {
 	uint8_t seed[32]; /* with PV_START_SEED: random bytes that nobody else has      */
 	uint64_t reserved1[64];
 };
-#define PV_START_MAGIC    0x52494e47u
+#define PV_START_MAGIC 0x52494e47u
 #define PV_START_EMULATED 0x1u /* it has emulated devices: see ioreq.h                     */
-#define PV_START_SEED     0x2u
+#define PV_START_SEED	  0x2u
 PV_ASSERT_SIZE(struct pv_start_info, 3728);
 
 /* shutdown takes POWEROFF to PANIC, domain_shutdown all but NONE. The first reason stays. When dom0
@@ -64,36 +64,36 @@ enum pv_shutdown {
 	PV_SHUTDOWN_POWEROFF,
 	PV_SHUTDOWN_REBOOT,
 	PV_SHUTDOWN_SUSPEND,
-	PV_SHUTDOWN_PANIC, /* the guest says so                                         */
-	PV_SHUTDOWN_CRASH, /* ring 0 says so: enum pv_crash in shutdown_arg             */
+	PV_SHUTDOWN_PANIC,   /* the guest says so                                         */
+	PV_SHUTDOWN_CRASH,   /* ring 0 says so: enum pv_crash in shutdown_arg             */
 	PV_SHUTDOWN_WATCHDOG,
 };
 
 enum pv_crash {
 	PV_CRASH_NONE,
-	PV_CRASH_NO_HANDLER,   /* event before event_entry and vcpu_area                  */
-	PV_CRASH_DOUBLE_FAULT, /* the event stack cannot be written, nor that of #DF      */
-	PV_CRASH_BAD_ROOT,     /* the loaded root is no longer RAM of the domain          */
+	PV_CRASH_NO_HANDLER,    /* event before event_entry and vcpu_area                  */
+	PV_CRASH_DOUBLE_FAULT,  /* the event stack cannot be written, nor that of #DF      */
+	PV_CRASH_BAD_ROOT,      /* the loaded root is no longer RAM of the domain          */
 	/* ERETU without a vcpu_area or with pv_regs that cannot be read; a refused ERETU without
 	 * PV_NOTE_ERETU; any refused ERETS. */
 	PV_CRASH_BAD_RETURN,
-	PV_CRASH_NO_SHADOW, /* not given so far                                        */
-	PV_CRASH_BUILDER,   /* not given so far                                        */
-	PV_CRASH_TRIPLE,    /* not given so far                                        */
-	PV_CRASH_HUNG,      /* dom0: a vCPU ran on with interrupts off, some pending, and no hypercall */
+	PV_CRASH_NO_SHADOW,     /* not given so far                                        */
+	PV_CRASH_BUILDER,       /* not given so far                                        */
+	PV_CRASH_TRIPLE,        /* not given so far                                        */
+	PV_CRASH_HUNG,          /* dom0: a vCPU ran on with interrupts off, some pending, and no hypercall */
 };
 
 struct pv_domain_create {
-	uint32_t domid;          /* out; in: 0 for any, or the number wanted                */
-	uint32_t vcpus;          /* 1 to PV_MAX_VCPUS                                       */
-	uint64_t frames_max;     /* limit of memory, 4 KiB frames                           */
-	uint32_t shadow_pages;   /* pool of the software TLB, two frames each; 0: a default from frames_max */
-	uint32_t ports_max;      /* 0: PV_MAX_PORTS                                         */
+	uint32_t domid;        /* out; in: 0 for any, or the number wanted                */
+	uint32_t vcpus;        /* 1 to PV_MAX_VCPUS                                       */
+	uint64_t frames_max;   /* limit of memory, 4 KiB frames                           */
+	uint32_t shadow_pages; /* pool of the software TLB, two frames each; 0: a default from frames_max */
+	uint32_t ports_max;    /* 0: PV_MAX_PORTS                                         */
 	uint32_t grant_maps_max; /* mappings of others' grants at a time; 0: 4096          */
-	uint32_t caps;           /* subset of the caller's                                  */
-	uint32_t weight;         /* 0: PV_WEIGHT_DEFAULT                                    */
-	uint32_t cap_percent;    /* of one CPU, 0: none                                     */
-	char name[32];           /* NUL-terminated; for logs                                */
+	uint32_t caps;         /* subset of the caller's                                  */
+	uint32_t weight;       /* 0: PV_WEIGHT_DEFAULT                                    */
+	uint32_t cap_percent;  /* of one CPU, 0: none                                     */
+	char name[32];         /* NUL-terminated; for logs                                */
 	uint64_t reserved[2];
 };
 PV_ASSERT_SIZE(struct pv_domain_create, 88);
@@ -105,17 +105,17 @@ enum pv_domain_state { PV_DOMAIN_BUILDING, PV_DOMAIN_RUNNING, PV_DOMAIN_PAUSED, 
 
 struct pv_domain_info {
 	uint32_t domid;
-	uint32_t state; /* enum pv_domain_state                                  */
+	uint32_t state;          /* enum pv_domain_state                                  */
 	uint32_t vcpus, vcpus_up;
-	uint32_t shutdown; /* enum pv_shutdown                                      */
+	uint32_t shutdown;       /* enum pv_shutdown                                      */
 	uint32_t shutdown_arg;
 	uint32_t caps;
 	uint32_t weight, cap_percent;
 	uint32_t ports, grant_maps, grants_mapped; /* in use now; the last: own frames mapped by others */
 	uint64_t frames, frames_max;
 	uint64_t shadow, shadow_max;
-	uint64_t cpu_time; /* ns, all vCPUs                                         */
-	uint64_t created;  /* system time, ns                                       */
+	uint64_t cpu_time;       /* ns, all vCPUs                                         */
+	uint64_t created;        /* system time, ns                                       */
 	char name[32];
 	uint64_t crash_ip, crash_sp, crash_data; /* of the vCPU that crashed              */
 	uint32_t ports_max, grant_maps_max;
@@ -137,16 +137,16 @@ struct pv_host_info {
 	uint32_t cpus, domains;
 	uint64_t tsc_khz;
 	uint64_t total_frames, free_frames, hv_frames;
-	uint64_t features; /* PV_HOST_*                                               */
+	uint64_t features;     /* PV_HOST_*                                               */
 	char version[32];
 	uint64_t reserved[4];
 };
 PV_ASSERT_SIZE(struct pv_host_info, 120);
-#define PV_HOST_SMAP   0x01u /* ring 0 runs with SMAP on                                    */
-#define PV_HOST_SMEP   0x02u
-#define PV_HOST_UMIP   0x04u
-#define PV_HOST_PCID   0x08u /* ring 0 uses PCID: not so far                              */
-#define PV_HOST_DEBUG  0x10u /* a debug build                                               */
+#define PV_HOST_SMAP  0x01u /* ring 0 runs with SMAP on                                    */
+#define PV_HOST_SMEP  0x02u
+#define PV_HOST_UMIP  0x04u
+#define PV_HOST_PCID  0x08u /* ring 0 uses PCID: not so far                              */
+#define PV_HOST_DEBUG 0x10u /* a debug build                                               */
 #define PV_HOST_X2APIC 0x20u
 
 #endif

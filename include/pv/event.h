@@ -28,7 +28,7 @@ PV_ASSERT_SIZE(struct pv_event_page, PV_PAGE_SIZE);
 enum pv_port_kind { PV_PORT_FREE, PV_PORT_UNBOUND, PV_PORT_CHANNEL, PV_PORT_VIRQ, PV_PORT_PIRQ };
 
 struct pv_port_status {
-	uint32_t kind; /* enum pv_port_kind */
+	uint32_t kind;        /* enum pv_port_kind */
 	uint32_t vcpu;
 	uint32_t remote_dom;  /* UNBOUND: who may bind; CHANNEL: who is there            */
 	uint32_t remote_port; /* CHANNEL */

@@ -33,11 +33,11 @@ PV_ASSERT_SIZE(struct pv_grant_entry, 16);
 #define PV_GRANTS_PER_PAGE   (PV_PAGE_SIZE / sizeof(struct pv_grant_entry))
 
 struct pv_grant_map {
-	uint32_t domid;  /* in: who granted                                              */
-	uint32_t ref;    /* in: index in its grant table; PV_GRANT_FOREIGN: a gfn of its  */
-	uint64_t gfn;    /* in: where in the caller; PV_GRANT_IDENTITY: at gfn = mfn     */
-	uint32_t flags;  /* in: PV_GRANT_RO, PV_GRANT_FOREIGN                            */
-	int32_t status;  /* out: 0 or a negative errno                                   */
+	uint32_t domid; /* in: who granted                                              */
+	uint32_t ref;   /* in: index in its grant table; PV_GRANT_FOREIGN: a gfn of its  */
+	uint64_t gfn;   /* in: where in the caller; PV_GRANT_IDENTITY: at gfn = mfn     */
+	uint32_t flags; /* in: PV_GRANT_RO, PV_GRANT_FOREIGN                            */
+	int32_t status; /* out: 0 or a negative errno                                   */
 	uint32_t handle; /* out: names the mapping for grant_unmap                      */
 	uint32_t reserved;
 };

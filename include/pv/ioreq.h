@@ -23,7 +23,8 @@
 enum pv_ioreq_space { PV_IOREQ_PORT, PV_IOREQ_MEMORY };
 
 /* What ioreq_access does: size 1, 2 or 4 bytes; in memory also 8. */
-#define PV_IOREQ_ACCESS(space, write, size) ((uint64_t)(space) << 24 | (uint64_t)(write) << 16 | (uint64_t)(size) << 8)
+#define PV_IOREQ_ACCESS(space, write, size) \
+	((uint64_t)(space) << 24 | (uint64_t)(write) << 16 | (uint64_t)(size) << 8)
 
 /* Ports, or guest-physical bytes, that the devices have. An access counts for the range that its first byte lies in; in
  * memory that means where the domain has nothing, and there only. Ports that no range has float: reads give ones,
@@ -58,8 +59,8 @@ PV_ASSERT_SIZE(struct pv_ioreq_write, 16);
 
 /* First page of the area. */
 struct pv_ioreq_ring {
-	uint32_t head;   /* ring 0: writes so far; write[(head - 1) % PV_IOREQ_WRITES] is the last */
-	uint32_t ended;  /* ring 0: 1: the domain is no more                                 */
+	uint32_t head;  /* ring 0: writes so far; write[(head - 1) % PV_IOREQ_WRITES] is the last */
+	uint32_t ended; /* ring 0: 1: the domain is no more                                 */
 	uint64_t posted; /* ring 0 sets, the model clears: a bit for each vCPU with a request */
 	uint64_t reserved0[6];
 	uint32_t tail;  /* the model: writes that it has served                             */
@@ -78,13 +79,13 @@ struct pv_ioreq_slot {
 	uint32_t request; /* ring 0: number of the request, written last                     */
 	uint32_t after;   /* ring 0: serve the ring up to this head first                   */
 	uint64_t address;
-	uint32_t count; /* elements; above 1: of INS or OUTS, all at the same port         */
-	uint8_t size;   /* bytes of each: 1, 2, 4; memory: also 8                         */
-	uint8_t space;  /* enum pv_ioreq_space                                            */
-	uint8_t write;  /* 1: data is from the guest                                      */
+	uint32_t count;   /* elements; above 1: of INS or OUTS, all at the same port         */
+	uint8_t size;     /* bytes of each: 1, 2, 4; memory: also 8                         */
+	uint8_t space;    /* enum pv_ioreq_space                                            */
+	uint8_t write;    /* 1: data is from the guest                                      */
 	uint8_t reserved0;
 	uint64_t reserved1[5];
-	uint32_t answer; /* the model: request, when data (of a read) is there             */
+	uint32_t answer;  /* the model: request, when data (of a read) is there             */
 	uint32_t reserved2;
 	uint64_t reserved3[7];
 	uint8_t data[PV_IOREQ_DATA];

@@ -8,7 +8,7 @@
 #include <linux/ioctl.h>
 #include <pv/types.h>
 
-#define PV_LINUX_MAGIC         0xb7
+#define PV_LINUX_MAGIC 0xb7
 #define PV_LINUX_IOC(nr, type) _IOWR(PV_LINUX_MAGIC, nr, type)
 
 /* --- /dev/ringside/hypercall ------------------------------------------------------------------
@@ -30,7 +30,7 @@
 struct pv_linux_hypercall {
 	uint64_t number; /* PV_NR_*                                                       */
 	uint64_t arg[5];
-	int64_t result; /* out */
+	int64_t result;  /* out */
 };
 PV_ASSERT_SIZE(struct pv_linux_hypercall, 56);
 #define PV_LINUX_HYPERCALL PV_LINUX_IOC(0x00, struct pv_linux_hypercall)
@@ -44,36 +44,37 @@ PV_ASSERT_SIZE(struct pv_linux_hypercall, 56);
 #define PV_LINUX_BULK   4
 #define PV_LINUX_WHOLE  8
 #define PV_LINUX_OTHERS 16
-#define PV_LINUX_CALLS(CALL)                                                                                   \
-	CALL(nop, 0, 0, uint64_t)                                                                              \
-	CALL(host_info, PV_LINUX_OUT, 0, struct pv_host_info)                                                  \
-	CALL(time, 0, 0, uint64_t)                                                                             \
-	CALL(mem_populate, PV_LINUX_OTHERS, 0, uint64_t)                                                       \
-	CALL(mem_release, PV_LINUX_OTHERS, 0, uint64_t)                                                        \
-	CALL(mem_info, PV_LINUX_OUT, 1, struct pv_mem_info)                                                    \
-	CALL(mem_copy, 0, 0, uint64_t)                                                                         \
-	CALL(mem_query, 0, 0, uint64_t)                                                                        \
-	CALL(domain_create, PV_LINUX_IN | PV_LINUX_OUT, 0, struct pv_domain_create)                            \
-	CALL(domain_destroy, PV_LINUX_OTHERS, 0, uint64_t)                                                     \
-	CALL(domain_pause, PV_LINUX_OTHERS, 0, uint64_t)                                                       \
-	CALL(domain_unpause, PV_LINUX_OTHERS, 0, uint64_t)                                                     \
-	CALL(domain_info, PV_LINUX_OUT, 1, struct pv_domain_info)                                              \
-	CALL(domain_next, PV_LINUX_OUT, 1, struct pv_domain_info)                                              \
-	CALL(domain_vcpu_init, PV_LINUX_OTHERS | PV_LINUX_IN, 2, struct pv_vcpu_start)                         \
-	CALL(domain_sched, PV_LINUX_IN, 2, struct pv_sched_params)                                             \
-	CALL(domain_limits, 0, 0, uint64_t)                                                                    \
-	CALL(domain_caps, PV_LINUX_OTHERS, 0, uint64_t)                                                        \
-	CALL(domain_cpuid, PV_LINUX_OTHERS | PV_LINUX_IN | PV_LINUX_BULK | PV_LINUX_WHOLE, 1, struct pv_cpuid) \
-	CALL(domain_shutdown, PV_LINUX_OTHERS, 0, uint64_t)                                                    \
-	CALL(domain_eretu, PV_LINUX_OTHERS, 0, uint64_t)                                                       \
-	CALL(console_write, PV_LINUX_IN | PV_LINUX_BULK, 0, char)                                              \
-	CALL(console_log, PV_LINUX_OUT | PV_LINUX_BULK, 0, char)                                               \
-	CALL(device_set, PV_LINUX_IN, 2, struct pv_device_slot)                                                \
-	CALL(device_get, PV_LINUX_OUT, 2, struct pv_device_slot)                                               \
-	CALL(device_update, PV_LINUX_OTHERS | PV_LINUX_IN, 2, struct pv_device_side)                           \
-	CALL(perf_read, PV_LINUX_OUT, 2, struct pv_perf)                                                       \
-	CALL(trace_mask, 0, 0, uint64_t)                                                                       \
-	CALL(trace_read, PV_LINUX_OUT | PV_LINUX_BULK, 1, struct pv_trace_record)                              \
+#define PV_LINUX_CALLS(CALL)                                                                       \
+	CALL(nop, 0, 0, uint64_t)                                                                  \
+	CALL(host_info, PV_LINUX_OUT, 0, struct pv_host_info)                                      \
+	CALL(time, 0, 0, uint64_t)                                                                 \
+	CALL(mem_populate, PV_LINUX_OTHERS, 0, uint64_t)                                           \
+	CALL(mem_release, PV_LINUX_OTHERS, 0, uint64_t)                                            \
+	CALL(mem_info, PV_LINUX_OUT, 1, struct pv_mem_info)                                        \
+	CALL(mem_copy, 0, 0, uint64_t)                                                             \
+	CALL(mem_query, 0, 0, uint64_t)                                                            \
+	CALL(domain_create, PV_LINUX_IN | PV_LINUX_OUT, 0, struct pv_domain_create)                \
+	CALL(domain_destroy, PV_LINUX_OTHERS, 0, uint64_t)                                         \
+	CALL(domain_pause, PV_LINUX_OTHERS, 0, uint64_t)                                           \
+	CALL(domain_unpause, PV_LINUX_OTHERS, 0, uint64_t)                                         \
+	CALL(domain_info, PV_LINUX_OUT, 1, struct pv_domain_info)                                  \
+	CALL(domain_next, PV_LINUX_OUT, 1, struct pv_domain_info)                                  \
+	CALL(domain_vcpu_init, PV_LINUX_OTHERS | PV_LINUX_IN, 2, struct pv_vcpu_start)             \
+	CALL(domain_sched, PV_LINUX_IN, 2, struct pv_sched_params)                                 \
+	CALL(domain_limits, 0, 0, uint64_t)                                                        \
+	CALL(domain_caps, PV_LINUX_OTHERS, 0, uint64_t)                                            \
+	CALL(domain_cpuid, PV_LINUX_OTHERS | PV_LINUX_IN | PV_LINUX_BULK | PV_LINUX_WHOLE, 1,      \
+	     struct pv_cpuid)                                                                      \
+	CALL(domain_shutdown, PV_LINUX_OTHERS, 0, uint64_t)                                        \
+	CALL(domain_eretu, PV_LINUX_OTHERS, 0, uint64_t)                                           \
+	CALL(console_write, PV_LINUX_IN | PV_LINUX_BULK, 0, char)                                  \
+	CALL(console_log, PV_LINUX_OUT | PV_LINUX_BULK, 0, char)                                   \
+	CALL(device_set, PV_LINUX_IN, 2, struct pv_device_slot)                                    \
+	CALL(device_get, PV_LINUX_OUT, 2, struct pv_device_slot)                                   \
+	CALL(device_update, PV_LINUX_OTHERS | PV_LINUX_IN, 2, struct pv_device_side)               \
+	CALL(perf_read, PV_LINUX_OUT, 2, struct pv_perf)                                           \
+	CALL(trace_mask, 0, 0, uint64_t)                                                           \
+	CALL(trace_read, PV_LINUX_OUT | PV_LINUX_BULK, 1, struct pv_trace_record)                  \
 	CALL(audit, PV_LINUX_OUT, 0, struct pv_audit)
 
 /* --- /dev/ringside/event ----------------------------------------------------------------------
@@ -92,9 +93,9 @@ PV_ASSERT_SIZE(struct pv_linux_port, 8);
 #define PV_LINUX_BIND_CHANNEL PV_LINUX_IOC(0x11, struct pv_linux_port)
 /* Any number of files may bind the same virtual interrupt, DOMAIN, DEVICE and TRACE: each is told. The
  * port's number is then the same for all of them. */
-#define PV_LINUX_BIND_VIRQ PV_LINUX_IOC(0x12, struct pv_linux_port)
-#define PV_LINUX_UNBIND    PV_LINUX_IOC(0x13, struct pv_linux_port)
-#define PV_LINUX_NOTIFY    PV_LINUX_IOC(0x14, struct pv_linux_port)
+#define PV_LINUX_BIND_VIRQ    PV_LINUX_IOC(0x12, struct pv_linux_port)
+#define PV_LINUX_UNBIND       PV_LINUX_IOC(0x13, struct pv_linux_port)
+#define PV_LINUX_NOTIFY       PV_LINUX_IOC(0x14, struct pv_linux_port)
 
 /* --- /dev/ringside/grant ----------------------------------------------------------------------
  *
@@ -191,19 +192,19 @@ PV_ASSERT_SIZE(struct pv_linux_detach, 16);
 #define PV_LINUX_DETACH_FORCE 0x1u
 
 struct pv_linux_backend {
-	uint32_t domid, slot;            /* in                                                       */
-	uint32_t class;                  /* out, as all that follows: enum pv_device_class           */
-	uint32_t state;                  /* of the back half: enum pv_device_state                   */
-	uint32_t queues;                 /* in use                                                   */
-	uint32_t error;                  /* errno for which the back end gave up; 0                  */
+	uint32_t domid, slot;   /* in                                                       */
+	uint32_t class;         /* out, as all that follows: enum pv_device_class           */
+	uint32_t state;         /* of the back half: enum pv_device_state                   */
+	uint32_t queues;        /* in use                                                   */
+	uint32_t error;         /* errno for which the back end gave up; 0                  */
 	uint64_t read_ops, read_bytes;   /* net: packets, bytes to the guest                */
 	uint64_t write_ops, write_bytes; /* net: packets, bytes from the guest              */
 	uint64_t flush_ops, discard_ops; /* block; write zeroes count as discard            */
-	uint64_t errors;                 /* requests that failed; net: packets dropped               */
-	uint64_t copied_pages;           /* block: pages that went by copy                           */
-	uint64_t mapped_pages;           /* block: pages that went by mapping                        */
-	uint64_t sectors;                /* block: capacity                                          */
-	char name[32];                   /* block device or interface                                */
+	uint64_t errors;        /* requests that failed; net: packets dropped               */
+	uint64_t copied_pages;  /* block: pages that went by copy                           */
+	uint64_t mapped_pages;  /* block: pages that went by mapping                        */
+	uint64_t sectors;       /* block: capacity                                          */
+	char name[32];          /* block device or interface                                */
 	uint64_t reserved[4];
 };
 PV_ASSERT_SIZE(struct pv_linux_backend, 168);
@@ -213,6 +214,6 @@ PV_ASSERT_SIZE(struct pv_linux_backend, 168);
 #define PV_LINUX_DETACH       PV_LINUX_IOC(0x32, struct pv_linux_detach)
 #define PV_LINUX_STATUS       PV_LINUX_IOC(0x33, struct pv_linux_backend)
 /* Block: take over the size that the block device has now, tell the front end; then as STATUS. */
-#define PV_LINUX_RESIZE PV_LINUX_IOC(0x34, struct pv_linux_backend)
+#define PV_LINUX_RESIZE       PV_LINUX_IOC(0x34, struct pv_linux_backend)
 
 #endif

@@ -15,10 +15,10 @@
 /* mem_copy: copy between the caller's memory and another domain's guest-physical memory. */
 struct pv_mem_copy {
 	uint32_t domid;
-	uint32_t flags; /* PV_MEM_COPY_*                                             */
-	uint64_t gpa;   /* in that domain                                            */
-	uint64_t buf;   /* caller's virtual address                                  */
-	uint64_t len;   /* bytes; gpa, buf and len are updated to what remains, also
+	uint32_t flags;     /* PV_MEM_COPY_*                                             */
+	uint64_t gpa;       /* in that domain                                            */
+	uint64_t buf;       /* caller's virtual address                                  */
+	uint64_t len;       /* bytes; gpa, buf and len are updated to what remains, also
 			     * after an error; less than asked for is a checkpoint: call again */
 };
 #define PV_MEM_COPY_READ  0x0u
@@ -30,11 +30,11 @@ PV_ASSERT_SIZE(struct pv_mem_copy, 32);
 enum pv_mem_kind { PV_MEM_NONE, PV_MEM_RAM, PV_MEM_RAM_RO, PV_MEM_GRANT, PV_MEM_GRANT_RO, PV_MEM_DEVICE };
 
 struct pv_mem_info {
-	uint64_t frames;      /* populated now                                           */
-	uint64_t frames_max;  /* limit                                                   */
-	uint64_t shadow;      /* pages of the shadow pool in use                         */
-	uint64_t shadow_max;  /* pages of the shadow pool                                */
-	uint64_t free_frames; /* in the machine                                          */
+	uint64_t frames;       /* populated now                                           */
+	uint64_t frames_max;   /* limit                                                   */
+	uint64_t shadow;       /* pages of the shadow pool in use                         */
+	uint64_t shadow_max;   /* pages of the shadow pool                                */
+	uint64_t free_frames;  /* in the machine                                          */
 	uint64_t total_frames;
 	uint64_t reserved[2];
 };

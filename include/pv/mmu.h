@@ -28,7 +28,7 @@
 #define PV_FLUSH_DYING     0x8u /* the address space will not run again in user mode     */
 /* Only the right to write was taken away, as when an address space is copied: what is cached may stay, for
  * reading. Not with PV_FLUSH_TABLES or PV_FLUSH_DYING. */
-#define PV_FLUSH_WRITES 0x10u
+#define PV_FLUSH_WRITES    0x10u
 
 /* One flush of flush_list, with the same arguments. */
 struct pv_flush {

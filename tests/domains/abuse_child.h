@@ -39,14 +39,14 @@ void abuse_register(const struct abuse_child *c);
 
 struct child {
 	uint32_t domid;
-	struct pv_domain_info end; /* as it was when last looked at                          */
+	struct pv_domain_info end; /* as it was when last looked at */
 };
 
 struct child_options {
-	unsigned vcpus;      /* 0: 1                                                         */
-	unsigned memory_mib; /* 0: 8                                                         */
+	unsigned vcpus;      /* 0: 1 */
+	unsigned memory_mib; /* 0: 8 */
 	uint32_t shadow_pages, caps;
-	const char *words;        /* more options of its command line                    */
+	const char *words;        /* more options of its command line */
 	void (*entry)(void *arg); /* NULL: role `name`; else kernel code that starts without a runtime */
 	bool paused;
 };

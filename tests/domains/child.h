@@ -24,28 +24,28 @@ struct child_box {
 
 /* Instead of a hypercall's number. */
 enum child_order {
-	ORDER_READ = 1000, /* args: gpa; 0, or the vector of the fault; value, edata   */
-	ORDER_WRITE,       /* args: gpa, value                                         */
-	ORDER_SPIN,        /* for ever, without a hypercall                            */
+	ORDER_READ = 1000, /* args: gpa; 0, or the vector of the fault; value, edata */
+	ORDER_WRITE,       /* args: gpa, value */
+	ORDER_SPIN,        /* for ever, without a hypercall */
 	ORDER_SWEEP,       /* args: nr; hostile arguments: 0, or 1 + what it returned wrongly in value */
-	ORDER_POLL_READ,   /* args: gpa; read it in a loop until it changes or faults  */
-	ORDER_UP,          /* args: vcpu; start it; it counts in data                  */
-	ORDER_CRASH,       /* jump to where nothing is, with no handler                */
-	ORDER_GPA,         /* a fresh page's gpa                                       */
-	ORDER_GRANT,       /* args: domid, gfn, read_only; the reference               */
-	ORDER_GRANT_END,   /* args: reference                                          */
+	ORDER_POLL_READ,   /* args: gpa; read it in a loop until it changes or faults */
+	ORDER_UP,          /* args: vcpu; start it; it counts in data */
+	ORDER_CRASH,       /* jump to where nothing is, with no handler */
+	ORDER_GPA,         /* a fresh page's gpa */
+	ORDER_GRANT,       /* args: domid, gfn, read_only; the reference */
+	ORDER_GRANT_END,   /* args: reference */
 	ORDER_REFUSED,     /* each hypercall that needs a capability: how many did not say -PV_EPERM, first in value */
-	ORDER_VIRQ,        /* args: virq; bind it and have it counted: the port        */
-	ORDER_COUNT,       /* args: port; how often it was raised                      */
-	ORDER_SLEEP,       /* args: ns                                                 */
-	ORDER_INB,         /* args: I/O port; 0, or the vector of the fault            */
+	ORDER_VIRQ,        /* args: virq; bind it and have it counted: the port */
+	ORDER_COUNT,       /* args: port; how often it was raised */
+	ORDER_SLEEP,       /* args: ns */
+	ORDER_INB,         /* args: I/O port; 0, or the vector of the fault */
 	/* 0, or the vector of the fault: */
-	ORDER_IN,     /* args: port, size; value                                  */
-	ORDER_OUT,    /* args: port, size, value                                  */
-	ORDER_STRING, /* args: port, size, count, offset in data, write           */
-	ORDER_MEMORY, /* args: gpa, size, value, write; 4-byte registers; value   */
-	ORDER_XADD,   /* args: gpa, or a port in data: what is not decoded        */
-	ORDER_POUND,  /* args: port, ns; byte after byte to it for so long; how many      */
+	ORDER_IN,     /* args: port, size; value */
+	ORDER_OUT,    /* args: port, size, value */
+	ORDER_STRING, /* args: port, size, count, offset in data, write */
+	ORDER_MEMORY, /* args: gpa, size, value, write; 4-byte registers; value */
+	ORDER_XADD,   /* args: gpa, or a port in data: what is not decoded */
+	ORDER_POUND,  /* args: port, ns; byte after byte to it for so long; how many */
 };
 
 #endif

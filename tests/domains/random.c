@@ -11,11 +11,11 @@ void mini_cpu_init(struct mini_cpu *cpu);
 static struct mailbox {
 	uint64_t ready, port, ref; /* honest */
 	uint64_t rounds, errors, answers;
-	uint64_t calls[PV_MAX_VCPUS];  /* attacker: done by each vCPU                         */
-	uint64_t judged[PV_MAX_VCPUS]; /* of these, that it judged: see judge()               */
+	uint64_t calls[PV_MAX_VCPUS];  /* attacker: done by each vCPU */
+	uint64_t judged[PV_MAX_VCPUS]; /* of these, that it judged: see judge() */
 	uint64_t whole;                /* WHOLE: it has done nothing yet that moves its events */
 	struct report {
-		uint64_t nr, result, sum; /* the first undocumented result; sum: report_sum()    */
+		uint64_t nr, result, sum; /* the first undocumented result; sum: report_sum() */
 	} report;
 } mailbox __attribute__((aligned(4096)));
 
@@ -83,10 +83,10 @@ ABUSE_CHILD(honest) {
 
 struct attack {
 	uint64_t seed, left;
-	uint64_t root; /* of user mode; 0: none                                                */
+	uint64_t root; /* of user mode; 0: none */
 	uint8_t *scratch;
 	unsigned vcpu;
-	bool late; /* the last fifth of its calls, where deadly ones are among them           */
+	bool late; /* the last fifth of its calls, where deadly ones are among them */
 };
 
 static const uint64_t edges[] = {
@@ -232,7 +232,7 @@ static void fill_multi(struct attack *a) {
 
 extern const uint64_t mini_image_start[];
 static uint64_t text_sum;
-static long denied; /* a status that is taken for an undocumented one, or 0                     */
+static long denied; /* a status that is taken for an undocumented one, or 0 */
 
 static uint64_t sum_of_text(void) {
 	uint64_t sum = 0;

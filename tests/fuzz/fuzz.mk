@@ -7,7 +7,7 @@ FUZZ_stlb    := tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/s
 	hv/mm/stlb_flush.c hv/mm/stlb_audit.c
 FUZZ_mb2     := hv/boot/mb2.c
 FUZZ_acpi    := hv/boot/acpi.c
-FUZZ_elf     := hv/boot/elf.c
+FUZZ_elf     := dom0/loader/elf.c
 FUZZ_cmdline := hv/boot/cmdline.c
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -25,11 +25,11 @@ FUZZ_RUN = each=$$((($(FUZZ_SECONDS) + $(words $(1)) - 1) / $(words $(1)))) pass
 	done; echo "$$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
 define FUZZ_RULE
-build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(FUZZ_$(1)) $(wildcard hv/*.h hv/*/*.h tests/unit/host.h tests/unit/machine.h)
+build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(FUZZ_$(1)) $(wildcard hv/*.h hv/*/*.h dom0/loader/*.h tests/unit/host.h tests/unit/machine.h)
 	@mkdir -p $$(@D)/$(1)
 	@echo "  FUZZ  $$@"
 	@clang -std=gnu11 -Wall -Wextra -Werror -O1 -g -DHV_DEBUG -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -include tests/unit/machine.h -Itests/unit -Ihv -Iinclude \
+		-fno-sanitize-recover=all -include tests/unit/machine.h -Itests/unit -Ihv -Idom0/loader -Iinclude \
 		-o $$@ $$(filter %.c,$$^) -lpthread
 
 .PHONY: fuzz-$(1)

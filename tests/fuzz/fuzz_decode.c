@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_decode: any bytes as an instruction.
- * Rules: nothing behind the bytes is read; what is found is an access that pv_emulate can make; the same bytes with more
- * behind them are the same instruction. */
+ * Rules: nothing behind the bytes is read; what is found is an access that pv_emulate can make; the same bytes with
+ * more behind them are the same instruction. */
 #include <pv/guest/emulate.h>
 
 #include <stdlib.h>

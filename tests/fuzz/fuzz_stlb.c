@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGES 24u  /* gfns 0-23 RAM, tables or data as the guest likes                   */
-#define RUN   512u /* one run of 2 MiB                                                   */
+#define PAGES 24u  /* gfns 0-23 RAM, tables or data as the guest likes */
+#define RUN   512u /* one run of 2 MiB */
 
 static const u8 *input, *input_end;
 static struct domain *d, *other;
@@ -70,8 +70,8 @@ static void write_entry(void) {
 
 	if (p2m_kind(e) != PV_MEM_RAM) return;
 	((u64 *)mfn_to_virt(p2m_mfn(e, GFN(gfn))))[slots[i % 16]] = target << 12 | (flags & 0xfff) |
-								    (flags & 0x8000 ? PTE_NX : 0) |
-								    (flags & 0x4000 ? get(8) & ~PTE_ADDR : 0);
+								    (flags & 0x8000 ? PT_NX : 0) |
+								    (flags & 0x4000 ? get(8) & ~PT_ADDR : 0);
 }
 
 static void change_p2m(void) {
@@ -138,7 +138,7 @@ static void step(void) {
 	case 9:
 	case 10: flush(); break;
 	case 11: change_p2m(); break;
-	case 12: stlb_load(d, get_gfn() << 12 | get(1)); break;
+	case 12: host_load(d, get_gfn() << 12 | get(1)); break;
 	case 13: host_be(get(1) % 2); break;
 	case 14:
 		if (this_cpu()->loaded) stlb_prefill(this_cpu(), get_va());
@@ -146,7 +146,7 @@ static void step(void) {
 	default:
 		switch (get(1) % 4) {
 		case 0: stlb_drop(d, get_gfn() << 12, get(1) % 2); break;
-		case 1: stlb_drop_all(d); break;
+		case 1: host_drop_all(d); break;
 		case 2: (void)!stlb_resize(d, 30 + get(1) % 40); break;
 		default:
 			if (this_cpu()->loaded) stlb_drop_low_u0(this_cpu()->loaded);
@@ -164,7 +164,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size) {
 	both[1] = other = host_domain(2, 8);
 	for (u64 g = 0; g < PAGES; g++) host_populate(d, g, 0, PV_MEM_RAM);
 	host_populate(other, 1, 0, PV_MEM_RAM);
-	stlb_load(d, 0);
+	host_load(d, 0);
 	while (input < input_end) step();
 	if (host_audit(both, 2)) panic("the audit disagrees");
 	for (unsigned c = 0; c < 2; c++) {

@@ -11,9 +11,9 @@
 #include "domain/grant.h"
 #include "domain/sched.h"
 
-extern unsigned dh_kicks;     /* cpu_kick calls                                         */
-extern u32 dh_pirq_unbound;   /* last argument of pirq_unbind                           */
-extern bool dh_machine_fails; /* vcpu_machine_init has no memory                        */
+extern unsigned dh_kicks;     /* cpu_kick calls */
+extern u32 dh_pirq_unbound;   /* last argument of pirq_unbind */
+extern bool dh_machine_fails; /* vcpu_machine_init has no memory */
 
 void dh_boot(unsigned cpus, u64 frames);
 /* A domain that runs: `frames` is its limit, with the smallest shadow pool. */

@@ -104,8 +104,8 @@ Test(domain, states, .init = boot, .fini = finish) {
 	domain_shutdown(d, PV_SHUTDOWN_PANIC, 7);
 	domain_shutdown(d, PV_SHUTDOWN_REBOOT, 8);
 	cr_assert_eq(d->state, PV_DOMAIN_SHUT);
-	cr_assert_eq(d->shutdown, PV_SHUTDOWN_PANIC);
-	cr_assert_eq(d->shutdown_arg, 7);
+	cr_assert_eq(d->told.shutdown, PV_SHUTDOWN_PANIC);
+	cr_assert_eq(d->told.shutdown_arg, 7);
 	cr_assert_not(d->vcpus[0]->run.next);
 	domain_pause(d);
 	cr_assert_eq(domain_unpause(d), 0);
@@ -148,8 +148,8 @@ Test(domain, tables_end_in_pieces, .init = boot, .fini = finish) {
 	cr_assert_eq(frames_free(), at_boot);
 }
 
-/* A device model's domain ends while the domain that it served is ending: nothing of its area is charged to who gets its
- * number next. */
+/* A device model's domain ends while the domain that it served is ending: nothing of its area is charged to who gets
+ * its number next. */
 Test(domain, model_ends_before_its_guest, .init = boot, .fini = finish) {
 	struct domain *x = dh_domain_ram(0, 1, 10), *r = dh_domain_ram(PV_CAP_MEMORY, 1, 10), *held;
 	struct pv_domain_create a = dh_args(0, 1, 10);

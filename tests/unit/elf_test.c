@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unit tests: the loader's look at dom0's kernel.
- * Sources: hv/boot/elf.c
+/* Unit tests: the look of dom0's loader at dom0's kernel.
+ * Sources: dom0/loader/elf.c
  * Each image lies in an allocation of exactly its size, so that the sanitizer sees a byte read too far. */
-#include "boot/boot.h"
+#include "loader.h"
 
 #include <pv/domain.h>
 

@@ -201,14 +201,15 @@ Test(event, virqs, .init = boot, .fini = finish) {
 }
 
 Test(event, pirqs, .init = boot, .fini = finish) {
-	long p = event_bind_pirq(a, 77, 0);
+	u16 bound = 0;
+	long p = event_bind_irq(a, PV_PORT_PIRQ, 77, 0, &bound);
 
 	cr_assert_gt(p, 0);
-	event_raise_pirq(a, p, 77);
+	event_raise_irq(a, p, PV_PORT_PIRQ, 77);
 	cr_assert(told(a, 0, p, PV_VECTOR_PORTS));
-	event_raise_pirq(a, p, 78);
-	event_raise_pirq(a, p + 1, 77);
-	event_raise_pirq(a, ~0u, 77);
+	event_raise_irq(a, p, PV_PORT_PIRQ, 78);
+	event_raise_irq(a, p + 1, PV_PORT_PIRQ, 77);
+	event_raise_irq(a, ~0u, PV_PORT_PIRQ, 77);
 	cr_assert_eq(event_close(a, p), 0);
 	cr_assert_eq(dh_pirq_unbound, 77);
 }

@@ -88,18 +88,17 @@ void host_jitter_real(void) {
 void lock_rank_enter(const struct spinlock *l) {
 	struct cpu *c = this_cpu();
 
-	if (c->locks_held && c->rank_held[c->locks_held - 1] > l->rank)
-		panic("lock rank %u after %u", l->rank, c->rank_held[c->locks_held - 1]);
+	if (c->ranks_held >> 4 * l->rank >> 4) panic("lock of rank %u after those of %lx", l->rank, c->ranks_held);
 	if (c->walk_epoch & 1 && l->rank <= LOCK_PORT) panic("lock of rank %u within a walk", l->rank);
-	c->rank_held[c->locks_held++] = l->rank;
+	c->ranks_held += 1ul << 4 * l->rank;
 }
 
 void lock_rank_leave(const struct spinlock *l) {
 	struct cpu *c = this_cpu();
 
-	if (!c->locks_held || c->rank_held[c->locks_held - 1] != l->rank)
+	if (!(c->ranks_held >> 4 * l->rank) || c->ranks_held >> 4 * l->rank >> 4)
 		panic("lock of rank %u left out of order", l->rank);
-	c->locks_held--;
+	c->ranks_held -= 1ul << 4 * l->rank;
 }
 #endif
 
@@ -117,7 +116,7 @@ static bool switching(unsigned c) {
 static bool entry_reaches(struct hw_tlb_entry *t, mfn_t m) {
 	u64 e = READ_ONCE(t->entry), big = READ_ONCE(t->big) ? 511 : 0;
 
-	return (e & PTE_ADDR) >> 12 == (m.n & ~big) && READ_ONCE(t->valid) && READ_ONCE(t->entry) == e;
+	return (e & PT_ADDR) >> 12 == (m.n & ~big) && READ_ONCE(t->valid) && READ_ONCE(t->entry) == e;
 }
 
 bool host_tlb_reaches(mfn_t m, bool user_only) {
@@ -212,7 +211,7 @@ void host_boot(unsigned count, u64 frames) {
 	frames_init(frames_memory, frames);
 	frames_add(MFN(16), frames - 16);
 	/* Recognizable, supervisor, and at frames that tests never hand out. */
-	for (unsigned i = 0; i < 16; i++) stlb_slots[i] = (u64)(i + 1) << PAGE_SHIFT >> 1 << 1 | PTE_P;
+	for (unsigned i = 0; i < 16; i++) stlb_slots[i] = (u64)(i + 1) << PAGE_SHIFT >> 1 << 1 | PT_P;
 	stlb_user_slot = stlb_slots[15];
 }
 
@@ -285,8 +284,8 @@ u64 *host_entry(struct domain *d, u64 root, u64 va, unsigned level) {
 	for (unsigned l = 4; l > level; l--) {
 		u64 e = t[index_at(va, l)];
 
-		if (!(e & PTE_P) || e & PTE_PS) return NULL;
-		t = host_gfn(d, (e & PTE_ADDR) >> 12);
+		if (!(e & PT_P) || e & PT_PS) return NULL;
+		t = host_gfn(d, (e & PT_ADDR) >> 12);
 	}
 	return &t[index_at(va, level)];
 }
@@ -297,10 +296,10 @@ void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags,
 	for (unsigned l = 4; l > level; l--) {
 		u64 *e = &t[index_at(va, l)];
 
-		if (!(*e & PTE_P)) *e = (*next)++ << 12 | PTE_P | PTE_W | PTE_U | PTE_A;
-		t = host_gfn(d, (*e & PTE_ADDR) >> 12);
+		if (!(*e & PT_P)) *e = (*next)++ << 12 | PT_P | PT_W | PT_U | PT_A;
+		t = host_gfn(d, (*e & PT_ADDR) >> 12);
 	}
-	t[index_at(va, level)] = gfn << 12 | flags | (level > 1 ? PTE_PS : 0);
+	t[index_at(va, level)] = gfn << 12 | flags | (level > 1 ? PT_PS : 0);
 }
 
 /* As hc_flush chooses. */
@@ -319,36 +318,36 @@ void host_flush(struct domain *d, struct pv_flush f) {
 }
 
 static bool allows(u64 rights, u32 access) {
-	return !(access & PF_W && !(rights & PTE_W)) && !(access & PF_I && !(rights & PTE_NX)) && rights & PTE_U;
+	return !(access & PF_W && !(rights & PT_W)) && !(access & PF_I && !(rights & PT_NX)) && rights & PT_U;
 }
 
 struct hw_result hw_walk(mfn_t l4, u64 va, u32 access) {
-	u64 rights = PTE_W | PTE_U | PTE_NX, *t = mfn_to_virt(l4);
+	u64 rights = PT_W | PT_U | PT_NX, *t = mfn_to_virt(l4);
 	struct hw_result r = {0};
 
 	for (unsigned level = 4;; level--) {
 		u64 e = READ_ONCE(t[index_at(va, level)]);
 
-		if (!(e & PTE_P)) return r;
-		rights &= e ^ PTE_NX;
-		if (level == 1 || (level < 4 && e & PTE_PS)) {
+		if (!(e & PT_P)) return r;
+		rights &= e ^ PT_NX;
+		if (level == 1 || (level < 4 && e & PT_PS)) {
 			u64 below = (1ul << (9 * (level - 1))) - 1;
 
 			r.entry = e;
 			r.level = level;
-			r.mfn = MFN(((e & PTE_ADDR) >> 12 & ~below) + (va >> 12 & below));
+			r.mfn = MFN(((e & PT_ADDR) >> 12 & ~below) + (va >> 12 & below));
 			r.ok = allows(rights, access);
 			return r;
 		}
-		if (!(rights & PTE_U)) return r;
-		t = mfn_to_virt(MFN((e & PTE_ADDR) >> 12));
+		if (!(rights & PT_U)) return r;
+		t = mfn_to_virt(MFN((e & PT_ADDR) >> 12));
 	}
 }
 
 static struct hw_result tlb_hit(const struct hw_tlb_entry *t, u64 va) {
 	struct hw_result r = {.ok = true, .entry = t->entry, .level = t->big ? 2 : 1};
 
-	r.mfn = MFN(((t->entry & PTE_ADDR) >> 12) + (t->big ? va >> 12 & 511 : 0));
+	r.mfn = MFN(((t->entry & PT_ADDR) >> 12) + (t->big ? va >> 12 & 511 : 0));
 	return r;
 }
 
@@ -364,7 +363,7 @@ struct hw_result hw_access(u64 va, u32 access) {
 		bool here =
 			t[i].valid && t[i].user == user && t[i].run >> (t[i].big ? 9 : 0) == va >> (t[i].big ? 21 : 12);
 
-		if (here && allows(t[i].entry ^ PTE_NX, access)) return tlb_hit(&t[i], va);
+		if (here && allows(t[i].entry ^ PT_NX, access)) return tlb_hit(&t[i], va);
 		if (here) t[i].valid = false; /* a fault drops the entry that caused it */
 	}
 	if (!root) return r;
@@ -397,9 +396,20 @@ bool guest_access(u64 va, u32 access, u32 *error, struct hw_result *out) {
 	panic("no progress at %lx", va);
 }
 
+void host_drop_all(struct domain *d) {
+	struct removal rm;
+
+	lock(&d->stlb.roots_lock);
+	removal_begin(&rm, d, NULL);
+	removal_half(&rm, NULL);
+	removal_end(&rm);
+	unlock(&d->stlb.roots_lock);
+	for_each_root (r, state_of(d)) stlb_drop(d, r->gfn.n << PAGE_SHIFT, false);
+}
+
 void stlb_drop_low_u0(struct root *r) { low_u0_set(r, false); }
 
-/* Hints of all frames (F6): as many as there are leaf entries with PTE_SOLE. */
+/* Hints of all frames (F6): as many as there are leaf entries with PT_SOLE. */
 static u64 frames_hints(void) {
 	u64 sum = 0;
 
@@ -419,7 +429,7 @@ u64 stlb_leaves(struct domain *d, u64 bit) {
 		for (unsigned i = 0; (s->level == 1 || s->level == 2) && i < 512; i++) {
 			u64 e = READ_ONCE(s->table[i]);
 
-			sum += e & PTE_P && (s->level == 1 || e & PTE_PS) && e & bit;
+			sum += e & PT_P && (s->level == 1 || e & PT_PS) && e & bit;
 		}
 	}
 	unlock(&d->stlb.roots_lock);
@@ -447,21 +457,21 @@ static u64 stlb_linked(struct domain *d) {
 
 /* What the guest's tables of root say of va now, without marking anything: a shadow entry, or 0. */
 static u64 guest_says(struct domain *d, gfn_t g, u64 va, u64 *rights) {
-	*rights = PTE_W | PTE_NX; /* the upper bit: may be executed */
+	*rights = PT_W | PT_NX; /* the upper bit: may be executed */
 	for (unsigned level = 4;; level--) {
 		u64 p = p2m_find(&d->p2m, g), e, below;
 
 		if (p2m_kind(p) != PV_MEM_RAM) return 0;
 		e = READ_ONCE(((u64 *)mfn_to_virt(p2m_mfn(p, g)))[va_index(va, level)]);
-		if (!(e & PTE_P)) return 0;
-		*rights &= e ^ PTE_NX;
-		g = GFN((e & PTE_ADDR) >> PAGE_SHIFT);
-		if (level > 1 && !(e & PTE_PS)) continue;
-		if (!(e & PTE_D)) *rights &= ~PTE_W;
+		if (!(e & PT_P)) return 0;
+		*rights &= e ^ PT_NX;
+		g = GFN((e & PT_ADDR) >> PAGE_SHIFT);
+		if (level > 1 && !(e & PT_PS)) continue;
+		if (!(e & PT_D)) *rights &= ~PT_W;
 		below = (1ul << (9 * (level - 1))) - 1;
 		g.n = (g.n & ~below) + (va >> PAGE_SHIFT & below);
 		p = p2m_find(&d->p2m, g);
-		return p ? p2m_mfn(p, g).n << PAGE_SHIFT | PTE_P : 0;
+		return p ? p2m_mfn(p, g).n << PAGE_SHIFT | PT_P : 0;
 	}
 }
 
@@ -472,7 +482,7 @@ static bool is_linked(struct stlb_state *st, const struct shadow *s) {
 	for (unsigned level = 4; t && t != s && level >= s->level; level--) {
 		u64 e = READ_ONCE(t->table[va_index(s->base, level)]);
 
-		t = (e & (PTE_P | PTE_PS)) == PTE_P ? shadow_below(st, e) : NULL;
+		t = (e & (PT_P | PT_PS)) == PT_P ? shadow_below(st, e) : NULL;
 	}
 	return t == s;
 }
@@ -480,13 +490,13 @@ static bool is_linked(struct stlb_state *st, const struct shadow *s) {
 static u64 stale_entries(struct domain *d, const struct shadow *s, gfn_t root) {
 	u64 stale = 0, rights;
 
-	for (unsigned i = next_used(s->used, 0); i < 512; i = next_used(s->used, i + 1)) {
+	for_each_used (i, s, 0, 512) {
 		u64 e = READ_ONCE(s->table[i]), now;
 
-		if (!(e & PTE_P) || (s->level == 2 && !(e & PTE_PS))) continue;
-		now = guest_says(d, root, s->base + (i * PAGE_SIZE << (9 * (s->level - 1))), &rights);
-		stale += !now || entry_mfn(now).n != entry_mfn(e).n || (e & PTE_W && !(rights & PTE_W)) ||
-			 (!(e & PTE_NX) && !(rights & PTE_NX));
+		if (!(e & PT_P) || (s->level == 2 && !(e & PT_PS))) continue;
+		now = guest_says(d, root, entry_va(s, i), &rights);
+		stale += !now || entry_mfn(now).n != entry_mfn(e).n || (e & PT_W && !(rights & PT_W)) ||
+			 (!(e & PT_NX) && !(rights & PT_NX));
 	}
 	return stale;
 }
@@ -514,8 +524,8 @@ u64 host_audit(struct domain **d, unsigned count) {
 	u64 bad = frames_audit(), sole = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		bad += stlb_audit(d[i]) + (stlb_linked(d[i]) != stlb_leaves(d[i], PTE_LINKED));
-		sole += stlb_leaves(d[i], PTE_SOLE);
+		bad += stlb_audit(d[i]) + (stlb_linked(d[i]) != stlb_leaves(d[i], PT_LINKED));
+		sole += stlb_leaves(d[i], PT_SOLE);
 	}
 	return bad + (sole != frames_hints());
 }

@@ -17,7 +17,7 @@ void host_halt(void); /* this thread's CPU answers no more: shootdowns need not 
 
 extern u64 host_cr3[MAX_CPUS];
 extern u64 host_shootdowns, host_invlpgs; /* counted */
-extern u64 host_accesses;                 /* to words that CPUs share, while nothing is threaded         */
+extern u64 host_accesses;                 /* to words that CPUs share, while nothing is threaded */
 /* The most of them in one stretch with this bucket (stlb_maps.c) locked. */
 extern u32 *host_bucket;
 extern u64 host_held_most;
@@ -30,7 +30,7 @@ void host_domain_free(struct domain *d);
 mfn_t host_populate(struct domain *d, u64 gfn, unsigned order, enum pv_mem_kind kind);
 /* p2m_remove and frame_put; true if the frame became free. */
 bool host_release(struct domain *d, u64 gfn);
-u64 *host_gfn(struct domain *d, u64 gfn); /* direct map                            */
+u64 *host_gfn(struct domain *d, u64 gfn); /* direct map */
 
 /* Write the guest's tables: entry for va at `level` in the tree of root gfn. Tables come from
  * consecutive gfns at *next, which must be populated; flags go into the leaf, P|W|U|A into the rest. */
@@ -44,7 +44,7 @@ void host_flush(struct domain *d, struct pv_flush f);
 struct hw_result {
 	bool ok;
 	mfn_t mfn;
-	u64 entry; /* leaf entry                                                    */
+	u64 entry; /* leaf entry */
 	unsigned level;
 };
 /* Of a root's views. */
@@ -69,8 +69,10 @@ extern struct hw_tlb_entry hw_tlb[MAX_CPUS][HW_TLB];
 /* Some CPU's TLB holds a translation to m (for user mode). Threads may go on meanwhile. */
 bool host_tlb_reaches(mfn_t m, bool user_only);
 
-u64 stlb_leaves(struct domain *d, u64 bit); /* leaf entries that have it: S15             */
-void stlb_drop_low_u0(struct root *r);      /* as a miss in user mode does (S9) */
+u64 stlb_leaves(struct domain *d, u64 bit); /* leaf entries that have it: S15 */
+static inline struct root *host_load(struct domain *d, u64 gpa) { return stlb_load(this_cpu(), d, gpa); }
+void host_drop_all(struct domain *d);  /* everything but the L4s of loaded roots, shot down: always right */
+void stlb_drop_low_u0(struct root *r); /* as a miss in user mode does (S9) */
 /* Cached entries that the guest's tables do not allow now. */
 u64 stlb_stale(struct domain *d);
 

@@ -41,6 +41,9 @@ static inline void host_jitter(void) {
 		__atomic_compare_exchange_n((p), &expected_, (new), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
 	})
 
+#define KEEPS_REGISTERS
+#define call_keeping(fn, a, b, c) fn((a), (b), (c))
+
 #define HOST_FRAMES 16384ul /* 64 MiB from frame 0 */
 
 struct cpu;

@@ -14,15 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RW        (PTE_P | PTE_W | PTE_U)
-#define RWAD      (RW | PTE_A | PTE_D)
+#define RW        (PT_P | PT_W | PT_U)
+#define RWAD      (RW | PT_A | PT_D)
 #define VA        0x1000ul
-#define VA2       0x9000ul /* a second page under the same leaf tables, in another group      */
+#define VA2       0x9000ul /* a second page under the same leaf tables, in another group */
 #define PLACES    2
-#define PAGE1     10ul /* gfns: two pages of RAM, and where a grant is mapped               */
+#define PAGE1     10ul /* gfns: two pages of RAM, and where a grant is mapped */
 #define PAGE2     11ul
 #define GRANT     12ul
-#define TABLES    2 /* leaf tables that the directory entry can name: gfns 5 and 6        */
+#define TABLES    2 /* leaf tables that the directory entry can name: gfns 5 and 6 */
 #define STEPS_MAX 300
 
 static struct domain *a, *b;
@@ -41,10 +41,10 @@ static unsigned long checks;
 
 static const u64 pte_values[] = {0,
 				 PAGE1 << 12 | RWAD,
-				 PAGE1 << 12 | PTE_P | PTE_U | PTE_A,
+				 PAGE1 << 12 | PT_P | PT_U | PT_A,
 				 PAGE2 << 12 | RW,
 				 GRANT << 12 | RWAD,
-				 PAGE2 << 12 | PTE_P | PTE_W | PTE_A | PTE_D};
+				 PAGE2 << 12 | PT_P | PT_W | PT_A | PT_D};
 static const char *const names[] = {
 	"pte = 0",
 	"pte = page1 rw",
@@ -132,11 +132,11 @@ static bool may_fault(unsigned root, unsigned place, u32 access) {
 
 		if (!known[root][t]) continue;
 		any = true;
-		if (!(v & PTE_P) || !p || (access & PF_W && (!(v & PTE_W) || !p2m_writable(p))) ||
-		    (access & PF_U && !(v & PTE_U)))
+		if (!(v & PT_P) || !p || (access & PF_W && (!(v & PT_W) || !p2m_writable(p))) ||
+		    (access & PF_U && !(v & PT_U)))
 			return true;
 	}
-	return !any || !(*pde & PTE_P);
+	return !any || !(*pde & PT_P);
 }
 
 static void do_access(unsigned cpu, unsigned place, u32 access) {
@@ -198,7 +198,7 @@ static void apply(unsigned op) {
 	case 21:
 	case 22:
 		host_be(op > 20);
-		if (!stlb_load(a, (u64)(op % 2 ? 1 : 2) << 12)) fail("no root");
+		if (!host_load(a, (u64)(op % 2 ? 1 : 2) << 12)) fail("no root");
 		return;
 	case 23: host_release(a, PAGE1); return;
 	case 24: host_populate(a, PAGE1, 0, PV_MEM_RAM); return;
@@ -210,7 +210,7 @@ static void apply(unsigned op) {
 		covered(1, false);
 		return;
 	case 29:
-		stlb_drop_all(a);
+		host_drop_all(a);
 		covered(0, false);
 		covered(1, false);
 		return;
@@ -233,15 +233,15 @@ static void apply(unsigned op) {
 
 /* One translation that hardware could use in that root: is there an entry that allows it? */
 static void check_entry(unsigned root, unsigned place, u64 e, bool user) {
-	mfn_t m = MFN((e & PTE_ADDR) >> 12);
+	mfn_t m = MFN((e & PT_ADDR) >> 12);
 
 	checks++;
 	for (unsigned i = 0; i < cached[root][place].count; i++) {
 		u64 v = cached[root][place].value[i], p = p2m_find(&a->p2m, GFN(v >> 12 & 0xff));
 
-		if (!(v & PTE_P) || !(v & PTE_A) || !p || !mfn_eq(p2m_mfn(p, GFN(v >> 12 & 0xff)), m)) continue;
-		if (user && !(v & PTE_U)) continue;
-		if (!(e & PTE_W) || (v & PTE_W && v & PTE_D && p2m_writable(p))) return;
+		if (!(v & PT_P) || !(v & PT_A) || !p || !mfn_eq(p2m_mfn(p, GFN(v >> 12 & 0xff)), m)) continue;
+		if (user && !(v & PT_U)) continue;
+		if (!(e & PT_W) || (v & PT_W && v & PT_D && p2m_writable(p))) return;
 	}
 	fail(user ? "user mode reaches what it may not" : "the kernel reaches what it may not");
 }
@@ -289,9 +289,9 @@ static void build(void) {
 	*pte[1][0] = PAGE2 << 12 | RWAD;
 	memset(known, 0, sizeof(known));
 	memset(cached, 0, sizeof(cached));
-	stlb_load(a, 1 << 12);
+	host_load(a, 1 << 12);
 	host_be(1);
-	stlb_load(a, 2 << 12);
+	host_load(a, 2 << 12);
 	observe();
 }
 
@@ -324,11 +324,11 @@ static u64 mix(u64 h, u64 v) {
 
 /* A frame by what it is to the model, so that states that differ in frame numbers alone are one. */
 static u64 frame_name(u64 e) {
-	if (!(e & PTE_P)) return e ? 99 : 0;
+	if (!(e & PT_P)) return e ? 99 : 0;
 	for (u64 g = 1; g <= GRANT; g++) {
 		u64 p = p2m_find(&a->p2m, GFN(g));
 
-		if (p && p2m_mfn(p, GFN(g)).n == (e & PTE_ADDR) >> 12) return g << 8 | (e & 0xff);
+		if (p && p2m_mfn(p, GFN(g)).n == (e & PT_ADDR) >> 12) return g << 8 | (e & 0xff);
 	}
 	return 98;
 }
@@ -341,14 +341,14 @@ static u64 hash_root(u64 h, struct root *r) {
 	h = mix(h, r->gfn.n << 8 | r->low_u0 << 4 | (r->user_shadow->table[0] != 0));
 	for (unsigned level = 4; level > 1; level--) {
 		e = s->table[va_index(VA, level)];
-		h = mix(h, e ? 1 + (e & PTE_P) : 0);
+		h = mix(h, e ? 1 + (e & PT_P) : 0);
 		if (!e) return h;
-		s = e & PTE_P ? shadow_below(st, e) : parked_shadow(st, e);
+		s = e & PT_P ? shadow_below(st, e) : parked_shadow(st, e);
 	}
 	e = s->table[va_index(VA, 1)];
-	h = mix(h, frame_name(e) | (e & PTE_MAPS) << 16);
+	h = mix(h, frame_name(e) | (e & PT_MAPS) << 16);
 	e = s->table[va_index(VA2, 1)];
-	return mix(h, frame_name(e) | (e & PTE_MAPS) << 16);
+	return mix(h, frame_name(e) | (e & PT_MAPS) << 16);
 }
 
 static u64 hash_state(void) {

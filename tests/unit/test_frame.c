@@ -82,6 +82,26 @@ Test(frame, idle_time_cleans) {
 	cr_assert_eq(frames_audit(), 0);
 }
 
+Test(frame, given_frames_keep_what_is_in_them_until_they_are_free) {
+	mfn_t m = MFN(3); /* no allocator's: the first 16 are not added */
+	u64 total;
+
+	host_boot(1, 4096);
+	total = frames_total();
+	memset(mfn_to_virt(m), 0x5a, PAGE_SIZE);
+	frame_give(m, 7);
+	cr_assert_eq(frame_of(m)->owner, 7);
+	cr_assert_eq(frames_total(), total + 1);
+	cr_assert_eq(*(u8 *)mfn_to_virt(m), 0x5a);
+	cr_assert_eq(frame_get(m, FRAME_GUEST), 0);
+	cr_assert(!frame_put(m));
+	cr_assert(frame_put(m));
+	cr_assert_eq(frames_free(), total + 1);
+	cr_assert_eq(frames_audit(), 0);
+	cr_assert(frame_take(m, 0, FRAME_HV, 7));
+	cr_assert(is_zero(m, 0), "F4");
+}
+
 Test(frame, small_ones_do_not_break_runs) {
 	mfn_t run;
 

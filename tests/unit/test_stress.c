@@ -15,8 +15,8 @@
 
 #define CPUS    4
 #define ROOTS   6
-#define PAGES   24 /* each CPU's own; even ones in the lower half, odd in the kernel half     */
-#define RWAD    (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+#define PAGES   24 /* each CPU's own; even ones in the lower half, odd in the kernel half */
+#define RWAD    (PT_P | PT_W | PT_U | PT_A | PT_D)
 #define DATA    1024ul
 #define SECONDS 3
 
@@ -53,13 +53,13 @@ static void flush(u64 root, u64 start, u64 end, u32 flags) {
 /* The page's entry names the other gfn from now on; nobody uses the first after the flush. */
 static void change_page(unsigned cpu, unsigned i, unsigned how) {
 	u64 *pte = page_pte(cpu, i), va = page_va(cpu, i), old = *pte;
-	bool second = (old & PTE_ADDR) >> 12 == page_gfn(cpu, i, false);
-	mfn_t m = gfn_mfn((old & PTE_ADDR) >> 12);
-	u64 new = page_gfn(cpu, i, second) << 12 | (how & 1 ? RWAD : PTE_P | PTE_U | PTE_W);
+	bool second = (old & PT_ADDR) >> 12 == page_gfn(cpu, i, false);
+	mfn_t m = gfn_mfn((old & PT_ADDR) >> 12);
+	u64 new = page_gfn(cpu, i, second) << 12 | (how & 1 ? RWAD : PT_P | PT_U | PT_W);
 	u32 scope = i & 1 ? PV_FLUSH_KERNEL : PV_FLUSH_ALL_ROOTS;
 
 	if (how & 2) new = 0;
-	if (new &&how & 4) new &= ~PTE_W;
+	if (new &&how & 4) new &= ~PT_W;
 	(void)atomic_xchg(pte, new);
 	if (how & 8)
 		flush(0, va & ~(RUN_SIZE - 1), va + RUN_SIZE, scope | (how & 16 ? PV_FLUSH_TABLES : 0));
@@ -67,7 +67,7 @@ static void change_page(unsigned cpu, unsigned i, unsigned how) {
 		flush(0, 0, ~0ull, scope);
 	else
 		flush(0, va, va + 4096, scope | (how & 16 ? PV_FLUSH_TABLES : 0));
-	if (old & PTE_P && !mfn_eq(m, MFN_NONE) && ((new ^ old) & PTE_ADDR))
+	if (old & PT_P && !mfn_eq(m, MFN_NONE) && ((new ^ old) & PT_ADDR))
 		CHECK(!host_tlb_reaches(m, false), "va %lx how %x old %lx new %lx", va, how, old, new);
 	CHECK(new || !READ_ONCE(*pte), "S11: A and D only by compare-and-swap");
 	if (!new) WRITE_ONCE(*pte, page_gfn(cpu, i, second) << 12 | RWAD);
@@ -102,10 +102,10 @@ static void access_page(unsigned cpu, unsigned i, u32 access) {
 /* S9: a page loses its U for a moment, and the kernel uses it: user mode elsewhere never does. */
 static void without_u(unsigned cpu) {
 	u64 *pte = page_pte(cpu, 2), va = page_va(cpu, 2), old = *pte;
-	mfn_t m = gfn_mfn((old & PTE_ADDR) >> 12);
+	mfn_t m = gfn_mfn((old & PT_ADDR) >> 12);
 	u32 error;
 
-	(void)atomic_xchg(pte, old & ~PTE_U);
+	(void)atomic_xchg(pte, old & ~PT_U);
 	flush(0, va, va + 1, PV_FLUSH_ALL_ROOTS);
 	for (unsigned i = 0; i < 4; i++) {
 		CHECK(guest_access(va, 0, &error, NULL), "");
@@ -127,13 +127,13 @@ static void one_step(unsigned cpu, unsigned *seed) {
 	else if (what < 72)
 		swap_frame(cpu, i, rand_r(seed) % 2);
 	else if (what < 80)
-		CHECK(stlb_load(d, root << 12) != NULL, "");
+		CHECK(host_load(d, root << 12) != NULL, "");
 	else if (what < 83)
 		flush(root, 0, ~0ull, rand_r(seed) % 16);
 	else if (what < 85)
 		stlb_drop(d, root << 12, rand_r(seed) % 2);
 	else if (what == 85)
-		stlb_drop_all(d);
+		host_drop_all(d);
 	else if (what == 86 && i % 8 == 0)
 		(void)stlb_resize(d, PV_SHADOW_PAGES_MIN + 8 * CPUS + rand_r(seed) % 60);
 	else if (what < 90) {
@@ -146,7 +146,7 @@ static void *cpu_main(void *arg) {
 	unsigned cpu = (unsigned)(uintptr_t)arg, seed = cpu + 1;
 
 	host_be(cpu);
-	CHECK(stlb_load(d, 1 << 12) != NULL, "");
+	CHECK(host_load(d, 1 << 12) != NULL, "");
 	while (!READ_ONCE(stop)) {
 		one_step(cpu, &seed);
 		host_poll();

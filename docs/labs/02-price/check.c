@@ -48,9 +48,8 @@ static void try_empty(void) {
 	find_rate();
 	n = instructions(price(empty, 20));
 	WRONG_IF(n > 3, 1,
-		 "Reading the clock, and calling through a pointer, cost instructions too. Measure "
-		 "an empty function in the same way, and "
-		 "subtract: what remains is the price of what was asked for.",
+		 "Reading the clock, and calling through a pointer, cost instructions too. Measure an empty function "
+		 "in the same way, and subtract: what remains is the price of what was asked for.",
 		 "an empty function costs %llu instructions, you say", (unsigned long long)n);
 }
 
@@ -58,8 +57,8 @@ static void try_known(void) {
 	uint64_t n = instructions(price(thousand, 20));
 
 	WRONG_IF(n < 950 || n > 1050, 1,
-		 "This function is a loop of 500 rounds of 2 instructions. Subtract the empty "
-		 "function's price once, not more.",
+		 "This function is a loop of 500 rounds of 2 instructions. Subtract the empty function's price once, "
+		 "not more.",
 		 "a loop of 1000 instructions costs %llu, you say", (unsigned long long)n);
 }
 
@@ -69,10 +68,9 @@ static void try_spoilt(void) {
 	spoilt_count = 0;
 	n = instructions(price(spoilt, 30));
 	WRONG_IF(n < 950 || n > 1050, 2,
-		 "This function takes 100,000 instructions two times out of three, as if an "
-		 "interrupt had come between. Such disturbances only ever add: "
-		 "the smallest of many measurements is the undisturbed one. A mean, or a single "
-		 "measurement, is not.",
+		 "This function takes 100,000 instructions two times out of three, as if an interrupt had come "
+		 "between. Such disturbances only ever add: the smallest of many measurements is the undisturbed one. "
+		 "A mean, or a single measurement, is not.",
 		 "it costs %llu instructions, you say", (unsigned long long)n);
 }
 
@@ -87,17 +85,16 @@ static void try_multi(void) {
 	nops = lab_calls(PV_NR_nop) - nops;
 	multis = lab_calls(PV_NR_multi) - multis;
 	WRONG_IF(rc < 0, 3,
-		 "many_nops returns 0, or what failed. -PV_E2BIG: more than PV_MULTI_MAX calls at "
-		 "once. -PV_EINVAL: look into result of "
-		 "each struct pv_multi, and zero all that you do not use.",
+		 "many_nops returns 0, or what failed. -PV_E2BIG: more than PV_MULTI_MAX calls at once. -PV_EINVAL: "
+		 "look into result of each struct pv_multi, and zero all that you do not use.",
 		 "many_nops(500) returned %s", lab_result(rc));
 	WRONG_IF(nops != 500, 3,
-		 "Ring 0 counts each call of a batch. pv_multi returns how many it has done, which "
-		 "may be fewer than asked: go on behind those.",
+		 "Ring 0 counts each call of a batch. pv_multi returns how many it has done, which may be fewer than "
+		 "asked: go on behind those.",
 		 "many_nops(500) made %llu nops", (unsigned long long)nops);
 	WRONG_IF(multis < 8 || multis > 12, 3,
-		 "A batch holds PV_MULTI_MAX (64) calls, so 500 need 8 batches. Each SYSCALL that "
-		 "you save is a transition that you save.",
+		 "A batch holds PV_MULTI_MAX (64) calls, so 500 need 8 batches. Each SYSCALL that you save is a "
+		 "transition that you save.",
 		 "500 nops took %llu calls of multi", (unsigned long long)multis);
 	one = instructions(price(nop, 50));
 	many = instructions(price(five_hundred, 5)) / 500;
@@ -126,8 +123,8 @@ static void try_syscall(void) {
 
 	before = lab_counter(PV_COUNT_syscalls) - before;
 	WRONG_IF(before < 100, 4,
-		 "Ring 0 counts the SYSCALL events that it delivers. A figure from few of them is "
-		 "mostly the price of the start.",
+		 "Ring 0 counts the SYSCALL events that it delivers. A figure from few of them is mostly the price of "
+		 "the start.",
 		 "your measurement made %llu SYSCALLs of user mode", (unsigned long long)before);
 	root = user_space();
 	LAB_NEED(root);
@@ -136,10 +133,9 @@ static void try_syscall(void) {
 	ours = instructions(time_run(root, 1000) - ours) / 1000;
 	mini_user_space_free(root);
 	WRONG_IF(n < ours * 9 / 10 || n > ours * 11 / 10 + 5, 4,
-		 "(time with many - time with few) / (many - few) leaves out what every run pays "
-		 "once: page faults of the first touch, entering user mode, "
-		 "the event at the end. Run the program once before you measure, so that its pages "
-		 "are filled.",
+		 "(time with many - time with few) / (many - few) leaves out what every run pays once: page faults of "
+		 "the first touch, entering user mode, the event at the end. Run the program once before you measure, "
+		 "so that its pages are filled.",
 		 "you say %llu instructions, the check %llu", (unsigned long long)n, (unsigned long long)ours);
 	mini_printk("        a SYSCALL of user mode and the return cost %llu instructions\n", (unsigned long long)n);
 }

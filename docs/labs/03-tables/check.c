@@ -27,18 +27,17 @@ static void walk(void) {
 	LAB_NEED(root);
 	e = my_entry(root, VA);
 	WRONG_IF(!e, 1,
-		 "From the level 4 table down to level 2, each entry leads to the next table; make "
-		 "it if it is not there. The entry of the level 1 table is the answer.",
+		 "From the level 4 table down to level 2, each entry leads to the next table; make it if it is not "
+		 "there. The entry of the level 1 table is the answer.",
 		 "my_entry(root, %#llx) returned NULL", VA);
 	WRONG_IF((volatile uint64_t *)e != pt_entry(root, VA, 1, false), 1,
-		 "A CPU that walks this root finds its level 1 entry elsewhere. Each level takes 9 "
-		 "bits of the address: va >> 39, >> 30, >> 21, >> 12, each & 511.",
+		 "A CPU that walks this root finds its level 1 entry elsewhere. Each level takes 9 bits of the "
+		 "address: va >> 39, >> 30, >> 21, >> 12, each & 511.",
 		 "my_entry(root, %#llx) is %p, the walk of the tables leads to %p", VA, (void *)e,
 		 (void *)pt_entry(root, VA, 1, false));
 	again = my_entry(root, VA + PV_PAGE_SIZE);
 	WRONG_IF(again != e + 1, 1,
-		 "Two neighbours share their tables. Did the second call make new ones, and lose "
-		 "the old?",
+		 "Two neighbours share their tables. Did the second call make new ones, and lose the old?",
 		 "the entry for the next page is %p, not %p", (void *)again, (void *)(e + 1));
 	WRONG_IF(pt_walk(root, VA, &level), 1, "my_entry only finds the entry; my_map fills it.",
 		 "an entry was present already");
@@ -59,8 +58,8 @@ static void map(void) {
 	WRONG_IF(page[0][0] != 7, 1, "The write must reach the frame.", "a write did not arrive");
 	page[0][0] = 100;
 	WRONG_IF(flushes() != before, 2,
-		 "An entry that is not present is never cached, so nothing can be stale when you "
-		 "add one. Ring 0 finds it when it is used.",
+		 "An entry that is not present is never cached, so nothing can be stale when you add one. Ring 0 finds "
+		 "it when it is used.",
 		 "adding a translation made %llu flushes", (unsigned long long)(flushes() - before));
 }
 
@@ -73,10 +72,9 @@ static void remap(void) {
 		 "the entry does not name the new frame");
 	v = read_va(VA);
 	WRONG_IF(v == 100, 2,
-		 "There is the stale translation: your tables name the new page, and the CPU still "
-		 "reads the old one. It had the translation cached, and nobody told it. If the "
-		 "old page were given to another process now, this one could read it. Who removes "
-		 "or moves a translation must flush it.",
+		 "There is the stale translation: your tables name the new page, and the CPU still reads the old one. "
+		 "It had the translation cached, and nobody told it. If the old page were given to another process "
+		 "now, this one could read it. Who removes or moves a translation must flush it.",
 		 "after my_remap the address still reads %llu, of the old page", (unsigned long long)v);
 	WRONG_IF(v != 101, 2, "The new page holds 101.", "after my_remap the address reads %llu",
 		 (unsigned long long)v);
@@ -96,11 +94,11 @@ static void allow(void) {
 	my_allow_writes(root, va);
 	WRONG_IF(!mini_try_write((void *)va, 1, &f), 3, "The entry needs PT_W.",
 		 "after my_allow_writes a write still faults");
-	WRONG_IF(flushes() != before, 3,
-		 "A cached translation with too few rights is harmless: the access misses, ring 0 "
-		 "looks at your tables again and finds the right. Adding rights needs no flush; "
-		 "each one that you save is a hypercall saved.",
-		 "adding a right made %llu flushes", (unsigned long long)(flushes() - before));
+	WRONG_IF(
+		flushes() != before, 3,
+		"A cached translation with too few rights is harmless: the access misses, ring 0 looks at your tables "
+		"again and finds the right. Adding rights needs no flush; each one that you save is a hypercall saved.",
+		"adding a right made %llu flushes", (unsigned long long)(flushes() - before));
 }
 
 static void forbid(void) {
@@ -112,8 +110,8 @@ static void forbid(void) {
 	my_forbid_writes(root, va);
 	WRONG_IF(*my_entry(root, va) & PT_W, 3, "PT_W is to be cleared in the entry.", "the entry still allows writes");
 	WRONG_IF(mini_try_write((void *)va, 3, &f), 3,
-		 "The same trap from the other side: the entry forbids writes, the cached "
-		 "translation still allows them. Taking a right away needs a flush.",
+		 "The same trap from the other side: the entry forbids writes, the cached translation still allows "
+		 "them. Taking a right away needs a flush.",
 		 "after my_forbid_writes the page could still be written");
 	WRONG_IF(!(*my_entry(root, va) & PT_P) || read_va(va) != 2, 3, "Only writes are forbidden.",
 		 "the page can no longer be read");

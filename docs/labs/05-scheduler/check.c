@@ -56,13 +56,12 @@ static void run(unsigned ms) {
 	sched_stop();
 	mini_set_vector_handler(PV_VECTOR_TIMER, standard);
 	WRONG_IF(ticks > 2000, 2,
-		 "pv_timer_set takes a system time, not a duration. A time that has passed raises "
-		 "its interrupt at once: the machine does nothing but switch. The next turn ends "
-		 "at mini_now() + SLICE.",
+		 "pv_timer_set takes a system time, not a duration. A time that has passed raises its interrupt at "
+		 "once: the machine does nothing but switch. The next turn ends at mini_now() + SLICE.",
 		 "the timer's interrupt came %u times within %u ms", ticks, ms);
 	WRONG_IF(bad_register, 4,
-		 "A task that is interrupted must find every register as it was: save and restore "
-		 "the whole struct pv_regs, frame included.",
+		 "A task that is interrupted must find every register as it was: save and restore the whole struct "
+		 "pv_regs, frame included.",
 		 "task %llu found another value in one of its registers than it had put there",
 		 (unsigned long long)bad_register);
 }
@@ -71,13 +70,11 @@ static void a_second_task(void) {
 	sched_add(task_1);
 	run(60);
 	WRONG_IF(ticks == 0, 1,
-		 "sched_start sets the timer, once. Has something set it to PV_TIME_NEVER, or are "
-		 "interrupts off?",
+		 "sched_start sets the timer, once. Has something set it to PV_TIME_NEVER, or are interrupts off?",
 		 "no timer interrupt came in 60 ms");
 	WRONG_IF(turns[1] == 0, 1,
-		 "The interrupt came, and returned to the task that it had interrupted: *regs was "
-		 "still that one's. To switch tasks is to return to other registers than those "
-		 "that came in.",
+		 "The interrupt came, and returned to the task that it had interrupted: *regs was still that one's. To "
+		 "switch tasks is to return to other registers than those that came in.",
 		 "task 1 never ran; timer interrupts: %u", ticks);
 	WRONG_IF(ticks < 3, 2, "The timer is one-shot: after its interrupt it is off, until tick sets it again.",
 		 "in 60 ms there was %u timer interrupt", ticks);

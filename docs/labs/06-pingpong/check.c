@@ -24,18 +24,16 @@ static void connect(void) {
 	child = lab_start("pong", 0);
 	remote = (long)lab_box_wait(child, 0, 2000);
 	WRONG_IF(remote <= 0, 1,
-		 "The child calls pp_offer(0) and hands what it returns to the check. A port "
-		 "number is positive; -PV_ESRCH would be a wrong domain.",
+		 "The child calls pp_offer(0) and hands what it returns to the check. A port number is positive; "
+		 "-PV_ESRCH would be a wrong domain.",
 		 "pp_offer returned %s", lab_result(remote));
 	port = pp_connect(child, (uint32_t)remote);
 	WRONG_IF(port <= 0, 1,
-		 "event_bind(remote domain, remote port, vCPU of yours) returns a new port of this "
-		 "domain.",
+		 "event_bind(remote domain, remote port, vCPU of yours) returns a new port of this domain.",
 		 "pp_connect returned %s", lab_result(port));
 	LAB_NEED(pv_event_status((uint64_t)port, &st) == 0);
 	WRONG_IF(st.kind != PV_PORT_CHANNEL || st.remote_dom != child || st.remote_port != (uint32_t)remote, 1,
-		 "event_status tells what a port is: a channel has a domain and a port at its "
-		 "other end.",
+		 "event_status tells what a port is: a channel has a domain and a port at its other end.",
 		 "port %ld is of kind %u, its other end port %u of domain %u", port, (unsigned)st.kind,
 		 (unsigned)st.remote_port, (unsigned)st.remote_dom);
 }
@@ -58,10 +56,9 @@ static void at_once(void) {
 	WRONG_IF(done != 3 && mini_port_count[a] == 0, 2, "Nothing was sent at all.", "pp_rally(port, 3) did %u rounds",
 		 done);
 	WRONG_IF(done != 3, 2,
-		 "This other end answers at once: the event is there before pv_event_send returns. "
-		 "Who looks at the count of events only then waits for one more, that never comes: "
-		 "a lost "
-		 "wake-up. Note the count before you send.",
+		 "This other end answers at once: the event is there before pv_event_send returns. Who looks at the "
+		 "count of events only then waits for one more, that never comes: a lost wake-up. Note the count "
+		 "before you send.",
 		 "pp_rally(port, 3) did %u rounds, and %u events had come", done, (unsigned)mini_port_count[a]);
 	pv_event_close((uint64_t)a);
 	pv_event_close((uint64_t)b);
@@ -84,8 +81,8 @@ static void rally(void) {
 	WRONG_IF(lab_box_get(child, 1), 3, "pp_answer serves for ever: wait, answer, wait.",
 		 "pp_answer returned in the child");
 	WRONG_IF(done != 1000, 3,
-		 "The child answers each event with one. Did pp_answer take note of the events "
-		 "that came before it first looked?",
+		 "The child answers each event with one. Did pp_answer take note of the events that came before it "
+		 "first looked?",
 		 "1000 rounds were asked for, %u done; the child sent %llu events", done, (unsigned long long)theirs);
 	WRONG_IF(ours != 1000 || theirs != 1000, 3, "One event there, one back.",
 		 "1000 rounds took %llu events there, %llu back", (unsigned long long)ours, (unsigned long long)theirs);
@@ -101,9 +98,8 @@ static void nobody_spins(void) {
 	LAB_NEED(pv_domain_info(child, &b) == 0);
 	used = (b.cpu_time - a.cpu_time) / MINI_MS;
 	WRONG_IF(used > 40, 4,
-		 "A domain that has nothing to do should sleep: mini_port_wait blocks the vCPU "
-		 "(hypercall block) until an event comes. A loop that looks again and again takes "
-		 "the CPU from everybody.",
+		 "A domain that has nothing to do should sleep: mini_port_wait blocks the vCPU (hypercall block) until "
+		 "an event comes. A loop that looks again and again takes the CPU from everybody.",
 		 "while nothing happened for 200 ms, the child used %llu ms of CPU time", (unsigned long long)used);
 	lab_end(child);
 }

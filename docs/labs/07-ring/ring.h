@@ -10,9 +10,9 @@
 #define RING_SLOTS 2
 
 struct ring {
-	uint64_t prod;   /* values put since the beginning; the producer's             */
-	uint64_t cons;   /* values taken; the consumer's                               */
-	uint64_t asleep; /* the consumer's: 1: it wants an event                       */
+	uint64_t prod;   /* values put since the beginning; the producer's */
+	uint64_t cons;   /* values taken; the consumer's */
+	uint64_t asleep; /* the consumer's: 1: it wants an event */
 	uint64_t slot[RING_SLOTS];
 };
 
@@ -35,8 +35,8 @@ struct ring {
 #endif
 
 /* lab.c */
-bool ring_put(struct ring *r, uint64_t value, bool *notify); /* false: full                         */
-bool ring_get(struct ring *r, uint64_t *value);              /* false: empty                        */
-bool ring_sleep(struct ring *r);                             /* true: nothing there, go to sleep    */
+bool ring_put(struct ring *r, uint64_t value, bool *notify); /* false: full */
+bool ring_get(struct ring *r, uint64_t *value);              /* false: empty */
+bool ring_sleep(struct ring *r);                             /* true: nothing there, go to sleep */
 
 #endif

@@ -14,8 +14,8 @@ struct disk {
 	uint32_t slot, back_dom; /* filled in by the check */
 	uint32_t port;
 	uint32_t page_ref, ring_ref;
-	struct pv_blk_page *page; /* the device's page                            */
-	void *ring_memory;        /* a page                                       */
+	struct pv_blk_page *page; /* the device's page */
+	void *ring_memory;        /* a page */
 	struct pv_ring_front ring;
 	uint64_t sectors;
 };

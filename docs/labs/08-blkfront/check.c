@@ -57,20 +57,19 @@ static void open_disk(void) {
 	rc = disk_open(&disk);
 	LAB_NEED(pv_device_get(PV_DOM_SELF, SLOT, &slot) == 0);
 	WRONG_IF(slot.front.state < PV_DEV_READY, 1,
-		 "The back end waits for the front end's READY, which says that the device's page "
-		 "and the port are valid.",
+		 "The back end waits for the front end's READY, which says that the device's page and the port are "
+		 "valid.",
 		 "disk_open returned %s; the front end is %s, the back end %s", lab_result(rc),
 		 state_name(slot.front.state), state_name(slot.back.state));
 	WRONG_IF(slot.front.state == PV_DEV_READY, 2,
-		 "Each side waits for the other, step by step: front READY, back READY, front "
-		 "RUNNING, back RUNNING (io/device.h).",
+		 "Each side waits for the other, step by step: front READY, back READY, front RUNNING, back RUNNING "
+		 "(io/device.h).",
 		 "disk_open returned %s; the front end is READY, the back end %s", lab_result(rc),
 		 state_name(slot.back.state));
 	WRONG_IF(slot.back.state != PV_DEV_RUNNING, 2,
-		 "The back end looked at page->queue[0] and could not use it: entries must be a "
-		 "power of two that fits the pages, grant[0] the ring's "
-		 "grant, port the unbound port, queues 1. All that must be written before RUNNING "
-		 "is said.",
+		 "The back end looked at page->queue[0] and could not use it: entries must be a power of two that fits "
+		 "the pages, grant[0] the ring's grant, port the unbound port, queues 1. All that must be written "
+		 "before RUNNING is said.",
 		 "disk_open returned %s; the front end is RUNNING, the back end %s", lab_result(rc),
 		 state_name(slot.back.state));
 	WRONG_IF(rc != 0, 2, "Both sides are RUNNING.", "disk_open returned %s, not 0", lab_result(rc));
@@ -87,12 +86,12 @@ static void read_one(void) {
 	WRONG_IF(rc == -PV_ENOSYS && disk.ring.req_prod == 0, 3, "Nothing was put into the ring.",
 		 "disk_io did nothing yet");
 	WRONG_IF(rc == -PV_BLK_EFAULT, 4,
-		 "-14 from the back end: it could not reach the segment's grant. For a read it "
-		 "must be writable: the disk writes into your page.",
+		 "-14 from the back end: it could not reach the segment's grant. For a read it must be writable: the "
+		 "disk writes into your page.",
 		 "reading sector 77 returned -PV_BLK_EFAULT");
 	WRONG_IF(rc == -PV_BLK_EINVAL, 4,
-		 "-22 from the back end: the request is malformed. segments is 1; first and last "
-		 "are sectors of the page, both included; count is their number.",
+		 "-22 from the back end: the request is malformed. segments is 1; first and last are sectors of the "
+		 "page, both included; count is their number.",
 		 "reading 2 sectors returned -PV_BLK_EINVAL");
 	WRONG_IF(rc != 0, 5, "0 is the status of a response that succeeded.", "reading sector 77 returned %s",
 		 lab_result(rc));
@@ -101,8 +100,8 @@ static void read_one(void) {
 	WRONG_IF(page[128] != 0xeeeeeeeeeeeeeeeeull, 4, "last is the last sector of the segment, itself included.",
 		 "two sectors were asked for, and a third was written");
 	WRONG_IF(grants() != before, 6,
-		 "As long as a grant is valid, the other domain may map the page and read whatever "
-		 "you put there later. Take it back when the request is done.",
+		 "As long as a grant is valid, the other domain may map the page and read whatever you put there "
+		 "later. Take it back when the request is done.",
 		 "after one request %d more grant is valid than before", (int)(grants() - before));
 }
 
@@ -122,8 +121,8 @@ static void errors(void) {
 	int rc = disk_io(&disk, PV_BLK_READ, SECTORS - 1, page, 2);
 
 	WRONG_IF(rc != -PV_BLK_EINVAL, 5,
-		 "The back end refuses what lies beyond its end: the status of its response is "
-		 "-PV_BLK_EINVAL, and that is what disk_io returns.",
+		 "The back end refuses what lies beyond its end: the status of its response is -PV_BLK_EINVAL, and "
+		 "that is what disk_io returns.",
 		 "reading beyond the end returned %s", lab_result(rc));
 	rc = disk_io(&disk, PV_BLK_READ, 3, page, 8);
 	WRONG_IF(rc != 0 || page[0] != 3, 5, "A failed request must not disturb the next.",
@@ -141,8 +140,7 @@ static void many(void) {
 	}
 	sends = lab_calls(PV_NR_event_send) - sends;
 	WRONG_IF(wrong, 5,
-		 "The ring has 16 entries, and goes round: an entry is free again once its "
-		 "response was taken.",
+		 "The ring has 16 entries, and goes round: an entry is free again once its response was taken.",
 		 "%llu of 100 reads went wrong", (unsigned long long)wrong);
 	WRONG_IF(grants() != before, 6, "Take each grant back.",
 		 "after 100 requests %d more grants are valid than before", (int)(grants() - before));

@@ -40,8 +40,8 @@ static void hub(void) {
 	forward(0, 10, EVERYBODY);
 	a = arrived(0), b = arrived(1), c = arrived(2);
 	WRONG_IF(a, 1,
-		 "A card that hears its own broadcasts believes that somebody else has its "
-		 "address. Leave the port out from which the packet came.",
+		 "A card that hears its own broadcasts believes that somebody else has its address. Leave the port out "
+		 "from which the packet came.",
 		 "a packet came back to its sender");
 	WRONG_IF(b != 1 || c != 1, 1, "To EVERYBODY: once to each other port that has a wire.",
 		 "ports 1 and 2 got %u and %u packets", b, c);
@@ -59,8 +59,8 @@ static void learn(void) {
 	a = arrived(0), c = arrived(2);
 	WRONG_IF(a != 1, 2, "10 was seen at port 0.", "the answer to 10 reached port 0 %u times", a);
 	WRONG_IF(c, 2,
-		 "The switch saw 10 at port 0, so this packet is none of port 2's business. A hub "
-		 "lets everybody listen, a switch does not.",
+		 "The switch saw 10 at port 0, so this packet is none of port 2's business. A hub lets everybody "
+		 "listen, a switch does not.",
 		 "the answer to 10 was sent to port 2 too");
 	forward(2, 10, 20);
 	arrived(1);
@@ -81,13 +81,11 @@ static void strangers(void) {
 	p.len = DATA_MAX + 1;
 	net_forward(&net, 0, &p);
 	WRONG_IF(arrived(1) + arrived(2), 3,
-		 "Who hands on a length that he has not checked makes the next one read beyond the "
-		 "packet.",
+		 "Who hands on a length that he has not checked makes the next one read beyond the packet.",
 		 "a packet with len %u was handed on", DATA_MAX + 1);
 	forward(1, 20, 10);
 	WRONG_IF(arrived(2) != 1, 3,
-		 "Nothing can be learned from a packet that is dropped: 10 is still unknown, so "
-		 "all must get this.",
+		 "Nothing can be learned from a packet that is dropped: 10 is still unknown, so all must get this.",
 		 "the dropped packet's sender was learned");
 	arrived(0);
 	WRONG_IF(net.dropped != 1, 3, "What is dropped silently is searched for long.", "dropped is %u, not 1",
@@ -97,8 +95,8 @@ static void strangers(void) {
 	p = packet(EVERYBODY, 20);
 	net_forward(&net, 0, &p);
 	WRONG_IF(arrived(0) + arrived(1) + arrived(2), 3,
-		 "where[] has ADDRESSES entries: a sender beyond them would write behind the "
-		 "table. Your switch runs in the domain with all rights.",
+		 "where[] has ADDRESSES entries: a sender beyond them would write behind the table. Your switch runs "
+		 "in the domain with all rights.",
 		 "a packet from address %u or %u was handed on", ADDRESSES, EVERYBODY);
 	p = packet(10, ADDRESSES + 5);
 	net_forward(&net, 0, &p);
@@ -132,9 +130,7 @@ static void fair(void) {
 	for (unsigned i = 0; i < 3; i++) lane_put(&wires[0].to_switch, &p);
 	bool more = net_serve(&net);
 
-	WRONG_IF(more, 4,
-		 "net_serve says whether a port had LANE packets, so that it should be called "
-		 "again.",
+	WRONG_IF(more, 4, "net_serve says whether a port had LANE packets, so that it should be called again.",
 		 "three packets, all served, and net_serve said that there may be more");
 	for (unsigned i = 0; i < LANE; i++) lane_put(&wires[0].to_switch, &p);
 	WRONG_IF(!net_serve(&net), 4, "Who took LANE packets does not know whether there are more.",
@@ -149,8 +145,8 @@ static void broken(void) {
 	lane_put(&wires[1].to_switch, &p);
 	net_serve(&net);
 	WRONG_IF(net.wire[0], 5,
-		 "Its count says that a million packets wait in a lane of 8. Nothing that it "
-		 "writes can be trusted any more: wire[0] = NULL.",
+		 "Its count says that a million packets wait in a lane of 8. Nothing that it writes can be trusted any "
+		 "more: wire[0] = NULL.",
 		 "the broken port is still open");
 	WRONG_IF(!net.wire[1] || arrived(2) != 1, 5, "One broken domain must not take the others with it.",
 		 "port 1's packet did not reach port 2");

@@ -55,7 +55,7 @@ static inline int lane_get(struct lane *l, struct packet *p) {
 }
 
 struct net {
-	struct wire *wire[PORTS]; /* NULL: nobody, or closed                                */
+	struct wire *wire[PORTS]; /* NULL: nobody, or closed */
 	uint8_t where[ADDRESSES]; /* port + 1 behind which an address was seen; 0: not known */
 	uint32_t dropped;
 };

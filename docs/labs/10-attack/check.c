@@ -68,8 +68,8 @@ static void play(void) {
 	lab_box_set(child, 2, 0xffff800000000000ull + mini_gpa(secret));
 	lab_box_set(child, 3, (uint64_t)grant + 1);
 	WRONG_IF(!lab_box_wait(child, DONE, 3000), 1,
-		 "An access that may fault needs mini_try_read or mini_try_write: a fault that "
-		 "nobody expects ends the domain.",
+		 "An access that may fault needs mini_try_read or mini_try_write: a fault that nobody expects ends the "
+		 "domain.",
 		 "the attacking domain did not come to its end");
 	for (unsigned i = 0; i < sizeof(words) / 8; i++) words[i] = lab_box_get(child, i);
 	lab_end(child);
@@ -92,8 +92,8 @@ static void by_hypercall(void) {
 	WRONG_IF(words[WORD(0, 2)] != (uint64_t)-PV_EPERM, 1, "What the hypercall returned belongs into l->result.",
 		 "l->result is %s", lab_result((long)words[WORD(0, 2)]));
 	answer(0, BY_CAPABILITY, 1,
-	       "-PV_EPERM was decided before ring 0 looked at any argument: hypercalls.def names a "
-	       "capability for mem_copy, and this domain has none.");
+	       "-PV_EPERM was decided before ring 0 looked at any argument: hypercalls.def names a capability for "
+	       "mem_copy, and this domain has none.");
 }
 
 static void by_tables(void) {
@@ -102,8 +102,7 @@ static void by_tables(void) {
 	WRONG_IF(!words[WORD(1, 1)], 2, "l->address is the virtual address at which you mapped the secret.",
 		 "no attack was made");
 	WRONG_IF(!(entry & PT_P) || (entry & PT_ADDR) != (mini_gpa(secret) & PT_ADDR), 2,
-		 "The entry is to be there, with the secret's own address: writing it is what "
-		 "nobody prevents.",
+		 "The entry is to be there, with the secret's own address: writing it is what nobody prevents.",
 		 "the entry that translates %#llx is %#llx", (unsigned long long)words[WORD(1, 1)],
 		 (unsigned long long)entry);
 	WRONG_IF(words[WORD(1, 0)] == SECRET, 0, "Then this hypervisor is broken. Please tell its authors.",
@@ -111,15 +110,14 @@ static void by_tables(void) {
 	WRONG_IF(!words[WORD(1, 3)], 2, "The access faults: use mini_try_read, which returns false then.",
 		 "l->faulted is not set");
 	WRONG_IF(words[WORD(1, 4)] != ((14ull << 32) | 9), 2,
-		 "A page fault whose error code has P and RSVD (1 and 8): the tables are walked, "
-		 "and what they lead to is not there.",
+		 "A page fault whose error code has P and RSVD (1 and 8): the tables are walked, and what they lead to "
+		 "is not there.",
 		 "the fault was vector %llu, error code %#llx", (unsigned long long)(words[WORD(1, 4)] >> 32),
 		 (unsigned long long)(words[WORD(1, 4)] & 0xffffffff));
 	answer(1, BY_P2M, 2,
-	       "Your tables were walked, and all that they say was right. But the number in the "
-	       "entry is guest-physical: it goes through the P2M, ring 0's own table of what your "
-	       "domain has. "
-	       "That number names nothing there, whatever lies at the same machine address.");
+	       "Your tables were walked, and all that they say was right. But the number in the entry is "
+	       "guest-physical: it goes through the P2M, ring 0's own table of what your domain has. That number names "
+	       "nothing there, whatever lies at the same machine address.");
 }
 
 static void by_pointer(void) {
@@ -130,18 +128,16 @@ static void by_pointer(void) {
 	WRONG_IF(words[WORD(2, 2)] != (uint64_t)-PV_EFAULT, 3, "What console_write returned belongs into l->result.",
 		 "l->result is %s", lab_result((long)words[WORD(2, 2)]));
 	answer(2, BY_COPY, 3,
-	       "In ring 0, that address is mapped and can be read: no table stands in the way. It "
-	       "is the one function by which ring 0 follows guest pointers that refuses every "
-	       "address in ring 0's "
-	       "own slots (rule U1, hv/cpu/copy.h).");
+	       "In ring 0, that address is mapped and can be read: no table stands in the way. It is the one function "
+	       "by which ring 0 follows guest pointers that refuses every address in ring 0's own slots (rule U1, "
+	       "hv/cpu/copy.h).");
 }
 
 static void by_grant(void) {
 	WRONG_IF(!words[WORD(3, 7)], 4, "Ring 0 saw no grant_map of the attacker's.", "no attack was made");
 	WRONG_IF((long)words[WORD(3, 2)] < 0, 4,
-		 "-PV_EACCES: a mapping for writing was asked for. For reading (flags PV_GRANT_RO) "
-		 "it is given: domain 0 said so. Other errors: domid 0, ref "
-		 "t->read_only_grant, a gfn of yours that has nothing.",
+		 "-PV_EACCES: a mapping for writing was asked for. For reading (flags PV_GRANT_RO) it is given: domain "
+		 "0 said so. Other errors: domid 0, ref t->read_only_grant, a gfn of yours that has nothing.",
 		 "the mapping's status was %s", lab_result((long)words[WORD(3, 2)]));
 	WRONG_IF(!words[WORD(3, 1)], 4, "Map the gfn with an entry of your own, and try to write there.",
 		 "l->address is 0");
@@ -152,10 +148,8 @@ static void by_grant(void) {
 	WRONG_IF(!words[WORD(3, 3)] || words[WORD(3, 4)] >> 32 != 14, 4, "The write faults: use mini_try_write.",
 		 "no page fault was recorded");
 	answer(3, BY_GRANT, 4,
-	       "The frame is in your P2M now, with the rights that the granter's entry gave: "
-	       "reading. A writable entry in your table is only your wish; the shadow entry that "
-	       "the CPU sees takes the "
-	       "lesser of the two.");
+	       "The frame is in your P2M now, with the rights that the granter's entry gave: reading. A writable entry "
+	       "in your table is only your wish; the shadow entry that the CPU sees takes the lesser of the two.");
 }
 
 const struct lab_step lab_steps[] = {

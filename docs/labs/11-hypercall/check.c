@@ -18,9 +18,8 @@ static void exists(void) {
 	for (unsigned i = 0; i < SUM_MAX + 8; i++) numbers[i] = i * i + 1;
 	rc = sum(numbers, 1, &out);
 	WRONG_IF(rc == -PV_ENOSYS, 1,
-		 "Ring 0 was built without it. The dispatcher is made from "
-		 "include/pv/hypercalls.def, one line a hypercall; the line there makes the "
-		 "compiler ask for hc_sum.",
+		 "Ring 0 was built without it. The dispatcher is made from include/pv/hypercalls.def, one line a "
+		 "hypercall; the line there makes the compiler ask for hc_sum.",
 		 "hypercall %u returned -PV_ENOSYS", NR_SUM);
 	WRONG_IF(rc == -PV_EPERM, 1, "Everybody may add: the capability in its line is PV_CAP_NONE.",
 		 "hypercall %u returned -PV_EPERM", NR_SUM);
@@ -39,9 +38,8 @@ static void adds(void) {
 		for (unsigned i = 0; i < counts[c]; i++) want += numbers[i];
 		rc = sum(numbers, counts[c], &out);
 		WRONG_IF(rc != 0 || out != want, 2,
-			 "A list that does not fit ring 0's small stack is copied in pieces. Does "
-			 "the last, shorter piece work, and does each begin where the one before "
-			 "it ended?",
+			 "A list that does not fit ring 0's small stack is copied in pieces. Does the last, shorter "
+			 "piece work, and does each begin where the one before it ended?",
 			 "the sum of %u numbers returned %s and %llu, not %llu", counts[c], lab_result(rc),
 			 (unsigned long long)out, (unsigned long long)want);
 	}
@@ -52,8 +50,7 @@ static void limits(void) {
 	long rc = sum(numbers, SUM_MAX + 1, &out);
 
 	WRONG_IF(rc != -PV_E2BIG, 3,
-		 "Ring 0 runs with interrupts off: every loop of it needs a bound that the guest "
-		 "cannot move.",
+		 "Ring 0 runs with interrupts off: every loop of it needs a bound that the guest cannot move.",
 		 "%u numbers returned %s", SUM_MAX + 1, lab_result(rc));
 	rc = sum(numbers, 1ull << 61, &out);
 	WRONG_IF(rc != -PV_E2BIG, 3, "count * 8 is 0 modulo 2^64 here: check count before you multiply.",
@@ -73,8 +70,8 @@ static void hostile(void) {
 	for (unsigned i = 0; i < 5; i++) {
 		rc = sum((const uint64_t *)bad[i], 2, &out);
 		WRONG_IF(rc != -PV_EFAULT, 4,
-			 "copy_in says when an address cannot be read, or is ring 0's own. Its "
-			 "answer must be looked at.",
+			 "copy_in says when an address cannot be read, or is ring 0's own. Its answer must be looked "
+			 "at.",
 			 "numbers at %#llx returned %s", (unsigned long long)bad[i], lab_result(rc));
 		rc = sum(numbers, 2, (uint64_t *)bad[i]);
 		WRONG_IF(rc != -PV_EFAULT, 4, "copy_out says when an address cannot be written.",
@@ -176,8 +173,8 @@ static void tested(void) {
 		 "sum_is_right says that a right one is wrong");
 	for (unsigned i = 0; i < sizeof(faulty) / sizeof(faulty[0]); i++)
 		WRONG_IF(sum_is_right(faulty[i].call), 5,
-			 "A test is worth what it finds. Each rule in README.md needs a line of it "
-			 "that fails when the rule is broken.",
+			 "A test is worth what it finds. Each rule in README.md needs a line of it that fails when the "
+			 "rule is broken.",
 			 "your test does not notice a sum that %s", faulty[i].fault);
 }
 

@@ -171,9 +171,8 @@ static void watch(void *unused) {
 		pv_poll(NULL, 0, (uint64_t)pv_time() + 50 * MINI_MS);
 		if (!step_ends || (uint64_t)pv_time() < step_ends) continue;
 		report(0,
-		       "Your code waits for something that does not come, or loops. Look at the "
-		       "conditions of "
-		       "its loops, and at what should wake it.",
+		       "Your code waits for something that does not come, or loops. Look at the conditions of its "
+		       "loops, and at what should wake it.",
 		       "the step was still running after 4 s of the machine's time");
 		mini_printk("lab %02u: stopped in step %u\n", lab_number, step_count);
 		pv_shutdown(PV_SHUTDOWN_POWEROFF, 1);
@@ -214,9 +213,7 @@ static bool run_step(const struct lab_step *s) {
 	if (!mini_try(&fault, call, (void *)s)) {
 		step_ends = 0;
 		report(0,
-		       "The CPU raised an exception that nobody expected there. The line below the "
-		       "report says "
-		       "where.",
+		       "The CPU raised an exception that nobody expected there. The line below the report says where.",
 		       fault_name(&fault));
 		return false;
 	}

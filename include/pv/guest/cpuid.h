@@ -30,15 +30,19 @@ struct pv_cpuid_words {
 	uint32_t a, b, c, d;
 };
 
-static inline struct pv_cpuid_words pv_cpuid_machine(uint32_t leaf, uint32_t subleaf) {
+static inline struct pv_cpuid_words pv_cpuid_machine(uint32_t leaf, uint32_t subleaf)
+{
 	struct pv_cpuid_words r;
 
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
+	__asm__ volatile("cpuid"
+			 : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+			 : "a"(leaf), "c"(subleaf));
 	return r;
 }
 
 /* XSAVE: what XCR0 holds, no supervisor states. */
-static inline void pv_cpuid_xsave(struct pv_cpuid *c) {
+static inline void pv_cpuid_xsave(struct pv_cpuid *c)
+{
 	uint32_t lo, hi, have;
 
 	__asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
@@ -57,7 +61,8 @@ static inline void pv_cpuid_xsave(struct pv_cpuid *c) {
 }
 
 /* To be called on what hypercall cpuid answered, leaf and subleaf still there. */
-static inline void pv_cpuid_ring3(struct pv_cpuid *c) {
+static inline void pv_cpuid_ring3(struct pv_cpuid *c)
+{
 	enum { any = ~0u, all = ~0u };
 	/* Each word is what the machine says & keep | set. The first rule that fits counts; with none the leaf is
 	 * shown as it is. */
@@ -78,7 +83,11 @@ static inline void pv_cpuid_ring3(struct pv_cpuid *c) {
 		{0xa, 0xb, any, {0}, {0}}, /* topology: vCPUs are not the machine's CPUs */
 		{0xf, 0x14, any, {0}, {0}},
 		{0x17, 0x1f, any, {0}, {0}},
-		{0x80000001, 0x80000001, any, {all, all, ~PV_CPUID_EXT1_C_HIDE, ~PV_CPUID_EXT1_D_HIDE}, {0}},
+		{0x80000001,
+		 0x80000001,
+		 any,
+		 {all, all, ~PV_CPUID_EXT1_C_HIDE, ~PV_CPUID_EXT1_D_HIDE},
+		 {0}},
 		{0x80000007, 0x80000007, any, {0}, {.d = 1u << 8 /* invariant TSC */}},
 		{0x80000008, 0x80000008, any, {.b = 1u << 0 | 1u << 9}, {.a = 48 | 48 << 8}},
 		{0x8000000a, 0x8000000a, any, {0}, {0}}, /* SVM */
@@ -87,10 +96,14 @@ static inline void pv_cpuid_ring3(struct pv_cpuid *c) {
 	uint32_t max = pv_cpuid_machine(0, 0).a;
 	unsigned int i;
 
-	if (max < 7) max = 7;
-	if (c->leaf == 0) c->eax = max;
-	if (c->leaf == 0xd) pv_cpuid_xsave(c);
-	if (c->leaf > max && c->leaf < PV_CPUID_BASE) c->eax = c->ebx = c->ecx = c->edx = 0;
+	if (max < 7)
+		max = 7;
+	if (c->leaf == 0)
+		c->eax = max;
+	if (c->leaf == 0xd)
+		pv_cpuid_xsave(c);
+	if (c->leaf > max && c->leaf < PV_CPUID_BASE)
+		c->eax = c->ebx = c->ecx = c->edx = 0;
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (c->leaf >= rules[i].first && c->leaf <= rules[i].last &&
 		    (rules[i].subleaf == any || rules[i].subleaf == c->subleaf)) {

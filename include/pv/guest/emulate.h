@@ -14,19 +14,19 @@ enum pv_insn_op { /* odd: it writes */
 		  PV_INSN_OUT,
 		  PV_INSN_INS,
 		  PV_INSN_OUTS,
-		  PV_INSN_LOAD,  /* MOV, MOVZX, MOVSX from memory                                     */
+		  PV_INSN_LOAD, /* MOV, MOVZX, MOVSX from memory                                     */
 		  PV_INSN_STORE, /* MOV to memory                                                     */
 };
 
 struct pv_insn {
 	uint8_t op, len;
-	uint8_t size;     /* bytes of the access: 1, 2, 4; LOAD and STORE also 8            */
-	uint8_t reg;      /* LOAD, STORE: number of the register, as ModRM and REX have it  */
+	uint8_t size;	  /* bytes of the access: 1, 2, 4; LOAD and STORE also 8            */
+	uint8_t reg;	  /* LOAD, STORE: number of the register, as ModRM and REX have it  */
 	uint8_t reg_size; /* LOAD: bytes of it that are written; 4 clears the upper half    */
-	uint8_t high;     /* it is AH, CH, DH or BH: bits 8 to 15 of reg                    */
-	uint8_t sign;     /* LOAD: extend with the sign                                     */
-	uint8_t rep;      /* INS, OUTS                                                      */
-	uint8_t imm;      /* IN, OUT: the port, STORE: what is stored, is value             */
+	uint8_t high;	  /* it is AH, CH, DH or BH: bits 8 to 15 of reg                    */
+	uint8_t sign;	  /* LOAD: extend with the sign                                     */
+	uint8_t rep;	  /* INS, OUTS                                                      */
+	uint8_t imm;	  /* IN, OUT: the port, STORE: what is stored, is value             */
 	uint64_t value;
 };
 
@@ -45,7 +45,8 @@ struct pv_insn_prefixes {
 	uint8_t size16, rep, rex;
 };
 
-static inline uint8_t pv_insn_next(struct pv_insn_bytes *b) {
+static inline uint8_t pv_insn_next(struct pv_insn_bytes *b)
+{
 	if (b->at >= b->n) {
 		b->over = 1;
 		return 0;
@@ -54,14 +55,19 @@ static inline uint8_t pv_insn_next(struct pv_insn_bytes *b) {
 }
 
 /* The lowest n bytes of v, with their sign. */
-static inline uint64_t pv_sign_extend(uint64_t v, unsigned int n) {
+static inline uint64_t pv_sign_extend(uint64_t v, unsigned int n)
+{
 	return (uint64_t)((int64_t)(v << (64 - 8 * n)) >> (64 - 8 * n));
 }
 
-static inline uint64_t pv_low_bytes(uint64_t v, unsigned int n) { return v & (~0ull >> (64 - 8 * n)); }
+static inline uint64_t pv_low_bytes(uint64_t v, unsigned int n)
+{
+	return v & (~0ull >> (64 - 8 * n));
+}
 
 /* The first byte of the opcode. REX counts only straight before it. */
-static inline uint8_t pv_insn_opcode(struct pv_insn_bytes *b, struct pv_insn_prefixes *p) {
+static inline uint8_t pv_insn_opcode(struct pv_insn_bytes *b, struct pv_insn_prefixes *p)
+{
 	for (;;) {
 		uint8_t c = pv_insn_next(b);
 
@@ -73,25 +79,32 @@ static inline uint8_t pv_insn_opcode(struct pv_insn_bytes *b, struct pv_insn_pre
 			p->rex = c;
 		else
 			return c;
-		if (c >> 4 != 4) p->rex = 0;
+		if (c >> 4 != 4)
+			p->rex = 0;
 	}
 }
 
 /* Skips ModRM, SIB and displacement of a memory operand, whose address the fault tells. Returns ModRM; in a register
  * it is no access. */
-static inline uint8_t pv_insn_memory(struct pv_insn_bytes *b) {
+static inline uint8_t pv_insn_memory(struct pv_insn_bytes *b)
+{
 	uint8_t modrm = pv_insn_next(b);
 	unsigned int mod = modrm >> 6, rm = modrm & 7, skip;
 
-	if (mod == 3) b->over = 1;
-	if (rm == 4 && (pv_insn_next(b) & 7) == 5 && mod == 0) mod = 2; /* no base: four bytes */
-	if (mod == 0 && rm == 5) mod = 2;                               /* from rip */
-	for (skip = mod == 1 ? 1 : mod == 2 ? 4 : 0; skip; skip--) pv_insn_next(b);
+	if (mod == 3)
+		b->over = 1;
+	if (rm == 4 && (pv_insn_next(b) & 7) == 5 && mod == 0)
+		mod = 2; /* no base: four bytes */
+	if (mod == 0 && rm == 5)
+		mod = 2; /* from rip */
+	for (skip = mod == 1 ? 1 : mod == 2 ? 4 : 0; skip; skip--)
+		pv_insn_next(b);
 	return modrm;
 }
 
-static inline int pv_insn_port(struct pv_insn_bytes *b, uint8_t opcode, const struct pv_insn_prefixes *p,
-			       struct pv_insn *i) {
+static inline int pv_insn_port(struct pv_insn_bytes *b, uint8_t opcode,
+			       const struct pv_insn_prefixes *p, struct pv_insn *i)
+{
 	i->size = !(opcode & 1) ? 1 : p->size16 ? 2 : 4;
 	i->rep = p->rep;
 	if (opcode >> 2 == 0x6c >> 2) {
@@ -100,19 +113,22 @@ static inline int pv_insn_port(struct pv_insn_bytes *b, uint8_t opcode, const st
 	}
 	i->op = opcode & 2 ? PV_INSN_OUT : PV_INSN_IN;
 	i->imm = !(opcode & 8);
-	if (i->imm) i->value = pv_insn_next(b);
+	if (i->imm)
+		i->value = pv_insn_next(b);
 	return !p->rep;
 }
 
-static inline int pv_insn_mov(struct pv_insn_bytes *b, uint8_t opcode, const struct pv_insn_prefixes *p,
-			      struct pv_insn *i) {
+static inline int pv_insn_mov(struct pv_insn_bytes *b, uint8_t opcode,
+			      const struct pv_insn_prefixes *p, struct pv_insn *i)
+{
 	uint8_t modrm, full = p->rex & PV_REX_W ? 8 : p->size16 ? 2 : 4;
 	int extend = opcode == 0x0f;
 	unsigned int n;
 
 	if (extend) {
 		opcode = pv_insn_next(b);
-		if ((opcode & 0xf6) != 0xb6) return 0;
+		if ((opcode & 0xf6) != 0xb6)
+			return 0;
 		i->sign = !!(opcode & 8);
 	}
 	modrm = pv_insn_memory(b);
@@ -124,17 +140,20 @@ static inline int pv_insn_mov(struct pv_insn_bytes *b, uint8_t opcode, const str
 		i->high = 1;
 		i->reg -= 4;
 	}
-	if (opcode >> 1 != 0xc6 >> 1) return 1;
+	if (opcode >> 1 != 0xc6 >> 1)
+		return 1;
 	i->imm = 1;
 	full = i->size == 8 ? 4 : i->size;
-	for (n = 0; n < full; n++) i->value |= (uint64_t)pv_insn_next(b) << 8 * n;
+	for (n = 0; n < full; n++)
+		i->value |= (uint64_t)pv_insn_next(b) << 8 * n;
 	i->value = pv_sign_extend(i->value, full);
 	return !(modrm >> 3 & 7);
 }
 
 /* 0: not one of these, or not whole within n bytes. With a segment or address-size prefix it is none either. Reads
  * no byte behind the instruction. */
-static inline int pv_insn_decode(const uint8_t *bytes, unsigned int n, struct pv_insn *out) {
+static inline int pv_insn_decode(const uint8_t *bytes, unsigned int n, struct pv_insn *out)
+{
 	struct pv_insn_bytes b = {bytes, n < PV_INSN_MAX ? n : PV_INSN_MAX, 0, 0};
 	struct pv_insn_prefixes p = {0, 0, 0};
 	uint8_t opcode = pv_insn_opcode(&b, &p);
@@ -144,10 +163,13 @@ static inline int pv_insn_decode(const uint8_t *bytes, unsigned int n, struct pv
 	switch (opcode) {
 	case 0x6c ... 0x6f:
 	case 0xe4 ... 0xe7:
-	case 0xec ... 0xef: known = pv_insn_port(&b, opcode, &p, out); break;
+	case 0xec ... 0xef:
+		known = pv_insn_port(&b, opcode, &p, out);
+		break;
 	case 0x88 ... 0x8b:
 	case 0xc6 ... 0xc7:
-	case 0x0f: known = !p.rep && pv_insn_mov(&b, opcode, &p, out);
+	case 0x0f:
+		known = !p.rep && pv_insn_mov(&b, opcode, &p, out);
 	}
 	out->len = b.at;
 	return known && !b.over;
@@ -155,15 +177,19 @@ static inline int pv_insn_decode(const uint8_t *bytes, unsigned int n, struct pv
 
 /* ---- doing ---- */
 
-static inline uint64_t *pv_insn_register(struct pv_regs *r, unsigned int n) {
-	uint64_t *const at[16] = {&r->ax, &r->cx, &r->dx,  &r->bx,  &r->frame.sp, &r->bp,  &r->si,  &r->di,
-				  &r->r8, &r->r9, &r->r10, &r->r11, &r->r12,      &r->r13, &r->r14, &r->r15};
+static inline uint64_t *pv_insn_register(struct pv_regs *r, unsigned int n)
+{
+	uint64_t *const at[16] = {&r->ax,  &r->cx,  &r->dx,  &r->bx, &r->frame.sp, &r->bp,
+				  &r->si,  &r->di,  &r->r8,  &r->r9, &r->r10,	   &r->r11,
+				  &r->r12, &r->r13, &r->r14, &r->r15};
 
 	return at[n & 15];
 }
 
 /* Write the lowest bytes of a register as MOV and IN do: four clear the rest. */
-static inline void pv_insn_set(struct pv_regs *r, const struct pv_insn *i, unsigned int size, uint64_t v) {
+static inline void pv_insn_set(struct pv_regs *r, const struct pv_insn *i, unsigned int size,
+			       uint64_t v)
+{
 	uint64_t *reg = pv_insn_register(r, i->reg);
 	unsigned int shift = i->high ? 8 : 0;
 	uint64_t mask = size == 4 ? ~0ull : pv_low_bytes(~0ull, size) << shift;
@@ -173,29 +199,35 @@ static inline void pv_insn_set(struct pv_regs *r, const struct pv_insn *i, unsig
 
 /* As much as one request takes; the rest is another access. Memory that is missing is the kernel's own #PF, before the
  * device has given its data away. */
-static inline int pv_emulate_string(struct pv_regs *r, const struct pv_insn *i, uint64_t how) {
+static inline int pv_emulate_string(struct pv_regs *r, const struct pv_insn *i, uint64_t how)
+{
 	uint64_t *at = i->op == PV_INSN_INS ? &r->di : &r->si, n = i->rep ? r->cx : 1;
 	long done = 0;
 
 	if (r->frame.flags & 0x400) /* DF */
 		return 0;
-	if (n > PV_IOREQ_DATA / i->size) n = PV_IOREQ_DATA / i->size;
+	if (n > PV_IOREQ_DATA / i->size)
+		n = PV_IOREQ_DATA / i->size;
 	if (n) {
 		(void)*(volatile uint8_t *)*at;
 		(void)*(volatile uint8_t *)(*at + n * i->size - 1);
 		done = pv_ioreq_access(how, (uint16_t)r->dx, (void *)*at, n);
-		if (done <= 0) return 0;
+		if (done <= 0)
+			return 0;
 	}
 	*at += (uint64_t)done * i->size;
-	if (i->rep) r->cx -= (uint64_t)done;
-	if (!i->rep || !r->cx) r->frame.ip += i->len;
+	if (i->rep)
+		r->cx -= (uint64_t)done;
+	if (!i->rep || !r->cx)
+		r->frame.ip += i->len;
 	return 1;
 }
 
 /* In kernel mode, after #GP with error code 0 (PORT; gpa is not looked at), or after #PF at an address that the tables
  * translate to gpa, where there is no memory (MEMORY: bit 3, RSVD, is set in the error code). 1: done, ip is behind the
  * instruction. 0: it is no access to a device, nothing is changed, and the fault stands. */
-static inline int pv_emulate(struct pv_regs *r, enum pv_ioreq_space space, uint64_t gpa) {
+static inline int pv_emulate(struct pv_regs *r, enum pv_ioreq_space space, uint64_t gpa)
+{
 	uint64_t v, how;
 	struct pv_insn i;
 
@@ -203,15 +235,19 @@ static inline int pv_emulate(struct pv_regs *r, enum pv_ioreq_space space, uint6
 	    (space == PV_IOREQ_MEMORY) != (i.op >= PV_INSN_LOAD))
 		return 0;
 	how = PV_IOREQ_ACCESS(space, i.op & 1, i.size);
-	if (i.op == PV_INSN_INS || i.op == PV_INSN_OUTS) return pv_emulate_string(r, &i, how);
+	if (i.op == PV_INSN_INS || i.op == PV_INSN_OUTS)
+		return pv_emulate_string(r, &i, how);
 	if (space == PV_IOREQ_PORT)
 		gpa = i.imm ? i.value : (uint16_t)r->dx;
 	else if (gpa % PV_PAGE_SIZE + i.size > PV_PAGE_SIZE)
 		return 0;
-	v = i.op == PV_INSN_STORE && i.imm ? i.value : *pv_insn_register(r, i.reg) >> (i.high ? 8 : 0);
-	if (pv_ioreq_access(how, gpa, (char *)&v, 1) != 1) return 0;
+	v = i.op == PV_INSN_STORE && i.imm ? i.value
+					   : *pv_insn_register(r, i.reg) >> (i.high ? 8 : 0);
+	if (pv_ioreq_access(how, gpa, (char *)&v, 1) != 1)
+		return 0;
 	v = i.sign ? pv_sign_extend(v, i.size) : pv_low_bytes(v, i.size);
-	if (!(i.op & 1)) pv_insn_set(r, &i, i.op == PV_INSN_IN ? i.size : i.reg_size, v);
+	if (!(i.op & 1))
+		pv_insn_set(r, &i, i.op == PV_INSN_IN ? i.size : i.reg_size, v);
 	r->frame.ip += i.len;
 	return 1;
 }

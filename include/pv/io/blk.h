@@ -47,9 +47,9 @@ struct pv_blk_segment {
 };
 PV_ASSERT_SIZE(struct pv_blk_segment, 8);
 
-#define PV_BLK_SEGMENTS          5  /* in a request                                     */
-#define PV_BLK_INDIRECT_PAGES    10 /* grants of segment pages in a request             */
-#define PV_BLK_SEGMENTS_PER_PAGE (PV_PAGE_SIZE / sizeof(struct pv_blk_segment))
+#define PV_BLK_SEGMENTS            5   /* in a request                                     */
+#define PV_BLK_INDIRECT_PAGES      10  /* grants of segment pages in a request             */
+#define PV_BLK_SEGMENTS_PER_PAGE   (PV_PAGE_SIZE / sizeof(struct pv_blk_segment))
 
 /* 1 MiB is 256 segments: one indirect page. */
 struct pv_blk_request {
@@ -69,13 +69,13 @@ struct pv_blk_request {
 PV_ASSERT_SIZE(struct pv_blk_request, 64);
 
 /* Status of a response: 0 or the negative of one of these (Linux's numbers). */
-#define PV_BLK_EIO        5  /* the medium failed                                           */
-#define PV_BLK_ENXIO      6  /* no medium                                                   */
-#define PV_BLK_EFAULT     14 /* a grant cannot be reached                                   */
-#define PV_BLK_EINVAL     22 /* malformed, or beyond the end                                */
+#define PV_BLK_EIO        5   /* the medium failed                                           */
+#define PV_BLK_ENXIO      6   /* no medium                                                   */
+#define PV_BLK_EFAULT     14  /* a grant cannot be reached                                   */
+#define PV_BLK_EINVAL     22  /* malformed, or beyond the end                                */
 #define PV_BLK_ENOSPC     28
 #define PV_BLK_EROFS      30
-#define PV_BLK_EOPNOTSUPP 95 /* operation or flag that was not negotiated                   */
+#define PV_BLK_EOPNOTSUPP 95  /* operation or flag that was not negotiated                   */
 
 struct pv_blk_response {
 	uint64_t id;
@@ -84,32 +84,33 @@ struct pv_blk_response {
 };
 PV_ASSERT_SIZE(struct pv_blk_response, 16);
 
-#define PV_BLK_RING_BYTES(entries) PV_RING_BYTES(entries, sizeof(struct pv_blk_request), sizeof(struct pv_blk_response))
+#define PV_BLK_RING_BYTES(entries) \
+	PV_RING_BYTES(entries, sizeof(struct pv_blk_request), sizeof(struct pv_blk_response))
 
 /* A queue: one ring, one port. Requests on different queues are not ordered. */
 #define PV_BLK_QUEUES_MAX 32
 
 struct pv_blk_page {
 	/* Back end, before back READY. */
-	uint64_t sectors;             /* capacity; also the slot's param                    */
-	uint32_t logical_block;       /* bytes, power of two, 512 to 4096                   */
-	uint32_t physical_block;      /* bytes, at least logical_block                      */
-	uint32_t max_segments;        /* PV_BLK_SEGMENTS, or more with INDIRECT             */
-	uint32_t max_queues;          /* 1 to PV_BLK_QUEUES_MAX                             */
-	uint32_t max_ring_pages;      /* 1 to PV_RING_PAGES_MAX                             */
-	uint32_t optimal_io;          /* bytes; 0: not known                                */
-	uint32_t max_discard;         /* sectors of one DISCARD; 0: 2^32-1                  */
+	uint64_t sectors;           /* capacity; also the slot's param                    */
+	uint32_t logical_block;     /* bytes, power of two, 512 to 4096                   */
+	uint32_t physical_block;    /* bytes, at least logical_block                      */
+	uint32_t max_segments;      /* PV_BLK_SEGMENTS, or more with INDIRECT             */
+	uint32_t max_queues;        /* 1 to PV_BLK_QUEUES_MAX                             */
+	uint32_t max_ring_pages;    /* 1 to PV_RING_PAGES_MAX                             */
+	uint32_t optimal_io;        /* bytes; 0: not known                                */
+	uint32_t max_discard;       /* sectors of one DISCARD; 0: 2^32-1                  */
 	uint32_t discard_granularity; /* bytes                                            */
-	uint32_t discard_alignment;   /* bytes                                              */
-	uint32_t max_write_zeroes;    /* sectors; 0: 2^32-1                                 */
+	uint32_t discard_alignment; /* bytes                                              */
+	uint32_t max_write_zeroes;  /* sectors; 0: 2^32-1                                 */
 	/* Back end, while RUNNING: resize. It stores sectors, then adds one to resizes (release), then
 	 * raises the slot's port. Requests beyond the end answer EINVAL. */
 	uint32_t resizes;
-	uint32_t max_kept; /* before back READY; PERSISTENT: pages that a queue keeps mapped */
+	uint32_t max_kept;          /* before back READY; PERSISTENT: pages that a queue keeps mapped */
 	uint32_t back_reserved[18];
 	/* Front end; version before front READY, the rest before front RUNNING. */
-	uint32_t version; /* PV_IO_VERSION                                      */
-	uint32_t queues;  /* 1 to max_queues                                    */
+	uint32_t version;           /* PV_IO_VERSION                                      */
+	uint32_t queues;            /* 1 to max_queues                                    */
 	uint32_t front_reserved[30];
 	struct pv_ring_desc queue[PV_BLK_QUEUES_MAX];
 	uint8_t reserved[PV_PAGE_SIZE - 256 - PV_BLK_QUEUES_MAX * sizeof(struct pv_ring_desc)];
@@ -127,12 +128,16 @@ struct pv_blk_limits {
 	uint32_t max_discard, discard_granularity, max_write_zeroes;
 };
 
-static inline int pv_blk_power_of_2(uint32_t n) { return n && !(n & (n - 1)); }
+static inline int pv_blk_power_of_2(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
 
 /* Front end: what the back end wrote into the page, each field read once and made sane. features: those of both.
  * 0, or -PV_BLK_EINVAL: that is no disk. */
 static inline int pv_blk_read_limits(struct pv_blk_limits *to, const volatile struct pv_blk_page *page,
-				     uint64_t features) {
+				     uint64_t features)
+{
 	*to = (struct pv_blk_limits){
 		.features = features,
 		.sectors = page->sectors,
@@ -147,18 +152,22 @@ static inline int pv_blk_read_limits(struct pv_blk_limits *to, const volatile st
 		.discard_granularity = page->discard_granularity,
 		.max_write_zeroes = page->max_write_zeroes,
 	};
-	if (!pv_blk_power_of_2(to->logical_block) || to->logical_block < 512 || to->logical_block > PV_PAGE_SIZE ||
-	    !to->max_queues || !to->max_segments)
+	if (!pv_blk_power_of_2(to->logical_block) || to->logical_block < 512 ||
+	    to->logical_block > PV_PAGE_SIZE || !to->max_queues || !to->max_segments)
 		return -PV_BLK_EINVAL;
 	if (!pv_blk_power_of_2(to->physical_block) || to->physical_block < to->logical_block ||
 	    to->physical_block > 1u << 20)
 		to->physical_block = to->logical_block;
-	if (!pv_blk_power_of_2(to->discard_granularity) || to->discard_granularity < to->logical_block)
+	if (!pv_blk_power_of_2(to->discard_granularity) ||
+	    to->discard_granularity < to->logical_block)
 		to->discard_granularity = to->logical_block;
 	to->optimal_io &= -to->physical_block;
-	if (!(features & PV_BLK_F_INDIRECT) && to->max_segments > PV_BLK_SEGMENTS) to->max_segments = PV_BLK_SEGMENTS;
-	if (to->max_queues > PV_BLK_QUEUES_MAX) to->max_queues = PV_BLK_QUEUES_MAX;
-	if (!(features & PV_BLK_F_PERSISTENT)) to->max_kept = 0;
+	if (!(features & PV_BLK_F_INDIRECT) && to->max_segments > PV_BLK_SEGMENTS)
+		to->max_segments = PV_BLK_SEGMENTS;
+	if (to->max_queues > PV_BLK_QUEUES_MAX)
+		to->max_queues = PV_BLK_QUEUES_MAX;
+	if (!(features & PV_BLK_F_PERSISTENT))
+		to->max_kept = 0;
 	to->max_discard -= !to->max_discard; /* 0: 2^32-1 */
 	to->max_write_zeroes -= !to->max_write_zeroes;
 	return 0;
@@ -167,7 +176,8 @@ static inline int pv_blk_read_limits(struct pv_blk_limits *to, const volatile st
 /* The checks of a back end, on private copies. Each returns 0, or what the request is answered with.
  *
  * All that needs no look at the segments: */
-static inline int pv_blk_check(const struct pv_blk_request *rq, const struct pv_blk_limits *lim) {
+static inline int pv_blk_check(const struct pv_blk_request *rq, const struct pv_blk_limits *lim)
+{
 	static const struct {
 		uint8_t flags, feature;
 	} ops[] = {
@@ -182,25 +192,34 @@ static inline int pv_blk_check(const struct pv_blk_request *rq, const struct pv_
 	uint64_t needs;
 	int data = rq->op <= PV_BLK_WRITE;
 
-	if (rq->op > PV_BLK_WRITE_ZEROES) return -PV_BLK_EOPNOTSUPP;
+	if (rq->op > PV_BLK_WRITE_ZEROES)
+		return -PV_BLK_EOPNOTSUPP;
 	if (rq->sector > sectors || rq->count > sectors - rq->sector ||
 	    (rq->sector | rq->count) & (lim->logical_block / 512 - 1))
 		return -PV_BLK_EINVAL;
-	if (lim->features & PV_BLK_F_READ_ONLY && rq->op != PV_BLK_READ) return -PV_BLK_EROFS;
+	if (lim->features & PV_BLK_F_READ_ONLY && rq->op != PV_BLK_READ)
+		return -PV_BLK_EROFS;
 	needs = ops[rq->op].feature;
-	if (rq->flags & PV_BLK_INDIRECT) needs |= PV_BLK_F_INDIRECT;
-	if (rq->flags & PV_BLK_KEPT) needs |= PV_BLK_F_PERSISTENT;
-	if (rq->flags & PV_BLK_FUA && data) needs |= PV_BLK_F_FLUSH;
-	if (needs & ~lim->features) return -PV_BLK_EOPNOTSUPP;
+	if (rq->flags & PV_BLK_INDIRECT)
+		needs |= PV_BLK_F_INDIRECT;
+	if (rq->flags & PV_BLK_KEPT)
+		needs |= PV_BLK_F_PERSISTENT;
+	if (rq->flags & PV_BLK_FUA && data)
+		needs |= PV_BLK_F_FLUSH;
+	if (needs & ~lim->features)
+		return -PV_BLK_EOPNOTSUPP;
 	if (rq->flags & ~ops[rq->op].flags || (data ? !rq->segments || rq->segments > most : rq->segments))
 		return -PV_BLK_EINVAL;
-	if (rq->op == PV_BLK_FLUSH ? rq->sector || rq->count : !rq->count) return -PV_BLK_EINVAL;
+	if (rq->op == PV_BLK_FLUSH ? rq->sector || rq->count : !rq->count)
+		return -PV_BLK_EINVAL;
 	return 0;
 }
 
 /* The segments of a READ or WRITE: */
-static inline int pv_blk_check_segments(const struct pv_blk_request *rq, const struct pv_blk_segment *seg,
-					const struct pv_blk_limits *lim) {
+static inline int pv_blk_check_segments(const struct pv_blk_request *rq,
+					const struct pv_blk_segment *seg,
+					const struct pv_blk_limits *lim)
+{
 	uint32_t align = lim->logical_block / 512 - 1, count = 0;
 
 	for (uint32_t i = 0; i < rq->segments; i++) {

@@ -37,14 +37,14 @@ PV_ASSERT_SIZE(struct pv_console_prod, 64);
 PV_ASSERT_SIZE(struct pv_console_cons, 64);
 
 struct pv_console_page {
-	struct pv_console_prod in_prod;  /* back end  */
-	struct pv_console_cons in_cons;  /* front end */
-	struct pv_console_prod out_prod; /* front end */
-	struct pv_console_cons out_cons; /* back end  */
-	uint16_t columns, rows;          /* back end: of the terminal; 0: not known      */
+	struct pv_console_prod in_prod;   /* back end  */
+	struct pv_console_cons in_cons;   /* front end */
+	struct pv_console_prod out_prod;  /* front end */
+	struct pv_console_cons out_cons;  /* back end  */
+	uint16_t columns, rows;           /* back end: of the terminal; 0: not known      */
 	uint32_t reserved[191];
-	char in[PV_CONSOLE_IN_SIZE];   /* back end  */
-	char out[PV_CONSOLE_OUT_SIZE]; /* front end */
+	char in[PV_CONSOLE_IN_SIZE];      /* back end  */
+	char out[PV_CONSOLE_OUT_SIZE];    /* front end */
 };
 PV_ASSERT_SIZE(struct pv_console_page, PV_PAGE_SIZE);
 
@@ -59,44 +59,56 @@ struct pv_stream {
 };
 
 /* Write up to len bytes; *notify is set if an event is due. Returns bytes, or PV_RING_BROKEN. */
-static inline long pv_stream_write(struct pv_stream *s, const char *text, uint32_t len, int *notify) {
+static inline long pv_stream_write(struct pv_stream *s, const char *text, uint32_t len, int *notify)
+{
 	uint32_t used = s->pos - PV_LOAD_ACQUIRE(&s->c->cons);
 	uint32_t old_prod = s->pos;
 
-	if (used > s->size) return PV_RING_BROKEN;
-	if (len > s->size - used) len = s->size - used;
-	for (uint32_t i = 0; i < len; i++) s->buf[(s->pos + i) & (s->size - 1)] = text[i];
+	if (used > s->size)
+		return PV_RING_BROKEN;
+	if (len > s->size - used)
+		len = s->size - used;
+	for (uint32_t i = 0; i < len; i++)
+		s->buf[(s->pos + i) & (s->size - 1)] = text[i];
 	s->pos += len;
 	PV_STORE_RELEASE(&s->p->prod, s->pos);
 	PV_FULL_BARRIER();
-	if (pv_ring_wants(PV_LOAD_ACQUIRE(&s->c->data_wake), old_prod, s->pos)) *notify = 1;
+	if (pv_ring_wants(PV_LOAD_ACQUIRE(&s->c->data_wake), old_prod, s->pos))
+		*notify = 1;
 	return len;
 }
 
 /* Read up to len bytes; *notify is set if an event is due. Returns bytes, or PV_RING_BROKEN. */
-static inline long pv_stream_read(struct pv_stream *s, char *text, uint32_t len, int *notify) {
+static inline long pv_stream_read(struct pv_stream *s, char *text, uint32_t len, int *notify)
+{
 	uint32_t have = PV_LOAD_ACQUIRE(&s->p->prod) - s->pos;
 	uint32_t old_cons = s->pos;
 
-	if (have > s->size) return PV_RING_BROKEN;
-	if (len > have) len = have;
-	for (uint32_t i = 0; i < len; i++) text[i] = ((const volatile char *)s->buf)[(s->pos + i) & (s->size - 1)];
+	if (have > s->size)
+		return PV_RING_BROKEN;
+	if (len > have)
+		len = have;
+	for (uint32_t i = 0; i < len; i++)
+		text[i] = ((const volatile char *)s->buf)[(s->pos + i) & (s->size - 1)];
 	s->pos += len;
 	PV_STORE_RELEASE(&s->c->cons, s->pos);
 	PV_FULL_BARRIER();
-	if (pv_ring_wants(PV_LOAD_ACQUIRE(&s->p->room_wake), old_cons, s->pos)) *notify = 1;
+	if (pv_ring_wants(PV_LOAD_ACQUIRE(&s->p->room_wake), old_cons, s->pos))
+		*notify = 1;
 	return len;
 }
 
 /* Consumer: an event at the next byte. True: there are bytes already. */
-static inline int pv_stream_sleep_data(struct pv_stream *s) {
+static inline int pv_stream_sleep_data(struct pv_stream *s)
+{
 	PV_STORE_RELEASE(&s->c->data_wake, s->pos + 1);
 	PV_FULL_BARRIER();
 	return PV_LOAD_ACQUIRE(&s->p->prod) != s->pos;
 }
 
 /* Producer: an event once `room` bytes can be written. True: they can already. */
-static inline int pv_stream_sleep_room(struct pv_stream *s, uint32_t room) {
+static inline int pv_stream_sleep_room(struct pv_stream *s, uint32_t room)
+{
 	uint32_t wake = s->pos - s->size + room;
 
 	PV_STORE_RELEASE(&s->p->room_wake, wake);

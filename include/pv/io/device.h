@@ -35,25 +35,30 @@
 #define PV_RING_PAGES_MAX 16
 struct pv_ring_desc {
 	uint32_t entries;
-	uint32_t pages; /* 1 to PV_RING_PAGES_MAX                      */
-	uint32_t port;  /* front end's unbound port; may repeat        */
+	uint32_t pages;                    /* 1 to PV_RING_PAGES_MAX                      */
+	uint32_t port;                     /* front end's unbound port; may repeat        */
 	uint32_t reserved;
 	uint32_t grant[PV_RING_PAGES_MAX]; /* writable                                    */
 };
 PV_ASSERT_SIZE(struct pv_ring_desc, 80);
 
 /* Front end. */
-static inline void pv_ring_desc_set(struct pv_ring_desc *desc, uint32_t entries, uint32_t port, const uint32_t *grants,
-				    uint32_t pages) {
+static inline void pv_ring_desc_set(struct pv_ring_desc *desc, uint32_t entries, uint32_t port,
+				    const uint32_t *grants, uint32_t pages)
+{
 	*desc = (struct pv_ring_desc){.entries = entries, .pages = pages, .port = port};
-	for (uint32_t i = 0; i < pages; i++) desc->grant[i] = grants[i];
+	for (uint32_t i = 0; i < pages; i++)
+		desc->grant[i] = grants[i];
 }
 
 /* Back end: a private copy of what the front end wrote names a ring that it may map. */
-static inline int pv_ring_desc_ok(const struct pv_ring_desc *desc, uint32_t request_size, uint32_t response_size) {
+static inline int pv_ring_desc_ok(const struct pv_ring_desc *desc, uint32_t request_size,
+				  uint32_t response_size)
+{
 	return desc->pages && desc->pages <= PV_RING_PAGES_MAX && desc->entries &&
 	       !(desc->entries & (desc->entries - 1)) &&
-	       PV_RING_BYTES(desc->entries, request_size, response_size) <= (uint64_t)desc->pages * PV_PAGE_SIZE;
+	       PV_RING_BYTES(desc->entries, request_size, response_size) <=
+		       (uint64_t)desc->pages * PV_PAGE_SIZE;
 }
 
 #endif

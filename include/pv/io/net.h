@@ -16,15 +16,15 @@
 
 /* Features. Each allows the *other* side to send such packets: tx bits are the back end's
  * offer to take them, rx bits the front end's. */
-#define PV_NET_F_TX_CSUM 0x001u /* packets with CSUM_PARTIAL                               */
-#define PV_NET_F_TX_TSO4 0x002u
-#define PV_NET_F_TX_TSO6 0x004u
-#define PV_NET_F_TX_USO  0x008u /* UDP segmentation, PV_NET_GSO_UDP                        */
-#define PV_NET_F_RX_CSUM 0x010u
-#define PV_NET_F_RX_TSO4 0x020u
-#define PV_NET_F_RX_TSO6 0x040u
-#define PV_NET_F_RX_USO  0x080u
-#define PV_NET_F_PROMISC 0x100u /* the back end filters, unless the page's promisc is set  */
+#define PV_NET_F_TX_CSUM   0x001u /* packets with CSUM_PARTIAL                               */
+#define PV_NET_F_TX_TSO4   0x002u
+#define PV_NET_F_TX_TSO6   0x004u
+#define PV_NET_F_TX_USO    0x008u /* UDP segmentation, PV_NET_GSO_UDP                        */
+#define PV_NET_F_RX_CSUM   0x010u
+#define PV_NET_F_RX_TSO4   0x020u
+#define PV_NET_F_RX_TSO6   0x040u
+#define PV_NET_F_RX_USO    0x080u
+#define PV_NET_F_PROMISC   0x100u /* the back end filters, unless the page's promisc is set  */
 
 /* Flags of a descriptor. All but MORE count in the first descriptor of a chain only. */
 #define PV_NET_MORE         0x01u
@@ -36,10 +36,10 @@ enum pv_net_gso { PV_NET_GSO_NONE, PV_NET_GSO_TCP4, PV_NET_GSO_TCP6, PV_NET_GSO_
 /* Offload fields: offsets are bytes from the start of the packet. The receiver trusts none
  * of them: it checks each against the packet's length. */
 struct pv_net_offload {
-	uint8_t gso; /* enum pv_net_gso; needs CSUM_PARTIAL                      */
+	uint8_t gso;          /* enum pv_net_gso; needs CSUM_PARTIAL                      */
 	uint8_t reserved;
-	uint16_t gso_size; /* payload bytes of each segment                            */
-	uint16_t header;   /* bytes of all headers, a hint; 0: not known               */
+	uint16_t gso_size;    /* payload bytes of each segment                            */
+	uint16_t header;      /* bytes of all headers, a hint; 0: not known               */
 	uint16_t csum_start;
 	uint16_t csum_offset;
 	uint16_t reserved1;
@@ -57,9 +57,9 @@ PV_ASSERT_SIZE(struct pv_net_offload, 12);
 
 /* offset + len <= PV_PAGE_SIZE; len is 1 or more. Headers may lie in several descriptors. */
 struct pv_net_tx_request {
-	uint32_t grant;       /* read-only is enough                                             */
+	uint32_t grant; /* read-only is enough                                             */
 	uint16_t offset, len; /* bytes                                                    */
-	uint16_t id;          /* the front end's; given back                                     */
+	uint16_t id;    /* the front end's; given back                                     */
 	uint16_t flags;
 	struct pv_net_offload offload;
 };
@@ -68,7 +68,9 @@ PV_ASSERT_SIZE(struct pv_net_tx_request, 24);
 /* Back end: 0, or -PV_NET_EINVAL: the copied descriptors of a chain, 1 to PV_NET_DESCRIPTORS, are no packet, or one
  * that `features`, which were agreed on, do not allow. Whether the offload fields fit the packet is still to be seen.
  */
-static inline int pv_net_check_chain(const struct pv_net_tx_request *rq, uint32_t count, uint64_t features) {
+static inline int pv_net_check_chain(const struct pv_net_tx_request *rq, uint32_t count,
+				     uint64_t features)
+{
 	static const uint8_t gso[] = {
 		[PV_NET_GSO_TCP4] = PV_NET_F_TX_TSO4,
 		[PV_NET_GSO_TCP6] = PV_NET_F_TX_TSO6,
@@ -78,10 +80,12 @@ static inline int pv_net_check_chain(const struct pv_net_tx_request *rq, uint32_
 	uint32_t total = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (!rq[i].len || rq[i].offset + (uint32_t)rq[i].len > PV_PAGE_SIZE) return -PV_NET_EINVAL;
+		if (!rq[i].len || rq[i].offset + (uint32_t)rq[i].len > PV_PAGE_SIZE)
+			return -PV_NET_EINVAL;
 		total += rq[i].len;
 	}
-	if (total < PV_NET_HEADER || total > PV_NET_PACKET_MAX || rq[0].offload.gso > PV_NET_GSO_UDP)
+	if (total < PV_NET_HEADER || total > PV_NET_PACKET_MAX ||
+	    rq[0].offload.gso > PV_NET_GSO_UDP)
 		return -PV_NET_EINVAL;
 	needs |= gso[rq[0].offload.gso];
 	return needs & ~features ? -PV_NET_EINVAL : 0;
@@ -107,7 +111,7 @@ struct pv_net_rx_response {
 	uint16_t flags;
 	uint16_t offset; /* of the data in the page                                        */
 	uint16_t reserved;
-	int32_t status; /* bytes of data in this page, or -PV_NET_E*                      */
+	int32_t status;  /* bytes of data in this page, or -PV_NET_E*                      */
 	struct pv_net_offload offload;
 };
 PV_ASSERT_SIZE(struct pv_net_rx_response, 24);
@@ -125,14 +129,14 @@ struct pv_net_page {
 	uint32_t max_ring_pages; /* 1 to PV_RING_PAGES_MAX                                */
 	uint32_t mtu;            /* largest payload without the Ethernet header           */
 	/* Back end, while RUNNING: each followed by an event on the slot's port. */
-	uint32_t link;  /* 1 up, 0 down                                          */
-	uint32_t speed; /* Mbit/s; 0: not known                                  */
+	uint32_t link;           /* 1 up, 0 down                                          */
+	uint32_t speed;          /* Mbit/s; 0: not known                                  */
 	uint32_t back_reserved[27];
 	/* Front end; version before front READY, queues before front RUNNING. */
-	uint32_t version; /* PV_IO_VERSION                                         */
-	uint32_t queues;  /* 1 to max_queues                                       */
+	uint32_t version;        /* PV_IO_VERSION                                         */
+	uint32_t queues;         /* 1 to max_queues                                       */
 	/* Front end, while RUNNING: each followed by an event on the slot's port. */
-	uint32_t promisc; /* with F_PROMISC; 1: all packets, please                */
+	uint32_t promisc;        /* with F_PROMISC; 1: all packets, please                */
 	uint32_t front_reserved[29];
 	struct pv_net_queue queue[PV_NET_QUEUES_MAX];
 	uint8_t reserved[PV_PAGE_SIZE - 256 - PV_NET_QUEUES_MAX * sizeof(struct pv_net_queue)];

@@ -91,15 +91,18 @@ struct pv_ring_back {
 };
 
 /* Copy shared memory, reading each 8-byte word once (R4). size is a multiple of 8. */
-static inline void pv_ring_copy(void *to, const void *from, uint32_t size) {
+static inline void pv_ring_copy(void *to, const void *from, uint32_t size)
+{
 	const volatile uint64_t *s = (const volatile uint64_t *)from;
 	uint64_t *d = (uint64_t *)to;
 
-	for (uint32_t i = 0; i < size / 8; i++) d[i] = s[i];
+	for (uint32_t i = 0; i < size / 8; i++)
+		d[i] = s[i];
 }
 
-static inline void pv_ring_map_init(struct pv_ring_map *map, void *memory, uint32_t entries, uint32_t request_size,
-				    uint32_t response_size) {
+static inline void pv_ring_map_init(struct pv_ring_map *map, void *memory, uint32_t entries,
+				    uint32_t request_size, uint32_t response_size)
+{
 	map->shared = (struct pv_ring *)memory;
 	map->requests = (char *)memory + sizeof(struct pv_ring);
 	map->responses = map->requests + (uint64_t)entries * request_size;
@@ -109,15 +112,17 @@ static inline void pv_ring_map_init(struct pv_ring_map *map, void *memory, uint3
 }
 
 /* True if an event is due after prod went from old_prod to new_prod. */
-static inline int pv_ring_wants(uint32_t wake, uint32_t old_prod, uint32_t new_prod) {
+static inline int pv_ring_wants(uint32_t wake, uint32_t old_prod, uint32_t new_prod)
+{
 	return (uint32_t)(new_prod - wake) < (uint32_t)(new_prod - old_prod);
 }
 
 /* --- front end ----------------------------------------------------------------------- */
 
 /* memory: PV_RING_BYTES bytes. The first response raises an event. */
-static inline void pv_ring_front_init(struct pv_ring_front *r, void *memory, uint32_t entries, uint32_t request_size,
-				      uint32_t response_size) {
+static inline void pv_ring_front_init(struct pv_ring_front *r, void *memory, uint32_t entries,
+				      uint32_t request_size, uint32_t response_size)
+{
 	pv_ring_map_init(&r->map, memory, entries, request_size, response_size);
 	r->req_prod = r->req_published = r->rsp_cons = 0;
 	PV_STORE_RELEASE(&r->map.shared->front.prod, 0);
@@ -125,22 +130,26 @@ static inline void pv_ring_front_init(struct pv_ring_front *r, void *memory, uin
 }
 
 /* Requests that may still be written (R1). */
-static inline uint32_t pv_ring_front_room(const struct pv_ring_front *r) {
+static inline uint32_t pv_ring_front_room(const struct pv_ring_front *r)
+{
 	return r->map.entries - (uint32_t)(r->req_prod - r->rsp_cons);
 }
 
 /* The next request's slot; the caller has seen room for it, and writes every field. */
-static inline void *pv_ring_front_next(struct pv_ring_front *r) {
+static inline void *pv_ring_front_next(struct pv_ring_front *r)
+{
 	uint32_t slot = r->req_prod++ & (r->map.entries - 1);
 
 	return r->map.requests + (uint64_t)slot * r->map.request_size;
 }
 
 /* Publish all written requests. True: send an event. */
-static inline int pv_ring_front_publish(struct pv_ring_front *r) {
+static inline int pv_ring_front_publish(struct pv_ring_front *r)
+{
 	uint32_t old_prod = r->req_published;
 
-	if (old_prod == r->req_prod) return 0;
+	if (old_prod == r->req_prod)
+		return 0;
 	r->req_published = r->req_prod;
 	PV_STORE_RELEASE(&r->map.shared->front.prod, r->req_prod);
 	PV_FULL_BARRIER(); /* O2 */
@@ -148,20 +157,25 @@ static inline int pv_ring_front_publish(struct pv_ring_front *r) {
 }
 
 /* Take one response into *response. 1: taken; 0: none; PV_RING_BROKEN (R5). */
-static inline int pv_ring_front_take(struct pv_ring_front *r, void *response) {
+static inline int pv_ring_front_take(struct pv_ring_front *r, void *response)
+{
 	uint32_t prod = PV_LOAD_ACQUIRE(&r->map.shared->back.prod);
 	uint32_t waiting = prod - r->rsp_cons;
 	uint32_t slot = r->rsp_cons & (r->map.entries - 1);
 
-	if (waiting == 0) return 0;
-	if (waiting > (uint32_t)(r->req_published - r->rsp_cons)) return PV_RING_BROKEN;
-	pv_ring_copy(response, r->map.responses + (uint64_t)slot * r->map.response_size, r->map.response_size);
+	if (waiting == 0)
+		return 0;
+	if (waiting > (uint32_t)(r->req_published - r->rsp_cons))
+		return PV_RING_BROKEN;
+	pv_ring_copy(response, r->map.responses + (uint64_t)slot * r->map.response_size,
+		     r->map.response_size);
 	r->rsp_cons++;
 	return 1;
 }
 
 /* Ask for an event after `ahead` (1 or more) further responses. True: there is work already. */
-static inline int pv_ring_front_sleep(struct pv_ring_front *r, uint32_t ahead) {
+static inline int pv_ring_front_sleep(struct pv_ring_front *r, uint32_t ahead)
+{
 	PV_STORE_RELEASE(&r->map.shared->front.wake, r->rsp_cons + ahead);
 	PV_FULL_BARRIER(); /* O2 */
 	return (uint32_t)(PV_LOAD_ACQUIRE(&r->map.shared->back.prod) - r->rsp_cons) >= ahead;
@@ -171,8 +185,9 @@ static inline int pv_ring_front_sleep(struct pv_ring_front *r, uint32_t ahead) {
 
 /* The back end may attach to a ring that another back end left (rsp_prod: its last published count,
  * for a new ring 0). The first request raises an event. */
-static inline void pv_ring_back_init(struct pv_ring_back *r, void *memory, uint32_t entries, uint32_t request_size,
-				     uint32_t response_size, uint32_t done) {
+static inline void pv_ring_back_init(struct pv_ring_back *r, void *memory, uint32_t entries,
+				     uint32_t request_size, uint32_t response_size, uint32_t done)
+{
 	pv_ring_map_init(&r->map, memory, entries, request_size, response_size);
 	r->rsp_prod = r->rsp_published = r->req_cons = done;
 	PV_STORE_RELEASE(&r->map.shared->back.prod, done);
@@ -180,33 +195,43 @@ static inline void pv_ring_back_init(struct pv_ring_back *r, void *memory, uint3
 }
 
 /* Take one request into *request. 1: taken; 0: none; PV_RING_BROKEN (R5). */
-static inline int pv_ring_back_take(struct pv_ring_back *r, void *request) {
+static inline int pv_ring_back_take(struct pv_ring_back *r, void *request)
+{
 	uint32_t prod = PV_LOAD_ACQUIRE(&r->map.shared->front.prod);
 	uint32_t slot = r->req_cons & (r->map.entries - 1);
 
-	if (prod == r->req_cons) return 0;
-	if ((uint32_t)(prod - r->rsp_prod) > r->map.entries || (uint32_t)(prod - r->req_cons) > r->map.entries)
+	if (prod == r->req_cons)
+		return 0;
+	if ((uint32_t)(prod - r->rsp_prod) > r->map.entries ||
+	    (uint32_t)(prod - r->req_cons) > r->map.entries)
 		return PV_RING_BROKEN;
-	pv_ring_copy(request, r->map.requests + (uint64_t)slot * r->map.request_size, r->map.request_size);
+	pv_ring_copy(request, r->map.requests + (uint64_t)slot * r->map.request_size,
+		     r->map.request_size);
 	r->req_cons++;
 	return 1;
 }
 
 /* The next response's slot. The caller answers a request that it took, once (R2). */
-static inline void *pv_ring_back_next(struct pv_ring_back *r) {
+static inline void *pv_ring_back_next(struct pv_ring_back *r)
+{
 	uint32_t slot = r->rsp_prod++ & (r->map.entries - 1);
 
 	return r->map.responses + (uint64_t)slot * r->map.response_size;
 }
 
 /* Requests taken and not yet answered. */
-static inline uint32_t pv_ring_back_unanswered(const struct pv_ring_back *r) { return r->req_cons - r->rsp_prod; }
+static inline uint32_t pv_ring_back_unanswered(const struct pv_ring_back *r)
+{
+	return r->req_cons - r->rsp_prod;
+}
 
 /* Publish all written responses. True: send an event. */
-static inline int pv_ring_back_publish(struct pv_ring_back *r) {
+static inline int pv_ring_back_publish(struct pv_ring_back *r)
+{
 	uint32_t old_prod = r->rsp_published;
 
-	if (old_prod == r->rsp_prod) return 0;
+	if (old_prod == r->rsp_prod)
+		return 0;
 	r->rsp_published = r->rsp_prod;
 	PV_STORE_RELEASE(&r->map.shared->back.prod, r->rsp_prod);
 	PV_FULL_BARRIER(); /* O2 */
@@ -214,23 +239,27 @@ static inline int pv_ring_back_publish(struct pv_ring_back *r) {
 }
 
 /* Ask for an event at the next request. True: there is work already. */
-static inline int pv_ring_back_sleep(struct pv_ring_back *r) {
+static inline int pv_ring_back_sleep(struct pv_ring_back *r)
+{
 	PV_STORE_RELEASE(&r->map.shared->back.wake, r->req_cons + 1);
 	PV_FULL_BARRIER(); /* O2 */
 	return PV_LOAD_ACQUIRE(&r->map.shared->front.prod) != r->req_cons;
 }
 
 /* Requests that wait to be taken, or PV_RING_BROKEN (R5). */
-static inline int pv_ring_back_waiting(const struct pv_ring_back *r) {
+static inline int pv_ring_back_waiting(const struct pv_ring_back *r)
+{
 	uint32_t prod = PV_LOAD_ACQUIRE(&r->map.shared->front.prod);
 
-	if ((uint32_t)(prod - r->rsp_prod) > r->map.entries || (uint32_t)(prod - r->req_cons) > r->map.entries)
+	if ((uint32_t)(prod - r->rsp_prod) > r->map.entries ||
+	    (uint32_t)(prod - r->req_cons) > r->map.entries)
 		return PV_RING_BROKEN;
 	return (int)(prod - r->req_cons);
 }
 
 /* Ask for an event once `count` requests wait. True: they do already. */
-static inline int pv_ring_back_await(struct pv_ring_back *r, uint32_t count) {
+static inline int pv_ring_back_await(struct pv_ring_back *r, uint32_t count)
+{
 	PV_STORE_RELEASE(&r->map.shared->back.wake, r->req_cons + count);
 	PV_FULL_BARRIER(); /* O2 */
 	return (uint32_t)(PV_LOAD_ACQUIRE(&r->map.shared->front.prod) - r->req_cons) >= count;

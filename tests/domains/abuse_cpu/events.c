@@ -44,7 +44,7 @@ static void edges_of_stacks(const void *code, uint64_t len) {
 		stack_refused(0x800000000000 + k);
 		stack_refused(HV_START - k);
 		stack_refused(HV_START + k);
-		stack_refused(0xffff878000004000 - k); /* the entry block's stack                   */
+		stack_refused(0xffff878000004000 - k); /* the entry block's stack */
 		stack_refused(0xffff87ff80100000 + k);
 		stack_refused(HV_STOP - k);
 		if (k < 64) stack_refused(HV_STOP + k);
@@ -162,10 +162,10 @@ static void raw_entry_only(void *arg) {
 	__asm__ volatile("int $0x80; ud2");
 }
 
+/* arg: which vCPU this is. */
 static void raw_ipi_self(void *arg) {
-	(void)arg;
-	pv_ipi(0x40, 1, 0);
-	pv_ipi(0, 1, 1);
+	pv_ipi(0x40, 1ull << (uint64_t)arg, 0);
+	pv_ipi(0, 1ull << (uint64_t)arg, 1);
 	__asm__ volatile("ud2");
 }
 
@@ -218,7 +218,7 @@ MINI_TEST(event_before_handler) {
 ABUSE_CHILD(before_handler) {
 	static char stack[4096] __attribute__((aligned(64)));
 	uint64_t n = number("which", 0);
-	struct pv_vcpu_start start = {.sp = (uint64_t)stack + sizeof(stack) - 8, .root = mini_root};
+	struct pv_vcpu_start start = {.sp = (uint64_t)stack + sizeof(stack) - 8, .root = mini_root, .arg = 1};
 
 	WANT(n < COUNT(unregistered));
 	start.ip = (uint64_t)unregistered[n];

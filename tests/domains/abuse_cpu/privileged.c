@@ -47,7 +47,7 @@ static uint8_t privileged_code[16];
 static const struct {
 	const char *name;
 	uint8_t code[8], len;
-	bool may_run; /* where the CPU lets ring 3 use it                                           */
+	bool may_run; /* where the CPU lets ring 3 use it */
 } privileged[] = {
 	{"clts", {0x0f, 0x06}, 2, false},
 	{"invd", {0x0f, 0x08}, 2, false},

@@ -89,11 +89,11 @@ static void try_selectors(uint64_t cs, uint64_t ss) {
 MINI_TEST(sysret_noncanonical_selectors) {
 	static const uint64_t ldt[] = {
 		0,
-		0x00cffb000000ffff, /* 32-bit code                                                  */
-		0x00cff3000000ffff, /* data                                                         */
-		0x0040fb0000000000, /* 32-bit code, one byte long                                   */
-		0x00cf73000000ffff, /* data, not present                                            */
-		0x0040f70000000fff, /* data, expanding down                                         */
+		0x00cffb000000ffff, /* 32-bit code */
+		0x00cff3000000ffff, /* data */
+		0x0040fb0000000000, /* 32-bit code, one byte long */
+		0x00cf73000000ffff, /* data, not present */
+		0x0040f70000000fff, /* data, expanding down */
 	};
 	uint64_t root = space_of(code_ud, LEN(code_ud));
 

@@ -182,8 +182,8 @@ MINI_TEST(returns_that_cannot_be_read) {
 	}
 }
 
-/* All vCPUs end their domain at once, by returns that cannot be read: those that are late find it ended already, and may
- * not go on with what ring 0's own miss has left. */
+/* All vCPUs end their domain at once, by returns that cannot be read: those that are late find it ended already, and
+ * may not go on with what ring 0's own miss has left. */
 static uint32_t all_ready;
 
 static void bad_return(void *arg) {

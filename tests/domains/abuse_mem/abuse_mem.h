@@ -5,6 +5,6 @@
 
 #include "../abuse_child.h"
 
-#define VA 0x100000000000ull /* of a lower half that only tests use                          */
+#define VA 0x100000000000ull /* of a lower half that only tests use */
 
 #endif

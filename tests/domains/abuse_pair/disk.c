@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* disk: a front end against the back end of a read-only disk, each sector of which begins with SECTOR_MARK + its number
  * (word writable=1: of a disk with anything on it, that may change). One vCPU publishes requests, another changes them
- * while the back end reads them. Whoever started this looks whether the disk is as it was; here is looked at what belongs
- * to the front end. */
+ * while the back end reads them. Whoever started this looks whether the disk is as it was; here is looked at what
+ * belongs to the front end. */
 #include "../abuse_child.h"
 
 #include <mini/device.h>
@@ -14,8 +14,8 @@
 static volatile bool stop;
 static struct mini_blk *disk;
 static struct pv_ring_map *ring;
-static struct pv_blk_request good; /* what requests say at first                                */
-static uint64_t *page[PAGES];      /* even ones granted for writing, odd ones read-only         */
+static struct pv_blk_request good; /* what requests say at first */
+static uint64_t *page[PAGES];      /* even ones granted for writing, odd ones read-only */
 static uint32_t ref[PAGES];
 
 /* One field of one request to a value that is wrong, and back. */

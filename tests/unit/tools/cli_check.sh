@@ -68,7 +68,8 @@ try 8 "bad: kernel: .*: neither a vmlinux nor a bzImage" create "$dir/bad.conf" 
 try 3 'bad: ramdisk: cannot open /x' create "$dir/bad.conf" "kernel=$dir/vmlinux" ramdisk=/x
 printf 'net "lan" { bridge = "nobr" }\n' >>"$dir/bad.conf"
 try 3 'there is no bridge nobr' create --dry-run "$dir/bad.conf" "kernel=$dir/vmlinux"
-try 0 'would start: 8 MiB' create --dry-run "$dir/web1.conf"
+try 0 'would start: 8 MiB, 1 vCPU, 0 disks, 0 network cards; kernel to' create --dry-run "$dir/web1.conf"
+try 0 'would start: 8 MiB, 2 vCPUs, 0 disks' create --dry-run "$dir/web1.conf" vcpus=2
 try 2 'KEY=VALUE' create "$dir/web1.conf" memory
 head -c 4000000 /dev/zero >"$dir/ramdisk"
 try 5 'raise `memory`' create "$dir/web1.conf" memory=2 "ramdisk=$dir/ramdisk"
@@ -83,7 +84,7 @@ for d in disk empty vmlinux; do
 	printf 'name = own\nboot = disk\nmemory = 8\ndisk root { path = "%s" }\n' "$dir/$d.img" >"$dir/own-$d.conf"
 done
 cp "$dir/vmlinux" "$dir/vmlinux.img"
-try 0 'would start: 8 MiB, 1 vCPU, 1 disks' create --dry-run "$dir/own-disk.conf"
+try 0 'would start: 8 MiB, 1 vCPU, 1 disk, 0 network cards' create --dry-run "$dir/own-disk.conf"
 try 3 'no kernel in it' create --dry-run "$dir/own-empty.conf"
 try 8 'wants an ext2' create --dry-run "$dir/own-vmlinux.conf"
 # One that is left paused is that to everybody, and nobody's remnant.
@@ -169,7 +170,10 @@ try 3 'has no disk "0"' block replace web1 0 "$dir/none.img"
 try 3 'has no network card' net replace web1 0
 try 3 'cannot open' block attach web1 "$dir/none.img"
 try 3 'has no network card' net detach web1 0
-try 0 'web1.*running' events --timeout 0
+export TZ=XST-5:30
+try 0 '^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}\+05:30  1 +web1 +running' events --timeout 0
+try 0 '^{"time":"20[0-9T:.-]{21}\+05:30","id":1,"name":"web1","state":"running"' events --timeout 0 --json
+unset TZ
 try 3 'ringsided does not run' console web1
 try 2 'nothing to sort by' top --sort size --count 1 --interval 0
 # What a guest has said does nothing to a terminal but be read; a file gets it as it was.

@@ -22,13 +22,13 @@ struct fake_domain {
 struct fake {
 	struct fake_domain domain[FAKE_DOMAINS];
 	uint64_t free_frames;
-	unsigned calls;       /* made so far                                                   */
-	unsigned fail_at;     /* this one fails (1: the first), 0: none                         */
-	int fail_with;        /* an errno                                                      */
-	uint64_t checkpoint;  /* frames or bytes at a time, 0: all                          */
-	unsigned abi;         /* 0: these tools'                                                       */
-	uint64_t lacks;       /* a hypercall that this, older ring 0 does not have; 0: it has all    */
-	unsigned control_ops; /* what fake guests take, a bit each; they answer at once    */
+	unsigned calls;       /* made so far */
+	unsigned fail_at;     /* this one fails (1: the first), 0: none */
+	int fail_with;        /* an errno */
+	uint64_t checkpoint;  /* frames or bytes at a time, 0: all */
+	unsigned abi;         /* 0: these tools' */
+	uint64_t lacks;       /* a hypercall that this, older ring 0 does not have; 0: it has all */
+	unsigned control_ops; /* what fake guests take, a bit each; they answer at once */
 	uint8_t *area;        /* FAKE_AREA bytes for each domain's memory, or NULL: it is malloc'ed */
 };
 

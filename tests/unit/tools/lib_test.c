@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -472,11 +473,35 @@ Test(lib, slots) {
 	rs_config_free(c);
 }
 
-/* --- kernels on guests' own disks ------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------------ */
 
 static void write_bytes(const char *path, const void *data, size_t len) {
 	cr_assert_eq(rs_write_file(rs, path, data, len, 0600), 0, "%s", rs->error);
 }
+
+/* What lies where a file is prepared, left by a process of the same number or by somebody else, is not written to. */
+Test(lib, a_file_is_new) {
+	char other[200], path[200], planted[220], found[8] = "";
+	struct stat st;
+	int fd;
+
+	snprintf(other, sizeof(other), "%s/other", dir);
+	snprintf(path, sizeof(path), "%s/file", dir);
+	snprintf(planted, sizeof(planted), "%s/.file.%d", dir, (int)getpid());
+	write_bytes(other, "mine", 4);
+	cr_assert_eq(chmod(other, 0644), 0);
+	cr_assert_eq(symlink(other, planted), 0);
+	write_bytes(path, "new", 3);
+	cr_assert_eq(lstat(path, &st), 0);
+	cr_assert(S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0600 && st.st_size == 3);
+	cr_assert_neq(access(planted, F_OK), 0);
+	fd = open(other, O_RDONLY);
+	cr_assert_eq(read(fd, found, sizeof(found)), 4);
+	cr_assert_str_eq(found, "mine");
+	close(fd);
+}
+
+/* --- kernels on guests' own disks ------------------------------------------------------------------- */
 
 /* An ext4 file system of 8 MiB with a kernel and a ramdisk. */
 static void make_disk(const char *path, const uint8_t *kernel, size_t len, const char *ramdisk) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model_access_test: what ring 0 hands on to the model, whatever a guest has asked for: sizes, counts, addresses, and the
- * ranges of as many devices as a guest may have. */
+/* model_access_test: what ring 0 hands on to the model, whatever a guest has asked for: sizes, counts, addresses, and
+ * the ranges of as many devices as a guest may have. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

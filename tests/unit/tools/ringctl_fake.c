@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ringctl_fake: ringctl on a fake ring 0 that lives in the file FAKE_RING0 from one call to the next, for cli_check.sh. */
+/* ringctl_fake: ringctl on a fake ring 0 that lives in file FAKE_RING0 from one call to the next, for cli_check.sh. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

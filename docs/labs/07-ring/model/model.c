@@ -7,9 +7,9 @@
  * over. A fence exchanges views with all fences before it. So what a real machine does by store buffers,
  * speculation and invalidation queues appears here as old values.
  *
- * All choices (which thread goes on, which value a load returns) are tried, depth first, each time from the start. Bounds:
- * VALUES values through the ring, SWITCHES switches of threads that neither waits nor ends. Not modelled: a load that is
- * delayed behind a later store of its own thread. */
+ * All choices (which thread goes on, which value a load returns) are tried, depth first, each time from the start.
+ * Bounds: VALUES values through the ring, SWITCHES switches of threads that neither waits nor ends. Not modelled: a
+ * load that is delayed behind a later store of its own thread. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ struct thread {
 	char stack[STACK];
 	struct view view;
 	struct view loaded; /* views of what plain loads read: a fence takes them over */
-	struct view fenced; /* view at the last fence: plain stores carry it           */
+	struct view fenced; /* view at the last fence: plain stores carry it */
 	enum { READY, WAITS_EVENT, WAITS_ROOM, ENDED } state;
 };
 struct choice {
@@ -194,10 +194,9 @@ static void consumer(void) {
 				 (unsigned long long)v, (unsigned long long)v * 10, (unsigned long long)got);
 			if (got != 10 * v)
 				fail(2, failure_text,
-				     "The consumer saw the new count, but not yet the value that "
-				     "was stored before it. Something must keep the "
-				     "order at both sides: where the count is published, and where "
-				     "it is read.");
+				     "The consumer saw the new count, but not yet the value that was stored before it. "
+				     "Something must keep the order at both sides: where the count is published, and "
+				     "where it is read.");
 			v++;
 		} else if (ring_sleep(&ring)) {
 			note("     sleeps");
@@ -265,14 +264,12 @@ static void run(void) {
 		if (failure) return;
 	}
 	if (threads[0].state != ENDED || threads[1].state != ENDED) {
-		failure = "the consumer sleeps, the producer has nothing more to send, and a value "
-			  "lies in the ring: a lost wake-up";
-		reason = "Each side stored something and then looked at what the other stores: the "
-			 "consumer `asleep` and then `prod`, the producer `prod` and then "
-			 "`asleep`. Both looked before the other's store had arrived. A release "
-			 "store does not prevent that: it keeps earlier accesses before it, but "
-			 "later "
-			 "loads may overtake it.";
+		failure = "the consumer sleeps, the producer has nothing more to send, and a value lies in the ring: a "
+			  "lost wake-up";
+		reason = "Each side stored something and then looked at what the other stores: the consumer `asleep` "
+			 "and then `prod`, the producer `prod` and then `asleep`. Both looked before the other's store "
+			 "had arrived. A release store does not prevent that: it keeps earlier accesses before it, but "
+			 "later loads may overtake it.";
 		hint = 3;
 	}
 }
@@ -293,10 +290,8 @@ static bool next(void) {
 
 static void report(unsigned long executions) {
 	printf("  WRONG 1  the model checker finds no bad execution\n"
-	       "        what: execution %lu: %s\n        why:  %s\n        next: make hint N=7 "
-	       "H=%d\n\n"
-	       "        This is how it came to that (numbers: lines of lab.c):\n\n        "
-	       "%-44s%s\n",
+	       "        what: execution %lu: %s\n        why:  %s\n        next: make hint N=7 H=%d\n\n"
+	       "        This is how it came to that (numbers: lines of lab.c):\n\n        %-44s%s\n",
 	       executions, failure, reason, hint, "producer", "consumer");
 	for (unsigned i = 0; i < step_count && i < STEPS; i++)
 		printf("        %-*s%s\n", steps[i].thread ? 44 : 0, "", steps[i].text);

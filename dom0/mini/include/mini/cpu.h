@@ -16,14 +16,14 @@ struct mini_guard;
 
 /* One for each vCPU, at its GS base. Touched by that vCPU only, but for `kicks`. */
 struct mini_cpu {
-	struct mini_cpu *self; /* at offset 0: assembly and mini_cpu() read %gs:0         */
+	struct mini_cpu *self; /* at offset 0: assembly and mini_cpu() read %gs:0 */
 	uint32_t id;
-	uint32_t wakeups; /* grows with every interrupt and every thread's change    */
+	uint32_t wakeups; /* grows with every interrupt and every thread's change */
 	struct mini_thread *thread;
-	struct mini_timer *timers; /* sorted by deadline                                  */
-	struct mini_user *user;    /* whose user mode runs here                           */
-	struct mini_guard *guard;  /* innermost mini_try                                  */
-	uint64_t root;             /* loaded by pt_load; 0: mini_root                     */
+	struct mini_timer *timers; /* sorted by deadline */
+	struct mini_user *user;    /* whose user mode runs here */
+	struct mini_guard *guard;  /* innermost mini_try */
+	uint64_t root;             /* loaded by pt_load; 0: mini_root */
 	void (*fn)(void *);
 	void *arg;
 	struct pv_vcpu_area area __attribute__((aligned(PV_VCPU_AREA_ALIGN)));

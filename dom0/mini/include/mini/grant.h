@@ -19,7 +19,7 @@ int mini_grant(uint32_t domid, uint64_t gfn, bool read_only);
 int mini_grant_end(uint32_t ref);
 
 struct mini_mapping {
-	void *va; /* kernel address of the first frame, valid for count frames     */
+	void *va; /* kernel address of the first frame, valid for count frames */
 	uint32_t count;
 	uint32_t handle[16];
 	uint64_t gfn[16];

@@ -8,16 +8,7 @@
 #include <stdint.h>
 
 #include <mini/memory.h>
-
-#define PT_P    0x001ull
-#define PT_W    0x002ull
-#define PT_U    0x004ull
-#define PT_A    0x020ull
-#define PT_D    0x040ull
-#define PT_PS   0x080ull /* leaf at level 2 or 3 */
-#define PT_G    0x100ull
-#define PT_NX   (1ull << 63)
-#define PT_ADDR 0x000ffffffffff000ull
+#include <pv/pt.h>
 
 /* The root that the domain starts with. */
 extern uint64_t mini_l4[512];

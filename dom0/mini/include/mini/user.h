@@ -12,9 +12,9 @@ enum mini_user_next { MINI_USER_RESUME, MINI_USER_STOP };
 
 /* One run of user mode on the loaded root. The caller fills in all but `event_*`. */
 struct mini_user {
-	struct pv_regs regs; /* in: what ERETU loads; out: at the event that stopped it   */
-	uint64_t gs_base;    /* in, out                                                   */
-	uint64_t fs_base;    /* in                                                        */
+	struct pv_regs regs; /* in: what ERETU loads; out: at the event that stopped it */
+	uint64_t gs_base;    /* in, out */
+	uint64_t fs_base;    /* in */
 	/* Called for every event from user mode but virtual vectors, interrupts off. It may change
 	 * *regs, which ERETU loads next. NULL: stop at the first one. */
 	enum mini_user_next (*event)(struct mini_user *u, struct pv_regs *regs);
