@@ -48,12 +48,18 @@ boots() { # arguments for qemu.sh
 head -c 5000 "$control" >"$work/short.elf"
 head -c 40 "$control" >"$work/shorter.elf"
 cp "$control" "$work/other.elf" && printf '\003' | dd of="$work/other.elf" bs=1 seek=18 conv=notrunc 2>/dev/null
+# The value of PV_NOTE_ENTRY becomes 0: behind the note's three words and its owner's name.
+cp "$control" "$work/notes.elf"
+note=$(LC_ALL=C grep -aboP '\x09\x00{3}\x08\x00{3}\x02\x00{3}Ringside' "$control" | sed -n '1s/:.*//p')
+printf '\0\0\0\0\0\0\0\0' | dd of="$work/notes.elf" bs=1 seek=$((note + 24)) conv=notrunc 2>/dev/null
 off=panic=poweroff
 refuses "wrong module" "not an x86-64 ELF" 3 $off "$here/LICENSE" -t 30
 refuses "module for another CPU" "not an x86-64 ELF" 3 $off "$work/other.elf" -t 30
 refuses "truncated module" "truncated" 3 $off "$work/short.elf" -t 30
 refuses "module without a header" "too short" 3 $off "$work/shorter.elf" -t 30
 refuses "module without notes" "no Ringside notes" 3 $off "$hv" -t 30
+refuses "module with wrong notes" "notes are wrong" 3 $off "$work/notes.elf" -t 30
+refuses "wrong module, and a reset" "not an x86-64 ELF" 3 panic=reset "$here/LICENSE" -t 30
 refuses "no module" "no module" 3 $off "" -t 30
 refuses "too little memory" "too little memory" 3 $off "$control" -t 30 -m 24
 refuses "dom0_mem too small" "" 3 "$off dom0_mem=1K" "$control" -t 30
@@ -61,6 +67,7 @@ refuses "unknown option" "unknown option 'nosmpa'" 3 "$off nosmpa" "$control" -t
 refuses "bad value" "bad value of option 'baud=fast'" 3 "$off baud=fast" "$control" -t 30
 refuses "no ACPI" "ACPI" 124 $off "$control" -t 8 -M pc,acpi=off
 refuses "32-bit CPU" "no long mode" 124 $off "$control" -t 8 -p qemu32
+refuses "dom0_mem too small for the kernel" "wants memory at" 3 "$off dom0_mem=100K" "$control" -t 30
 refuses "halts, and stays so" "no module" 124 "" "" -t 10
 
 "$here/tools/iso.sh" -o $off "$work/disc.iso" "$hv" "$control" "$guest" || exit 2

@@ -32,7 +32,7 @@ for name in ${*:-life verbs resources rounds many kill steps devices load backen
 	debian*)
 		mem=1792
 		# shellcheck source=/dev/null
-		more=$(. "$top/tools/run/program.sh" && program iperf3 | sed 's/^/-f /')
+		more=$(. "$top/tools/run/files.sh" && program iperf3 | sed 's/^/-f /')
 		for d in guest regress; do
 			drives="$drives -drive if=virtio,format=raw,snapshot=on,file=$BUILD/debian-guest/$d.img"
 		done
@@ -44,7 +44,7 @@ for name in ${*:-life verbs resources rounds many kill steps devices load backen
 		drives="-drive if=virtio,format=raw,file=$work/parts.img -device nvme,drive=nvme,serial=1"
 		drives="$drives -drive if=none,id=nvme,format=raw,file=$work/nvme.img"
 		# shellcheck source=/dev/null
-		more="-f /bin/nbd=$BUILD/tests/nbd $(. "$top/tools/run/program.sh" && program dmsetup | sed 's/^/-f /')"
+		more="-f /bin/nbd=$BUILD/tests/nbd $(. "$top/tools/run/files.sh" && program dmsetup | sed 's/^/-f /')"
 		;;
 	esac
 	# shellcheck disable=SC2086

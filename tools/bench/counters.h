@@ -36,13 +36,8 @@ static inline void counters_between(const struct pv_perf *a, const struct pv_per
 #undef X
 	};
 	static const char *const call[PV_HYPERCALL_MAX] = {
-#define PV_CALL0(nr, name, ...) [nr] = #name,
-#define PV_CALL1                PV_CALL0
-#define PV_CALL2                PV_CALL0
-#define PV_CALL3                PV_CALL0
-#define PV_CALL4                PV_CALL0
-#define PV_CALL5                PV_CALL0
-#include <pv/hypercalls.def>
+#define PV_CALL(nr, name, ...) [nr] = #name,
+#include <pv/each_call.h>
 	};
 
 	for (unsigned i = 0; i < PV_COUNT_END; i++)

@@ -10,8 +10,8 @@
  *
  * Output, one line each:  row|key|all|guest|ring 0|entries|target or -|title|explanation
  *
- * Events go to bench_entry, and not to the runtime, while something is measured. On one CPU main prints the table, on two
- * only what crosses between them. */
+ * Events go to bench_entry, and not to the runtime, while something is measured. On one CPU main prints the table, on
+ * two only what crosses between them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,23 +24,23 @@
 #define STACK_ORDER 1
 
 /* Guest instructions between two stamps. */
-#define G_CALL    6 /* rdtsc, 4 mov, syscall                                        */
-#define G_TOUCH   3 /* rdtsc, mov, the access                                       */
-#define G_EVENT   2 /* rdtsc, mov; and the instruction itself, if it counts         */
-#define G_RETURN  4 /* rdtsc, 2 mov, syscall                                        */
-#define G_SEND    4 /* rdtsc, 2 mov, syscall                                        */
-#define G_YIELDER 4 /* the other vCPU: syscall behind its mov, compare, jump, mov   */
+#define G_CALL    6 /* rdtsc, 4 mov, syscall */
+#define G_TOUCH   3 /* rdtsc, mov, the access */
+#define G_EVENT   2 /* rdtsc, mov; and the instruction itself, if it counts */
+#define G_RETURN  4 /* rdtsc, 2 mov, syscall */
+#define G_SEND    4 /* rdtsc, 2 mov, syscall */
+#define G_YIELDER 4 /* the other vCPU: syscall behind its mov, compare, jump, mov */
 
 struct call {
 	uint64_t nr, a1, a2, a3, a4, a5;
 	int64_t result;
 };
 
-uint32_t bench_call(struct call *c);       /* ticks of one hypercall, G_CALL included  */
-uint32_t bench_empty(struct call *c);      /* the same without SYSCALL                 */
-uint32_t bench_touch(volatile void *p);    /* ticks of one read                        */
-void bench_user_run(struct pv_regs *regs); /* user mode until bench_left + 1 events    */
-void bench_send(uint64_t port);            /* event_send, virtual IF on                */
+uint32_t bench_call(struct call *c);       /* ticks of one hypercall, G_CALL included */
+uint32_t bench_empty(struct call *c);      /* the same without SYSCALL */
+uint32_t bench_touch(volatile void *p);    /* ticks of one read */
+void bench_user_run(struct pv_regs *regs); /* user mode until bench_left + 1 events */
+void bench_send(uint64_t port);            /* event_send, virtual IF on */
 void bench_yielder(void *unused);
 
 int64_t bench_left;
@@ -404,7 +404,7 @@ static uint64_t user_stay(char *code, void *action) {
 }
 
 struct trip {
-	uint64_t deliver, back, entries; /* ticks; the guest's included             */
+	uint64_t deliver, back, entries; /* ticks; the guest's included */
 };
 
 static void fill_none(void) {}

@@ -188,7 +188,7 @@ int rs_read(struct rs *rs, uint32_t domid, uint64_t gpa, void *to, uint64_t len)
 	return copy(rs, domid, gpa, to, len, PV_MEM_COPY_READ);
 }
 
-/* Back ends let go of what they have mapped at once, if they can: for so many hundredths of a second it is waited for. */
+/* Back ends let go of what they have mapped at once, if they can: so many hundredths of a second are waited for it. */
 #define UNMAP_WAITS 100
 
 int rs_destroy(struct rs *rs, uint32_t domid) {
@@ -273,13 +273,8 @@ const char *rs_device_state_name(uint32_t state) {
 }
 
 static const char *const calls[PV_HYPERCALL_MAX] = {
-#define PV_CALL0(nr, name, ...) [nr] = #name,
-#define PV_CALL1                PV_CALL0
-#define PV_CALL2                PV_CALL0
-#define PV_CALL3                PV_CALL0
-#define PV_CALL4                PV_CALL0
-#define PV_CALL5                PV_CALL0
-#include <pv/hypercalls.def>
+#define PV_CALL(nr, name, ...) [nr] = #name,
+#include <pv/each_call.h>
 };
 
 const char *rs_call_name(uint64_t nr) { return nr < PV_HYPERCALL_MAX ? calls[nr] : NULL; }

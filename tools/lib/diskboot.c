@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* diskboot: kernel and ramdisk from a guest's own disk, an ext2, 3 or 4 file system on the whole of it, read by
- * libext2fs: dom0's kernel never mounts what a guest has written. A process of its own, which may do nothing but read the
- * disk and write its answer, reads the file system, unpacks the kernel and looks for its notes. */
+ * libext2fs: dom0's kernel never mounts what a guest has written. A process of its own, which may do nothing but read
+ * the disk and write its answer, reads the file system, unpacks the kernel and looks for its notes. */
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
 #include <fcntl.h>

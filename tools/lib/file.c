@@ -66,11 +66,14 @@ static int write_all(int fd, const char *data, size_t len) {
 }
 
 int rs_write_file(struct rs *rs, const char *path, const char *data, size_t len, unsigned mode) {
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char temporary[4096];
 	int fd, rc;
 
-	snprintf(temporary, sizeof(temporary), "%s.%d.new", path, (int)getpid());
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	/* Who watches a folder (dnsmasq) or lists it passes such names by. One that is there is a dead process's. */
+	snprintf(temporary, sizeof(temporary), "%.*s.%s.%d", (int)(name - path), path, name, (int)getpid());
+	unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0) return rs_fail_errno(rs, errno, "cannot create %s", temporary);
 	rc = write_all(fd, data, len);
 	if (close(fd) < 0 && rc == 0) rc = -errno;

@@ -2,7 +2,7 @@
 /* record: what is known of a running guest beyond ring 0, and the locks of names.
  *
  * Ring 0 is right about what exists; a record only adds to it. It counts for the domain whose number and time of
- * creation it has, so one that a killed tool left behind is nobody's, and is overwritten when the number is used again. */
+ * creation it has, so one that a killed tool left behind is nobody's, and the next of its number overwrites it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -148,7 +148,7 @@ void rs_record_free(struct rs_record *r) {
  * tells that some domain has been renamed. */
 static void renamed_path(struct rs *rs, char *path, size_t size) { snprintf(path, size, "%s/renamed", rs->run_dir); }
 
-/* What ringsided has of its console goes with the guest; what another one of that name has said becomes the older part. */
+/* What ringsided has of its console goes with the guest; what another one of that name has said is the older part. */
 static void rename_log(struct rs *rs, const char *was, const char *is) {
 	char from[512], to[512], older[520];
 

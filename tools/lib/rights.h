@@ -13,8 +13,8 @@ struct rights {
 	unsigned long request;
 };
 
-/* Of all threads, for good; root becomes nobody. Mapping data is allowed, code is not. 0 or a negative errno: then there
- * is no saying what is left. */
+/* Of all threads, for good; root becomes nobody. Mapping data is allowed, code is not. 0 or a negative errno: then
+ * there is no saying what is left. */
 int rights_drop_to(const struct rights *r);
 
 #endif

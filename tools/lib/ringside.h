@@ -234,7 +234,7 @@ int rs_build(struct rs *rs, const struct rs_build *b);
 
 /* --- what is known of a running guest beyond ring 0 --------------------------------------- */
 
-/* One file a domain in run_dir, named by its number; one of another domain that had the same number is told by `created`. */
+/* One file a domain in run_dir, named by its number; `created` tells one of another domain that had the same number. */
 struct rs_device {
 	uint32_t slot;
 	uint32_t class;

@@ -260,7 +260,7 @@ static bool move(struct channel *c, struct iovec *iov, unsigned n, uint64_t byte
 	return done == (ssize_t)bytes;
 }
 
-/* Descriptors as the guest has them: so many at once, or one by one where its memory ends, or a hole begins, before that. */
+/* Descriptors as the guest has them: so many at once, or one by one where memory ends, or a hole begins, earlier. */
 struct table {
 	uint32_t entry[64][2];
 	bool whole;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main: ringside-model, the device model of one guest. After it has opened what it was told to it has no more rights than
- * these. */
+/* main: ringside-model, the device model of one guest. After it has opened what it was told to it has no more rights
+ * than these. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

@@ -64,8 +64,8 @@ void thread_start(void *(*fn)(void *), void *arg);
 
 /* --- rights (rights.c) --- */
 
-/* From now on the process may use what it has open, and ask ring 0 by `node`; it is nobody, and any other system call is
- * its end. Ends it if that cannot be had. */
+/* From now on the process may use what it has open, and ask ring 0 by `node`; it is nobody, and any other system call
+ * is its end. Ends it if that cannot be had. */
 void rights_drop(int node);
 
 /* --- devices --- */

@@ -82,8 +82,8 @@ static uint32_t ring_size(const struct rtl *r) { return 8192u << (get32(r, RCR) 
 static uint32_t ring_used(const struct rtl *r) { return (r->cbr - (r->capr + 16)) & (ring_size(r) - 1); }
 
 /* What ISR shows. That packets were received is true as long as the guest has not read them all: a driver that
- * acknowledges while it reads, and stops half way (8139too, when its budget is used up), would else not come back before
- * the next packet, and for that there may be no room. */
+ * acknowledges while it reads, and stops half way (8139too, when its budget is used up), would else not come back
+ * before the next packet, and for that there may be no room. */
 static uint16_t isr_shown(const struct rtl *r) { return r->isr | (ring_used(r) ? INT_RX : 0); }
 
 /* Something of `what` came, or may be shown from now on. An edge for each: what the guest acknowledges meanwhile it has

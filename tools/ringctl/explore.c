@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* explore: `ringctl hypercall`. Types come from hypercalls.def, structures from the headers as the compiler lays them out
- * (docs/tools/layouts.py). Whether the caller may is ring 0's to say, and Linux's, which keeps some calls for itself. */
+/* explore: `ringctl hypercall`. Types come from hypercalls.def, structures from the headers as the compiler lays them
+ * out (docs/tools/layouts.py). Whether the caller may is ring 0's to say, and Linux's, which keeps some calls for
+ * itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #define FIELD_TEXT   0x1u
 #define FIELD_SIGNED 0x2u
 #define FIELD_BITS   0x4u /* shown in hexadecimal */
-#define FIELD_UNUSED 0x8u /* reserved: not shown  */
+#define FIELD_UNUSED 0x8u /* reserved: not shown */
 
 struct enum_name {
 	uint64_t value;

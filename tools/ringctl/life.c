@@ -111,11 +111,11 @@ static int dry_run(struct run *r, const struct rs_config *c) {
 	int rc = rs_create_check(r->rs, c, &b, &l);
 
 	if (rc) return rc;
-	printf("%s: would start: %llu MiB, %u vCPU, %u disks, %u network cards; kernel to %.1f "
-	       "MiB, ramdisk %.1f MiB, "
-	       "ends at %.1f MiB\n",
-	       c->name, (unsigned long long)(c->memory >> 20), c->vcpus, c->disks, c->nets, (double)l.start / (1 << 20),
-	       (double)b.ramdisk_len / (1 << 20), (double)l.end / (1 << 20));
+	printf("%s: would start: %llu MiB, %u vCPU%s, %u disk%s, %u network card%s; "
+	       "kernel to %.1f MiB, ramdisk %.1f MiB, ends at %.1f MiB\n",
+	       c->name, (unsigned long long)(c->memory >> 20), c->vcpus, plural(c->vcpus), c->disks, plural(c->disks),
+	       c->nets, plural(c->nets), (double)l.start / (1 << 20), (double)b.ramdisk_len / (1 << 20),
+	       (double)l.end / (1 << 20));
 	return 0;
 }
 
@@ -355,16 +355,34 @@ int do_wait(struct run *r) {
 	return done ? 0 : rs_fail(r->rs, ETIMEDOUT, "%s: not %s in time", r->argv[0], state ? state : "gone or shut");
 }
 
+#define TIME_TEXT 40
+
+/* Now, as ISO 8601 has it, to the ms, in the local time zone. */
+static void time_text(char text[TIME_TEXT]) {
+	struct timespec t;
+	struct tm tm;
+	char zone[8];
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	localtime_r(&t.tv_sec, &tm);
+	n = strftime(text, TIME_TEXT, "%FT%T", &tm);
+	strftime(zone, sizeof(zone), "%z", &tm);
+	snprintf(text + n, TIME_TEXT - n, ".%03ld%.3s:%s", t.tv_nsec / 1000000, zone, zone + 3);
+}
+
 static void say_change(struct run *r, const struct pv_domain_info *d, const char *state) {
-	char name[RS_NAME_MAX + 1];
+	char name[RS_NAME_MAX + 1], when[TIME_TEXT];
 	json_t *o;
 
 	rs_domain_name(r->rs, d, name);
+	time_text(when);
 	if (!opt(r, "json")) {
-		printf("%-6u %-16s %s%s%s\n", d->domid, name, state, d->state == PV_DOMAIN_SHUT ? " " : "",
+		printf("%s  %-5u %-16s %s%s%s\n", when, d->domid, name, state, d->state == PV_DOMAIN_SHUT ? " " : "",
 		       d->state == PV_DOMAIN_SHUT ? rs_shutdown_name(d->shutdown) : "");
 	} else {
 		o = json_object();
+		set_text(o, "time", when);
 		set_int(o, "id", d->domid);
 		set_text(o, "name", name);
 		set_text(o, "state", state);

@@ -74,7 +74,7 @@ const struct verb verbs[] = {
 	 {OPT_TIMEOUT}},
 	{"events",
 	 "",
-	 "print state changes of guests as they happen, and resources at 80 % of their limit",
+	 "print state changes of guests as they happen, and resources at 80 % of their limit, with the time",
 	 do_events,
 	 0,
 	 0,

@@ -22,6 +22,8 @@ void set_text(json_t *o, const char *key, const char *value) {
 	json_object_set_new(o, key, text ? text : json_string("(not UTF-8)"));
 }
 
+const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
 static void format_cell(json_t *v, enum format as, char *cell, size_t size) {
 	double n = json_number_value(v);
 

@@ -9,14 +9,14 @@
 /* Exit codes; docs/: ringctl(1). */
 enum {
 	EXIT_OK,
-	EXIT_FAILED,    /* none of the others                                       */
-	EXIT_USAGE,     /* the command line is wrong                                 */
-	EXIT_NOT_FOUND, /* no such guest, device or file                             */
-	EXIT_IN_USE,    /* exists already, or somebody has it                        */
-	EXIT_NO_ROOM,   /* memory, numbers or another resource is short              */
-	EXIT_TIMEOUT,   /* it did not come true in time                              */
-	EXIT_DENIED,    /* not root, or no control domain of Ringside                */
-	EXIT_CONFIG,    /* a guest's file or an argument says something impossible   */
+	EXIT_FAILED,    /* none of the others */
+	EXIT_USAGE,     /* the command line is wrong */
+	EXIT_NOT_FOUND, /* no such guest, device or file */
+	EXIT_IN_USE,    /* exists already, or somebody has it */
+	EXIT_NO_ROOM,   /* memory, numbers or another resource is short */
+	EXIT_TIMEOUT,   /* it did not come true in time */
+	EXIT_DENIED,    /* not root, or no control domain of Ringside */
+	EXIT_CONFIG,    /* a guest's file or an argument says something impossible */
 };
 
 struct option_doc {
@@ -56,19 +56,19 @@ uint64_t opt_number(const struct run *r, const char *name, uint64_t standard);
 uint64_t number(const struct run *r, const char *text, uint64_t max);
 _Noreturn void usage(const struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int exit_code(int err);
-/* As the program that failed would say it, without ending. */
 /* Out with what is printed. Nobody reads it any more: what is under way ends, as by an interrupt. */
 void flush_output(struct run *r);
 /* Text that a guest may have written. On a terminal: without what would do more than be read. */
 void print_foreign(FILE *f, const char *text, size_t len);
+/* As the program that failed would say it, without ending. */
 void complain(const struct rs *rs);
 
 /* The domain that an argument names. */
 int find(struct run *r, const char *name, struct pv_domain_info *info);
 /* Also its record; without one -ENOENT: not made by ringctl. */
+int find_record(struct run *r, const char *name, struct pv_domain_info *info, struct rs_record *record);
 /* The same with the guest's lock, whose file descriptor it returns: two tools may not change a record at a time. */
 int open_guest(struct run *r, const char *name, struct pv_domain_info *info, struct rs_record *record);
-int find_record(struct run *r, const char *name, struct pv_domain_info *info, struct rs_record *record);
 
 /* --- listings: an array of objects, printed as JSON or as a table of some of their fields ---------- */
 
@@ -84,6 +84,8 @@ int print_object(const struct run *r, json_t *object);
 json_t *domain_json(struct rs *rs, const struct pv_domain_info *info);
 void set_int(json_t *o, const char *key, uint64_t value);
 void set_text(json_t *o, const char *key, const char *value);
+/* What ends the name of n things. */
+const char *plural(uint64_t n);
 
 uint64_t now_ns(void);
 void sleep_ms(unsigned ms);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* selftest: does the hypervisor hold on this machine, and is the system set up? Refusals of hypercalls from user space;
- * a domain built and destroyed; and attacks by mini domains, the programs of tests/domains: each domain is one attacker without
- * rights, which looks itself whether ring 0 kept to its rules, and ends with 0 if it did. */
+ * a domain built and destroyed; and attacks by mini domains, the programs of tests/domains: each domain is one attacker
+ * without rights, which looks itself whether ring 0 kept to its rules, and ends with 0 if it did. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

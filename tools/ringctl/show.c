@@ -413,7 +413,6 @@ int do_host_info(struct run *r) {
 	set_text(o, "hypervisor", "Ringside");
 	set_text(o, "version", h.version);
 	set_int(o, "abi", h.abi);
-	set_int(o, "hypercalls", h.hypercalls);
 	set_int(o, "cpus", h.cpus);
 	set_int(o, "tsc_khz", h.tsc_khz);
 	set_int(o, "domains", h.domains);
@@ -546,7 +545,7 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 	}
 	if (screen) fputs("\033[H\033[J", stdout);
 	host(r, &h);
-	printf("%u CPUs, %u domains, %llu of %llu MiB free\n", h.cpus, h.domains,
+	printf("%u CPU%s, %u domain%s, %llu of %llu MiB free\n", h.cpus, plural(h.cpus), h.domains, plural(h.domains),
 	       (unsigned long long)(h.free_frames >> 8), (unsigned long long)(h.total_frames >> 8));
 	for (unsigned i = 0; i < SORTS && screen; i++)
 		printf("%s%c %s%s", i ? ", " : "sort by ", sorts[i].key, sorts[i].what,

@@ -38,8 +38,8 @@ static void guest_remove(struct daemon *d, struct guest *g) {
 	free(g);
 }
 
-/* A console that is served is not asked for anew each time that anything changes anywhere: that would cost the hundredth
- * guest's start more than the first one's. */
+/* A console that is served is not asked for anew each time that anything changes anywhere: that would cost the
+ * hundredth guest's start more than the first one's. */
 static void look_at_slot(struct daemon *d, struct guest *g, bool all) {
 	struct pv_device_slot s;
 

@@ -30,7 +30,7 @@ mkdir -p "$out/disk"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-. "$top/tools/run/program.sh"
+. "$top/tools/run/files.sh"
 
 guest_conf() { # NAME PEER
 	cat >"$out/$1.conf" <<-END
@@ -44,11 +44,8 @@ guest_conf() { # NAME PEER
 	END
 }
 
-# The guests' ramdisk: BusyBox, no modules, and what they do.
-"$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux"
 # shellcheck disable=SC2086
-"$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" "$build/linux" "/test=$guest" $guest_files
-cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
+guest_ramdisk "$out/guest-initrd" "/test=$guest" $guest_files
 guest_conf web1 web2
 guest_conf web2 web1
 
@@ -62,16 +59,14 @@ if [ ! -e "$out/disk.img" ]; then
 	mke2fs -q -F -t ext4 -d "$out/disk" "$out/disk.img"
 fi
 
-strip -o "$work/ringctl" "$build/tools/ringctl"
-strip -o "$work/ringsided" "$build/tools/ringsided"
-strip -o "$work/ringside-model" "$build/tools/ringside-model"
+tools=$(stripped "$work" ringctl ringsided ringside-model)
 files=$({ program nft; program dnsmasq; } | sort -u | sed 's/^/-f /')
 printf '#!/bin/sh\nread -r line\necho "HTTP/1.0 200 OK"\necho "Content-Type: text/plain"\necho\necho "hello from outside"\n' >"$out/answer"
 chmod +x "$out/answer"
 # shellcheck disable=SC2086
 boot() {
-	"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay quiet $words" $files $more \
-		-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringside-model=$work/ringside-model" -f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
+	"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$script" -k "$stay quiet $words" $files $tools $more \
+		-f "/bin/ringctl-net=$top/tools/net/ringctl-net" \
 		-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" \
 		-f "/etc/ringside/web1.conf=$out/web1.conf" -f "/etc/ringside/web2.conf=$out/web2.conf" \
 		-q "$machine ${log:+-l $log}" dom0 \

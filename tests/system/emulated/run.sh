@@ -9,16 +9,14 @@ out=$build/emulated
 mkdir -p "$out/files"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-. "$top/tools/run/program.sh"
+. "$top/tools/run/files.sh"
 mkdir -p "$out/module"
 cp "$top/tests/system/emulated/hostile.c" "$out/module/"
 echo 'obj-m := hostile.o' >"$out/module/Kbuild"
 make -s -C "$build/linux/src/out" M="$(realpath "$out/module")" modules >"$out/module/build.log" 2>&1 || { cat "$out/module/build.log"; exit 1; }
 gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -I"$top/include" -o "$out/holder" "$top/tests/system/emulated/holder.c" || exit 1
 gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o "$out/alarm" "$top/tests/system/emulated/alarm.c" || exit 1
-"$top/dom0/linux/initramfs.sh" "$out/base.cpio.gz" "$build/linux" && "$top/dom0/linux/initramfs.sh" -a "$out/add.cpio.gz" \
-	"$build/linux" "/test=$top/tests/system/emulated/guest.sh" "/hostile.ko=$out/module/hostile.ko" "/alarm=$out/alarm" || exit 1
-cat "$out/base.cpio.gz" "$out/add.cpio.gz" >"$out/guest-initrd"
+guest_ramdisk "$out/guest-initrd" "/test=$top/tests/system/emulated/guest.sh" "/hostile.ko=$out/module/hostile.ko" "/alarm=$out/alarm"
 truncate -s 64M "$out/emu.img"
 mke2fs -q -F -t ext4 "$out/emu.img" && gzip -c "$out/emu.img" >"$out/emu.img.gz"
 conf() { # NAME VCPUS TYPE
@@ -39,12 +37,11 @@ conf emu 2 emulated >"$out/emu.conf"
 conf evil 1 emulated >"$out/evil.conf"
 conf calm 1 split >"$out/calm.conf"
 conf held 1 split | sed '/^disk\|^net/d' >"$out/held.conf"
-for p in ringctl ringsided ringside-model; do strip -o "$work/$p" "$build/tools/$p"; done
+tools=$(stripped "$work" ringctl ringsided ringside-model) || exit 1
 files=$({ program nft; program dnsmasq; } | sort -u | sed 's/^/-f /')
 log=$out/serial.log
 # shellcheck disable=SC2086
-BUILD=$build "$top/dom0/linux/boot.sh" ${DEBUG:+-D} -w "$work/boot" -s "$top/tests/system/emulated/dom0.sh" -k quiet $files \
-	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" -f "/bin/ringside-model=$work/ringside-model" \
+BUILD=$build "$top/dom0/linux/boot.sh" ${DEBUG:+-D} -w "$work/boot" -s "$top/tests/system/emulated/dom0.sh" -k quiet $files $tools \
 	-f "/bin/ringctl-net=$top/tools/net/ringctl-net" -f "/srv.img.gz=$out/emu.img.gz" \
 	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$out/guest-initrd" -f "/etc/ringside/emu.conf=$out/emu.conf" \
 	-f "/bin/holder=$out/holder" -f "/etc/ringside/held.conf=$out/held.conf" -f "/etc/ringside/evil.conf=$out/evil.conf" -f "/etc/ringside/calm.conf=$out/calm.conf" \

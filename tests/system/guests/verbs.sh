@@ -23,7 +23,7 @@ conf one 'vcpus = 2' 'memory_max = 160' 'disk "root" { path = "/srv/web1.img" }'
 	'net "lan" { bridge = "rsbr0" ip = "10.82.0.60" rate = 100 }'
 conf two 'on_reboot = "preserve"'
 # Life.
-v 0 'one: would start: 64 MiB, 2 vCPU, 1 disks, 1 network cards' create --dry-run /tmp/one.conf
+v 0 'one: would start: 64 MiB, 2 vCPUs, 1 disk, 1 network card;' create --dry-run /tmp/one.conf
 v 3 'no running guest is named "one"' info one
 v 0 '^one: domain [0-9]+$' create /tmp/one.conf
 v 4 'exists already' create /tmp/one.conf
@@ -128,7 +128,7 @@ v 0 '' suspend two
 v 8 'is not suspended' wakeup one
 v 0 '' wakeup two
 v 0 '' time two
-v 0 '^[0-9]+ +two +running' events --timeout 1
+v 0 '^20[0-9-]+T[0-9:.]+[+-][0-9:]+ +[0-9]+ +two +running' events --timeout 1
 v 0 '' rename two zwei
 v 0 '^zwei ' list
 v 0 'GUEST up' console --log zwei

@@ -4,19 +4,18 @@
 # it printed. BUILD: what make has built.
 set -eu
 
-top=$(dirname "$0")/../../..
+top=$(dirname "$0")/../../.. build=$BUILD
 here=$top/tools/bench/create
 out=$1 kernel=$2 guests=$3 seconds=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+. "$top/tools/run/files.sh"
 
-# The guest's ramdisk: BusyBox, not packed, and the program that is its init here.
-"$top/dom0/linux/initramfs.sh" "$work/base.cpio.gz" "$BUILD/linux"
-"$top/dom0/linux/initramfs.sh" -a "$work/add.cpio.gz" "$BUILD/linux" "/stamp=$BUILD/bench/stamp"
-cat "$work/base.cpio.gz" "$work/add.cpio.gz" | gzip -dc >"$work/ramdisk"
+# The guest's ramdisk is not packed; the program is its init.
+guest_ramdisk "$work/packed" "/stamp=$BUILD/bench/stamp"
+gzip -dc <"$work/packed" >"$work/ramdisk"
 strip -o "$work/kernel" "$kernel" 2>/dev/null || cp "$kernel" "$work/kernel"
-strip -o "$work/ringctl" "$BUILD/tools/ringctl"
-strip -o "$work/ringsided" "$BUILD/tools/ringsided"
+tools=$(stripped "$work" ringctl ringsided)
 cat >"$work/guest.conf" <<-END
 	name = "guest"
 	kernel = "/guest-kernel"
@@ -24,7 +23,7 @@ cat >"$work/guest.conf" <<-END
 	cmdline = "console=hvc0 quiet rdinit=/stamp"
 	memory = 64
 END
-"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$here/dom0.sh" -k "quiet create.guests=$guests" -o dom0_mem=512M \
-	-f "/stamp=$BUILD/bench/stamp" -f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" \
-	-f "/guest.conf=$work/guest.conf" -f "/guest-kernel=$work/kernel" -f "/guest-ramdisk=$work/ramdisk" \
+# shellcheck disable=SC2086
+"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$here/dom0.sh" -k "quiet create.guests=$guests" -o dom0_mem=512M $tools \
+	-f "/stamp=$BUILD/bench/stamp" -f "/guest.conf=$work/guest.conf" -f "/guest-kernel=$work/kernel" -f "/guest-ramdisk=$work/ramdisk" \
 	-q "-i -c 1 -p max,-la57,-erms,-smap -m $((1024 + guests * 72)) -t $seconds -l $out.log" dom0

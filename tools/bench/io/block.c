@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* block: reads and writes past the page cache. Depth 1 is a system call each; deeper ones go by the kernel's asynchronous
- * I/O, as many in a call as have ended before. What writes
- * ends with a flush (load.c), for its data may have come no further than a cache. */
+/* block: reads and writes past the page cache. Depth 1 is a system call each; deeper ones go by the kernel's
+ * asynchronous I/O, as many in a call as have ended before. What writes ends with a flush (load.c), for its data may
+ * have come no further than a cache. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/aio_abi.h>
@@ -22,8 +22,8 @@ static uint64_t disk_bytes;
 static char *buffer; /* DEPTH_MAX blocks of 4 KiB, or one large one */
 static aio_context_t aio;
 
-/* A device model of dom0's reads and writes through its page cache, which takes a block in at the first pass, holds it as
- * used since the second, and only then costs the same each time. */
+/* A device model of dom0's reads and writes through its page cache, which takes a block in at the first pass, holds it
+ * as used since the second, and only then costs the same each time. */
 static void settle(void) {
 	for (unsigned pass = 0; pass < PASSES; pass++)
 		for (uint64_t at = 0; at + SIZE_MAX_ <= disk_bytes; at += SIZE_MAX_)

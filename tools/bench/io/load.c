@@ -48,8 +48,8 @@ static uint64_t now(void) {
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* To the agent: "begin KEY OPERATIONS UNIT|TITLE" and "end NANOSECONDS" around a row, "trace KEY" and "traced" around what
- * ring 0 shall record, "quit". The agent has read ring 0's counters when it answers. */
+/* To the agent: "begin KEY OPERATIONS UNIT|TITLE" and "end NANOSECONDS" around a row, "trace KEY" and "traced" around
+ * what ring 0 shall record, "quit". The agent has read ring 0's counters when it answers. */
 static void answered(void) {
 	char line[16];
 

@@ -7,9 +7,9 @@
 
 #include "../must.h"
 
-#define PORT_CONTROL 7001 /* lines of text, each answered "ok": see load.c                             */
-#define PORT_TCP     7002 /* struct order, again and again                                            */
-#define PORT_UDP     7003 /* struct packet                                                            */
+#define PORT_CONTROL 7001 /* lines of text, each answered "ok": see load.c */
+#define PORT_TCP     7002 /* struct order, again and again */
+#define PORT_UDP     7003 /* struct packet */
 
 enum order_kind { ORDER_SINK, ORDER_SOURCE, ORDER_ECHO };
 

@@ -39,6 +39,7 @@ out=$1
 mem=1024
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+. "$top/tools/run/files.sh"
 
 # NAME DISK CONSOLE SCALE WORDS: the guest's file but for its devices.
 conf() {
@@ -70,15 +71,9 @@ for c in $confs; do
 	files="$files -f /bench/$name=$work/$name"
 done
 
-"$top/dom0/linux/initramfs.sh" "$work/guest.cpio.gz" "$build/linux"
+guest_ramdisk "$work/guest.cpio.gz" "/test=$top/tools/bench/io/guest.sh" "/bin/load=$build/bench/load"
 "$top/dom0/linux/initramfs.sh" "$work/dom0.cpio.gz" "$build/linux" brd bridge tun
-"$top/dom0/linux/initramfs.sh" -a "$work/add.cpio.gz" "$build/linux" "/test=$top/tools/bench/io/guest.sh" "/bin/load=$build/bench/load"
-cat "$work/add.cpio.gz" >>"$work/guest.cpio.gz"
-for p in ringctl ringsided ringside-model; do
-	[ -e "$build/tools/$p" ] || continue
-	strip -o "$work/$p" "$build/tools/$p"
-	files="$files -f /bin/$p=$work/$p"
-done
+tools=$(stripped "$work" ringctl ringsided ringside-model)
 
 machine="-a $accel -c 1 -m $mem -p max,-la57,-erms,-smap -t ${BENCH_IO_TIME:-1200} -l $out.log"
 plugin=
@@ -88,7 +83,7 @@ if [ -z "$wall" ]; then
 fi
 # shellcheck disable=SC2086
 "$top/dom0/linux/boot.sh" -w "$work/boot" -i "$work/dom0.cpio.gz" -s "$top/tools/bench/io/dom0.sh" \
-	-k "quiet bench.rows=$rows bench.scale=$scale bench.rounds=$rounds bench.params=$params" -o "dom0_mem=512M dom0_vcpus=$queues" $files \
+	-k "quiet bench.rows=$rows bench.scale=$scale bench.rounds=$rounds bench.params=$params" -o "dom0_mem=512M dom0_vcpus=$queues" $files $tools \
 	-f "/bin/load=$build/bench/load" \
 	-f "/boot/guest-kernel=$build/linux/bzImage" -f "/boot/guest-initrd=$work/guest.cpio.gz" \
 	-q "$machine" dom0 $plugin

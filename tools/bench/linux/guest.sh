@@ -4,17 +4,15 @@
 # bench-linux`; dom0 beside it sleeps. OUT-guest.log: what it printed. BUILD: what make has built.
 set -eu
 
-top=$(dirname "$0")/../../..
+top=$(dirname "$0")/../../.. build=$BUILD
 here=$top/tools/bench/linux
 out=$1 machine=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+. "$top/tools/run/files.sh"
 
-"$top/dom0/linux/initramfs.sh" "$work/base.cpio.gz" "$BUILD/linux"
-"$top/dom0/linux/initramfs.sh" -a "$work/add.cpio.gz" "$BUILD/linux" "/lat=$BUILD/bench/lat" "/test=$out.sh"
-cat "$work/base.cpio.gz" "$work/add.cpio.gz" >"$work/ramdisk"
-strip -o "$work/ringctl" "$BUILD/tools/ringctl"
-strip -o "$work/ringsided" "$BUILD/tools/ringsided"
+guest_ramdisk "$work/ramdisk" "/lat=$BUILD/bench/lat" "/test=$out.sh"
+tools=$(stripped "$work" ringctl ringsided)
 cat >"$work/guest.conf" <<-END
 	name = "lat"
 	kernel = "/guest-kernel"
@@ -22,7 +20,7 @@ cat >"$work/guest.conf" <<-END
 	cmdline = "console=hvc0 quiet"
 	memory = 1024
 END
-"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$here/dom0.sh" -k quiet -o dom0_mem=256M \
-	-f "/bin/ringctl=$work/ringctl" -f "/bin/ringsided=$work/ringsided" \
+# shellcheck disable=SC2086
+"$top/dom0/linux/boot.sh" -w "$work/boot" -s "$here/dom0.sh" -k quiet -o dom0_mem=256M $tools \
 	-f "/guest.conf=$work/guest.conf" -f "/guest-kernel=$BUILD/linux/bzImage" -f "/guest-ramdisk=$work/ramdisk" \
 	-q "$machine -m 1536 -l $out-guest.log" dom0

@@ -3,8 +3,8 @@
  * QEMU's -icount, where a nanosecond of the clock is an instruction, on one CPU: without Ringside, and on it.
  *
  * An operation is repeated often enough that the clock's own cost does not show, in ROUNDS rounds; its figure is the
- * median round's. On Ringside, ring 0's counters are read before and after all rounds. Between begin() and end() of each
- * round, a plugin of QEMU's may count too (../io/count.c).
+ * median round's. On Ringside, ring 0's counters are read before and after all rounds. Between begin() and end() of
+ * each round, a plugin of QEMU's may count too (../io/count.c).
  *
  * With an argument, keys by commas, those rows only.
  *

@@ -103,14 +103,40 @@ static irqreturn_t on_event(int nr, void *data) {
 
 static u64 some(u64 below) { return get_random_u64() % below; }
 
+/* Grants of pages that this guest's other drivers share: to have those written to would be this guest's own doing. */
+static DECLARE_BITMAP(spared, 1 << 16);
+
+static void spare(u32 ref) { set_bit(ref & 0xffff, spared); }
+
+static void spare_others(void) {
+	struct pv_device_slot s;
+
+	for (u32 i = 0; i < PV_DEVICE_SLOTS; i++) {
+		const struct pv_ring_desc *d, *end;
+
+		if (i == slot || pv_device_get(PV_DOM_SELF, i, &s) || !s.class || !s.front.grant) continue;
+		spare(s.front.grant);
+		if (s.class != PV_DEVICE_BLOCK && s.class != PV_DEVICE_NET) continue;
+		d = page_address(ringside_grant_page(s.front.grant)) + QUEUE_AT;
+		end = d + (PAGE_SIZE - QUEUE_AT) / sizeof(*d);
+		for (; d < end; d++)
+			for (u32 k = 0; k < min(d->pages, PV_RING_PAGES_MAX); k++) spare(d->grant[k]);
+	}
+}
+
 /* A number that may be taken for one of these: an index, a small length, a ref, anything. */
 static u64 number(void) {
-	switch (some(4)) {
-	case 0: return some(8);
-	case 1: return some(600);
-	case 2: return some(4097);
-	default: return get_random_u64();
-	}
+	u64 n;
+
+	do {
+		switch (some(4)) {
+		case 0: n = some(8); break;
+		case 1: n = some(600); break;
+		case 2: n = some(4097); break;
+		default: n = get_random_u64();
+		}
+	} while (test_bit(n & 0xffff, spared));
+	return n;
 }
 
 static void write_word(void) {
@@ -163,8 +189,8 @@ static void write_kept(void) {
 }
 
 /*
- * A grant that is no console's. Nor is it another driver's of this guest, which goes on beside: a page that such a driver
- * has posted and that the other domain maps is one that it does not get back.
+ * A grant that is no console's. Nor is it another driver's of this guest, which goes on beside: a page that such a
+ * driver has posted and that the other domain maps is one that it does not get back.
  */
 static u32 wrong_grant(void) {
 	return class == PV_DEVICE_CONSOLE && !is_back() ? PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE / 2 + some(1 << 14)
@@ -436,6 +462,7 @@ static int __init hostile_init(void) {
 		driver.class = class = s.class;
 	}
 	if (!is_back() && class != PV_DEVICE_CONSOLE) {
+		spare_others();
 		rc = ringside_register_driver(&driver);
 		if (!rc && !dev) rc = -ENXIO;
 		if (rc == -ENXIO) driver_unregister(&driver.driver);
