@@ -65,9 +65,9 @@ format: ## clang-format on what is tracked
 	@git ls-files '*.c' '*.h' | grep -v '^include/pv/' | xargs clang-format -i
 
 check: $(BUILD)/font.h ## the static analyzer; says how many files clang-format would change
-	@git ls-files 'hv/*.c' 'hv/*.h' | xargs clang-format --dry-run 2>&1 | \
+	@git ls-files 'hv/*.c' 'hv/*.h' 'dom0/boot/*.[ch]' | xargs clang-format --dry-run 2>&1 | \
 		sed -n 's/:.*clang-format-violations.*//p' | sort -u | wc -l | sed 's/$$/ files differ from clang-format/'
-	@for f in $(filter %.c,$(HV_SRCS)); do \
+	@for f in $(sort $(filter %.c,$(HV_SRCS) $(BOOT_SRCS))); do \
 		$(HV_CC) $(HV_CFLAGS) -Wno-stack-usage -O2 -fanalyzer $(HV_CPPFLAGS) -I$(BUILD) -c $$f -o /dev/null || exit 1; done
 
 clean: ## remove everything built but newlib

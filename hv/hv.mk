@@ -17,7 +17,7 @@ HV_CFLAGS := -std=gnu17 -ffreestanding -nostdlib -mno-red-zone -mgeneral-regs-on
 HV_LDFLAGS := -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none \
 	-Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack
 
-include dom0/loader/loader.mk
+include dom0/boot/boot.mk
 
 # $(1): flavour, $(2): where, $(3): flags
 define HV_FLAVOUR
@@ -50,13 +50,13 @@ $(2)/hv.lds: hv/boot/hv.lds hv/cpu/layout.h
 
 # Linked twice: the second time with a table of its functions, for panics. The full file has debug information, for
 # gdb and addr2line; what is booted has none.
-$(2)/ringside.elf: $$(HV_OBJS_$(1)) $$(LOADER_OBJ) $(2)/hv.lds hv/lib/symbols.awk
+$(2)/ringside.elf: $$(HV_OBJS_$(1)) $$(BOOT_OBJ) $(2)/hv.lds hv/lib/symbols.awk
 	@echo "  LD    $$@"
-	@$$(HV_CC) $$(HV_LDFLAGS) -T $(2)/hv.lds -o $(2)/first.elf $$(HV_OBJS_$(1)) $$(LOADER_OBJ)
+	@$$(HV_CC) $$(HV_LDFLAGS) -T $(2)/hv.lds -o $(2)/first.elf $$(HV_OBJS_$(1)) $$(BOOT_OBJ)
 	@nm -n $(2)/first.elf | awk -f hv/lib/symbols.awk >$(2)/symbols.S
 	@$$(HV_CC) -c -o $(2)/symbols.o $(2)/symbols.S
 	@$$(HV_CC) $$(HV_LDFLAGS) -T $(2)/hv.lds -Wl,-Map,$(2)/ringside.map -o $(2)/ringside.full.elf \
-		$$(HV_OBJS_$(1)) $$(LOADER_OBJ) $(2)/symbols.o
+		$$(HV_OBJS_$(1)) $$(BOOT_OBJ) $(2)/symbols.o
 	@strip -o $$@ $(2)/ringside.full.elf
 
 -include $$(HV_OBJS_$(1):.o=.d) $(2)/asm-offsets.d

@@ -6,7 +6,7 @@
  * module. */
 #include <string.h>
 
-#include "../loader/elf_image.h"
+#include "../boot/elf_image.h"
 #include "runtime.h"
 
 /* --- memory of the new domain ------------------------------------------------------------- */

@@ -55,7 +55,7 @@ $(NEWLIB_STAMP): $(NEWLIB_TARBALL) $(MINI_DIR)/newlib.sh
 		"$(MINI_CC)" "-g0 $(MINI_TARGET)"
 
 MINI_LIB_SRCS := $(filter-out $(MINI_OWN:%=$(MINI_DIR)/%.c) $(MINI_DIR)/offsets.c, \
-	$(sort $(wildcard $(MINI_DIR)/*.c $(MINI_DIR)/*.S))) dom0/loader/elf.c
+	$(sort $(wildcard $(MINI_DIR)/*.c $(MINI_DIR)/*.S))) dom0/boot/elf.c
 mini_objs = $(patsubst %,$(MINI_OUT)/obj/%.o,$(basename $(1)))
 mini_srcs = $(or $($(1)_SRCS),$(MINI_DIR)/$(1).c)
 

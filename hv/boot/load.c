@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load: dom0, the domain that ring 0 itself makes: frames at gfn = mfn, all capabilities. What it begins with is part
  * of ring 0's image, its loader, which finds the kernel in the modules: ring 0 looks into neither.
- * Read first: dom0/loader/loader.h, boot/boot.h */
+ * Read first: dom0/boot/boot.h, boot/boot.h */
 #include "boot/boot.h"
 #include "domain/grant.h"
 
 #define DOM0_ID 0 /* the first domain made */
 
-/* hv.lds: parts of the image that are dom0's from here on; virtual addresses, page-aligned. */
-extern char handover_start[], handover_end[]; /* boot information */
-extern char loader_start[], loader_end[];     /* dom0's loader; its L4 table comes first */
-extern char loader_ip[];                      /* the first instruction */
+/* hv.lds: what of the image runs in ring 3 is dom0's from here on; virtual addresses, page-aligned. */
+extern char ring3_start[], ring3_end[];
+extern char loader_l4[], loader_ip[]; /* of dom0's loader: its L4 table, the first instruction */
 
 static struct domain *dom0;
 
@@ -67,11 +66,10 @@ static void give(u64 start, u64 end) {
 	}
 }
 
-void dom0_start(const struct boot_info *bi) {
+void dom0_start(const struct survey *s) {
 	const struct pv_vcpu_start start = {
 		.ip = (u64)loader_ip - IMAGE_BASE,
-		.root = (u64)loader_start - IMAGE_BASE,
-		.arg = (u64)bi - IMAGE_BASE,
+		.root = (u64)loader_l4 - IMAGE_BASE,
 	};
 	u64 frames = options.dom0_mem ? options.dom0_mem >> PAGE_SHIFT : frames_free() / 2, taken;
 
@@ -81,9 +79,8 @@ void dom0_start(const struct boot_info *bi) {
 	take_memory(frames - taken);
 	enter_memory();
 	log_info("dom0: %lu MiB, %u vCPUs", dom0->frames >> 8, dom0->vcpu_count);
-	give((u64)handover_start - IMAGE_BASE, (u64)handover_end - IMAGE_BASE);
-	give((u64)loader_start - IMAGE_BASE, (u64)loader_end - IMAGE_BASE);
-	for (unsigned i = 0; i < bi->module_count; i++) give(bi->modules[i].start, bi->modules[i].end);
+	for (unsigned i = 0; i < s->module_count; i++) give(s->modules[i].start, s->modules[i].end);
+	give((u64)ring3_start - IMAGE_BASE, (u64)ring3_end - IMAGE_BASE);
 	if (vcpu_start(dom0->vcpus[0], &start, false)) panic("dom0's loader cannot be started");
 	domain_unpause(dom0);
 }

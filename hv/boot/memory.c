@@ -15,14 +15,12 @@ static struct ranges unused; /* RAM that nobody has */
 
 static u64 page_up(u64 x) { return ROUND_UP(x, PAGE_SIZE); }
 
-void memory_init(const struct boot_info *bi) {
-	for (const struct pv_start_map *m = bi->map; m < bi->map + bi->map_count; m++)
-		if (m->type == BOOT_RAM)
-			ranges_add(&ram, page_up(m->start), MIN((m->start + m->len) & PAGE_MASK, DIRECT_SIZE));
-	unused = ram;
-	ranges_cut(&unused, (u64)image_start - IMAGE_BASE, (u64)image_end - IMAGE_BASE);
-	for (unsigned i = 0; i < bi->module_count; i++)
-		ranges_cut(&unused, bi->modules[i].start, page_up(bi->modules[i].end));
+bool memory_survey(const struct survey *s) {
+	return survey_check(s, (struct range){(u64)image_start - IMAGE_BASE, (u64)image_end - IMAGE_BASE}, &ram,
+			    &unused);
+}
+
+void memory_init(void) {
 	ranges_cut(&unused, 0, LOW_RAM);
 	start_page = ranges_take(&unused, PAGE_SIZE, LOW_RAM_END);
 	ranges_cut(&unused, 0, LOW_END);
@@ -47,8 +45,8 @@ void *table_page(void) {
 	return p;
 }
 
-void memory_move_modules(struct boot_info *bi) {
-	for (struct boot_module *m = bi->modules; m < bi->modules + bi->module_count; m++) {
+void memory_move_modules(struct survey *s) {
+	for (struct boot_module *m = s->modules; m < s->modules + s->module_count; m++) {
 		u64 len = m->end - m->start, to = memory_alloc(len, ~0ull);
 
 		memcpy(direct(to), direct(m->start), len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/boot.h"
+#include "boot/survey.h"
 
 void ranges_add(struct ranges *s, u64 start, u64 end) {
 	if (start < end && s->count < RANGES_MAX) /* what is too much stays unused */
@@ -34,4 +34,10 @@ u64 ranges_total(const struct ranges *s) {
 
 	for (unsigned i = 0; i < s->count; i++) n += s->r[i].end - s->r[i].start;
 	return n;
+}
+
+bool ranges_meet(const struct ranges *s, u64 start, u64 end) {
+	for (unsigned i = 0; i < s->count; i++)
+		if (start < s->r[i].end && s->r[i].start < end) return true;
+	return false;
 }

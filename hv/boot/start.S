@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start: Multiboot2 header; from the loader's 32-bit mode to boot_main in long mode, and from an application
- * processor's real mode to ap_main. */
+/* start: Multiboot2 header; from the loader's 32-bit mode to survey_run in long mode, to ring 3, and to boot_main; and
+ * from an application processor's real mode to ap_main. */
+#include "asm-offsets.h"
 #include "cpu/layout.h"
 
 #define LOW(sym) ((sym) - IMAGE_BASE)
 #define PTE_PRESENT_WRITE 3
-#define PTE_LARGE 0x83
+#define PTE_LARGE_USER 0x87
 #define MB2_HEADER_MAGIC 0xe85250d6
 #define CS32 0x18
+#define RING3_FLAGS 0x3002	/* IOPL 3 */
+#define RING0_FLAGS 0x2
 
 	.section .boot, "ax"
 	.balign 8
@@ -25,7 +28,7 @@ header:
 header_end:
 
 /* start: In: eax = magic, ebx = boot information, flat 32-bit segments, no paging, IF=0 (Multiboot2 3.3).
- * Out: boot_main(magic, information), rsp in boot_stack, early map: the low 4 GiB at 0 and at
+ * Out: survey_run(magic, information), rsp in boot_stack, early map: the low 4 GiB at 0 and at
  * DIRECT_BASE, the image at its own addresses; all writable and executable. */
 	.code32
 	.globl start
@@ -113,7 +116,7 @@ high:	xorl %ebp, %ebp
 	leaq boot_stack + STACK_SLOT - 16(%rip), %rsp
 	leaq cpu_store(%rip), %rax
 	movq %rax, 8(%rsp)	/* this_cpu() */
-	call boot_main
+	call survey_run
 1:	movq hv_cr3(%rip), %rax
 	movq %rax, %cr3
 	movq ap_stack(%rip), %rsp
@@ -127,15 +130,41 @@ stack_call:
 	call *%rsi
 	ud2
 
+/* void ring3_run(u64 ip, u64 a, u64 b): ring 3 goes on at ip, on no stack, with a and b in rdi and rsi. */
+	.globl ring3_run
+ring3_run:
+	push $PV_USER_DS
+	push $0
+	push $RING3_FLAGS
+	push $PV_USER_CS
+	push %rdi
+	movq %rsi, %rdi
+	movq %rdx, %rsi
+	iretq
+
+/* Where the IDT leads meanwhile, whatever happens. Nothing is kept of what ring 3 had, and there is no IDT from here on:
+ * what ring 0 itself does wrong must not come here. */
+	.globl ring3_back
+ring3_back:
+	lidt no_idt(%rip)
+	leaq boot_stack + STACK_SLOT - 16(%rip), %rsp
+	push $RING0_FLAGS
+	popfq
+	xorl %ebp, %ebp
+	call boot_main
+no_idt:	.fill 10
+
 	.bss
 	.balign STACK_SLOT
 boot_stack:
 	.skip STACK_SLOT
 
-/* The early map: the low 4 GiB, and at the end of the same L3 table the image. Each slot of the L4 table leads there. */
+/* The early map: the low 4 GiB, and at the end of the same L3 table the image. Each slot of the L4 table leads there.
+ * Its L2 tables have U=1, for ring3.c has them under an L4 entry with U=1 as well. */
 #define EARLY_L2(n) LOW(early_l2) + (n) * 4096 + PTE_PRESENT_WRITE
 	.data
 	.balign 4096
+	.globl early_l4, early_l2
 early_l4:
 	.rept 512
 	.quad LOW(early_l3) + PTE_PRESENT_WRITE
@@ -147,6 +176,6 @@ early_l3:
 early_l2:
 	.set at, 0
 	.rept 2048
-	.quad at + PTE_LARGE
+	.quad at + PTE_LARGE_USER
 	.set at, at + 0x200000
 	.endr

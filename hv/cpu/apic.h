@@ -50,7 +50,8 @@ extern struct time_params {
 	u32 mul;
 } tsc_params;
 
-void tsc_init(void);
+/* From the TSC's rate as the survey measured it. */
+void tsc_init(u64 khz);
 void delay_ns(u64 ns);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef HV_CPU_H
 #define HV_CPU_H
 
+#include "boot/survey.h"
 #include "locks.h"
 
 #include <pv/cpu.h>
@@ -118,12 +119,6 @@ extern u64 cpus_up; /* mask */
 /* c: declared before. */
 #define for_each_cpu(c, mask) for (u64 m_ = (mask); m_ && ((c) = cpus[__builtin_ctzll(m_)]); m_ &= m_ - 1)
 
-/* What the machine can do; set at boot, the same on all CPUs. */
-extern struct features {
-	bool smap, smep, umip, x2apic, page_1g, invariant_tsc, debug_build;
-	bool x87_pointers; /* XRSTOR always loads them: of some CPUs it leaves who ran last's */
-	u32 xsave_size;    /* bytes of an XSAVE area for xcr0 */
-	u64 xcr0;
-} features;
+extern struct features features;
 
 #endif

@@ -52,23 +52,23 @@ static void system_desc(u64 *slot, u64 base, u32 limit, u64 type) {
 	slot[1] = base >> 32;
 }
 
+static void gate_set(unsigned v, u64 to, u8 ist) {
+	idt[v] = (struct gate){
+		.offset_low = to,
+		.offset_mid = to >> 16,
+		.offset_high = to >> 32,
+		.selector = HV_CS,
+		.type = v == BP || v == OF || v == VECTOR_INT80 ? 0xee : 0x8e,
+		.ist = ist,
+	};
+}
+
 static void idt_init(void) {
 	/* IST n is stack slot n + 1. */
-	static const u8 ist[32] = {
+	static const u8 ist[256] = {
 		[DB] = STACK_DB - 1, [NMI] = STACK_NMI - 1, [DF] = STACK_DF - 1, [MC] = STACK_MC - 1};
 
-	for (unsigned v = 0; v < 256; v++) {
-		u64 a = (u64)(v == PF ? trap_page_fault : entry_stubs[v]);
-
-		idt[v] = (struct gate){
-			.offset_low = a,
-			.offset_mid = a >> 16,
-			.offset_high = a >> 32,
-			.selector = HV_CS,
-			.type = v == BP || v == OF || v == VECTOR_INT80 ? 0xee : 0x8e,
-			.ist = v < 32 ? ist[v] : 0,
-		};
-	}
+	for (unsigned v = 0; v < 256; v++) gate_set(v, (u64)(v == PF ? trap_page_fault : entry_stubs[v]), ist[v]);
 }
 
 static void entry_init(struct cpu *c) {
@@ -93,19 +93,15 @@ static void entry_init(struct cpu *c) {
 
 struct pv_vcpu_area area_none = {.pending_any = 1}; /* so that ERETU goes to C, which refuses */
 
-void desc_init(struct cpu *c) {
-	struct tables *t = tables_of(c);
+/* GDT and TSS in t, and the IDT. What comes from ring 3 is pushed below sp. */
+static void load(struct tables *t, u64 sp) {
 	struct __attribute__((packed)) {
 		u16 limit;
 		u64 base;
 	} gdtr = {sizeof(t->gdt) - 1, (u64)t->gdt}, idtr = {sizeof(idt) - 1, (u64)idt};
 
-	if (c->id == 0) idt_init();
-	entry_init(c);
 	memcpy(t->gdt, gdt_fixed, sizeof(t->gdt));
-	c->tls = &t->gdt[PV_GDT_TLS_MIN];
-	t->tss.rsp[0] = (u64)&c->entry->g.user;
-	for (unsigned i = STACK_NMI; i <= STACK_DB; i++) t->tss.ist[i - 2] = stack_top(c->id, i);
+	t->tss.rsp[0] = sp;
 	t->tss.port_map = PORT_MAP_NONE;
 	t->ports[IO_PORTS / 8] = 0xff;
 	system_desc(&t->gdt[TSS_SEL / 8], (u64)&t->tss, sizeof(t->tss) + sizeof(t->ports) - 1, 0x89);
@@ -116,6 +112,23 @@ void desc_init(struct cpu *c) {
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; mov %1, %%ss" : : "r"(0), "r"(HV_DS));
 	/* CS: a far return, since a far jump has no 64-bit direct form. */
 	__asm__ volatile("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" : : "i"(HV_CS) : "rax", "memory");
+}
+
+void desc_init(struct cpu *c) {
+	struct tables *t = tables_of(c);
+
+	if (c->id == 0) idt_init();
+	entry_init(c);
+	c->tls = &t->gdt[PV_GDT_TLS_MIN];
+	for (unsigned i = STACK_NMI; i <= STACK_DB; i++) t->tss.ist[i - 2] = stack_top(c->id, i);
+	load(t, (u64)&c->entry->g.user);
+}
+
+void desc_ring3(u64 sp, const char *to) {
+	static struct tables early;
+
+	for (unsigned v = 0; v < 256; v++) gate_set(v, (u64)to, 0);
+	load(&early, sp);
 }
 
 #define MSR_STAR           0xc0000081u

@@ -80,12 +80,9 @@ bool console_drain(bool wait) {
 
 void console_running(void) { waiting = false; }
 
-void console_init(const struct boot_screen *screen) {
-	u32 wanted = options.console | (options.console & CONSOLE_SERIAL ? CONSOLE_COM1 : 0);
-
-	backends = wanted & CONSOLE_COMS;
-	for_each_com(com) if (!serial_init(com, options.baud)) backends &= ~(CONSOLE_COM1 << com);
-	if (wanted & CONSOLE_SCREEN && screen_init(screen)) backends |= CONSOLE_SCREEN;
+void console_init(const struct pv_start_screen *screen) {
+	backends = options.console;
+	if (backends & CONSOLE_SCREEN && !screen_init(screen)) backends &= ~CONSOLE_SCREEN;
 }
 
 void console_leave_screen(void) {

@@ -9,7 +9,7 @@
 /* ---- console: serial lines and the screen, as one place to write to and read from ---- */
 
 /* Back ends by the options' console=; before this nothing is written anywhere. */
-void console_init(const struct boot_screen *screen);
+void console_init(const struct pv_start_screen *screen);
 /* Raw bytes to all back ends. Takes LOCK_CONSOLE. Returns how many: 0 while a line has too much before it. */
 size_t console_put(const char *s, size_t len);
 /* vCPUs run from now on: what is written does not wait for the lines. Before, and in a panic, it does. */
@@ -25,15 +25,14 @@ void console_leave_screen(void);
  * behind what was copied. Returns bytes. */
 size_t log_read(char *buf, size_t len, u64 from, u64 *pos);
 
-/* dev/serial.c; false: there is no UART. */
-bool serial_init(unsigned com, unsigned baud);
+/* dev/serial.c */
 void serial_listen(unsigned com); /* what arrives interrupts */
 bool serial_room(unsigned com);   /* for a byte, which it then takes without waiting */
 void serial_put(unsigned com, char c);
 bool serial_ready(unsigned com); /* a byte has arrived */
 char serial_get(unsigned com);
 /* dev/screen.c; false: there is none. */
-bool screen_init(const struct boot_screen *s);
+bool screen_init(const struct pv_start_screen *s);
 /* From the early map to a device mapping. */
 void screen_remap(void);
 void screen_put(char c);

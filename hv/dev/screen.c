@@ -12,7 +12,7 @@
 #define SCREEN_TEXT 2
 #define TEXT_WHITE  0x0700u
 
-static struct boot_screen scr;
+static struct pv_start_screen scr;
 static u8 *video; /* NULL: not reachable now */
 static unsigned cols, rows, scale, at_col, at_row;
 static u64 row_bytes;
@@ -38,7 +38,7 @@ static void newline(void) {
 	memset(video + (at_row + 1) % rows * row_bytes, 0, row_bytes);
 }
 
-bool screen_init(const struct boot_screen *s) {
+bool screen_init(const struct pv_start_screen *s) {
 	bool text = s->type == SCREEN_TEXT;
 	unsigned line;
 
@@ -49,7 +49,7 @@ bool screen_init(const struct boot_screen *s) {
 	rows = scr.height / line;
 	row_bytes = (u64)scr.pitch * line;
 	if (!text && (scr.type != SCREEN_RGB || scr.bpp < 24)) rows = 0;
-	if (!cols || !rows || scr.pitch < scr.width * 2) return false;
+	if (!cols || !rows || scr.pitch < scr.width * MAX(scr.bpp / 8u, 2u)) return false;
 	if (scr.addr + rows * row_bytes <= BELOW_4G) {
 		video = (u8 *)(DIRECT_BASE + scr.addr);
 		memset(video, 0, rows * row_bytes);

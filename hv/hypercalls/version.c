@@ -14,7 +14,7 @@ long hc_host_info(gva_t out) {
 		.total_frames = frames_total(),
 		.free_frames = frames_free(),
 		.features = features.smap * PV_HOST_SMAP | features.smep * PV_HOST_SMEP | features.umip * PV_HOST_UMIP |
-			    features.debug_build * PV_HOST_DEBUG | features.x2apic * PV_HOST_X2APIC,
+			    DEBUG_BUILD * PV_HOST_DEBUG | features.x2apic * PV_HOST_X2APIC,
 		.version = RINGSIDE_VERSION,
 	};
 

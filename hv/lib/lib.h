@@ -25,11 +25,13 @@ const char *symbol_find(u64 addr, u64 *offset);
 
 /* Debug builds only, for our own invariants; a guest can never make one fail. */
 #ifdef HV_DEBUG
+#define DEBUG_BUILD 1
 #define HV_ASSERT(cond)                                                               \
 	do {                                                                          \
 		if (unlikely(!(cond))) panic("%s:%u: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 #else
+#define DEBUG_BUILD     0
 #define HV_ASSERT(cond) ((void)sizeof(cond))
 #endif
 

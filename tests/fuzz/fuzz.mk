@@ -5,10 +5,10 @@
 FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 FUZZ_stlb    := tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c \
 	hv/mm/stlb_flush.c hv/mm/stlb_audit.c
-FUZZ_mb2     := hv/boot/mb2.c
-FUZZ_acpi    := hv/boot/acpi.c
-FUZZ_elf     := dom0/loader/elf.c
-FUZZ_cmdline := hv/boot/cmdline.c
+FUZZ_mb2     := dom0/boot/mb2.c
+FUZZ_acpi    := dom0/boot/acpi.c
+FUZZ_elf     := dom0/boot/elf.c
+FUZZ_cmdline := dom0/boot/cmdline.c
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Shell: run each of $(1) for its part of the time. What a fuzzer printed stays in build/fuzz/NAME.log, an input that
@@ -25,11 +25,11 @@ FUZZ_RUN = each=$$((($(FUZZ_SECONDS) + $(words $(1)) - 1) / $(words $(1)))) pass
 	done; echo "$$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
 define FUZZ_RULE
-build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(FUZZ_$(1)) $(wildcard hv/*.h hv/*/*.h dom0/loader/*.h tests/unit/host.h tests/unit/machine.h)
+build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(FUZZ_$(1)) $(wildcard hv/*.h hv/*/*.h dom0/boot/*.h tests/unit/host.h tests/unit/machine.h)
 	@mkdir -p $$(@D)/$(1)
 	@echo "  FUZZ  $$@"
 	@clang -std=gnu11 -Wall -Wextra -Werror -O1 -g -DHV_DEBUG -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -include tests/unit/machine.h -Itests/unit -Ihv -Idom0/loader -Iinclude \
+		-fno-sanitize-recover=all -include tests/unit/machine.h -Itests/unit -Ihv -Idom0/boot -Iinclude \
 		-o $$@ $$(filter %.c,$$^) -lpthread
 
 .PHONY: fuzz-$(1)

@@ -2,7 +2,7 @@
 /* fuzz_acpi: firmware that says anything: the input is the RSDP and then physical memory from 64 on. Sums are put
  * right, or nothing would get past the first table; a zero in the first byte leaves them as they are.
  * Rules: no byte of a table outside its length is read; counts stay within their arrays */
-#include "boot/boot.h"
+#include "parsers.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_cmdline: options that are anything.
  * Rules: no byte behind the end is read; what is wrong is named; choices are among their words */
-#include "boot/boot.h"
-#include "lib/lib.h"
+#include "parsers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	char *copy = malloc(size + 1), word[64];
-	struct options o;
+	struct options o = {0};
 
 	memcpy(copy, data, size);
 	copy[size] = 0;

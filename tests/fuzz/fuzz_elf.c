@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_elf: a kernel that is anything. The first bytes are those of an ELF file, or nothing would get past them.
  * Rules: no byte outside is read; what is accepted can be copied as it says */
-#include "loader.h"
+#include "elf_image.h"
 
 #include <stdlib.h>
 #include <string.h>

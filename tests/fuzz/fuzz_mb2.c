@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_mb2: a boot loader that says anything.
  * Rules: no byte outside is read; what is accepted has whole strings, entries that do not wrap, modules on pages */
-#include "boot/boot.h"
+#include "parsers.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Unit tests: the look of dom0's loader at dom0's kernel.
- * Sources: dom0/loader/elf.c
+ * Sources: dom0/boot/elf.c
  * Each image lies in an allocation of exactly its size, so that the sanitizer sees a byte read too far. */
-#include "loader.h"
+#include "elf_image.h"
 
 #include <pv/domain.h>
 

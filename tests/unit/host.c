@@ -205,7 +205,6 @@ void host_boot(unsigned count, u64 frames) {
 	host_threaded = false;
 	host_shootdowns = host_invlpgs = 0;
 #ifdef HV_DEBUG
-	features.debug_build = 1;
 #endif
 	host_be(0);
 	frames_init(frames_memory, frames);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unit tests: what ring 0 reads before it has anything of its own to stand on: boot information, options, ACPI.
- * Sources: hv/boot/mb2.c hv/boot/cmdline.c hv/boot/acpi.c hv/boot/ranges.c
+/* Unit tests: what is read before ring 0 has anything of its own to stand on: boot information, options, ACPI; and how
+ * ring 0 looks at what comes of it.
+ * Sources: dom0/boot/mb2.c dom0/boot/cmdline.c dom0/boot/acpi.c hv/boot/survey.c hv/boot/ranges.c
  * Each input lies in an allocation of exactly its size, so that the sanitizer sees a byte read too far. */
-#include "boot/boot.h"
-#include "lib/lib.h"
+#include "parsers.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -185,8 +185,10 @@ static char word[64];
 
 static const char *options_of(const char *s) {
 	char *copy = strdup(s);
-	const char *wrong = cmdline_parse(copy, &o, word);
+	const char *wrong;
 
+	o = (struct options){.console = CONSOLE_COM1 | CONSOLE_SCREEN, .loglvl = LOG_INFO, .baud = 115200};
+	wrong = cmdline_parse(copy, &o, word);
 	free(copy);
 	return wrong;
 }
@@ -377,6 +379,113 @@ Test(acpi, refuses_hostile_lengths) {
 	}
 }
 
+/* ---- what ring 0 is told ---- */
+
+static struct survey told;
+static struct ranges ram, unused;
+#define IMAGE ((struct range){0x200000, 0x300000})
+
+static bool believed(void) { return survey_check(&told, IMAGE, &ram, &unused); }
+
+static void tell(void) {
+	told = (struct survey){
+		.acpi = {.cpus = MAX_CPUS, .ioapics = 1, .ioapic[0].addr = 0xfec00000},
+		.ram = {2, {{0x1000, 0x9f000}, {0x100000, 0x10000000}}},
+		.module_count = 2,
+		.modules = {{0x400000, 0x401234}, {0x402000, 0x403000}},
+		.screen = {.addr = 0xfd000000, .pitch = 3200, .width = 800, .height = 600, .bpp = 32, .type = 1},
+	};
+}
+
+Test(survey, is_believed) {
+	tell();
+	cr_assert(believed());
+	cr_assert_eq(ranges_total(&ram), 0x9e000 + 0xff00000);
+	cr_assert_eq(ranges_total(&unused), ranges_total(&ram) - 0x100000 - 0x3000);
+	cr_assert(!ranges_meet(&unused, IMAGE.start, IMAGE.end) && !ranges_meet(&unused, 0x400000, 0x403000));
+	told = (struct survey){0}; /* one that found nothing: there is a line that says why */
+	cr_assert(believed());
+	cr_assert_eq(ranges_total(&ram), 0x100000);
+	cr_assert_eq(ranges_total(&unused), 0);
+}
+
+Test(survey, ram_told_twice_is_there_once) {
+	tell();
+	told.ram.count = 3;
+	told.ram.r[2] = (struct range){0x80000, 0x180000};
+	cr_assert(believed());
+	cr_assert_eq(ranges_total(&ram), 0x10000000 - 0x1000);
+	for (unsigned i = 0; i < RANGES_MAX; i++) told.ram.r[i] = (struct range){i * 0x2000, (i + 1) * 0x2000};
+	told.ram.count = RANGES_MAX;
+	told.module_count = 0;
+	cr_assert(believed());
+	cr_assert_leq(ram.count, RANGES_MAX);
+	cr_assert(ranges_meet(&ram, IMAGE.start, IMAGE.start + 1) && !ranges_meet(&unused, IMAGE.start, IMAGE.end));
+}
+
+/* One field of what is believed becomes another. */
+#define REFUSED(field, value)                              \
+	do {                                               \
+		tell();                                    \
+		told.field = (value);                      \
+		cr_assert(!believed(), #field " " #value); \
+	} while (0)
+
+Test(survey, refuses_counts_beyond_their_arrays) {
+	REFUSED(ram.count, RANGES_MAX + 1);
+	REFUSED(ram.count, ~0ull);
+	REFUSED(module_count, BOOT_MODULE_MAX + 1);
+	REFUSED(module_count, ~0ull);
+	REFUSED(acpi.cpus, MAX_CPUS + 1);
+	REFUSED(acpi.cpus, ~0u);
+	REFUSED(acpi.ioapics, ACPI_IOAPICS + 1);
+}
+
+Test(survey, refuses_ram_that_cannot_be) {
+	REFUSED(ram.r[0].start, 0x1001);
+	REFUSED(ram.r[0].end, 0x9f800);
+	REFUSED(ram.r[0].start, 0x300000); /* behind its end: it would cut the image's out */
+	REFUSED(ram.r[1].end, DIRECT_SIZE + PAGE_SIZE);
+	REFUSED(ram.r[1].end, -PAGE_SIZE);
+}
+
+Test(survey, refuses_modules_that_somebody_has) {
+	REFUSED(modules[0].start, 0x400800);
+	REFUSED(modules[0].start, 0x402000); /* behind its end */
+	REFUSED(modules[0].start, 0x2ff000); /* the image's last page */
+	REFUSED(modules[0].end, 0x402001);   /* into the other */
+	REFUSED(modules[0].end, 0x10000001); /* beyond RAM */
+	REFUSED(modules[0].end, ~0ull);      /* which rounds up to 0 */
+	REFUSED(modules[1].start, 0x401000); /* the page that the other ends in */
+	tell();
+	told.modules[1] = (struct boot_module){0x201000, 0x202000};
+	cr_assert(!believed());
+	told.modules[1] = (struct boot_module){0x20000000, 0x20001000};
+	cr_assert(!believed());
+}
+
+Test(survey, refuses_devices_in_memory) {
+	REFUSED(acpi.ioapic[0].addr, 0x200000);
+	tell();
+	told.acpi.ioapic[0].addr = 0x9f000; /* next to RAM, or so it seems */
+	cr_assert(believed());
+	REFUSED(acpi.ioapic[0].addr, 0x9efff);
+	REFUSED(screen.addr, 0x200000);
+	REFUSED(screen.addr, 0xff000); /* before RAM, into it */
+	REFUSED(screen.addr, ~0ull);
+	REFUSED(screen.addr, 1ull << 52);
+	REFUSED(screen.width, 0x10000);
+	REFUSED(screen.height, ~0u);
+	REFUSED(screen.pitch, ~0u);
+	tell();
+	told.screen.addr = 0x10000000;
+	cr_assert(believed());
+	told.ram.count = 0; /* the image is RAM all the same */
+	told.module_count = 0;
+	told.screen.addr = 0x2ff000;
+	cr_assert(!believed());
+}
+
 /* ---- ranges ---- */
 
 Test(ranges, cut_and_take) {
@@ -391,4 +500,12 @@ Test(ranges, cut_and_take) {
 	cr_assert_eq(ranges_take(&r, 0x3000, 0x10000), 0x5000);
 	cr_assert_eq(ranges_take(&r, 0x3000, 0x10000), 0);
 	cr_assert_eq(ranges_total(&r), 0x2000 + 0xd000);
+}
+
+Test(ranges, meet) {
+	static struct ranges r;
+
+	ranges_add(&r, 0x1000, 0x2000);
+	cr_assert(ranges_meet(&r, 0x1fff, 0x3000) && ranges_meet(&r, 0, 0x1001) && ranges_meet(&r, 0, ~0ull));
+	cr_assert(!ranges_meet(&r, 0x2000, 0x3000) && !ranges_meet(&r, 0, 0x1000));
 }

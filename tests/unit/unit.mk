@@ -9,12 +9,12 @@ UNIT_CC     ?= clang
 UNIT_DIR    := build/unit
 UNIT_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -O1 -g -DHV_DEBUG -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
-UNIT_HOST   := -include tests/unit/machine.h -Itests/unit -Ihv -Idom0/loader -Iinclude
+UNIT_HOST   := -include tests/unit/machine.h -Itests/unit -Ihv -Idom0/boot -Iinclude
 UNIT_TESTS  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c tests/unit/*_test.c tests/unit/model_*.c))
 UNIT_SRC     = $(shell sed -n 's/^ \* Sources: //p' tests/unit/$(1).c)
 
 define UNIT_RULE
-$(UNIT_DIR)/$(1): tests/unit/$(1).c $(call UNIT_SRC,$(1)) $$(wildcard hv/*.h hv/*/*.h dom0/loader/*.h tests/unit/*.h include/pv/*.h include/pv/*/*.h)
+$(UNIT_DIR)/$(1): tests/unit/$(1).c $(call UNIT_SRC,$(1)) $$(wildcard hv/*.h hv/*/*.h dom0/boot/*.h tests/unit/*.h include/pv/*.h include/pv/*/*.h)
 	@mkdir -p $$(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_HOST) -o $$@ $$(filter %.c,$$^) -lcriterion -lpthread
 endef

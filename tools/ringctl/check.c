@@ -96,7 +96,7 @@ static bool program(const char *name) {
 
 /* --- before the first boot ------------------------------------------------------------------------- */
 
-/* What ring 0 refuses to start without (hv/cpu/features.c), as /proc/cpuinfo calls it. */
+/* What ring 0 refuses to start without (dom0/boot/features.c), as /proc/cpuinfo calls it. */
 static void check_cpu(struct check *c) {
 	static const char *const needed[] = {"lm",   "nx",       "syscall", "sse2", "fxsr", "xsave", "xsaveopt",
 					     "cx16", "fsgsbase", "pge",     "pat",  "apic", "tsc"};

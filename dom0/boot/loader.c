@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main: from the boot information to dom0's kernel.
- * Read first: loader.h, pv/domain.h (notes, struct pv_start_info) */
-#include "cpu/layout.h"
-#include "loader.h"
+/* loader: from what the survey found to dom0's kernel.
+ * Read first: boot.h, pv/domain.h (notes, struct pv_start_info) */
+#include "boot.h"
+#include "elf_image.h"
 
 #include <pv/hypercall.h>
 
@@ -13,7 +13,6 @@
 #define PTE_TABLE 0x27ull /* P W U A */
 #define PTE_PAGE  0x67ull /* P W U A D */
 
-static const struct boot_info *bi;
 static struct pv_start_info info;
 
 /* ---- when it cannot be done ---- */
@@ -41,18 +40,15 @@ static void fail(const char *fmt, ...) {
 	va_end(args);
 	line[n++] = '\n';
 	write(line, n);
-	if (bi->panic == PANIC_POWEROFF) pv_shutdown(PV_SHUTDOWN_POWEROFF, 0);
-	if (bi->panic == PANIC_RESET) pv_shutdown(PV_SHUTDOWN_REBOOT, 0);
+	if (survey.options.panic == PANIC_POWEROFF) pv_shutdown(PV_SHUTDOWN_POWEROFF, 0);
+	if (survey.options.panic == PANIC_RESET) pv_shutdown(PV_SHUTDOWN_REBOOT, 0);
 	for (;;) pv_block();
 }
 
 /* ---- memory ---- */
 
-/* Where this is that ring 0's pointer p leads to. */
-static const void *from_ring0(const void *p) { return (const void *)((u64)p - IMAGE_BASE); }
-
 static bool in_module(u64 gpa) {
-	for (const struct boot_module *m = bi->modules; m < bi->modules + bi->module_count; m++)
+	for (const struct boot_module *m = survey.modules; m < survey.modules + survey.module_count; m++)
 		if (gpa >= m->start && gpa < m->end) return true;
 	return false;
 }
@@ -96,22 +92,22 @@ static void map_others(u64 start, u64 end, unsigned own) {
 
 /* What is not dom0's RAM, for a dom0 that drives the machine. Others' RAM is reserved: it is no place for the
  * window of a device. */
-static void map_rest(const struct pv_start_map *map) {
+static void map_rest(void) {
+	const struct pv_start_map *map = boot_info.map;
 	unsigned own = info.map_count;
 
-	for (unsigned i = 0; i < bi->map_count; i++)
+	for (unsigned i = 0; i < boot_info.map_count; i++)
 		if (map[i].type != BOOT_RAM) map_put(map[i].start, map[i].len, map[i].type);
-	for (unsigned i = 0; i < bi->map_count; i++)
+	for (unsigned i = 0; i < boot_info.map_count; i++)
 		if (map[i].type == BOOT_RAM)
 			map_others(MAX(ROUND_UP(map[i].start, PAGE_SIZE), LOW_1M),
 				   (map[i].start + map[i].len) & PAGE_MASK, own);
 }
 
-static u64 ram_end(const struct pv_start_map *map) {
+static u64 ram_end(void) {
 	u64 end = 0;
 
-	for (unsigned i = 0; i < bi->map_count; i++)
-		if (map[i].type == BOOT_RAM) end = MAX(end, MIN(map[i].start + map[i].len, DIRECT_SIZE));
+	for (unsigned i = 0; i < survey.ram.count; i++) end = MAX(end, survey.ram.r[i].end);
 	return end;
 }
 
@@ -134,7 +130,7 @@ static u64 place(u64 from, u64 bytes) {
 
 /* Nobody reads the modules any more. */
 static void modules_release(void) {
-	for (const struct boot_module *m = bi->modules; m < bi->modules + bi->module_count; m++)
+	for (const struct boot_module *m = survey.modules; m < survey.modules + survey.module_count; m++)
 		for (u64 n = m->start >> PAGE_SHIFT, end = ROUND_UP(m->end, PAGE_SIZE) >> PAGE_SHIFT; n < end;) {
 			long done = pv_mem_release(PV_DOM_SELF, n, end - n);
 
@@ -146,7 +142,7 @@ static void modules_release(void) {
 /* ---- the kernel ---- */
 
 static void load(struct elf *kernel) {
-	const struct boot_module *k = &bi->modules[0];
+	const struct boot_module *k = &survey.modules[0];
 	const char *wrong = elf_parse((const void *)k->start, k->end - k->start, kernel);
 	u64 first = kernel->start & PAGE_MASK, at = first;
 
@@ -160,8 +156,8 @@ static void load(struct elf *kernel) {
 
 /* Returns where it is in dom0's memory: a page, then one that begins with the command line and ends with the RSDP. */
 static u64 start_info_make(const struct elf *kernel) {
-	const struct boot_module *rd = bi->module_count > 1 ? &bi->modules[1] : NULL;
-	const char *cmdline = from_ring0(bi->modules[0].cmdline);
+	const struct boot_module *rd = survey.module_count > 1 ? &survey.modules[1] : NULL;
+	const char *cmdline = boot_info.modules[0].cmdline;
 	u64 at = place(kernel->end, 2 * PAGE_SIZE);
 	static struct pv_domain_info self;
 	static struct pv_host_info host;
@@ -175,31 +171,17 @@ static u64 start_info_make(const struct elf *kernel) {
 	info.vcpus = self.vcpus;
 	info.caps = self.caps;
 	info.tsc_khz = host.tsc_khz;
-	info.screen = (struct pv_start_screen){
-		bi->screen.addr,
-		bi->screen.pitch,
-		bi->screen.width,
-		bi->screen.height,
-		bi->screen.bpp,
-		bi->screen.type,
-		bi->screen.red_pos,
-		bi->screen.red_size,
-		bi->screen.green_pos,
-		bi->screen.green_size,
-		bi->screen.blue_pos,
-		bi->screen.blue_size,
-		0,
-	};
+	info.screen = survey.screen;
 	info.cmdline = at + PAGE_SIZE;
 	memcpy((void *)info.cmdline, cmdline, MIN(strlen(cmdline), PAGE_SIZE - RSDP_MAX - 1));
 	info.rsdp = at + 2 * PAGE_SIZE - RSDP_MAX;
-	memcpy((void *)info.rsdp, from_ring0(bi->rsdp), MIN(bi->rsdp_len, RSDP_MAX));
+	memcpy((void *)info.rsdp, boot_info.rsdp, MIN(boot_info.rsdp_len, RSDP_MAX));
 	if (rd) {
 		info.initrd_len = rd->end - rd->start;
 		info.initrd = place(at + 2 * PAGE_SIZE, info.initrd_len);
 		memcpy((void *)info.initrd, (const void *)rd->start, info.initrd_len);
 	}
-	map_rest(from_ring0(bi->map));
+	map_rest();
 	memcpy((void *)at, &info, sizeof(info));
 	return at;
 }
@@ -270,13 +252,12 @@ static void enter(const struct elf *kernel, u64 arg) {
 	__builtin_unreachable();
 }
 
-void loader_main(const struct boot_info *from) {
+void loader_main(void) {
 	static struct elf kernel;
 	u64 start;
 
-	bi = from;
-	if (!bi->module_count) fail("no module: the boot entry needs a dom0 kernel (module2)");
-	map_make(ram_end(from_ring0(bi->map)));
+	if (!survey.module_count) fail("no module: the boot entry needs a dom0 kernel (module2)");
+	map_make(ram_end());
 	load(&kernel);
 	start = start_info_make(&kernel);
 	modules_release();

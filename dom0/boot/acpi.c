@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* acpi: the few static tables that ring 0 reads (ACPI 6.4, chapter 5): CPUs and I/O APICs from the
+/* acpi: the few static tables that are read at boot (ACPI 6.4, chapter 5): CPUs and I/O APICs from the
  * MADT; timer and power-off from the FADT. No AML is run: of the DSDT only the constants of \_S5 are
  * looked for.
  * Rule: every table is bounded by its own length, which `read` has agreed to. */
-#include "boot/boot.h"
+#include "parsers.h"
 
 #define HEADER      36u
 #define TABLE_MAX   (4u << 20)
 #define RSDP_V1_LEN 20u
 #define RSDP_V2_LEN 36u
-
-struct acpi_info acpi;
 
 static u64 get(const u8 *p, unsigned bytes) {
 	u64 v = 0;

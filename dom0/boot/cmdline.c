@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmdline: ring 0's options. An option that is not known is an error: a mistyped nosmap must
  * not pass for the real one. */
-#include "boot/boot.h"
+#include "parsers.h"
 
 enum kind { FLAG, NUMBER, CHOICE, SET };
 
@@ -28,8 +28,6 @@ static const struct option {
 	OPTION(FLAG, nosmep),
 	OPTION(FLAG, nox2apic),
 };
-
-struct options options;
 
 /* Bytes of [s, s + n) before the first c. */
 static size_t span(const char *s, size_t n, char c) {
@@ -86,12 +84,6 @@ static const char *parse_option(const char *s, size_t n, struct options *o) {
 const char *cmdline_parse(const char *s, struct options *o, char word[64]) {
 	const char *wrong = NULL;
 
-	*o = (struct options){
-		.console = CONSOLE_COM1 | CONSOLE_SCREEN,
-		.loglvl = LOG_INFO,
-		.baud = 115200,
-		.maxcpus = ~0ull,
-	};
 	while (*s && !wrong) {
 		size_t n = span(s, strlen(s), ' '), shown = MIN(n, 63u);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mb2: the Multiboot2 boot information (specification 2.0, section 3.6), as GRUB writes it.
  * Rule: no byte beyond a tag's own size is read, whatever the tag says. */
-#include "boot/boot.h"
+#include "parsers.h"
 
 enum tag_type {
 	TAG_END = 0,
@@ -29,7 +29,9 @@ static const char *take(struct boot_info *bi, const struct tag *t) {
 			return "a module's tag is malformed";
 		if (bi->module_count == BOOT_MODULE_MAX)
 			return "too many modules: dom0's kernel and its initrd are all";
-		bi->modules[bi->module_count++] = (struct boot_module){word[0], word[1], text + 8};
+		bi->modules[bi->module_count].start = word[0];
+		bi->modules[bi->module_count].end = word[1];
+		bi->modules[bi->module_count++].cmdline = text + 8;
 		return NULL;
 	case TAG_MMAP: /* bytes of an entry, version, entries */
 		if (len < 8 || word[0] != sizeof(struct pv_start_map)) return "the memory map is malformed";

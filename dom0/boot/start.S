@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start: the loader's first instruction, and tables that map the first 4 TiB of gpas where they are, by leaves of
+/* start: the first instructions, and the loader's tables, which map the first 4 TiB of gpas where they are, by leaves of
  * 1 GiB. */
 #define L3S   8
 #define TABLE 0x27 /* P W U A */
@@ -22,9 +22,16 @@ first_l3:
 	.set gpa, gpa + (1 << 30)
 	.endr
 
-/* In: rdi = struct boot_info *, rsp = 0, virtual IF off */
+/* In: edi = the boot loader's magic, rsi = where its answer is. Ends in a fault, which is the way back to ring 0. */
 	.text
-	.globl loader_entry
+	.globl survey_entry, loader_entry
+survey_entry:
+	lea stack_end(%rip), %rsp
+	xor %ebp, %ebp
+	call survey_main
+	ud2
+
+/* In: rsp = 0, virtual IF off */
 loader_entry:
 	lea stack_end(%rip), %rsp
 	xor %ebp, %ebp
