@@ -2,8 +2,7 @@
 # hv: ring 0's image, in two flavours: $(BUILD)/ringside.elf and $(BUILD)/debug/ringside.elf.
 
 HV_DIRS := boot cpu dev domain hypercalls lib mm
-HV_SRCS := $(filter-out %/asm-offsets.c,$(foreach d,$(HV_DIRS),$(sort $(wildcard hv/$(d)/*.c hv/$(d)/*.S)))) \
-	$(HV_EXTRA_SRCS)
+HV_SRCS := $(foreach d,$(HV_DIRS),$(sort $(wildcard hv/$(d)/*.c hv/$(d)/*.S))) $(HV_EXTRA_SRCS)
 # What the debug build has besides.
 HV_SRCS_debug := $(wildcard hv/debug/*.c)
 
@@ -28,16 +27,17 @@ $(2)/obj/%.c.o: %.c
 	@echo "  CC    $$< ($(1))"
 	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -I$(2) -MMD -MP -c $$< -o $$@
 
-$(2)/obj/%.S.o: %.S $(2)/asm-offsets.h
+$(2)/obj/%.S.o: %.S $(2)/offsets.h
 	@mkdir -p $$(@D)
 	@echo "  AS    $$< ($(1))"
 	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -I$(2) -MMD -MP -c $$< -o $$@
 
-$(2)/asm-offsets.h: hv/cpu/asm-offsets.c
+$(2)/offsets.h: hv/cpu/offsets.awk $(filter %.S,$(HV_SRCS))
 	@mkdir -p $$(@D)
 	@echo "  GEN   $$@"
-	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -MMD -MP -MF $$(@:.h=.d) -MT $$@ -S $$< -o $$(@:.h=.s)
-	@sed -n 's/^->\([A-Za-z0-9_]*\) \$$$$\(-*[0-9]*\).*$$$$/\1 = \2/p' $$(@:.h=.s) > $$@
+	@awk -f $$(filter %.awk %.S,$$^) > $$(@:.h=.c)
+	@$$(HV_CC) $$(HV_CFLAGS) $(3) $$(HV_CPPFLAGS) -MMD -MP -MF $$(@:.h=.d) -MT $$@ -S $$(@:.h=.c) -o $$(@:.h=.s)
+	@sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$$$\(-*[0-9]*\).*$$$$/\1 = \2/p' $$(@:.h=.s) > $$@
 
 $(2)/obj/hv/dev/screen.c.o: $(2)/font.h
 $(2)/font.h: hv/dev/font.awk hv/dev/font.txt
@@ -59,7 +59,7 @@ $(2)/ringside.elf: $$(HV_OBJS_$(1)) $$(BOOT_OBJ) $(2)/hv.lds hv/lib/symbols.awk
 		$$(HV_OBJS_$(1)) $$(BOOT_OBJ) $(2)/symbols.o
 	@strip -o $$@ $(2)/ringside.full.elf
 
--include $$(HV_OBJS_$(1):.o=.d) $(2)/asm-offsets.d
+-include $$(HV_OBJS_$(1):.o=.d) $(2)/offsets.d
 endef
 
 $(eval $(call HV_FLAVOUR,release,$(BUILD),-O2))

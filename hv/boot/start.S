@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* start: Multiboot2 header; from the loader's 32-bit mode to survey_run in long mode, to ring 3, and to boot_main; and
  * from an application processor's real mode to ap_main. */
-#include "asm-offsets.h"
+#include "offsets.h"
 #include "cpu/layout.h"
 
 #define LOW(sym) ((sym) - IMAGE_BASE)

@@ -2,14 +2,14 @@
 /* entry: the ways into ring 0 and out of it.
  *
  * All of it lies in .entry, which both views map. Until CR3 is that of the kernel view nothing else exists but
- * the entry block (struct entry). TOP is the address of its g.user; R_x and E_x are offsets from it, P_x those in
- * struct pv_regs, F_x from the end of a struct pv_frame.
+ * the entry block (struct entry). TOP is the address of its g.user. What R_x, E_x and other names of C's are worth comes
+ * from offsets.awk, which finds them here.
  *
  * C functions keep rbx, rbp and r12 to r15, so the guest's stay in the CPU, unless another vCPU may come. */
-#include "asm-offsets.h"
+#include "offsets.h"
 #include "cpu/layout.h"
 
-#define FLAGS_FAST   0x240cd7 /* what SYSRET may load without a second look: no TF, NT, RF */
+#define SYSRET_FLAGS 0x240cd7 /* what SYSRET may load without a second look: no TF, NT, RF */
 #define SELECTOR_LDT 4	       /* TI                                                        */
 
 #define CALLEE_SAVED rbx, rbp, r12, r13, r14, r15
@@ -60,7 +60,7 @@
 /* In the kernel view; rsp = TOP + at. */
 .macro COUNT what, reg, at=0
 	mov	E_counts - \at(%rsp), %\reg
-	incq	COUNT_\what(%\reg)
+	incq	8 * \what(%\reg)
 .endm
 
 /* fn(struct entry *, rsi) on the main stack; rsp = TOP + at before, TOP after. */
@@ -85,7 +85,7 @@
 .endm
 	GLOBAL	syscall_entry, 64
 	FROM_SYSCALL
-	cmpl	$0, E_user(%rsp)
+	cmpl	$0, G_user(%rsp)
 	je	hypercall
 
 	mov	%rcx, E_tmp_ip(%rsp)
@@ -110,11 +110,11 @@
 	movq	$0, F_reserved(%r11)
 2:	CLAC
 	EXTABLE 1b, 2b, syscall_refused
-	mov	E_kgs(%rsp), %rcx
+	mov	G_kgs(%rsp), %rcx
 	wrgsbase %rcx
-	COUNT	syscalls, rcx
-	movl	$0, E_user(%rsp)
-	mov	E_event_entry(%rsp), %rcx
+	COUNT	PV_COUNT_syscalls, rcx
+	movl	$0, G_user(%rsp)
+	mov	G_event_entry(%rsp), %rcx
 	lea	-64(%r11), %rsp
 	mov	$FLAGS_ALWAYS, %r11d
 	sysretq
@@ -213,13 +213,13 @@ hypercall_slow:
 /* From here on the user's GS base is loaded. Faults if it is not canonical, and has changed nothing then. */
 .macro USER_GS
 	rdgsbase %rax
-	mov	%rax, E_kgs(%rsp)
+	mov	%rax, G_kgs(%rsp)
 	mov	AREA_user_gs_base(%rdx), %rax
 	wrgsbase %rax
 .endm
 
 .macro ENTER_USER_VIEW
-	movl	$1, E_user(%rsp)
+	movl	$1, G_user(%rsp)
 	MOVE	rcx, E_ucr3(%rsp), %cr3
 .endm
 
@@ -228,7 +228,7 @@ hypercall_slow:
  * eretu_iret, what is odd to C. */
 eretu:
 	mov	E_guest_sp(%rsp), %rcx
-	cmp	E_stack_min(%rsp), %rcx
+	cmp	G_stack_min(%rsp), %rcx
 	jb	eretu_c
 eretu_checked:
 	cmpq	$0, E_slow(%rsp)
@@ -250,7 +250,7 @@ eretu_checked:
 	jne	eretu_iret
 	cmp	P_r11(%rcx), %r11
 	jne	eretu_iret
-	test	$~(FLAGS_FAST | FLAGS_ALWAYS), %r11d
+	test	$~(SYSRET_FLAGS | FLAGS_ALWAYS), %r11d
 	jnz	eretu_iret
 	mov	%rdi, E_tmp_ip(%rsp)
 	MOVE	rax, P_sp(%rcx), E_tmp_sp(%rsp)
@@ -259,7 +259,7 @@ eretu_checked:
 14:	CLAC
 	EXTABLE 13b, 14b, eretu_unread
 	or	$FLAGS_ALWAYS, %r11d
-	COUNT	eretu_fast, rcx
+	COUNT	PV_COUNT_eretu_fast, rcx
 	ENTER_USER_VIEW
 	mov	E_tmp_ip(%rsp), %rcx
 	mov	E_tmp_sp(%rsp), %rsp
@@ -277,7 +277,7 @@ eretu_iret:
 12:	LOAD_PV_IRET eretu_unreadable
 	CLAC
 	EXTABLE 11b, 12b, eretu_c
-	COUNT	eretu_slow, rcx
+	COUNT	PV_COUNT_eretu_slow, rcx
 	ENTER_USER_VIEW
 	LOAD	rcx
 	lea	R_ip(%rsp), %rsp
@@ -297,7 +297,7 @@ eretu_prefill:
 eretu_unreadable:
 	mov	(%rsp), %rsp
 eretu_unread:
-	mov	E_kgs(%rsp), %rax
+	mov	G_kgs(%rsp), %rax
 	wrgsbase %rax
 eretu_c:
 	CLAC
@@ -308,19 +308,19 @@ eretu_c:
  * or takes a vector that has waited for the virtual IF is C's. */
 erets:
 	mov	E_guest_sp(%rsp), %rcx
-	cmp	E_stack_min(%rsp), %rcx
+	cmp	G_stack_min(%rsp), %rcx
 	jb	erets_c
 	cmpl	$0, E_slow(%rsp)
 	jne	erets_c
 	STAC
 21:	movzbl	P_cs + 2(%rcx), %eax
 	and	$3, %eax
-	cmp	E_stack_level(%rsp), %rax
+	cmp	G_stack_level(%rsp), %rax
 	jne	erets_c
 	testl	$PV_SS_NMI, P_ss(%rcx)
 	jnz	erets_c
 	mov	P_ip(%rcx), %rdi
-	cmp	E_stack_min(%rsp), %rdi
+	cmp	G_stack_min(%rsp), %rdi
 	jb	erets_c
 	mov	P_flags(%rcx), %r11
 	mov	E_area(%rsp), %rdx
@@ -333,7 +333,7 @@ erets:
 22:	LOAD_PV_IRET erets_unreadable
 	CLAC
 	EXTABLE 21b, 22b, erets_c
-	COUNT	erets, rcx
+	COUNT	PV_COUNT_erets, rcx
 	LOAD	rcx
 	lea	R_ip(%rsp), %rsp
 	iretq
@@ -373,11 +373,11 @@ eret_c:
 	SAVE	R_error, CALLER_SAVED
 	cld
 	CLAC
-	cmpl	$0, E_user - R_error(%rsp)
+	cmpl	$0, G_user - R_error(%rsp)
 	je	1f
 	mov	E_kcr3 - R_error(%rsp), %rax
 	mov	%rax, %cr3
-1:	COUNT	entries, rax, R_error
+1:	COUNT	PV_COUNT_entries, rax, R_error
 	CALL_C	\handler, R_error
 .endm
 
@@ -389,7 +389,7 @@ trap_common:
 trap_exit:
 	cmpl	$0, E_slow(%rsp)
 	jne	exit_slow
-	cmpl	$0, E_user(%rsp)
+	cmpl	$0, G_user(%rsp)
 	je	1f
 	MOVE	rax, E_ucr3(%rsp), %cr3
 1:	LOAD	CALLER_SAVED
@@ -455,7 +455,7 @@ exit_loaded:
  * uses that. */
 trap_from_ring0:
 	PUSH_RING0
-	cmpl	$0, E_user(%rcx)
+	cmpl	$0, G_user(%rcx)
 	je	1f
 	MOVE	rax, E_kcr3(%rcx), %cr3
 1:	mov	E_main_sp(%rcx), %rax
