@@ -363,6 +363,7 @@ static void idle(struct runqueue *q) {
 		else
 			cpu_halt_once();
 	}
+	if (READ_ONCE(q->nr)) timer_by(q, q->hung_look); /* who comes may be dom0's */
 	atomic_and(&idle_mask, ~me);
 }
 
@@ -390,7 +391,7 @@ void schedule(void) {
 }
 
 void sched_start(void) {
-	sched_timer(); /* the first look at what is looked at now and then */
+	timer_by(this_cpu()->sched, 0); /* the first look at what is looked at now and then */
 	schedule();
 	enter_guest();
 }
@@ -479,12 +480,13 @@ static bool expire(struct runqueue *q, u64 now) {
 /* dom0's kernel, when it is hung, has nobody else to say so. One look tells nothing: the machine may have been
  * stopped under us. */
 static void look_for_hung(struct runqueue *q, struct vcpu *v, u64 now) {
+	bool due = now >= q->hung_look, hung;
 	u64 signs;
-	bool hung;
 
-	if (now < q->hung_look) return;
-	q->hung_look = now + HUNG_LOOK_NS;
-	if (!v || v->dom->id) return;
+	if (due) q->hung_look = now + HUNG_LOOK_NS;
+	if (!v || v->dom->id) return; /* the timer stays off */
+	timer_by(q, q->hung_look);
+	if (!due) return;
 	signs = v->perf.counter[PV_COUNT_vectors] + v->perf.counter[PV_COUNT_switches];
 	for (unsigned i = 0; i < PV_HYPERCALL_MAX; i++) signs += v->perf.hypercall[i];
 	hung = v->area && READ_ONCE(v->area->pending_any) && !READ_ONCE(v->area->vif) && signs == v->hung_signs;
@@ -508,7 +510,7 @@ void sched_timer(void) {
 	q->programmed = PV_TIME_NEVER; /* it has fired */
 	if (now >= q->drain_at) q->drain_at = console_drain(false) ? now + DRAIN_NS : PV_TIME_NEVER;
 	look_for_hung(q, c->cur, now);
-	timer_by(q, MIN(q->drain_at, q->hung_look));
+	timer_by(q, q->drain_at);
 	c->entry->slow |= ENTRY_SLOW_RESCHED; /* whether who runs goes on, and when the timer fires next */
 	WALK();
 	for (unsigned n = 0; n < EXPIRE_BATCH && expire(q, now); n++)

@@ -74,9 +74,7 @@ void lock_rank_enter(const struct spinlock *l) {
 	c->ranks_held += 1ul << 4 * l->rank;
 }
 
-void lock_rank_leave(const struct spinlock *l) {
-	host_cpu->ranks_held -= 1ul << 4 * l->rank;
-}
+void lock_rank_leave(const struct spinlock *l) { host_cpu->ranks_held -= 1ul << 4 * l->rank; }
 
 static u64 real_ns(void) {
 	struct timespec ts;
@@ -512,6 +510,7 @@ Test(sched, hung_dom0) {
 		settle();
 		d[i]->vcpus[0]->area->pending_any = 1;
 	}
+	for (unsigned i = 0; i < 2; i++) deadline[i] = 0; /* who runs comes from idle */
 	v = d[0]->vcpus[0];
 	run(15000 * MS, 10 * MS);
 	cr_assert_eq(crashes, 0);
@@ -524,6 +523,22 @@ Test(sched, hung_dom0) {
 	run(60000 * MS, 10 * MS);
 	cr_assert_eq(crashes, 1);
 	cr_assert_eq(crashed, v);
+}
+
+/* Looking for that does not wake who has nothing to do. */
+Test(sched, idle_cpus_sleep_on) {
+	struct domain *d;
+
+	machine(2);
+	d = domain(1, 256);
+	up(d);
+	settle();
+	be(d->vcpus[0]->cpu);
+	sched_timer();
+	cr_assert_neq(deadline[host_cpu->id], PV_TIME_NEVER, "dom0 runs");
+	vcpu_block(PV_TIME_NEVER);
+	run(20000 * MS, 10 * MS);
+	for (unsigned i = 0; i < 2; i++) cr_assert_eq(deadline[i], PV_TIME_NEVER);
 }
 
 Test(sched, pause_and_resume) {
