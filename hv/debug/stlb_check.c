@@ -23,9 +23,9 @@ bool stlb_check(struct domain *d) {
 	lock(&d->stlb.roots_lock);
 	s = shadow_by_number(st, st->checks++ % st->descriptors);
 	r = s->root ? s->root : this_cpu()->loaded;
-	walk_begin();
+	walk_begin(this_cpu());
 	if ((s->level == 1 || s->level == 2) && r->kernel_shadow) i = first_stale(r, s);
-	walk_end();
+	walk_end(this_cpu());
 	s->stale = i == 512 ? 0 : i == s->stale_at ? s->stale + 1 : 1;
 	s->stale_at = i;
 	unlock(&d->stlb.roots_lock);

@@ -129,7 +129,7 @@ long event_send(struct cpu *c, struct domain *d, u64 port) {
 	struct domain *r;
 
 	if (unlikely(PORT_KIND(w) != PV_PORT_CHANNEL)) return port < d->ports.max ? -PV_EBADF : -PV_ERANGE;
-	walk_begin_on(c);
+	walk_begin(c);
 	r = READ_ONCE(domains[PORT_DOM(w)]);
 	if (likely(r && READ_ONCE(r->state) != PV_DOMAIN_DYING)) {
 		rw = port_word(r, PORT_PORT(w));
@@ -137,7 +137,7 @@ long event_send(struct cpu *c, struct domain *d, u64 port) {
 		if (likely((rw & PORT_LEADS_MASK) == PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port))))
 			port_raise(c, r, PORT_PORT(w), rw);
 	}
-	walk_end_on(c);
+	walk_end(c);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mmu: roots and flushes of the software TLB.
- * Calls:      root_load, flush, flush_list, root_drop, root_hint
+ * Calls:      root_load, flush, root_drop, root_hint
  * Rules:      S2, S6 (mm/stlb.h)
  * Read first: pv/mmu.h, mm/stlb.h */
 #include "cpu/trace.h"
@@ -25,7 +25,7 @@ long hc_root_load(u64 root) {
 
 /* A piece at a time; between pieces interrupts and other CPUs' requests are served. */
 static NOINLINE long flush(u64 root, u64 start, u64 end, u64 flags) {
-	struct pv_flush f = {.root = flags & PV_FLUSH_ALL_ROOTS ? 0 : root, .start = start, .end = end, .flags = flags};
+	struct flush f = {.root = flags & PV_FLUSH_ALL_ROOTS ? 0 : root, .start = start, .end = end, .flags = flags};
 
 	if (flags > 0x1f || (flags & PV_FLUSH_SCOPE) == PV_FLUSH_SCOPE ||
 	    (flags & PV_FLUSH_WRITES && flags & (PV_FLUSH_TABLES | PV_FLUSH_DYING)))
@@ -46,21 +46,6 @@ long hc_flush(u64 root, u64 start, u64 end, u64 flags) {
 	if (unlikely(!here || end - va - 1 >= PAGE_SIZE || trace_enabled)) return flush(root, start, end, flags);
 	c->cur->perf.counter[PV_COUNT_flushes]++;
 	return stlb_flush_page(c, va);
-}
-
-long hc_flush_list(gva_t list, u64 count) {
-	if (count > PV_FLUSH_LIST_MAX) return -PV_E2BIG;
-	for (u64 i = 0; i < count; i++) {
-		struct pv_flush f;
-		long rc;
-
-		if (copy_in(&f, GVA(list.a + i * sizeof(f)), sizeof(f))) return -PV_EFAULT;
-		if (f.reserved) return -PV_EINVAL;
-		rc = hc_flush(f.root, f.start, f.end, f.flags);
-		if (rc) return rc;
-		checkpoint(); /* all of the list is done, but interrupts do not wait for it */
-	}
-	return 0;
 }
 
 long hc_root_drop(u64 root, u64 user_only) {

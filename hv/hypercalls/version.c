@@ -19,14 +19,14 @@ long hc_host_info(gva_t out) {
 	};
 
 	h.hv_frames = h.total_frames - h.free_frames; /* less what domains have as RAM */
-	walk_begin();
+	walk_begin(this_cpu());
 	for (unsigned i = 0; i < PV_MAX_DOMAINS; i++) {
 		const struct domain *d = READ_ONCE(domains[i]);
 
 		h.domains += d != NULL;
 		h.hv_frames -= d ? MIN(READ_ONCE(d->frames), h.hv_frames) : 0;
 	}
-	walk_end();
+	walk_end(this_cpu());
 	return copy_out(out, &h, sizeof(h));
 }
 

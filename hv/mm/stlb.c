@@ -50,7 +50,7 @@ static struct root *coldest(struct stlb_state *st, const struct root *keep) {
 
 /* Give pages back to the pool: dead ones, those of other roots, at last what the needy one itself
  * has. False: there was nothing. ROOTS held. */
-static bool evict(struct domain *d, struct root *keep) {
+static bool make_room(struct domain *d, struct root *keep) {
 	struct stlb_state *st = state_of(d);
 	struct root *r = coldest(st, keep);
 	struct removal rm;
@@ -60,6 +60,7 @@ static bool evict(struct domain *d, struct root *keep) {
 		dead_reap(d, STLB_FLUSH_BATCH);
 		return true;
 	}
+	count(evictions, 1);
 	removal_begin(&rm, d, r);
 	if (r) {
 		root_drop(&rm, r);
@@ -70,12 +71,6 @@ static bool evict(struct domain *d, struct root *keep) {
 	found = st->dead;
 	removal_end(&rm);
 	return found;
-}
-
-/* The same because the pool is empty. */
-static bool make_room(struct domain *d, struct root *keep) {
-	if (!state_of(d)->dead) count(evictions, 1);
-	return evict(d, keep);
 }
 
 bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep) {
@@ -191,7 +186,8 @@ static bool resize_some(struct domain *d, u64 pages, int *rc) {
 		bool grow = d->stlb.pages_max < pages;
 
 		if (grow ? pool_grow(d) : pool_shrink(d)) continue;
-		if (!grow && evict(d, NULL)) return true;
+		/* What is evicted goes at once: vCPUs that wait for pages would have it first, again and again. */
+		if (!grow && make_room(d, NULL) && pool_shrink(d)) return true;
 		*rc = grow ? -PV_ENOMEM : -PV_EBUSY; /* loaded roots have the rest */
 		return false;
 	}

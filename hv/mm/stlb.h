@@ -168,10 +168,15 @@ void stlb_prefill(struct cpu *c, u64 va);
 /* The commonest flush: one page, no table freed or moved, in the lower half of the root that is loaded here, or in the
  * kernel half. Returns 0. */
 long stlb_flush_page(struct cpu *c, u64 va);
-/* Any other. As pv/mmu.h. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
+struct flush {
+	u64 root, start, end; /* as pv/mmu.h */
+	u32 flags;
+};
+
+/* Any other. Walks at most STLB_FLUSH_BATCH entries between checkpoints: returns 0 when done, else 1 and
  * *f is what remains; with PV_FLUSH_ALL_ROOTS f->root is 0 at first. Shoots down other CPUs that have an affected root
  * loaded. */
-int stlb_flush(struct domain *d, struct pv_flush *f);
+int stlb_flush(struct domain *d, struct flush *f);
 /* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */
 void stlb_drop(struct domain *d, u64 gpa, bool user_only);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stlb_flush: taking translations away, for the guest (flush) and from it (forget).
- * Calls:      flush, flush_list; p2m_remove
+ * Calls:      flush; p2m_remove
  * Rules:      S2-S5, S12-S14 (mm/stlb.h), F6 (mm/frame.h), P4 (mm/p2m.h)
  * Read first: stlb_impl.h
  *
@@ -289,7 +289,7 @@ u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags,
 	return rest;
 }
 
-int stlb_flush(struct domain *d, struct pv_flush *f) {
+int stlb_flush(struct domain *d, struct flush *f) {
 	u64 first = f->start & PAGE_MASK, last = (f->end - 1) | (PAGE_SIZE - 1), rest = 0;
 	bool kernel = f->flags & PV_FLUSH_KERNEL, all = f->flags & PV_FLUSH_ALL_ROOTS;
 	struct stlb_state *st = state_of(d);

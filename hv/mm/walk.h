@@ -23,26 +23,18 @@ static inline void walk_leave(struct cpu *c) {
 }
 
 /* These nest. */
-static inline void walk_begin_on(struct cpu *c) {
+static inline struct cpu *walk_begin(struct cpu *c) {
 	if (likely(++c->walk_depth == 0)) walk_enter(c);
-}
-
-static inline void walk_end_on(struct cpu *c) {
-	if (likely(--c->walk_depth < 0)) walk_leave(c);
-}
-
-static inline struct cpu *walk_begin(void) {
-	struct cpu *c = this_cpu();
-
-	walk_begin_on(c);
 	return c;
 }
 
-static inline void walk_end(void) { walk_end_on(this_cpu()); }
+static inline void walk_end(struct cpu *c) {
+	if (likely(--c->walk_depth < 0)) walk_leave(c);
+}
 
-static inline void walk_left(struct cpu **c) { walk_end_on(*c); }
+static inline void walk_left(struct cpu **c) { walk_end(*c); }
 /* A walk from here to the end of the block. */
-#define WALK() struct cpu *walk_ __attribute__((cleanup(walk_left), unused)) = walk_begin()
+#define WALK() struct cpu *walk_ __attribute__((cleanup(walk_left), unused)) = walk_begin(this_cpu())
 
 /* Waits until every walk that began earlier has ended. */
 void walk_sync(struct domain *d);

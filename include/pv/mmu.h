@@ -30,14 +30,4 @@
  * reading. Not with PV_FLUSH_TABLES or PV_FLUSH_DYING. */
 #define PV_FLUSH_WRITES    0x10u
 
-/* One flush of flush_list, with the same arguments. */
-struct pv_flush {
-	uint64_t root;
-	uint64_t start, end;
-	uint32_t flags;
-	uint32_t reserved;
-};
-PV_ASSERT_SIZE(struct pv_flush, 32);
-#define PV_FLUSH_LIST_MAX 128
-
 #endif

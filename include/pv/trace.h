@@ -23,7 +23,7 @@
 	X(flush_entries, "shadow entries removed by flushes")   \
 	X(shootdowns, "interrupts sent to other CPUs for flushes") \
 	X(root_loads, "address-space switches by hypercall")    \
-	X(evictions, "roots dropped because the pool was empty") \
+	X(evictions, "roots dropped because the pool was empty or shrank") \
 	X(vectors, "virtual vectors delivered")                 \
 	X(sends, "event_send calls")                            \
 	X(switches, "times this vCPU was switched to")          \

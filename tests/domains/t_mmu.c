@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* t_mmu: root_load, flush, flush_list, root_drop, root_hint. */
+/* t_mmu: root_load, flush, root_drop, root_hint. */
 #include "domtest.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -79,16 +79,9 @@ static const uint64_t bad_flags[] = {PV_FLUSH_SCOPE,
 				     ~0ull};
 
 MINI_TEST(flush_errors) {
-	struct pv_flush f = {.root = mini_root, .end = ~0ull, .reserved = 1};
-
-	for (unsigned i = 0; i < COUNT(bad_flags); i++) {
+	for (unsigned i = 0; i < COUNT(bad_flags); i++)
 		CHECK_EQ(pv_flush(mini_root, 0, ~0ull, bad_flags[i]), -PV_EINVAL);
-		if (bad_flags[i] >> 32) continue;
-		f = (struct pv_flush){.root = mini_root, .end = ~0ull, .flags = (uint32_t)bad_flags[i]};
-		CHECK_EQ(pv_flush_list(&f, 1), -PV_EINVAL);
-	}
-	f = (struct pv_flush){.root = mini_root, .end = ~0ull, .reserved = 1};
-	CHECK_EQ(pv_flush_list(&f, 1), -PV_EINVAL);
+	CHECK_EQ(pv_hypercall(18, 0, 0, 0, 0, 0), -PV_ENOSYS); /* flush_list, once: several are a multi's */
 }
 
 /* What cannot be cached is flushed without more ado. */
@@ -110,7 +103,6 @@ MINI_TEST(flush_of_nothing) {
 				CHECK_EQ(pv_flush(mini_root, odd[i], odd[k], scope), 0);
 	CHECK_EQ(pv_flush(1ull << 60, 0, ~0ull, PV_FLUSH_ROOT), 0);
 	CHECK_EQ(pv_flush(~0ull, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES | PV_FLUSH_DYING), 0);
-	CHECK_EQ(pv_flush_list(NULL, 0), 0);
 }
 
 /* After the call, the old translation is gone; before, either may be seen. */
@@ -148,14 +140,20 @@ static long with_tables(uint64_t root) { return pv_flush(root, VA, VA + 0x1000, 
 
 static long dying(uint64_t root) { return pv_flush(root, 0, ~0ull, PV_FLUSH_ROOT | PV_FLUSH_TABLES | PV_FLUSH_DYING); }
 
-static long by_list(uint64_t root) {
-	static struct pv_flush list[PV_FLUSH_LIST_MAX];
+/* Several in one call. */
+static long by_multi(uint64_t root) {
+	static struct pv_multi list[PV_MULTI_MAX];
+	long done = 0, rc;
 
-	for (unsigned i = 0; i < PV_FLUSH_LIST_MAX; i++)
-		list[i] = (struct pv_flush){.root = root, .start = i * 0x1000, .end = (i + 1) * 0x1000};
-	list[PV_FLUSH_LIST_MAX - 1].start = VA;
-	list[PV_FLUSH_LIST_MAX - 1].end = VA + 0x1000;
-	return pv_flush_list(list, PV_FLUSH_LIST_MAX);
+	for (uint64_t i = 0; i < PV_MULTI_MAX; i++) {
+		uint64_t at = i == PV_MULTI_MAX - 1 ? VA : i * 0x1000;
+
+		list[i] = (struct pv_multi){.nr = PV_NR_flush, .args = {root, at, at + 0x1000, PV_FLUSH_ROOT}};
+	}
+	for (; done < PV_MULTI_MAX; done += rc)
+		if ((rc = pv_multi(list + done, PV_MULTI_MAX - done)) < 0) return rc;
+	for (uint64_t i = 0; i < PV_MULTI_MAX; i++) CHECK_EQ(list[i].result, 0);
+	return 0;
 }
 
 static long by_drop(uint64_t root) { return pv_root_drop(root, 0); }
@@ -163,8 +161,8 @@ static long by_drop(uint64_t root) { return pv_root_drop(root, 0); }
 static long by_drop_of_user(uint64_t root) { return pv_root_drop(root, 1); }
 
 MINI_TEST(flush_in_every_way) {
-	static long (*const ways[])(uint64_t) = {by_page, by_root, by_all_roots, with_tables,
-						 dying,   by_list, by_drop,      by_drop_of_user};
+	static long (*const ways[])(uint64_t) = {by_page, by_root,  by_all_roots, with_tables,
+						 dying,   by_multi, by_drop,      by_drop_of_user};
 
 	for (unsigned i = 0; i < COUNT(ways); i++) check_flush(ways[i]);
 }
@@ -229,20 +227,6 @@ MINI_TEST(flush_kernel_half) {
 	pt_free_root(root);
 	mini_page_free(a);
 	mini_page_free(b);
-}
-
-MINI_TEST(flush_list_errors) {
-	static struct pv_flush list[PV_FLUSH_LIST_MAX + 1];
-	struct pv_flush *last = (struct pv_flush *)(page_before_hole() + 1 - sizeof(*last));
-
-	CHECK_EQ(pv_flush_list(list, PV_FLUSH_LIST_MAX), 0);
-	CHECK_EQ(pv_flush_list(list, PV_FLUSH_LIST_MAX + 1), -PV_E2BIG);
-	CHECK_EQ(pv_flush_list(list, 1ull << 59), -PV_E2BIG);
-	CHECK_EQ(pv_flush_list(list, ~0ull), -PV_E2BIG);
-	CHECK_EFAULT(pv_flush_list(p, 1));
-	memset(last, 0, sizeof(*last));
-	CHECK_EQ(pv_flush_list(last, 1), 0);
-	CHECK_EQ(pv_flush_list(last, 2), -PV_EFAULT);
 }
 
 /* Another vCPU that has the root loaded sees no old translation either. */

@@ -116,7 +116,7 @@ static void access_page(void) {
 }
 
 static void flush(void) {
-	struct pv_flush f = {.root = get_gfn() << 12, .flags = get(1) & 15};
+	struct flush f = {.root = get_gfn() << 12, .flags = get(1) & 15};
 	unsigned how = get(1);
 
 	f.start = how & 1 ? get(8) : how & 2 ? 0 : get_va();

@@ -152,7 +152,12 @@ void cpu_relax_serving(void) {
 	sched_yield();
 }
 
-void interrupts_serve(void) { host_poll(); }
+void (*host_served)(void);
+
+void interrupts_serve(void) {
+	host_poll();
+	if (host_served) host_served();
+}
 
 void tlb_shootdown(u64 mask) {
 	unsigned self = this_cpu()->id;
@@ -302,7 +307,7 @@ void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags,
 }
 
 /* As hc_flush chooses. */
-void host_flush(struct domain *d, struct pv_flush f) {
+void host_flush(struct domain *d, struct flush f) {
 	struct root *r = this_cpu()->loaded;
 	u64 va = f.start & PAGE_MASK;
 
@@ -511,9 +516,9 @@ u64 stlb_stale(struct domain *d) {
 		struct root *r = s->root ? s->root : any;
 
 		if ((s->level != 1 && s->level != 2) || !r || r->dom != d || !is_linked(st, s)) continue;
-		walk_begin();
+		walk_begin(this_cpu());
 		stale += stale_entries(d, s, r->gfn);
-		walk_end();
+		walk_end(this_cpu());
 	}
 	unlock(&d->stlb.roots_lock);
 	return stale;

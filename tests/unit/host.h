@@ -13,7 +13,8 @@ void host_be(unsigned cpu);
 /* Threads play the CPUs: shootdowns wait for an answer, which host_poll gives. */
 extern bool host_threaded;
 void host_poll(void);
-void host_halt(void); /* this thread's CPU answers no more: shootdowns need not wait for it */
+extern void (*host_served)(void); /* called by interrupts_serve, if it is set */
+void host_halt(void);             /* this thread's CPU answers no more: shootdowns need not wait for it */
 
 extern u64 host_cr3[MAX_CPUS];
 extern u64 host_shootdowns, host_invlpgs; /* counted */
@@ -39,7 +40,7 @@ void host_map(struct domain *d, u64 root, u64 *next, u64 va, u64 gfn, u64 flags,
 u64 *host_entry(struct domain *d, u64 root, u64 va, unsigned level);
 
 /* The hypercall. */
-void host_flush(struct domain *d, struct pv_flush f);
+void host_flush(struct domain *d, struct flush f);
 
 struct hw_result {
 	bool ok;

@@ -118,7 +118,7 @@ static void covered(unsigned root, bool tables) {
 static void covered_page(unsigned root, unsigned place) { cached[root][place].count = 0; }
 
 static void flush(unsigned gfn, u64 end, u32 flags) {
-	struct pv_flush f = {.root = (u64)gfn << 12, .start = end ? VA : 0, .end = end ? end : ~0ull, .flags = flags};
+	struct flush f = {.root = (u64)gfn << 12, .start = end ? VA : 0, .end = end ? end : ~0ull, .flags = flags};
 
 	host_flush(a, f);
 }

@@ -64,7 +64,7 @@ static bool reaches(u64 va, u32 access, u64 gfn) {
 }
 
 static void flush(u64 root, u64 start, u64 end, u32 flags) {
-	struct pv_flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
+	struct flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
 
 	host_flush(d, f);
 }
@@ -865,7 +865,7 @@ Test(stlb, flush_ranges_are_clipped) {
 }
 
 Test(stlb, long_flush_has_checkpoints) {
-	struct pv_flush f = {.root = ROOT << 12, .start = 0, .end = ~0ull};
+	struct flush f = {.root = ROOT << 12, .start = 0, .end = ~0ull};
 	unsigned calls = 0;
 
 	cr_assert_eq(stlb_resize(d, 2540), 0);
@@ -882,7 +882,7 @@ Test(stlb, long_flush_has_checkpoints) {
 
 /* Of all roots: one at a time, each of them, also those that come behind the place where it stopped. */
 Test(stlb, flush_of_all_roots_has_checkpoints) {
-	struct pv_flush f = {.start = USER, .end = USER + 1, .flags = PV_FLUSH_ALL_ROOTS};
+	struct flush f = {.start = USER, .end = USER + 1, .flags = PV_FLUSH_ALL_ROOTS};
 	unsigned calls = 0, roots = 12;
 
 	for (u64 i = 0; i < roots; i++) {
@@ -911,6 +911,23 @@ Test(stlb, resize) {
 	cr_assert_eq(stlb_resize(d, 1ul << 40), -PV_ENOMEM);
 	cr_assert_eq(host_audit(all, 1), 0);
 	cr_assert_eq(stlb_resize(d, 50), 0);
+}
+
+static void touch_all(void) {
+	for (u64 i = 0; i < 100 && d->stlb.pages < d->stlb.pages_max; i++) (void)reach(i << 21, PF_U);
+}
+
+/* A guest that takes every page as soon as it is free cannot keep its pool. */
+Test(stlb, resize_against_a_greedy_guest, .timeout = 10) {
+	cr_assert_eq(stlb_resize(d, 100), 0);
+	for (u64 i = 0; i < 100; i++) map(i << 21, DATA, RWAD);
+	touch_all();
+	host_served = touch_all;
+	cr_assert_eq(stlb_resize(d, 40), 0);
+	host_served = NULL;
+	cr_assert_eq(d->stlb.pages_max, 40);
+	cr_assert(reach(0, PF_U));
+	cr_assert_eq(host_audit(all, 1), 0);
 }
 
 /* S7: the smallest legal pool under 8 CPUs with roots and addresses at random: slower, never stuck.

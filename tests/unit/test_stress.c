@@ -45,7 +45,7 @@ static mfn_t gfn_mfn(u64 gfn) {
 }
 
 static void flush(u64 root, u64 start, u64 end, u32 flags) {
-	struct pv_flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
+	struct flush f = {.root = root << 12, .start = start, .end = end, .flags = flags};
 
 	host_flush(d, f);
 }

@@ -21,8 +21,6 @@ static const struct {
 	{PV_NR_ldt_set, 0, 512 * 8, {0, 512}},
 	{PV_NR_ldt_set, 0, 8, {0, 1}},
 	{PV_NR_cpuid, 0, sizeof(struct pv_cpuid), {0}},
-	{PV_NR_flush_list, 0, sizeof(struct pv_flush), {0, 1}},
-	{PV_NR_flush_list, 0, sizeof(struct pv_flush), {0, 128}},
 	{PV_NR_grant_map, 0, sizeof(struct pv_grant_map), {0, 1}},
 	{PV_NR_grant_map, 0, sizeof(struct pv_grant_map), {0, 1024}},
 	{PV_NR_grant_unmap, 0, sizeof(struct pv_grant_unmap), {0, 1024}},
