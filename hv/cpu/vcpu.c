@@ -80,9 +80,7 @@ static void reset(struct vcpu *v, const struct pv_vcpu_start *s) {
 	v->gs_base = s->gs_base;
 	v->io.waits = false;
 	memset(v->xsave, 0, features.xsave_size);
-	*(u16 *)v->xsave = 0x37f; /* FCW */
-	*(u32 *)(v->xsave + 24) = MXCSR_RESET;
-	*(u64 *)(v->xsave + 512) = 3; /* XSTATE_BV: x87 and SSE as above, the rest initial */
+	*(u32 *)(v->xsave + 24) = MXCSR_RESET; /* all else is initial, as XSTATE_BV says */
 }
 
 int vcpu_start(struct vcpu *v, const struct pv_vcpu_start *s, bool up) {
@@ -159,15 +157,9 @@ void vcpu_save(struct cpu *c, struct vcpu *v) {
 }
 
 bool vcpu_root_load(struct cpu *c, struct vcpu *v) {
-	struct root *r = stlb_load(c, v->dom, v->root_gpa);
-
-	if (unlikely(!r)) {
-		domain_crash(v, PV_CRASH_BAD_ROOT, v->root_gpa);
-		return false;
-	}
-	c->entry->kcr3 = r->kcr3;
-	c->entry->ucr3 = r->ucr3;
-	return true;
+	if (likely(stlb_load(c, v->dom, v->root_gpa))) return true;
+	domain_crash(v, PV_CRASH_BAD_ROOT, v->root_gpa);
+	return false;
 }
 
 /* v comes after a vCPU of another root, which may be another domain's. */

@@ -7,7 +7,7 @@
 
 /* ---- vcpu.c ---- */
 
-/* v's root, for the entry code too (E2). If it is gone v's domain is crashed: false. */
+/* v's root. If it is gone v's domain is crashed: false. */
 bool vcpu_root_load(struct cpu *c, struct vcpu *v);
 /* -PV_EINVAL: alignment; else p2m_get's. The page registered before is let go. */
 int vcpu_area_set(struct vcpu *v, u64 gpa);

@@ -328,22 +328,11 @@ void ram_put(mfn_t m) {
 	if (domains[owner]) atomic_sub(&domains[owner]->frames, 1);
 }
 
-/* What a P2M entry had: its references. Whoever registered or mapped a frame keeps it. */
-static void leaf_put(u64 e) {
-	for (u64 i = 0; p2m_kind(e) != PV_MEM_DEVICE && i < p2m_span(e); i++) ram_put(MFN(p2m_first(e).n + i));
-}
-
-/* Remove [gfn, gfn + count) and put what was there. Gfns done: less than count only if a leaf cannot be split. */
-static u64 take_back(struct domain *d, u64 gfn, u64 count) {
-	u64 out[64], done = 0, n;
-	unsigned used;
-
-	do {
-		n = p2m_remove_range(d, GFN(gfn + done), count - done, out, ARRAY_SIZE(out), &used);
-		for (unsigned i = 0; i < used; i++) leaf_put(out[i]);
-		done += n;
-	} while (n && done < count);
-	return done;
+void domain_leaves_put(struct domain *d, const u64 *e, unsigned n) {
+	stlb_forget(d, e, n);
+	for (; n; n--, e++)
+		for (u64 i = 0; p2m_kind(*e) != PV_MEM_DEVICE && i < p2m_span(*e); i++)
+			ram_put(MFN(p2m_first(*e).n + i));
 }
 
 /* How many gfns from the first on are RAM, or else devices; if none, why. */
@@ -353,8 +342,7 @@ static long kind_from(struct domain *d, u64 gfn, u64 count, bool device) {
 	WALK();
 	while (n < count) {
 		e = p2m_find(&d->p2m, GFN(gfn + n));
-		if (device ? p2m_kind(e) != PV_MEM_DEVICE : p2m_kind(e) != PV_MEM_RAM && p2m_kind(e) != PV_MEM_RAM_RO)
-			break;
+		if (device ? p2m_kind(e) != PV_MEM_DEVICE : !p2m_own(e)) break;
 		n += e & P2M_BIG ? RUN_FRAMES - (gfn + n) % RUN_FRAMES : 1;
 	}
 	if (n || !count) return MIN(n, count);
@@ -362,18 +350,29 @@ static long kind_from(struct domain *d, u64 gfn, u64 count, bool device) {
 	return e ? -PV_EBUSY : -PV_ENOENT;
 }
 
-long domain_release(struct domain *d, u64 gfn, u64 count, bool device) {
+/* Some of [gfn, gfn + count), all of one kind: how many gfns, or if none, why. */
+static long release_some(struct domain *d, u64 gfn, u64 count, bool device) {
+	unsigned used = 0;
+	u64 out[64];
 	long n;
+
+	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
+	lock(&d->grants.lock);
+	n = kind_from(d, gfn, count, device);
+	if (n > 0) n = p2m_remove_range(d, GFN(gfn), n, out, ARRAY_SIZE(out), &used);
+	unlock(&d->grants.lock);
+	domain_leaves_put(d, out, used);
+	return n ? n : -PV_ENOMEM;
+}
+
+long domain_release(struct domain *d, u64 gfn, u64 count, bool device) {
+	long done = 0, n = 0;
 
 	if (gfn >= PV_MAX_GFN || count > PV_MAX_GFN - gfn) return -PV_EINVAL;
 	count = MIN(count, MEM_BATCH);
-	for (u64 n = LOOSEN_MOST(d); n && !stlb_loosen(d, GFN(gfn), count); n--) interrupts_serve();
-	/* A grant's mapping belongs to its handle (G2, G3): none comes in between the look and the removal. */
-	GUARD(&d->grants.lock);
-	n = kind_from(d, gfn, count, device);
-	if (n <= 0) return n;
-	n = take_back(d, gfn, n);
-	return n ? n : -PV_ENOMEM;
+	for (; done < (long)count && (n = release_some(d, gfn + done, count - done, device)) > 0; done += n)
+		;
+	return done ? done : n;
 }
 
 /* ---- destruction (D4): each stage true when it is done, false to be called again ---- */
@@ -433,14 +432,16 @@ static bool die_registered(struct domain *d) {
 
 static bool die_frames(struct domain *d) {
 	gfn_t g = GFN(d->die_cursor);
+	u64 out[64];
+	unsigned used;
 
 	if (!p2m_next(&d->p2m, &g, DIE_LOOKS)) {
 		d->die_cursor = g.n;
 		return g.n >= PV_MAX_GFN;
 	}
-	/* To the end of the next run, so that no leaf is split, which would take memory. */
-	d->die_cursor = ROUND_UP(g.n + 1, RUN_FRAMES);
-	take_back(d, g.n, d->die_cursor - g.n);
+	/* Up to the end of the next run, so that no leaf is split, which would take memory. */
+	d->die_cursor = g.n + p2m_remove_range(d, g, RUN_FRAMES - g.n % RUN_FRAMES, out, ARRAY_SIZE(out), &used);
+	domain_leaves_put(d, out, used);
 	return false;
 }
 

@@ -232,6 +232,9 @@ int domain_own_frame(struct domain *d, u64 gfn, enum p2m_need need, mfn_t *m) __
 /* A reference on a domain's RAM is over. With the last one its owner has a frame less (G6): else two domains would have
  * more than their limits. */
 void ram_put(mfn_t m);
+/* What p2m_remove_range took out of d's, n entries: their reach ends, and their references go (P4). Whoever registered or
+ * mapped a frame keeps it. The caller holds no lock, and is in no walk. */
+void domain_leaves_put(struct domain *d, const u64 *e, unsigned n);
 /* Give or take frames: up to count from gfn on, in 2 MiB runs where both ends are aligned. Returns how many are
  * done, or an errno if none: -PV_EINVAL range or flags; -PV_ENOMEM limit or machine; -PV_EEXIST something is there;
  * -PV_ENOENT a hole; -PV_EBUSY a grant's mapping; -PV_EACCES a device. At most MEM_BATCH frames a call. */

@@ -256,28 +256,24 @@ static int map_checked(struct domain *d, struct pv_grant_map *op) {
 static int unmap(struct domain *d, u32 n) {
 	struct grants *t = &d->grants;
 	struct grant_handle h = {0};
-	enum pv_mem_kind kind;
 	struct domain *g;
-	mfn_t m;
-	int rc = -PV_EBADF;
+	unsigned used;
+	u64 e;
 
-	/* If it is another handle by now, it was for nothing. */
-	for (u64 i = LOOSEN_MOST(d);
-	     i && n < READ_ONCE(t->made) && !stlb_loosen(d, GFN(READ_ONCE(t->handles[n].gfn)), 1); i--)
-		interrupts_serve();
 	lock(&t->lock);
 	if (n < t->made) h = t->handles[n];
-	if (h.mapped) rc = p2m_remove(d, GFN(h.gfn), &m, &kind); /* G3: its reach has ended on return */
-	if (rc == 0) {
+	if (h.mapped) {
+		(void)p2m_remove_range(d, GFN(h.gfn), 1, &e, 1, &used);
+		HV_ASSERT(used); /* nobody else takes it (G3) */
 		t->handles[n] = (struct grant_handle){.gfn = t->free};
 		t->free = n;
 		t->used--;
 	}
 	unlock(&t->lock);
-	if (rc) return rc;
+	if (!h.mapped) return -PV_EBADF;
+	domain_leaves_put(d, &e, 1);
 	g = domains[h.dom];
-	ram_put(m);
-	unclaim(g, h.ref, kind == PV_MEM_GRANT);
+	unclaim(g, h.ref, p2m_kind(e) == PV_MEM_GRANT);
 	atomic_sub(&g->grants.mapped_from, 1);
 	domain_put(g);
 	return 0;
@@ -286,12 +282,8 @@ static int unmap(struct domain *d, u32 n) {
 bool grants_unmap_all(struct domain *d) {
 	struct grants *g = &d->grants;
 
-	for (unsigned cost = 0; g->used && d->die_cursor < g->made && cost < UNMAP_BATCH; d->die_cursor++) {
-		int rc = unmap(d, d->die_cursor);
-
-		if (rc && rc != -PV_EBADF) return false;
-		cost += rc ? 1 : UNMAP_COST;
-	}
+	for (unsigned cost = 0; g->used && d->die_cursor < g->made && cost < UNMAP_BATCH; d->die_cursor++)
+		cost += unmap(d, d->die_cursor) ? 1 : UNMAP_COST;
 	return !g->used || d->die_cursor >= g->made;
 }
 

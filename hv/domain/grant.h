@@ -8,8 +8,7 @@
  * G2: each mapping (handle) holds one reference on the frame, one on the granting domain, and one
  *     count in ring 0's own per-entry record (never in guest memory). One CPU at a time changes an entry's count, and
  *     with it the guest-visible bits, which are cleared when the count falls to zero.
- * G3: a mapping is in the mapper's P2M as GRANT or GRANT_RO and leaves it by p2m_remove before its
- *     reference goes (P4).
+ * G3: a mapping is in the mapper's P2M as GRANT or GRANT_RO and leaves it before its reference goes (P4).
  * G4: frames mapped read-only are never reached for writing by that mapping; unmapping one leaves
  *     the others' bits.
  * G5: what was granted to a domain ends with it, before its number can be another's.

@@ -11,13 +11,9 @@
 long hc_root_load(u64 root) {
 	struct cpu *c = this_cpu();
 	struct vcpu *v = c->cur;
-	struct root *r = stlb_load(c, v->dom, root); /* guests know what is loaded */
-	struct entry *e = c->entry;
 
-	if (unlikely(!r)) return -PV_EINVAL;
+	if (unlikely(!stlb_load(c, v->dom, root))) return -PV_EINVAL; /* guests know what is loaded */
 	v->root_gpa = root & PAGE_MASK;
-	e->kcr3 = r->kcr3;
-	e->ucr3 = r->ucr3;
 	v->perf.counter[PV_COUNT_root_loads]++;
 	(void)stlb_check(v->dom);
 	return 0;

@@ -5,7 +5,7 @@
  * F2: whatever can reach a frame holds a reference: its P2M entry, each grant mapping, each
  *     registered page (area, event page, grant table), each operation in progress.
  * F3: a reference that a guest mapping held is dropped only after the shootdown that ends its
- *     reach is done on every CPU (p2m_remove does both in that order).
+ *     reach is done on every CPU (domain_leaves_put does both in that order).
  * F4: a frame is zeroed between its last use by a domain and its next by anyone.
  * F5: refs saturates: frame_get fails at FRAME_REFS_MAX, it never wraps.
  * F6: what leads to a frame is known, so that nothing is searched when it leaves a P2M: of shadow leaf entries (4 KiB

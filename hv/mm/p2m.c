@@ -132,7 +132,6 @@ static int leaf_split(struct domain *d, u64 *slot) {
 	if (!t) return -PV_ENOMEM;
 	for (unsigned i = 0; i < 512; i++) t[i] = (old & ~P2M_BIG) + ((u64)i << PAGE_SHIFT);
 	atomic_store(slot, table_entry(t));
-	stlb_forget(d, &old, 1);
 	return 0;
 }
 
@@ -165,19 +164,7 @@ u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned ma
 		if (e) out[(*used)++] = e;
 		done += step;
 	}
-	if (*used) stlb_forget(d, out, *used); /* P4 */
 	return g.n + done >= PV_MAX_GFN ? count : done;
-}
-
-int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) {
-	unsigned used;
-	u64 e;
-
-	if (!p2m_remove_range(d, g, 1, &e, 1, &used)) return -PV_ENOMEM;
-	if (!used) return -PV_ENOENT;
-	*m = p2m_mfn(e, g);
-	*kind = p2m_kind(e);
-	return 0;
 }
 
 u64 p2m_next(const struct p2m *p, gfn_t *g, u64 looks) {

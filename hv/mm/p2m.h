@@ -6,10 +6,10 @@
  * P2: an entry for RAM or a grant holds one reference on its frame (F2).
  * P3: entries are read without a lock, inside walk_begin/walk_end (mm/stlb.h) or with the P2M lock;
  *     changed with it.
- * P4: removing or narrowing an entry: entry changed, readers waited for, shadow entries dropped, shootdown
- *     done; then the reference may go. p2m_remove_range is the only door out (p2m_remove is it for one gfn).
- * P5: a 2 MiB entry covers an aligned run of 512 frames with one right; it is split when a part changes, and then
- *     no shadow entry of 2 MiB is left of it.
+ * P4: an entry leaves by p2m_remove_range, and what that took out goes to domain_leaves_put: it waits for readers,
+ *     drops shadow entries and shoots down (stlb_forget), and only then drops the reference. No entry is narrowed.
+ * P5: a 2 MiB entry covers an aligned run of 512 frames with one right; it is split when a part goes. A shadow entry
+ *     of 2 MiB that is left of it goes with that part.
  * P6: how many tables a domain has is bounded by how many frames it may have and map, wherever it puts them: they
  *     are the machine's memory. A domain that drives the machine (PV_CAP_PHYS) is trusted with that.
  *
@@ -57,6 +57,7 @@ static inline u64 p2m_find(const struct p2m *p, gfn_t g) {
 	return e & P2M_TABLE ? LOAD_ONCE(p2m_table(e)[g.n & 511]) : e;
 }
 static inline unsigned p2m_kind(u64 e) { return e & P2M_KIND; }
+static inline bool p2m_own(u64 e) { return p2m_kind(e) == PV_MEM_RAM || p2m_kind(e) == PV_MEM_RAM_RO; }
 /* Gfns of a leaf, and its first frame. */
 static inline u64 p2m_span(u64 e) { return e & P2M_BIG ? RUN_FRAMES : 1; }
 static inline mfn_t p2m_first(u64 e) { return MFN(e >> PAGE_SHIFT); }
@@ -82,14 +83,10 @@ int p2m_get(struct domain *d, gfn_t claimed, enum p2m_need need, mfn_t *out) __m
  * -PV_EEXIST: something is there; -PV_ENOMEM: no table page, or one too many (P6); -PV_ERANGE: gfn too large. */
 int p2m_add(struct domain *d, gfn_t g, mfn_t m, unsigned order, enum pv_mem_kind kind) __must_use;
 
-/* Remove one gfn (a 2 MiB leaf is split first) and end its reach everywhere (P4). On success the entry's
- * reference is the caller's: frame_put it. -PV_ENOENT: nothing there; -PV_ENOMEM: split
- * impossible. *kind tells what it was. */
-int p2m_remove(struct domain *d, gfn_t g, mfn_t *m, enum pv_mem_kind *kind) __must_use;
-/* The same for gfns from g on, with one shootdown: out[] gets the entries that were there (P2M format, in order
- * of gfns, holes left out); the reference of each is the caller's. Returns how many gfns are done: less than
- * count when max elements are full or a leaf could not be split. A whole 2 MiB leaf inside the range counts
- * 512 and is one element with P2M_BIG. *used: elements of out[] written. */
+/* Remove gfns from g on: out[] gets the entries that were there (P2M format, in order of gfns, holes left out). They
+ * are the caller's, who hands them to domain_leaves_put (P4) when it holds no lock. Returns how many gfns are done:
+ * less than count when max elements are full or a leaf could not be split for want of memory. A whole 2 MiB leaf inside
+ * the range counts 512 and is one element with P2M_BIG. *used: elements of out[] written. */
 u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned max, unsigned *used);
 
 /* The first leaf that ends behind *g, which becomes its first gfn; 0 if there is none, or not within so many looks at

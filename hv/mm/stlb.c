@@ -141,6 +141,8 @@ struct root *stlb_load(struct cpu *c, struct domain *d, u64 gpa) {
 	if (unlikely(!r)) return NULL;
 	r->used_at = ++state_of(d)->clock;
 	root_switch(c, r);
+	c->entry->kcr3 = r->kcr3;
+	c->entry->ucr3 = r->ucr3;
 	return r;
 }
 

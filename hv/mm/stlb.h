@@ -116,7 +116,8 @@ int stlb_resize(struct domain *d, u64 pages) __must_use;
 bool stlb_free(struct domain *d);
 
 /* Load the root for guest-physical address gpa (bits 0-11 ignored), made if need be: counts it for this CPU, sets
- * c->loaded, loads CR3 with root->kcr3, then uncounts the root loaded before (S6). c is this CPU. The caller notes kcr3 and ucr3 for the entry code (E2) before it returns to the guest.
+ * c->loaded, loads CR3 with root->kcr3, uncounts the root loaded before (S6), and tells the entry code of both views (E2).
+ * c is this CPU.
  * NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root (nothing
  * changed). */
 struct root *stlb_load(struct cpu *c, struct domain *d, u64 gpa);
@@ -180,13 +181,8 @@ int stlb_flush(struct domain *d, struct flush *f);
 /* Forget a root or only its lower half; nothing if it is not known. A loaded root keeps its L4 pages. */
 void stlb_drop(struct domain *d, u64 gpa, bool user_only);
 
-/* Before something at [g, g + count) leaves the P2M, without locks: take out some of what leads there if that is much,
- * since stlb_forget cannot be interrupted. False: there may be much more: serve interrupts, and call again. */
-bool stlb_loosen(struct domain *d, gfn_t g, u64 count) __must_use;
-/* After so many calls nothing is left that was there at first: what vCPUs enter meanwhile keeps nobody here. */
-#define LOOSEN_MOST(d) (READ_ONCE((d)->stlb.pages_max) / 2 + 1)
-/* P4 for p2m.c: the P2M no longer holds these (entry format of p2m.h, count of them, starting gfn); take out
- * every shadow entry that reaches them and shoot down. Waits for walks. */
+/* P4: the P2M no longer holds these (entry format of p2m.h, count of them): take out every shadow entry that reaches
+ * them, and shoot down. Waits for walks, and serves interrupts now and then: the caller holds no lock. */
 void stlb_forget(struct domain *d, const u64 *entries, unsigned count);
 
 #define STLB_FLUSH_BATCH 1024

@@ -51,7 +51,7 @@ static u64 audit_entry(struct domain *d, const struct shadow *s, unsigned i, u64
 
 static u64 audit_table(struct domain *d, const struct shadow *s) {
 	struct frame *f = &frame_table[virt_to_mfn(s->table).n];
-	u64 bad = f->use != FRAME_SHADOW || f->owner != d->id || f->link[0] != s->number;
+	u64 bad = f->use != FRAME_SHADOW || f->owner != d->id || f->link[0] != s->first >> 9;
 
 	for (unsigned i = 0; i < 512; i++) {
 		u64 e = READ_ONCE(s->table[i]);

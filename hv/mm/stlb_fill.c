@@ -98,11 +98,7 @@ static ALWAYS_INLINE enum step leaf_look(const struct domain *d, u64 *slot, u64 
 /* Whether one 2 MiB entry will do: for a run of the P2M that is RAM of the domain's own, under a leaf of the
  * guest's as large. k->entry becomes that. */
 static inline bool look_big(struct look *k, unsigned level) {
-	unsigned kind = p2m_kind(k->p2m);
-
-	if (level == 1 || !(k->p2m & P2M_BIG) || k->va >> 21 == LOW_LAST_PAGE >> 21 ||
-	    (kind != PV_MEM_RAM && kind != PV_MEM_RAM_RO))
-		return false;
+	if (level == 1 || !(k->p2m & P2M_BIG) || k->va >> 21 == LOW_LAST_PAGE >> 21 || !p2m_own(k->p2m)) return false;
 	k->entry = (k->entry & ~(RUN_SIZE - PAGE_SIZE)) | PT_PS;
 	k->big = true;
 	return true;

@@ -318,43 +318,37 @@ int stlb_flush(struct domain *d, struct flush *f) {
 	return rest || (all && r);
 }
 
-/* Entries in the chains of what d has at [g, g + count), MAPS_MANY at most; with rm they are taken out. */
-static unsigned chains(struct domain *d, gfn_t g, u64 count, struct removal *rm) {
-	u64 end = g.n + count, e, leaf, span;
-	unsigned n = 0, length;
-	u32 number;
-
-	for (; g.n < end && n < MAPS_MANY; g.n = (g.n | (span - 1)) + 1) {
-		leaf = p2m_look(d, g); /* it goes as a whole, or is split (P5) */
-		span = p2m_span(leaf);
-		for (u64 k = 0; leaf && k < span && n < MAPS_MANY; k++) {
-			mfn_t m = MFN(p2m_first(leaf).n + k);
-
-			length = maps_chain(d, m);
-			n += rm ? 0 : length;
-			for (; rm && length && n < MAPS_MANY && (e = maps_take(d, m, true, &number)); n++)
-				note_leaf(rm, number, e);
-		}
-	}
-	return n;
+/* After so many entries of its reach ends, and interrupts are served. */
+static void forget_pause(struct removal *rm) {
+	removal_end(rm);
+	unlock(&rm->d->stlb.roots_lock);
+	interrupts_serve();
+	lock(&rm->d->stlb.roots_lock);
+	removal_begin(rm, rm->d, NULL);
 }
 
-bool stlb_loosen(struct domain *d, gfn_t g, u64 count) {
-	struct removal rm;
+/* Take out what leads to m of what is told by `by`. Between two calls rm->d is NULL until there was something. */
+static void forget_frame(struct domain *d, struct removal *rm, mfn_t by, mfn_t m, unsigned *budget) {
+	u32 number;
+	u64 e;
 
-	if (!state_of(d) || chains(d, g, count, NULL) < MAPS_MANY) return true;
-	GUARD(&d->stlb.roots_lock);
-	removal_begin(&rm, d, NULL);
-	(void)chains(d, g, count, &rm);
-	removal_end(&rm);
-	return false;
+	if (!maps_any(d, by)) return;
+	if (!rm->d) {
+		lock(&d->stlb.roots_lock);
+		removal_begin(rm, d, NULL);
+	}
+	while ((e = maps_take(d, by, m, &number))) {
+		note_leaf(rm, number, e);
+		if (--*budget) continue;
+		*budget = STLB_FLUSH_BATCH;
+		forget_pause(rm);
+	}
 }
 
 void stlb_forget(struct domain *d, const u64 *entries, unsigned n) {
+	unsigned budget = STLB_FLUSH_BATCH;
+	bool tables = false;
 	struct removal rm;
-	bool tables = false, found = false;
-	u32 number;
-	u64 e;
 
 	for (unsigned i = 0; i < n; i++)
 		tables |= p2m_kind(entries[i]) == PV_MEM_RAM; /* it may have held page tables */
@@ -363,20 +357,16 @@ void stlb_forget(struct domain *d, const u64 *entries, unsigned n) {
 		generation_end(d, NULL);
 		unlock(&d->stlb.roots_lock);
 	}
+	HV_ASSERT(!this_cpu()->ranks_held);
 	walk_sync(d); /* P4: no walk knows the entries any more, none can enter them again */
-	for (unsigned i = 0; state_of(d) && i < n; i++)
-		for (unsigned k = 0; k < p2m_span(entries[i]); k++) {
-			mfn_t m = MFN(p2m_first(entries[i]).n + k);
+	rm.d = NULL;
+	for (unsigned i = 0; state_of(d) && i < n; i++) {
+		mfn_t m = p2m_first(entries[i]), run = MFN(m.n & ~(RUN_FRAMES - 1));
 
-			if (!maps_any(d, m)) continue;
-			if (!found) {
-				lock(&d->stlb.roots_lock);
-				removal_begin(&rm, d, NULL);
-				found = true;
-			}
-			while ((e = maps_take(d, m, false, &number))) note_leaf(&rm, number, e);
-		}
-	if (!found) return;
+		if (p2m_own(entries[i]) && !mfn_eq(run, m)) forget_frame(d, &rm, run, m, &budget); /* P5 */
+		for (u64 end = m.n + p2m_span(entries[i]); m.n < end; m.n++) forget_frame(d, &rm, m, m, &budget);
+	}
+	if (!rm.d) return;
 	removal_end(&rm);
 	unlock(&d->stlb.roots_lock);
 	fill_sync(this_cpu(), d); /* S14 */

@@ -40,9 +40,8 @@ struct shadow {
 	struct root *root;   /* whose lower half; NULL: kernel half. An L4's own root */
 	struct shadow *next; /* free list, dead list or holes (ROOTS) */
 	u64 base;            /* first address that it translates */
-	u32 number;
-	u32 first; /* entry_number of its first; number << 9 */
-	u32 sole;  /* S15: what a leaf entry gets, if that hint is free */
+	u32 first;           /* entry_number of its first entry: the page's number << 9 */
+	u32 sole;            /* S15: what a leaf entry gets, if that hint is free */
 	u8 level;
 	u64 writes;          /* a bit for each 8 entries of which some may be writable: set by walks after
 			      * it is entered, cleared before they are protected        */
@@ -111,7 +110,7 @@ static inline u64 table_entry(const struct shadow *s) { return virt_to_mfn(s->ta
 
 /* S12, S8: P=0 and inverted address bits. */
 #define PARKED_BUSY 2ul /* a walk has it: wait */
-static inline u64 parked_entry(const struct shadow *s) { return PT_ADDR & ~((u64)s->number << PAGE_SHIFT); }
+static inline u64 parked_entry(const struct shadow *s) { return PT_ADDR & ~((u64)s->first << (PAGE_SHIFT - 9)); }
 
 static inline struct shadow *parked_shadow(struct stlb_state *st, u64 e) {
 	return shadow_by_number(st, (~e & PT_ADDR) >> PAGE_SHIFT);
@@ -153,19 +152,16 @@ static inline u64 entry_take(u64 *slot) {
 static inline u32 *maps_hint(u64 e) { return (u32 *)((u8 *)frame_table->link + ((e & (PT_ADDR | PT_HINT)) >> 8)); }
 _Static_assert(sizeof(struct frame) == PAGE_SIZE >> 8 && sizeof(u32) == PT_HINT >> 8, "maps_hint");
 
-#define MAPS_MANY 1025u
 /* stlb_maps.c: S15. Enter e, which is LINKED, as entry n; false: something is there, or was just now. */
 bool maps_link(struct domain *d, u32 n, u64 e) __must_use;
 void maps_unlink(struct domain *d, u32 n, u64 e);
-/* May some entry of d's lead to m? In no walk of an earlier walk_sync's. */
+/* May some entry of d's be told by m? In no walk of an earlier walk_sync's. */
 bool maps_any(struct domain *d, mfn_t m);
-/* Entries in m's chain, which may lead elsewhere too; MAPS_MANY if it is long. */
-unsigned maps_chain(struct domain *d, mfn_t m);
 /* Does the hint, or a chain, tell entry n, which is e? */
 bool maps_known(struct domain *d, u32 n, u64 e);
-/* Take one that leads to m out, or (any) one that does or is in m's chain, and tell its number; 0: none is left. ROOTS
- * held. */
-u64 maps_take(struct domain *d, mfn_t m, bool any, u32 *n);
+/* Of those told by `by`, m or the first of its run, take one out that leads to m, or some other if its chain is long,
+ * and tell its number; 0: none is left. ROOTS held. */
+u64 maps_take(struct domain *d, mfn_t by, mfn_t m, u32 *n);
 
 /* F6: e was taken out from where n says, and nothing reaches by it any more. */
 static inline void maps_lower(struct domain *d, u32 n, u64 e) {

@@ -14,7 +14,7 @@ struct stlb_link {
 	u32 next, prev;
 };
 
-#define LOCKED_MAX 64 /* entries of a chain that stlb_loosen leaves */
+#define CHAIN_LONG 32 /* entries */
 _Static_assert(sizeof(struct stlb_link) * 512 == PAGE_SIZE, "a page of them");
 
 static struct stlb_link *link_of(struct stlb_state *st, u32 n) {
@@ -25,8 +25,8 @@ static u32 *bucket_of(struct stlb_state *st, mfn_t m) {
 	return &st->buckets[(u32)m.n * 0x9e3779b1u >> (32 - BUCKET_SHIFT - st->bucket_order)];
 }
 
-/* The chain's first entry. Held for some 20 instructions, or as many for each entry that maps_take looks at: few, as
- * stlb_loosen came before, since others wait in walks. */
+/* The chain's first entry. Held for some 20 instructions, or as many for each entry that maps_take looks at: few, since
+ * others wait in walks. */
 static u32 bucket_lock(u32 *b) {
 	u32 first;
 
@@ -71,20 +71,13 @@ bool maps_any(struct domain *d, mfn_t m) {
 	return READ_ONCE(*bucket_of(state_of(d), m)) || (f && (READ_ONCE(f->link[0]) | READ_ONCE(f->link[1])));
 }
 
-unsigned maps_chain(struct domain *d, mfn_t m) {
-	struct stlb_state *st = state_of(d);
-	u32 *b = bucket_of(st, m), first, n;
-	unsigned length = 0;
-
-	if (!READ_ONCE(*b)) return 0;
-	first = bucket_lock(b);
-	for (n = first; n && length < LOCKED_MAX; length++) n = link_of(st, n)->next;
-	atomic_store(b, first);
-	return n ? MAPS_MANY : length;
-}
-
 bool maps_known(struct domain *d, u32 n, u64 e) {
 	return e & PT_SOLE ? READ_ONCE(*maps_hint(e)) == n : link_of(state_of(d), n)->prev != 0;
+}
+
+/* Does e, entry n, lead to m? One of 2 MiB leads to a run. */
+static bool leads_to(struct stlb_state *st, u32 n, u64 e, mfn_t m) {
+	return (entry_mfn(e).n ^ m.n) < (shadow_by_number(st, n >> 9)->level == 2 ? RUN_FRAMES : 1);
 }
 
 /* Take entry n out if it leads to m, or to any frame, and that bit is set. */
@@ -93,7 +86,7 @@ static u64 take_if(struct stlb_state *st, u32 n, mfn_t m, bool any, u64 bit) {
 
 	do {
 		e = READ_ONCE(*slot);
-		if (!(e & bit) || !(any || mfn_eq(entry_mfn(e), m))) return 0;
+		if (!(e & bit) || !(any || leads_to(st, n, e, m))) return 0;
 	} while (!atomic_cas(slot, e, 0));
 	return e;
 }
@@ -104,19 +97,28 @@ static u64 take_sole(struct stlb_state *st, u32 n, mfn_t m) {
 										    : 0;
 }
 
-u64 maps_take(struct domain *d, mfn_t m, bool any, u32 *n) {
+/* The first of the chain from n on that take_if takes, if it is one of so many. */
+static u64 take_linked(struct stlb_state *st, u32 *n, mfn_t m, bool any, unsigned looks) {
+	u64 e = 0;
+
+	for (; *n && looks && !(e = take_if(st, *n, m, any, PT_LINKED)); looks--) *n = link_of(st, *n)->next;
+	return e;
+}
+
+u64 maps_take(struct domain *d, mfn_t by, mfn_t m, u32 *n) {
 	struct stlb_state *st = state_of(d);
-	struct frame *f = frame_of(m);
-	u32 *b = bucket_of(st, m), first;
+	struct frame *f = frame_of(by);
+	u32 *b = bucket_of(st, by), first;
 	u64 e = 0;
 
 	for (unsigned i = 0; f && !e && i < 2; i++) e = take_sole(st, *n = READ_ONCE(f->link[i]), m);
-	if (e) return e;
-	/* Loosened, it may have grown again: then all of it goes, so that each look is short. */
-	any = any || maps_chain(d, m) == MAPS_MANY;
-	first = bucket_lock(b);
-	for (*n = first; *n && !(e = take_if(st, *n, m, any, PT_LINKED)); *n = link_of(st, *n)->next)
-		;
+	if (e || !READ_ONCE(*b)) return e;
+	*n = first = bucket_lock(b);
+	e = take_linked(st, n, m, false, CHAIN_LONG);
+	if (!e && *n) { /* all of a long chain goes, so that each look is short */
+		*n = first;
+		e = take_linked(st, n, m, true, ~0u);
+	}
 	atomic_store(b, first);
 	return e;
 }

@@ -63,7 +63,6 @@ static struct shadow *descriptor(struct stlb_state *st) {
 
 	if (s || n >> CHUNK_SHIFT >= CHUNKS_MAX || (!*chunk && !(*chunk = hv_page_alloc(CHUNK_ORDER)))) return s;
 	s = st->holes = shadow_by_number(st, n);
-	s->number = n;
 	s->first = n << 9;
 	st->descriptors++;
 	return s;
@@ -77,7 +76,7 @@ bool pool_grow(struct domain *d) {
 	if (mfn_eq(m, MFN_NONE)) return false;
 	st->holes = s->next;
 	s->table = mfn_to_virt(m);
-	frame_of(m)->link[0] = s->number;
+	frame_of(m)->link[0] = s->first >> 9;
 	d->stlb.pages_max++;
 	d->stlb.pages++;
 	pool_put(d, s);

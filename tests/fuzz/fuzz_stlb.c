@@ -82,6 +82,7 @@ static void change_p2m(void) {
 		host_release(d, gfn);
 	} else if (how == 2) {
 		p2m_remove_range(d, GFN(gfn), get(2), out, 8, &used);
+		stlb_forget(d, out, used);
 		for (unsigned i = 0; i < used; i++)
 			for (unsigned j = 0; j < (out[i] & P2M_BIG ? 512 : 1); j++)
 				if (p2m_kind(out[i]) != PV_MEM_DEVICE) frame_put(MFN(p2m_first(out[i]).n + j));

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct entry entries[MAX_CPUS];
 unsigned dh_kicks;
 u32 dh_pirq_unbound = ~0u;
 bool dh_machine_fails;
@@ -63,7 +62,6 @@ void pirq_unbind(u32 irq) { dh_pirq_unbound = irq; }
 /* Domains. */
 void dh_boot(unsigned count, u64 frames) {
 	host_boot(count, frames);
-	for (unsigned i = 0; i < count; i++) cpus[i]->entry = &entries[i];
 	sched_init();
 }
 

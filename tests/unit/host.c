@@ -14,6 +14,7 @@
 u8 host_memory[HOST_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 __thread struct cpu *host_cpu;
 static struct cpu cpu_structs[MAX_CPUS];
+static struct entry cpu_entries[MAX_CPUS];
 static struct vcpu nobody; /* counts what no domain's vCPU does */
 struct cpu *cpus[MAX_CPUS];
 unsigned cpu_count;
@@ -155,6 +156,7 @@ void cpu_relax_serving(void) {
 void (*host_served)(void);
 
 void interrupts_serve(void) {
+	if (this_cpu()->ranks_held) panic("interrupts are served with a lock held");
 	host_poll();
 	if (host_served) host_served();
 }
@@ -206,6 +208,7 @@ void host_boot(unsigned count, u64 frames) {
 		cpus[i]->id = i;
 		cpus[i]->bit = 1ull << i;
 		cpus[i]->cur = &nobody;
+		cpus[i]->entry = &cpu_entries[i];
 	}
 	host_threaded = false;
 	host_shootdowns = host_invlpgs = 0;
@@ -266,12 +269,19 @@ mfn_t host_populate(struct domain *d, u64 gfn, unsigned order, enum pv_mem_kind 
 	return m;
 }
 
-bool host_release(struct domain *d, u64 gfn) {
-	enum pv_mem_kind kind;
-	mfn_t m;
+u64 host_remove(struct domain *d, u64 gfn) {
+	unsigned used;
+	u64 e;
 
-	if (p2m_remove(d, GFN(gfn), &m, &kind)) return false;
-	return kind != PV_MEM_DEVICE && frame_put(m);
+	if (!p2m_remove_range(d, GFN(gfn), 1, &e, 1, &used) || !used) return 0;
+	stlb_forget(d, &e, 1);
+	return e;
+}
+
+bool host_release(struct domain *d, u64 gfn) {
+	u64 e = host_remove(d, gfn);
+
+	return e && p2m_kind(e) != PV_MEM_DEVICE && frame_put(p2m_first(e));
 }
 
 u64 *host_gfn(struct domain *d, u64 gfn) {

@@ -29,7 +29,9 @@ struct domain *host_domain(u16 id, u64 pages);
 void host_domain_free(struct domain *d);
 /* RAM at [gfn, gfn + 2^order). MFN_NONE when there is none. */
 mfn_t host_populate(struct domain *d, u64 gfn, unsigned order, enum pv_mem_kind kind);
-/* p2m_remove and frame_put; true if the frame became free. */
+/* Out of the P2M, and its reach ended: the entry, 0 if there was none. */
+u64 host_remove(struct domain *d, u64 gfn);
+/* host_remove and frame_put; true if the frame became free. */
 bool host_release(struct domain *d, u64 gfn);
 u64 *host_gfn(struct domain *d, u64 gfn); /* direct map */
 

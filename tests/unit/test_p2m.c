@@ -47,7 +47,6 @@ Test(p2m, lookup_and_rights, .init = boot, .fini = finish) {
 Test(p2m, gfn_width, .init = boot, .fini = finish) {
 	const u64 wild[] = {PV_MAX_GFN, PV_MAX_GFN + 5, 1ull << 40, 1ull << 51, 1ull << 52, ~0ull, ~0ull - 511};
 	mfn_t m = host_populate(d, 0, 0, PV_MEM_RAM), got;
-	enum pv_mem_kind kind;
 	unsigned used;
 	u64 out[4];
 
@@ -55,7 +54,7 @@ Test(p2m, gfn_width, .init = boot, .fini = finish) {
 		cr_assert_eq(p2m_find(&d->p2m, GFN(wild[i])), 0);
 		cr_assert_eq(p2m_get(d, GFN(wild[i]), P2M_READ, &got), -PV_EFAULT);
 		cr_assert_eq(p2m_add(d, GFN(wild[i]), m, 0, PV_MEM_RAM), -PV_ERANGE);
-		cr_assert_eq(p2m_remove(d, GFN(wild[i]), &got, &kind), -PV_ENOENT);
+		cr_assert_eq(host_remove(d, wild[i]), 0);
 		p2m_remove_range(d, GFN(wild[i]), 10, out, 4, &used);
 		cr_assert_eq(used, 0);
 	}
@@ -80,12 +79,13 @@ Test(p2m, map_gfn_alignment, .init = boot, .fini = finish) {
 
 Test(p2m, runs_split_and_come_back, .init = boot, .fini = finish) {
 	mfn_t run = host_populate(d, 512, 9, PV_MEM_RAM), got;
-	enum pv_mem_kind kind;
+	u64 e;
 
 	cr_assert(p2m_find(&d->p2m, GFN(1000)) & P2M_BIG);
-	cr_assert_eq(p2m_remove(d, GFN(700), &got, &kind), 0);
+	e = host_remove(d, 700);
+	got = p2m_first(e);
 	cr_assert(mfn_eq(got, MFN(run.n + 188)));
-	cr_assert_eq(kind, PV_MEM_RAM);
+	cr_assert_eq(p2m_kind(e), PV_MEM_RAM);
 	cr_assert(frame_put(got));
 	cr_assert_eq(p2m_find(&d->p2m, GFN(700)), 0);
 	for (u64 g = 512; g < 1024; g++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_stress: threads as CPUs of one domain, all at once: misses, flushes of every kind, root switches, evictions
  * from a small pool, frames released, granted and given to others.
- * Rules:   S2-S15 (mm/stlb.h), F3, F6, P4: after flush, no CPU has the old translation; after p2m_remove,
+ * Rules:   S2-S15 (mm/stlb.h), F3, F6, P4: after flush, no CPU has the old translation; after stlb_forget,
  *          none reaches the frame
  * Sources: tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c
  */
@@ -76,10 +76,11 @@ static void change_page(unsigned cpu, unsigned i, unsigned how) {
 /* The frame goes, its number gets another: RAM, or a grant from the other domain. */
 static void swap_frame(unsigned cpu, unsigned i, bool grant) {
 	u64 gfn = page_gfn(cpu, i, grant);
-	enum pv_mem_kind kind;
 	mfn_t m, n;
+	u64 e = host_remove(d, gfn);
 
-	CHECK(p2m_remove(d, GFN(gfn), &m, &kind) == 0, "");
+	CHECK(e, "");
+	m = p2m_first(e);
 	CHECK(!host_tlb_reaches(m, false), "P4");
 	CHECK(frame_put(m), "F6");
 	n = frame_alloc(0, FRAME_GUEST, grant ? other->id : d->id);
