@@ -195,8 +195,3 @@ void vcpu_ports_shut(struct cpu *c) {
 	tables_of(c)->tss.port_map = PORT_MAP_NONE;
 	c->entry->slow &= ~ENTRY_SLOW_PORTS;
 }
-
-void vcpu_ports_check(struct cpu *c) {
-	if (c->cur && c->entry->slow & ENTRY_SLOW_PORTS && c->ports_version != c->cur->dom->io_version)
-		vcpu_ports_shut(c);
-}

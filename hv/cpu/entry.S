@@ -412,8 +412,7 @@ exit_ldt_stack:
 	add	%rax, %rsp
 	pop	%rax
 	pop	%rcx
-	GLOBAL	trap_iret16, 1
-	iretq
+	jmp	trap_iret
 
 /* C has something to do first. What it does may be the reason to do more. */
 exit_slow:

@@ -9,7 +9,7 @@
 #define TRAP_SYSCALL 256
 
 extern char entry_stubs[256][16]; /* one a vector */
-extern char syscall_entry[], syscall32_entry[], trap_page_fault[], trap_iret[], trap_iret16[];
+extern char syscall_entry[], syscall32_entry[], trap_page_fault[], trap_iret[];
 
 /* To the log, at level info. */
 void regs_print(const struct regs *r);

@@ -27,7 +27,7 @@ void ipi_service(struct cpu *c) {
 	cpu_stop_if_asked(c);
 	if (wanted != c->flush_done) {
 		tlb_flush_local();
-		vcpu_ports_check(c);
+		vcpu_ports_shut(c);
 		atomic_store(&c->flush_done, wanted);
 	}
 }

@@ -177,7 +177,7 @@ void trap_ring0(struct regs *r) {
 	case MC: trap_panic(r, cr2);
 	case 32 ... 255: interrupt(vector); return;
 	}
-	if (r->ip == (u64)trap_iret || r->ip == (u64)trap_iret16) iret_refused(c, r);
+	if (r->ip == (u64)trap_iret) iret_refused(c, r);
 	fixup = fixup_of(r->ip);
 	if (!fixup) trap_panic(r, cr2);
 	r->ip = fixup;

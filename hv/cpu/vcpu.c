@@ -169,9 +169,11 @@ static NOINLINE bool other_root_load(struct cpu *c, struct vcpu *v) {
 }
 
 bool vcpu_load(struct cpu *c, struct vcpu *v) {
+	const struct root *r = c->loaded;
 	struct entry *e = c->entry;
 
-	if (unlikely(!stlb_is_loaded(c, v->dom, v->root_gpa)) && !other_root_load(c, v)) return false;
+	if (unlikely(!r || r->dom != v->dom || r->gfn.n != v->root_gpa >> PAGE_SHIFT) && !other_root_load(c, v))
+		return false;
 	e->g = v->g;
 	e->eretu_mark = 0;
 	e->counts = v->perf.counter;

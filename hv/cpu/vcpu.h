@@ -14,12 +14,10 @@ int vcpu_area_set(struct vcpu *v, u64 gpa);
 /* -PV_EINVAL: no such register, or not a value that a guest may have. */
 int vcpu_debug_set(struct vcpu *v, u64 reg, u64 value);
 long vcpu_debug_get(struct vcpu *v, u64 reg);
-/* Ports are for the kernel alone: open from its first access to the next ERETU or switch. False: that they were
- * shut is not why an access was refused. */
+/* Ports are for the kernel alone: open from its first access to the next ERETU, switch or shootdown, which may be for
+ * a right to some that is over. False: that they were shut is not why an access was refused. */
 bool vcpu_ports_open(const struct vcpu *v);
 void vcpu_ports_shut(struct cpu *c);
-/* Shut, if the domain's rights are not those that are open here. */
-void vcpu_ports_check(struct cpu *c);
 
 /* ---- desc.c: the descriptors that guests may choose. See boot/boot.h for desc_init and syscall_init ---- */
 

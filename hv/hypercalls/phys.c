@@ -16,7 +16,7 @@ long hc_phys_ports(u64 domid, u64 first, u64 count, u64 allow) {
 	if (allow > 1) return -PV_EINVAL;
 	rc = io_ports_set(d, first, count, allow);
 	/* Who has them open now looks again at what is allowed. */
-	vcpu_ports_check(this_cpu());
+	vcpu_ports_shut(this_cpu());
 	if (!allow) tlb_shootdown(cpus_up & ~(1ull << this_cpu()->id));
 	return rc;
 }

@@ -25,7 +25,6 @@ enum frame_use {
 	FRAME_HV,       /* ring 0's own data, image and modules */
 	FRAME_GUEST,    /* in a P2M as RAM */
 	FRAME_SHADOW,   /* of a domain's shadow pool: belongs to no P2M */
-	FRAME_P2M,      /* a table of a P2M */
 };
 
 /* order_flags: the order of a free block in its head's low nibble, and */

@@ -17,17 +17,16 @@ static u64 tables_max(const struct domain *d) {
 }
 
 static u64 *table_alloc(struct domain *d) {
-	mfn_t m = d->p2m.tables < tables_max(d) ? frame_alloc(0, FRAME_P2M, FRAME_NO_OWNER) : MFN_NONE;
+	u64 *t = d->p2m.tables < tables_max(d) ? hv_page_alloc(0) : NULL;
 
-	if (mfn_eq(m, MFN_NONE)) return NULL;
-	d->p2m.tables++;
-	return mfn_to_virt(m);
+	d->p2m.tables += t != NULL;
+	return t;
 }
 
 /* Nobody can walk it any more. */
 static void table_free(struct p2m *p, u64 *t) {
 	p->tables--;
-	frame_free(virt_to_mfn(t), 0);
+	hv_page_free(t, 0);
 }
 
 static u64 table_entry(u64 *t) { return (u64)t | P2M_TABLE; }

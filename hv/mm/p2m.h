@@ -13,7 +13,7 @@
  * P6: how many tables a domain has is bounded by how many frames it may have and map, wherever it puts them: they
  *     are the machine's memory. A domain that drives the machine (PV_CAP_PHYS) is trusted with that.
  *
- * A radix tree of 4 levels of 512 8-byte entries (36-bit gfns), as page tables are. Its pages are FRAME_P2M. */
+ * A radix tree of 4 levels of 512 8-byte entries (36-bit gfns), as page tables are. Its pages are ring 0's own. */
 #ifndef HV_P2M_H
 #define HV_P2M_H
 

@@ -53,24 +53,20 @@ static struct root *coldest(struct stlb_state *st, const struct root *keep) {
 static bool make_room(struct domain *d, struct root *keep) {
 	struct stlb_state *st = state_of(d);
 	struct root *r = coldest(st, keep);
-	struct removal rm;
-	bool found;
 
 	if (st->dead) {
 		dead_reap(d, STLB_FLUSH_BATCH);
 		return true;
 	}
 	count(evictions, 1);
-	removal_begin(&rm, d, r);
+	REMOVAL(rm, d, r);
 	if (r) {
 		root_drop(&rm, r);
 	} else {
 		removal_half(&rm, NULL);
 		if (keep) removal_half(&rm, keep);
 	}
-	found = st->dead;
-	removal_end(&rm);
-	return found;
+	return st->dead;
 }
 
 bool pool_reserve(struct domain *d, unsigned n, struct shadow **out, struct root *keep) {
@@ -149,18 +145,16 @@ struct root *stlb_load(struct cpu *c, struct domain *d, u64 gpa) {
 void stlb_unload(void) { root_switch(this_cpu(), NULL); }
 
 void stlb_drop(struct domain *d, u64 gpa, bool user_only) {
-	struct removal rm;
 	struct root *r;
 
 	GUARD(&d->stlb.roots_lock);
 	r = root_find(state_of(d), GFN(gpa >> PAGE_SHIFT));
 	if (!r) return;
-	removal_begin(&rm, d, r);
+	REMOVAL(rm, d, r);
 	if (user_only)
 		removal_half(&rm, r);
 	else
 		root_drop(&rm, r);
-	removal_end(&rm);
 }
 
 /* Walks that saw the old state are over before the lower half is emptied, and none enters anything

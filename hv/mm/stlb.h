@@ -121,11 +121,6 @@ bool stlb_free(struct domain *d);
  * NULL: gpa is not RAM of the domain (looked at when the root is made), or the pool cannot hold one more root (nothing
  * changed). */
 struct root *stlb_load(struct cpu *c, struct domain *d, u64 gpa);
-static inline bool stlb_is_loaded(const struct cpu *c, const struct domain *d, u64 gpa) {
-	const struct root *r = c->loaded;
-
-	return likely(r && r->dom == d && r->gfn.n == gpa >> PAGE_SHIFT);
-}
 /* This CPU went to ring 0's own root (the caller has loaded CR3 before). */
 void stlb_unload(void);
 

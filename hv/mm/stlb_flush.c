@@ -276,17 +276,13 @@ long stlb_flush_page(struct cpu *c, u64 va) {
 u64 flush_tree(struct domain *d, struct root *r, u64 first, u64 last, u32 flags, unsigned *budget) {
 	bool everything = last - first >= (r ? LOW_END : -PV_KERNEL_MIN) - 1;
 	bool dying = r && flags & PV_FLUSH_DYING;
-	struct removal rm;
-	u64 rest;
 
-	removal_begin(&rm, d, r);
+	REMOVAL(rm, d, r);
 	rm.protect = flags & PV_FLUSH_WRITES && !dying;
 	/* What the walk caches know of the guest's tables: an L2 table may be moved with its whole range. */
 	rm.tables = !rm.protect && (flags & PV_FLUSH_TABLES || last - first >= RUN_SIZE);
 	rm.drop = dying || (flags & PV_FLUSH_TABLES && !everything);
-	rest = clear_half(&rm, r, dying ? 0 : first, dying ? LOW_END - 1 : last, budget);
-	removal_end(&rm);
-	return rest;
+	return clear_half(&rm, r, dying ? 0 : first, dying ? LOW_END - 1 : last, budget);
 }
 
 int stlb_flush(struct domain *d, struct flush *f) {

@@ -215,6 +215,10 @@ struct removal {
 };
 void removal_begin(struct removal *rm, struct domain *d, struct root *r);
 void removal_end(struct removal *rm);
+/* One of that name from here to the end of the block. */
+#define REMOVAL(rm, d, r)                                        \
+	struct removal rm __attribute__((cleanup(removal_end))); \
+	removal_begin(&rm, d, r)
 /* s can be found no more (but by walks under way). */
 void removal_table(struct removal *rm, struct shadow *s);
 /* Everything of r's lower half, or of the kernel half (r NULL). */
