@@ -60,7 +60,6 @@ static void domain_free(struct domain *d) {
 	hv_page_free(d->devices, 0);
 	hv_page_free(d->io, IO_ORDER);
 	ioreq_free(d);
-	hv_page_free(d->cpuid_mask, 0);
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		vcpu_machine_free(d->vcpus[i]);
 		hv_page_free(d->vcpus[i], 0);

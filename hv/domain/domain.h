@@ -150,7 +150,6 @@ struct domain {
 	u64 *io;                     /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
 	u64 io_version;              /* of what *io says, the only one of that number in the machine; 0: no ports */
 	struct ioreq *ioreq;         /* from its first device model on; or NULL */
-	struct pv_cpuid *cpuid_mask; /* a page of ring 0's: overrides, ended by leaf ~0; or NULL */
 	u32 busy;                    /* somebody destroys it, audits it, or changes the size of its pool; atomic */
 	u32 die_stage;
 	u64 die_cursor;

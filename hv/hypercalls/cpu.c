@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpu: a vCPU's own machine state.
- * Calls:      vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid
+ * Calls:      vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set
  * Read first: cpu/fred.h, cpu/vcpu.h */
 #include "cpu/fred.h"
 #include "cpu/insn.h"
@@ -61,36 +61,4 @@ long hc_ldt_set(gva_t table, u64 entries) {
 	v->ldt_entries = entries;
 	v->rare = (v->rare & ~RARE_LDT) | (entries ? RARE_LDT : 0);
 	return 0;
-}
-
-/* "RingsideRing" */
-#define RING 0x676e6952u
-#define SIDE 0x65646973u
-
-/* The CPU's own answer, but for what names hypervisors: that is ours. */
-static struct cpuid_regs machine_answer(u32 leaf, u32 subleaf) {
-	static const struct cpuid_regs own[] = {
-		{PV_CPUID_BASE + 2, RING, SIDE, RING},
-		{.a = PV_ABI_VERSION},
-		{.a = PV_HYPERCALL_MAX},
-	};
-	u32 nr = leaf - PV_CPUID_BASE;
-
-	if (nr < ARRAY_SIZE(own)) return own[nr];
-	return nr >= 0x80000000 - PV_CPUID_BASE ? cpuid(leaf, subleaf) : (struct cpuid_regs){0};
-}
-
-long hc_cpuid(gva_t leaf) {
-	COPY_OR_RETURN(struct pv_cpuid, c, leaf);
-	struct cpuid_regs r = machine_answer(c.leaf, c.subleaf);
-
-	for (const struct pv_cpuid *m = own_domain->cpuid_mask; m && m->leaf != ~0u; m++)
-		if (m->leaf == c.leaf && m->subleaf == c.subleaf) {
-			r.a &= m->eax;
-			r.b &= m->ebx;
-			r.c &= m->ecx;
-			r.d &= m->edx;
-		}
-	c = (struct pv_cpuid){c.leaf, c.subleaf, r.a, r.b, r.c, r.d};
-	return copy_out(leaf, &c, sizeof(c));
 }

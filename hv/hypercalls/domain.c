@@ -5,8 +5,6 @@
  * Read first: pv/domain.h, domain/domain.h */
 #include "hypercalls/handlers.h"
 
-#define CPUID_MASKS (PAGE_SIZE / sizeof(struct pv_cpuid) - 1)
-
 long hc_domain_create(gva_t args) {
 	COPY_OR_RETURN(struct pv_domain_create, a, args);
 	struct domain *d;
@@ -93,22 +91,6 @@ long hc_domain_caps(u64 domid, u64 caps) {
 	HOLD_OR_RETURN(d, domid);
 	WRITE_ONCE(d->caps, caps);
 	return 0;
-}
-
-long hc_domain_cpuid(u64 domid, gva_t leaves, u64 count) {
-	if (count > CPUID_MASKS) return -PV_E2BIG;
-	HOLD_OR_RETURN(d, domid);
-	struct pv_cpuid *page = hv_page_alloc(0);
-	long rc = page ? copy_in(page, leaves, count * sizeof(*page)) : -PV_ENOMEM;
-
-	if (rc == 0) {
-		page[count].leaf = ~0u;
-		/* Once, and before the domain starts: readers take no lock. */
-		if (READ_ONCE(d->state) != PV_DOMAIN_BUILDING || !atomic_cas(&d->cpuid_mask, NULL, page))
-			rc = -PV_EBUSY;
-	}
-	if (rc) hv_page_free(page, 0);
-	return rc;
 }
 
 long hc_domain_shutdown(u64 domid, u64 reason, u64 arg) {

@@ -151,13 +151,24 @@ struct pv_vcpu_start {
 };
 PV_ASSERT_SIZE(struct pv_vcpu_start, 64);
 
-/* One leaf of the CPUID instruction as the domain's table answers it. */
+/* One leaf of the CPUID instruction: its answer, or a mask of it. Ring 0 knows nothing of this. */
 struct pv_cpuid {
 	uint32_t leaf, subleaf;
 	uint32_t eax, ebx, ecx, edx;
 };
 PV_ASSERT_SIZE(struct pv_cpuid, 24);
 #define PV_CPUID_BASE 0x40000000u /* "RingsideRing"; +1: ABI version; +2: hypercall count */
+
+/* What a guest's kernel shall not believe of the CPU, in the start information. An answer is ANDed with each
+ * mask of its leaf and subleaf; pv/guest/cpuid.h does it. */
+struct pv_cpuid_masks {
+	uint32_t count; /* of mask[]; what lies behind is 0 */
+	uint32_t reserved;
+	struct pv_cpuid mask[16];
+};
+#define PV_CPUID_MASKS 16u
+#define PV_CPUID_ANY   ~0u /* a mask's subleaf: all of the leaf */
+PV_ASSERT_SIZE(struct pv_cpuid_masks, 392);
 
 /* event_entry: stack levels as FRED's IA32_FRED_STKLVLS (2 bits a vector, vectors 0-31). The entry
  * point is in the kernel half, its last 512 bytes excluded. */

@@ -50,7 +50,8 @@ struct pv_start_info {
 		uint32_t reserved;
 	} screen;
 	uint8_t seed[32]; /* with PV_START_SEED: random bytes that nobody else has      */
-	uint64_t reserved1[64];
+	struct pv_cpuid_masks cpuid; /* count 0: none                                    */
+	uint64_t reserved1[15];
 };
 #define PV_START_MAGIC 0x52494e47u
 #define PV_START_EMULATED 0x1u /* it has emulated devices: see ioreq.h                     */

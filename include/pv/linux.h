@@ -21,8 +21,7 @@
  *
  * Pointer arguments are user addresses. The driver copies what they point at in and out whole: there is no
  * need to touch or lock memory beforehand, and result is never -PV_EFAULT for a good pointer. At most
- * PV_LINUX_BULK_MAX bytes go at a time: console_write, console_log, trace_read and domain_cpuid with more
- * return less, or fail with E2BIG where a part makes no sense.
+ * PV_LINUX_BULK_MAX bytes go at a time: console_write, console_log and trace_read with more return less.
  * mem_copy's `buf` is reached in place; the driver goes on past checkpoints and pages that are not
  * present, so that a result of 0 means that all of it was done; gpa, buf and len are updated.
  * mem_populate and mem_release go on past checkpoints too. A signal may end any of them early; the
@@ -37,13 +36,12 @@ PV_ASSERT_SIZE(struct pv_linux_hypercall, 56);
 #define PV_LINUX_BULK_MAX  65536u
 
 /* CALL(name, how, argument, type). how, of those with an argument that points at a `type`, IN: it is read, OUT: it is
- * written; BULK: the next argument says how many there are, and the result of how many came true; WHOLE: a part of
- * these makes no sense. OTHERS: the first argument is another domain. */
+ * written; BULK: the next argument says how many there are, and the result of how many came true. OTHERS: the first
+ * argument is another domain. */
 #define PV_LINUX_IN     1
 #define PV_LINUX_OUT    2
 #define PV_LINUX_BULK   4
-#define PV_LINUX_WHOLE  8
-#define PV_LINUX_OTHERS 16
+#define PV_LINUX_OTHERS 8
 #define PV_LINUX_CALLS(CALL)                                                                       \
 	CALL(nop, 0, 0, uint64_t)                                                                  \
 	CALL(host_info, PV_LINUX_OUT, 0, struct pv_host_info)                                      \
@@ -63,8 +61,6 @@ PV_ASSERT_SIZE(struct pv_linux_hypercall, 56);
 	CALL(domain_sched, PV_LINUX_IN, 2, struct pv_sched_params)                                 \
 	CALL(domain_limits, 0, 0, uint64_t)                                                        \
 	CALL(domain_caps, PV_LINUX_OTHERS, 0, uint64_t)                                            \
-	CALL(domain_cpuid, PV_LINUX_OTHERS | PV_LINUX_IN | PV_LINUX_BULK | PV_LINUX_WHOLE, 1,      \
-	     struct pv_cpuid)                                                                      \
 	CALL(domain_shutdown, PV_LINUX_OTHERS, 0, uint64_t)                                        \
 	CALL(domain_eretu, PV_LINUX_OTHERS, 0, uint64_t)                                           \
 	CALL(console_write, PV_LINUX_IN | PV_LINUX_BULK, 0, char)                                  \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* t_cpu: vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, cpuid, clock, and what eretu and erets
+/* t_cpu: vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set, clock, CPUID, and what eretu and erets
  * bring back. */
 #include "domtest.h"
 
@@ -534,8 +534,7 @@ MINI_TEST(ldt_is_the_vcpus_own) {
 static struct pv_cpuid leaf(uint32_t l, uint32_t subleaf) {
 	struct pv_cpuid c = {.leaf = l, .subleaf = subleaf, .eax = ~0u, .edx = ~0u};
 
-	CHECK_EQ(pv_cpuid(&c), 0);
-	pv_cpuid_ring3(&c);
+	pv_cpuid_answer(&c, &mini_start.cpuid);
 	CHECK(c.leaf == l && c.subleaf == subleaf);
 	return c;
 }
@@ -563,12 +562,6 @@ MINI_TEST(cpuid_answers) {
 	CHECK_EQ(leaf(0x80000001, 0).edx >> 26 & 3, 0); /* 1 GiB pages, RDTSCP */
 	CHECK_EQ(leaf(0x80000008, 0).eax, 48 | 48 << 8);
 	CHECK_EQ(leaf(0x3fffffff, 0).eax, 0);
-}
-
-MINI_TEST(cpuid_errors) {
-	CHECK_EFAULT_OUT(pv_cpuid(p));
-	CHECK_EQ(pv_cpuid((struct pv_cpuid *)(page_before_hole() - 22)), -PV_EFAULT);
-	CHECK_EQ(pv_cpuid((struct pv_cpuid *)(page_before_hole() - 23)), 0);
 }
 
 /* XSAVE's areas as the CPU has them now. */

@@ -168,7 +168,6 @@ MINI_TEST(domain_numbers_that_are_none) {
 	struct pv_domain_info i;
 	struct pv_vcpu_start s = {0};
 	struct pv_sched_params q = {.cap_percent = ~0u};
-	struct pv_cpuid l = {0};
 
 	CHECK_NO_DOMAIN(pv_domain_destroy(d), -PV_ESRCH);
 	CHECK_NO_DOMAIN(pv_domain_pause(d), -PV_ESRCH);
@@ -178,7 +177,6 @@ MINI_TEST(domain_numbers_that_are_none) {
 	CHECK_NO_DOMAIN(pv_domain_sched(d, 0, &q, 0), -PV_ESRCH);
 	CHECK_NO_DOMAIN(pv_domain_limits(d, 0, 0), -PV_ESRCH);
 	CHECK_NO_DOMAIN(pv_domain_caps(d, 0), -PV_ESRCH);
-	CHECK_NO_DOMAIN(pv_domain_cpuid(d, &l, 1), -PV_ESRCH);
 	CHECK_NO_DOMAIN(pv_domain_shutdown(d, PV_SHUTDOWN_POWEROFF, 0), -PV_ESRCH);
 	CHECK_NO_DOMAIN(pv_domain_eretu(d, 0), -PV_ESRCH);
 }
@@ -491,38 +489,6 @@ MINI_TEST(refused_without_capabilities) {
 		if (!(caps[i] & PV_CAP_MEMORY)) CHECK_EQ(CHILD(&c, mem_query, 0, 1), -PV_EPERM);
 		child_end(&c);
 	}
-}
-
-MINI_TEST(domain_cpuid_masks) {
-	struct pv_cpuid mask[2] = {{.leaf = 1, .eax = ~0u, .ebx = ~0u, .ecx = ~1u, .edx = ~0u & ~(1u << 25)},
-				   {.leaf = PV_CPUID_BASE, .eax = 0, .ebx = ~0u, .ecx = ~0u, .edx = ~0u}};
-	struct pv_cpuid l = {.leaf = 1};
-	static struct pv_cpuid many[200];
-	struct child c;
-
-	child_build(&c, 0, 1);
-	CHECK_EQ(pv_domain_cpuid(c.domid, many, 200), -PV_E2BIG);
-	CHECK_EQ(pv_domain_cpuid(c.domid, many, ~0ull), -PV_E2BIG);
-	CHECK_EQ(pv_domain_cpuid(c.domid, many, 1ull << 61), -PV_E2BIG);
-	CHECK_EFAULT(pv_domain_cpuid(c.domid, p, 2));
-	CHECK_EQ(pv_domain_cpuid(c.domid, mask, 2), 0);
-	CHECK_EQ(pv_domain_cpuid(c.domid, mask, 2), -PV_EBUSY);
-	CHECK_EQ(pv_domain_cpuid(0, mask, 2), -PV_EBUSY); /* runs */
-	CHECK_EQ(pv_domain_unpause(c.domid), 0);
-	child_meet(&c);
-	child_put(&c, 0, &l, sizeof(l));
-	CHECK_EQ(CHILD(&c, cpuid, child_data(&c, 0)), 0);
-	child_get(&c, 0, &l, sizeof(l));
-	CHECK_EQ(l.ecx & 1, 0);
-	CHECK_EQ(l.edx >> 25 & 1, 0);
-	CHECK_EQ(l.ecx >> 26 & 1, 1); /* XSAVE: as the machine says */
-	l.leaf = PV_CPUID_BASE;
-	child_put(&c, 0, &l, sizeof(l));
-	CHECK_EQ(CHILD(&c, cpuid, child_data(&c, 0)), 0);
-	child_get(&c, 0, &l, sizeof(l));
-	CHECK_EQ(l.eax, 0);
-	CHECK_EQ(l.ebx, 0x676e6952);
-	child_end(&c);
 }
 
 MINI_TEST(domain_eretu_errors) {

@@ -50,6 +50,7 @@ static int put_start(struct rs *rs, uint32_t domid, const struct rs_build *b, co
 		.map_count = 1,
 		.map = {{.start = 0, .len = b->memory, .type = 1}},
 		.screen = {.type = 0xff},
+		.cpuid = b->cpuid,
 		.flags = b->emulated ? PV_START_EMULATED : 0,
 	};
 	int rc = (int)call_host_info(rs, &host);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pv/guest/cpuid.h>
+
 #include "ringside.h"
 
 #define MIB    (1ull << 20)
@@ -105,6 +107,53 @@ uint64_t rs_mac_param(const uint8_t mac[6]) {
 	return v;
 }
 
+/* A decimal number, or one in hexadecimal with 0x. What follows it; NULL: it is none of 32 bits. */
+static const char *parse_u32(const char *text, uint32_t *n) {
+	unsigned long v;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0])) return NULL;
+	v = strtoul(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
+	*n = (uint32_t)v;
+	return v == *n ? end : NULL;
+}
+
+static uint32_t *cpuid_word(struct pv_cpuid *c, unsigned reg) {
+	uint32_t *const words[] = {&c->eax, &c->ebx, &c->ecx, &c->edx};
+
+	return words[reg];
+}
+
+/* Leaf 0xd says what programs' registers are, and some bits every kernel must show: whatever the mask. */
+static bool cpuid_needed(uint32_t leaf, uint32_t subleaf, unsigned reg, uint32_t bit) {
+	struct pv_cpuid nothing = {.leaf = leaf, .subleaf = subleaf};
+
+	pv_cpuid_ring3(&nothing);
+	return leaf == 0xd || *cpuid_word(&nothing, reg) >> bit & 1;
+}
+
+int rs_parse_cpuid(const char *text, struct pv_cpuid_masks *masks) {
+	static const char *const registers[] = {"eax.", "ebx.", "ecx.", "edx."};
+	uint32_t leaf, subleaf = PV_CPUID_ANY, bit;
+	const char *p = parse_u32(text, &leaf);
+	unsigned reg = 0, i = 0;
+
+	if (!p || *p++ != '.') return -EINVAL;
+	if (isdigit((unsigned char)*p)) {
+		p = parse_u32(p, &subleaf);
+		if (!p || *p++ != '.') return -EINVAL;
+	}
+	while (reg < 4 && strncmp(p, registers[reg], 4) != 0) reg++;
+	p = reg < 4 ? parse_u32(p + 4, &bit) : NULL;
+	if (!p || *p || bit > 31) return -EINVAL;
+	if (cpuid_needed(leaf, subleaf, reg, bit)) return -EPERM;
+	while (i < masks->count && (masks->mask[i].leaf != leaf || masks->mask[i].subleaf != subleaf)) i++;
+	if (i == PV_CPUID_MASKS) return -E2BIG;
+	if (i == masks->count) masks->mask[masks->count++] = (struct pv_cpuid){leaf, subleaf, ~0u, ~0u, ~0u, ~0u};
+	*cpuid_word(&masks->mask[i], reg) &= ~(1u << bit);
+	return 0;
+}
+
 bool rs_name_ok(const char *name) {
 	size_t len = strlen(name);
 
@@ -179,6 +228,31 @@ static int check_cpus(cfg_t *cfg, cfg_opt_t *opt) {
 
 	if (rs_parse_cpus(text, &mask) == 0) return 0;
 	cfg_error(cfg, "cpus = \"%s\": not a list of CPUs below 64; examples: \"0-3,6\", \"all\"", text);
+	return -1;
+}
+
+/* All that the list has so far. */
+static int take_cpuid(cfg_opt_t *opt, struct pv_cpuid_masks *masks) {
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < cfg_opt_size(opt); i++) rc = rs_parse_cpuid(cfg_opt_getnstr(opt, i), masks);
+	return rc;
+}
+
+static int check_cpuid(cfg_t *cfg, cfg_opt_t *opt) {
+	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+	struct pv_cpuid_masks masks = {0};
+	int rc = take_cpuid(opt, &masks);
+
+	if (rc == 0) return 0;
+	if (rc == -EPERM)
+		cfg_error(cfg, "cpuid_hide = \"%s\": every guest's kernel needs it", text);
+	else if (rc == -E2BIG)
+		cfg_error(cfg, "cpuid_hide = \"%s\": bits of at most %u leaves can be hidden", text, PV_CPUID_MASKS);
+	else
+		cfg_error(cfg,
+			  "cpuid_hide = \"%s\": not a bit of CPUID's answers; examples: \"1.ecx.28\", \"7.0.ebx.16\"",
+			  text);
 	return -1;
 }
 
@@ -297,6 +371,7 @@ static cfg_opt_t guest_opts[] = {
 	CFG_STR("memory_max", NULL, CFGF_NODEFAULT),
 	CFG_INT("vcpus", 1, CFGF_NONE),
 	CFG_STR("cpus", "all", CFGF_NONE),
+	CFG_STR_LIST("cpuid_hide", NULL, CFGF_NONE),
 	CFG_INT("weight", PV_WEIGHT_DEFAULT, CFGF_NONE),
 	CFG_INT("cap", 0, CFGF_NONE),
 	CFG_STR("on_poweroff", "destroy", CFGF_NONE),
@@ -314,17 +389,29 @@ static const struct {
 	const char *opt;
 	cfg_validate_callback_t check;
 } checks[] = {
-	{"name", check_name},          {"boot", check_boot},
-	{"memory", check_size},        {"memory_max", check_size},
-	{"cpus", check_cpus},          {"on_poweroff", check_action},
-	{"on_reboot", check_action},   {"on_crash", check_action},
-	{"net|mac", check_mac},        {"net|ip", check_ip},
-	{"disk|type", check_type},     {"net|type", check_type},
-	{"vcpus", check_range},        {"weight", check_range},
-	{"cap", check_range},          {"disk|queues", check_range},
-	{"net|queues", check_range},   {"net|mtu", check_range},
-	{"net|rate", check_range},     {"limits|shadow_pages", check_range},
-	{"limits|ports", check_range}, {"limits|grant_maps", check_range},
+	{"name", check_name},
+	{"boot", check_boot},
+	{"memory", check_size},
+	{"memory_max", check_size},
+	{"cpus", check_cpus},
+	{"cpuid_hide", check_cpuid},
+	{"on_poweroff", check_action},
+	{"on_reboot", check_action},
+	{"on_crash", check_action},
+	{"net|mac", check_mac},
+	{"net|ip", check_ip},
+	{"disk|type", check_type},
+	{"net|type", check_type},
+	{"vcpus", check_range},
+	{"weight", check_range},
+	{"cap", check_range},
+	{"disk|queues", check_range},
+	{"net|queues", check_range},
+	{"net|mtu", check_range},
+	{"net|rate", check_range},
+	{"limits|shadow_pages", check_range},
+	{"limits|ports", check_range},
+	{"limits|grant_maps", check_range},
 };
 
 /* --- from libconfuse to ours -------------------------------------------------------------------- */
@@ -425,6 +512,7 @@ static int convert(struct rs *rs, const char *where, cfg_t *cfg, struct rs_confi
 	c->cap = (unsigned)cfg_getint(cfg, "cap");
 	rs_parse_cpus(cfg_getstr(cfg, "cpus"), &c->cpus);
 	if (c->cpus == ~0ull) c->cpus = 0;
+	take_cpuid(cfg_getopt(cfg, "cpuid_hide"), &c->cpuid);
 	c->on_poweroff = (enum rs_action)find_action(cfg_getstr(cfg, "on_poweroff"));
 	c->on_reboot = (enum rs_action)find_action(cfg_getstr(cfg, "on_reboot"));
 	c->on_crash = (enum rs_action)find_action(cfg_getstr(cfg, "on_crash"));

@@ -76,6 +76,7 @@ static void parts_build(const struct rs_config *c, const struct parts *p, struct
 		.weight = c->weight,
 		.cap = c->cap,
 		.cpus = c->cpus,
+		.cpuid = c->cpuid,
 		.emulated = rs_emulated(c),
 	};
 }

@@ -151,6 +151,7 @@ struct rs_config {
 	unsigned vcpus;
 	unsigned weight, cap;
 	uint64_t cpus; /* affinity of all vCPUs; 0: any */
+	struct pv_cpuid_masks cpuid;
 	unsigned shadow_pages, ports_max, grant_maps_max;
 	enum rs_action on_poweroff, on_reboot, on_crash;
 	bool autostart;
@@ -171,6 +172,8 @@ int rs_parse_size(const char *text, uint64_t unit, uint64_t *bytes);
 /* "0-3,6": a bit each. */
 int rs_parse_cpus(const char *text, uint64_t *mask);
 void rs_format_cpus(uint64_t mask, char *buf, size_t size);
+/* Hide a bit, "1.ecx.28" or, of one subleaf, "7.0.ebx.16". -EPERM: every kernel needs it. -E2BIG: too many leaves. */
+int rs_parse_cpuid(const char *text, struct pv_cpuid_masks *masks);
 int rs_parse_mac(const char *text, uint8_t mac[6]);
 /* The address that a guest's nth interface has unless its file says another: made from the name, so that it stays. */
 void rs_default_mac(const char *guest, unsigned n, uint8_t mac[6]);
@@ -221,6 +224,7 @@ struct rs_build {
 	uint64_t memory, memory_max; /* bytes; max 0: memory */
 	uint32_t vcpus, caps, shadow_pages, ports_max, grant_maps_max, weight, cap;
 	uint64_t cpus;
+	struct pv_cpuid_masks cpuid;
 	bool emulated; /* it will have emulated devices */
 };
 

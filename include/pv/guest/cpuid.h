@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* cpuid: what a guest kernel should believe of the CPU: the machine's answer (hypercall cpuid, which knows what the
- * domain's builder masks) less what ring 3 cannot have. */
+/* cpuid: what a guest kernel should believe of the CPU (pv_cpuid_answer): what the CPUID instruction says, which is not
+ * intercepted in ring 3, less what the domain's builder masks, less what ring 3 cannot have. Programs execute the
+ * instruction themselves and see the machine: masks hide from them only what they ask their kernel about. */
 #ifndef PV_CPUID_H
 #define PV_CPUID_H
 
-#include <pv/cpu.h>
+#include <pv/hypercall.h>
 
 /* What words of leaves do not show: bits by name and number. Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E. */
 /* MONITOR 3, VMX 5, SMX 6, PDCM 15, PCID 17, DCA 18, x2APIC 21, deadline 24 */
 #define PV_CPUID_1_C_HIDE 0x01268068u
 /* VME 1, MCE 7, APIC 9, SEP 11, MTRR 12, MCA 14, DS 21, ACPI 22, TM 29 */
 #define PV_CPUID_1_D_HIDE 0x20605a82u
-/* OSXSAVE 27, hypervisor 31; PGE 13 */
-#define PV_CPUID_1_C_ADD 0x88000000u
+/* XSAVE 26, OSXSAVE 27, hypervisor 31; PGE 13. Every machine has XSAVE, and ring 0 has switched it on: a kernel that
+ * believed a mask of it would lose registers that programs use. */
+#define PV_CPUID_1_C_ADD 0x8c000000u
 #define PV_CPUID_1_D_ADD 0x00002000u
 /* TSC_ADJUST 1, SGX 2, HLE 4, SMEP 7, INVPCID 10, RTM 11, QM 12, MPX 14, QE 15, SMAP 20, PT 25 */
 #define PV_CPUID_7_B_HIDE 0x0210dc96u
@@ -60,10 +62,49 @@ static inline void pv_cpuid_xsave(struct pv_cpuid *c)
 	}
 }
 
-/* To be called on what hypercall cpuid answered, leaf and subleaf still there. */
+/* The CPU's own answer for c's leaf and subleaf, but for what names hypervisors. */
+static inline void pv_cpuid_named(struct pv_cpuid *c)
+{
+	static const struct pv_cpuid_words own[] = {
+		{PV_CPUID_BASE + 2, 0x676e6952, 0x65646973, 0x676e6952}, /* "Ring" "side" "Ring" */
+		{.a = PV_ABI_VERSION},
+		{.a = PV_HYPERCALL_MAX},
+	};
+	struct pv_cpuid_words r = {0};
+	uint32_t nr = c->leaf - PV_CPUID_BASE;
+
+	if (nr < sizeof(own) / sizeof(own[0]))
+		r = own[nr];
+	else if (nr >= 0x80000000u - PV_CPUID_BASE)
+		r = pv_cpuid_machine(c->leaf, c->subleaf);
+	c->eax = r.a;
+	c->ebx = r.b;
+	c->ecx = r.c;
+	c->edx = r.d;
+}
+
+/* Leaf 0xd, which says what XCR0 holds, is as it is: programs use all of that, and a kernel must keep it for them. */
+static inline void pv_cpuid_mask(struct pv_cpuid *c, const struct pv_cpuid_masks *masks)
+{
+	uint32_t i;
+
+	for (i = 0; i < masks->count && i < PV_CPUID_MASKS; i++) {
+		const struct pv_cpuid *m = &masks->mask[i];
+
+		if (m->leaf != c->leaf || m->leaf == 0xd ||
+		    (m->subleaf != PV_CPUID_ANY && m->subleaf != c->subleaf))
+			continue;
+		c->eax &= m->eax;
+		c->ebx &= m->ebx;
+		c->ecx &= m->ecx;
+		c->edx &= m->edx;
+	}
+}
+
+/* To be called on the machine's answer, leaf and subleaf still there. */
 static inline void pv_cpuid_ring3(struct pv_cpuid *c)
 {
-	enum { any = ~0u, all = ~0u };
+	enum { any = PV_CPUID_ANY, all = ~0u };
 	/* Each word is what the machine says & keep | set. The first rule that fits counts; with none the leaf is
 	 * shown as it is. */
 	static const struct {
@@ -113,6 +154,14 @@ static inline void pv_cpuid_ring3(struct pv_cpuid *c)
 			c->edx = (c->edx & rules[i].keep.d) | rules[i].set.d;
 			return;
 		}
+}
+
+/* In: leaf and subleaf, as CPUID takes them in eax and ecx. masks: the start information's. */
+static inline void pv_cpuid_answer(struct pv_cpuid *c, const struct pv_cpuid_masks *masks)
+{
+	pv_cpuid_named(c);
+	pv_cpuid_mask(c, masks);
+	pv_cpuid_ring3(c);
 }
 
 #endif

@@ -11,7 +11,6 @@ static union {
 	struct pv_device_slot slot;
 	struct pv_perf perf;
 	struct pv_audit audit;
-	struct pv_cpuid cpuid;
 	struct pv_domain_create create;
 	struct pv_trace_record trace[8];
 } out;
@@ -75,11 +74,6 @@ MINI_TEST(no_leak_in_out_structs) {
 			untouched(sizeof(out.audit), fill);
 			CHECK_EQ(out.audit.reserved, 0);
 		}
-
-		FILLED(fill);
-		out.cpuid = (struct pv_cpuid){.leaf = PV_CPUID_BASE};
-		CHECK_EQ(pv_cpuid(&out.cpuid), 0);
-		untouched(sizeof(out.cpuid), fill);
 	}
 	zeros(mini_cpu()->area.reserved1, sizeof(mini_cpu()->area.reserved1));
 	CHECK_EQ(mini_cpu()->area.reserved0, 0);

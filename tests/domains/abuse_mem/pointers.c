@@ -20,7 +20,6 @@ static const struct {
 	{PV_NR_host_info, 0, sizeof(struct pv_host_info), {0}},
 	{PV_NR_ldt_set, 0, 512 * 8, {0, 512}},
 	{PV_NR_ldt_set, 0, 8, {0, 1}},
-	{PV_NR_cpuid, 0, sizeof(struct pv_cpuid), {0}},
 	{PV_NR_grant_map, 0, sizeof(struct pv_grant_map), {0, 1}},
 	{PV_NR_grant_map, 0, sizeof(struct pv_grant_map), {0, 1024}},
 	{PV_NR_grant_unmap, 0, sizeof(struct pv_grant_unmap), {0, 1024}},
@@ -152,7 +151,7 @@ MINI_TEST(multi_mode_change) {
 	CHECK_EQ(pv_multi(m, PV_MULTI_MAX + 1), -PV_E2BIG);
 	CHECK_EQ(pv_multi(m, 1ull << 58), -PV_E2BIG);
 	/* A call that overwrites the list. */
-	m[0] = (struct pv_multi){.nr = PV_NR_cpuid, .args = {(uint64_t)&m[1]}};
+	m[0] = (struct pv_multi){.nr = PV_NR_clock, .args = {(uint64_t)&m[1]}};
 	m[1] = (struct pv_multi){.nr = PV_NR_nop};
 	CHECK_EQ(multi_whole(m, 2), 2);
 	/* A call that takes the list's own memory away. */

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	} else {
 		CHECK(rs_name_ok(c->name) && c->vcpus >= 1 && c->vcpus <= PV_MAX_VCPUS);
 		CHECK(c->memory && c->memory % (2 << 20) == 0);
+		CHECK(c->cpuid.count <= PV_CPUID_MASKS);
 		CHECK(c->disks <= RS_DISKS_MAX && c->nets <= RS_NETS_MAX);
 		rs_config_free(c);
 	}

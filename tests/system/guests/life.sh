@@ -2,7 +2,7 @@
 # Each verb of a guest's life, and what it leaves.
 start_all
 before=$(frames) traces_before=$(traces)
-conf a 'vcpus = 2' 'on_reboot = "restart"'
+conf a 'vcpus = 2' 'on_reboot = "restart"' 'cpuid_hide = {"1.ecx.28", "1.ecx.30"}'
 is 'dry run' ringctl create --dry-run /tmp/a.conf
 is 'create' ringctl create --times /tmp/a.conf
 is 'it comes up' up a
@@ -13,6 +13,11 @@ is 'info' sh -c 'ringctl info a | grep -q "front *running"'
 is 'stats' sh -c 'ringctl stats --json a | grep -q by_hypercall'
 tell a 'dmesg | grep -q "^\[    0.000000\] random: crng init done" && echo random-$((1 + 1))'
 is 'it has random numbers from its first moment' await a random-2 10
+tell a 'echo flags-$(grep -cwE "avx|rdrand" /proc/cpuinfo)-$(grep -cw sse2 /proc/cpuinfo)'
+is 'its kernel does not see what cpuid_hide hides, on any vCPU' await a flags-0-2 10
+is "dom0's does" grep -qw avx /proc/cpuinfo
+tell a 'dmesg | grep -q "XSAVE feature 0x004" && ! dmesg | grep -q "cut here" && echo kept-$((1 + 1))'
+is 'but keeps its registers for programs' await a kept-2 10
 tell a 'echo typed-$((6 * 7))'
 is 'and what it answers' await a 'typed-42' 10
 is 'pause' ringctl pause a

@@ -51,6 +51,7 @@ Test(config, example) {
 	cr_assert_eq(c->nets, 1);
 	cr_assert(c->net[0].ip && c->net[0].rate && c->net[0].ifname && c->net[0].queues && c->net[0].bridge);
 	cr_assert(c->shadow_pages && c->ports_max && c->grant_maps_max && c->memory_max && c->autostart);
+	cr_assert_eq(c->cpuid.count, 2);
 	cr_assert(c->cap && c->weight != PV_WEIGHT_DEFAULT && c->cpus && c->vcpus > 1);
 	cr_assert(c->on_crash == RS_DUMP_RESTART);
 	cr_assert(c->serial && c->disk[0].emulated && !c->disk[1].emulated && c->net[0].emulated);
@@ -69,6 +70,10 @@ Test(config, errors_have_file_and_line) {
 		{"name = web1\nkernel = /x\nmemory = 0\n", "f:3: memory"},
 		{"name = web1\nkernel = /x\nvcpus = 65\n", "f:3: vcpus = 65: must be 1 to 64"},
 		{"name = web1\nkernel = /x\ncpus = 3-1\n", "f:3: cpus"},
+		{"name = web1\nkernel = /x\n\ncpuid_hide = {\"1.ecx.28\", \"7.ebx\"}\n",
+		 "f:4: cpuid_hide = \"7.ebx\": not a bit"},
+		{"name = web1\nkernel = /x\ncpuid_hide = {\"1.ecx.26\"}\n",
+		 "f:3: cpuid_hide = \"1.ecx.26\": every guest's kernel needs it"},
 		{"name = web1\nkernel = /x\non_crash = explode\n", "f:3: on_crash = \"explode\""},
 		{"name = web1\nkernel = /x\nnet a {\n mac = 01:00:00:00:00:01\n}\n", "f:4: mac"},
 		{"name = web1\nkernel = /x\nnet a {\n mtu = 10\n}\n", "f:4: mtu = 10"},
@@ -134,6 +139,59 @@ Test(config, cpus) {
 	cr_assert_neq(rs_parse_cpus("1,", &m), 0);
 	cr_assert_neq(rs_parse_cpus("", &m), 0);
 	cr_assert_neq(rs_parse_cpus("a", &m), 0);
+}
+
+Test(config, cpuid) {
+	char wrong[] =
+		"1 1.ecx 1.ecx. 1.ecx.32 1.ecx.-1 1.ecx.1x 1.esi.1 1.ecx.1.1 1.0.0.ecx.1 ecx.1 -1.ecx.1 0x.ecx.1 "
+		"1..ecx.1 1.0.ecx1 1.0x.ecx.1 1.ec 1.0. 1,ecx,1 1.ecx..1 1.ECX.1 1.ecx.0x20 1.ecx.1e x1.ecx.1 "
+		"1.ecx.4294967296 4294967296.ecx.1 99999999999999999999.ecx.1 0x100000000.ecx.1";
+	static const char *const needed[] = {
+		"0xd.0.eax.2", "13.eax.0", "13.1.eax.1", "1.ecx.26",         "1.ecx.27",
+		"1.0.ecx.31",  "1.edx.13", "7.1.eax.17", "0x80000008.eax.4", "0x80000007.edx.8",
+	};
+	struct pv_cpuid_masks m = {0};
+	struct rs_config *c;
+	char text[32];
+
+	for (char *w = strtok(wrong, " "); w; w = strtok(NULL, " "))
+		cr_assert_eq(rs_parse_cpuid(w, &m), -EINVAL, "%s", w);
+	cr_assert_eq(rs_parse_cpuid("", &m), -EINVAL);
+	cr_assert_eq(rs_parse_cpuid(" 1.ecx.1", &m), -EINVAL);
+	cr_assert_eq(rs_parse_cpuid("1.ecx.1 ", &m), -EINVAL);
+	for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		cr_assert_eq(rs_parse_cpuid(needed[i], &m), -EPERM, "%s", needed[i]);
+	cr_assert_eq(m.count, 0);
+	/* Bits of one leaf and subleaf share a mask. */
+	cr_assert_eq(rs_parse_cpuid("1.ecx.28", &m), 0);
+	cr_assert_eq(rs_parse_cpuid("7.0.ebx.16", &m), 0);
+	cr_assert_eq(rs_parse_cpuid("0x1.ecx.12", &m), 0);
+	cr_assert_eq(rs_parse_cpuid("1.edx.0", &m), 0);
+	cr_assert_eq(rs_parse_cpuid("0x7.0x1.eax.0x4", &m), 0);
+	cr_assert_eq(m.count, 3);
+	cr_assert(m.mask[0].leaf == 1 && m.mask[0].subleaf == PV_CPUID_ANY && m.mask[0].eax == ~0u &&
+		  m.mask[0].ebx == ~0u && m.mask[0].ecx == ~(1u << 28 | 1u << 12) && m.mask[0].edx == ~1u);
+	cr_assert(m.mask[1].leaf == 7 && m.mask[1].subleaf == 0 && m.mask[1].ebx == ~(1u << 16));
+	cr_assert(m.mask[2].leaf == 7 && m.mask[2].subleaf == 1 && m.mask[2].eax == ~(1u << 4));
+	for (unsigned i = m.count; i < PV_CPUID_MASKS; i++) {
+		snprintf(text, sizeof(text), "0x8%07x.ebx.31", i + 16);
+		cr_assert_eq(rs_parse_cpuid(text, &m), 0, "%s", text);
+	}
+	cr_assert_eq(rs_parse_cpuid("2.eax.1", &m), -E2BIG);
+	cr_assert_eq(rs_parse_cpuid("1.edx.31", &m), 0);
+	cr_assert_eq(m.count, PV_CPUID_MASKS);
+
+	/* A list that is said twice has its last value. */
+	cr_assert_eq(rs_config_parse(rs, "f",
+				     "name=a\nkernel=/x\ncpuid_hide={\"1.ecx.1\", \"2.eax.1\"}\n"
+				     "cpuid_hide={\"1.ecx.0\"}\n",
+				     &c),
+		     0, "%s", rs->error);
+	cr_assert(c->cpuid.count == 1 && c->cpuid.mask[0].ecx == ~1u);
+	rs_config_free(c);
+	cr_assert_eq(rs_config_parse(rs, "f", "name=a\nkernel=/x\ncpuid_hide={}\n", &c), 0, "%s", rs->error);
+	cr_assert_eq(c->cpuid.count, 0);
+	rs_config_free(c);
 }
 
 Test(config, macs) {

@@ -171,7 +171,8 @@ static void make_build(struct rs_build *b, struct rs_kernel *k) {
 			       .cmdline = "console=hvc0 quiet",
 			       .memory = 8 << 20,
 			       .vcpus = 2,
-			       .weight = 256};
+			       .weight = 256,
+			       .cpuid = {.count = 1, .mask = {{1, PV_CPUID_ANY, 1, 2, 3, 4}}}};
 }
 
 static void check_memory(const struct fake_domain *d) {
@@ -193,6 +194,7 @@ static void check_memory(const struct fake_domain *d) {
 	cr_assert_eq(si.tsc_khz, 2000000);
 	cr_assert_eq(si.map_count, 1);
 	cr_assert_eq(si.screen.type, 0xff);
+	cr_assert(si.cpuid.count == 1 && si.cpuid.mask[0].leaf == 1 && si.cpuid.mask[0].edx == 4);
 	cr_assert_str_eq((char *)d->memory + si.cmdline, "console=hvc0 quiet");
 	cr_assert_eq(si.initrd_len, 8);
 	cr_assert_arr_eq(d->memory + si.initrd, "ramdisk!", 8);
