@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* locks: every lock of ring 0, its rank and what it guards.
  *
- * L1: a CPU takes locks in rising rank; of two with the same rank the one with the lower address
- *     first, by lock_both. Debug builds stop the machine when it does not.
+ * L1: a CPU takes locks in rising rank, and holds one of each rank at most. Debug builds stop the machine when it
+ *     does not.
  * L2: interrupts are off in ring 0 (but in the idle loop and in interrupts_serve, where no lock is held), so a
  *     lock is held for a bounded stretch of ring 0's own instructions, and never across a return to a guest.
  * L3: no lock is held while guest memory is touched by virtual address (copy_in, copy_out).
@@ -23,7 +23,7 @@
 	X(P2M, "changes to gfn -> mfn of one domain")                                             \
 	X(ROOTS, "a domain's roots, shadow tables and pool: making, linking and dropping")        \
 	X(PORT, "all port tables")                                                                \
-	X(RUNQUEUE, "a CPU's queue of runnable vCPUs, its timers, and run states of vCPUs there") \
+	X(RUNQUEUE, "queues of runnable vCPUs, timers, and run states of vCPUs, on all the CPUs") \
 	X(FRAMES, "free lists of frames")                                                         \
 	X(PIRQ, "routing of physical interrupts")                                                 \
 	X(CONSOLE, "the log, serial line and screen")
@@ -77,10 +77,5 @@ static inline void unlock(struct spinlock *l) {
 static inline void guard_end(struct spinlock **l) { unlock(*l); }
 /* Locked from here to the end of the block. */
 #define GUARD(l) struct spinlock *guard_ __attribute__((cleanup(guard_end), unused)) = lock(l)
-
-static inline void lock_both(struct spinlock *a, struct spinlock *b) {
-	lock(a < b ? a : b);
-	if (a != b) lock(a < b ? b : a);
-}
 
 #endif

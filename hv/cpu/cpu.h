@@ -97,7 +97,7 @@ struct cpu {
 	u64 walk_epoch; /* odd while it reads P2M or shadow tables (S3) */
 	int walk_depth; /* of those that nest: -1 outside, so that entering and leaving are a sign each */
 	struct walk_cache walks[2][WALK_CACHE]; /* for leaf tables, for L2 tables */
-	u64 ranks_held;                         /* debug: how many locks of each rank, 4 bits a rank */
+	u64 ranks_held;                         /* debug: ranks of the locks that it holds, a bit each */
 	void *sched;                            /* struct runqueue */
 	u32 rare;                               /* RARE_* that are loaded, whosoever */
 	u64 *tls;                               /* GDT slots 12 to 15 */

@@ -189,23 +189,11 @@ void interrupts_serve(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 
 /* ---- back to the guest, the slow way ---- */
 
-/* Without its control domain the machine has nothing left to do but what that domain wanted. */
-static void dom0_ended(const struct domain *d) {
-	if (d->told.shutdown == PV_SHUTDOWN_POWEROFF) machine_poweroff();
-	if (d->told.shutdown == PV_SHUTDOWN_REBOOT) machine_reset();
-	if (options.dom0_crash) options.panic = options.dom0_crash;
-	panic("dom0 ended: reason %u, argument %x", d->told.shutdown, d->told.shutdown_arg);
-}
-
 void exit_switch(struct entry *e) {
-	const struct domain *d;
-
 	if (unlikely(e->cpu->dump)) {
 		regs_print(&e->g.regs);
 		e->cpu->dump = false;
 	}
-	d = e->cpu->cur->dom;
-	if (unlikely(d->told.shutdown && d->id == 0)) dom0_ended(d);
 	/* Mostly asked for; else the choice stays. */
 	schedule();
 }

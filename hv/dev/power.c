@@ -19,6 +19,15 @@ void machine_poweroff(void) {
 	cpu_stop();
 }
 
+void dom0_ended(void) {
+	const struct pv_domain_info *dom0 = &domains[0]->told;
+
+	if (dom0->shutdown == PV_SHUTDOWN_POWEROFF) machine_poweroff();
+	if (dom0->shutdown == PV_SHUTDOWN_REBOOT) machine_reset();
+	if (options.dom0_crash) options.panic = options.dom0_crash;
+	panic("dom0 ended: reason %u, argument %x", dom0->shutdown, dom0->shutdown_arg);
+}
+
 void machine_reset(void) {
 	static const u64 no_idt[2]; /* no bytes, anywhere */
 

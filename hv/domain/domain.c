@@ -165,6 +165,7 @@ int domain_create(struct pv_domain_create *args, u32 caller_caps, struct domain 
 /* DOMAIN held. */
 static void state_set(struct domain *d, enum pv_domain_state state) {
 	atomic_store(&d->state, state);
+	if (d->id == 0 && state >= PV_DOMAIN_SHUT) sched_end();
 	trace(PV_TRACE_domain_state, d->id, state);
 }
 

@@ -79,7 +79,7 @@ struct vcpu {
 		bool waits;  /* for the answer (Q3) */
 	} io;
 
-	/* Scheduling: under the lock of queue `cpu` (LOCK_RUNQUEUE), rules in sched.h. */
+	/* Scheduling: under LOCK_RUNQUEUE, rules in sched.h. */
 	enum vcpu_state state;
 	u32 cpu;                          /* queue it is on, or ran on last */
 	bool on_cpu;                      /* chosen there, or not saved yet (D3); never with run.next */
@@ -88,8 +88,6 @@ struct vcpu {
 	struct node tm;                   /* by the earlier of the next two, in the timers of queue `cpu` */
 	u64 timer;                        /* deadline of timer_set; PV_TIME_NEVER: none */
 	u64 wake_at;                      /* BLOCKED: deadline; RUNNABLE: its domain's cap is used up until then (C5) */
-	u32 poll_count;                   /* while its bit in poll_mask is set */
-	u32 poll_ports[PV_POLL_MAX];
 	u64 run_since, run_time[4];
 	u32 run_state;  /* enum pv_run_state */
 	u64 hung_signs; /* signs of life at the last look for a hung dom0 */
@@ -140,7 +138,7 @@ struct domain {
 	u64 eretu;              /* guest address of its ERETU, 0: none */
 
 	u32 pace;        /* virtual ns per ns, PACE_SHIFT bits of fraction (C1) */
-	s64 cap_left_ns; /* budget of the current period; atomic */
+	s64 cap_left_ns; /* budget of the current period */
 	u64 cap_period_start;
 	u64 poll_mask; /* vCPUs in poll; atomic */
 

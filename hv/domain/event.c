@@ -89,16 +89,6 @@ void vector_raise(struct vcpu *v, unsigned vector) {
 	if (a) area_raise(this_cpu(), v, a, vector);
 }
 
-static void wake_pollers(struct domain *d, u32 port) {
-	for (u64 m = atomic_load(&d->poll_mask); m; m &= m - 1) {
-		struct vcpu *v = d->vcpus[__builtin_ctzll(m)];
-		u32 n = MIN(READ_ONCE(v->poll_count), PV_POLL_MAX), i = 0;
-
-		while (i < n && READ_ONCE(v->poll_ports[i]) != port) i++;
-		if (i < n) vcpu_wake(v);
-	}
-}
-
 /* The port's pending bit is set: tell the vCPU, unless masked. In a walk: a vCPU that moves its area waits for it. */
 static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u64 w) {
 	struct vcpu *v = d->vcpus[PORT_VCPU(w)];
@@ -111,7 +101,7 @@ static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u
 
 static NOINLINE void port_tell_watched(struct cpu *c, struct domain *d, u64 port, u64 w) {
 	trace(PV_TRACE_port, port, d->id);
-	wake_pollers(d, port);
+	for (u64 m = atomic_load(&d->poll_mask); m; m &= m - 1) vcpu_wake(d->vcpus[__builtin_ctzll(m)]);
 	port_tell(c, d, port, w);
 }
 
@@ -357,10 +347,10 @@ int event_poll(const u32 *ports, u32 count, u64 deadline) {
 
 	if (rc) return rc;
 	if (deadline <= now_ns()) return -PV_ETIMEDOUT;
-	for (u32 i = 0; i < count; i++) WRITE_ONCE(v->poll_ports[i], ports[i]);
-	WRITE_ONCE(v->poll_count, count);
-	atomic_or(&v->dom->poll_mask, 1ull << v->id); /* C3: in sight before vcpu_block looks again */
+	atomic_or(&v->dom->poll_mask, 1ull << v->id);
 	vcpu_block(deadline);
+	/* C3: from here on any port's raiser wakes us, to look again; who came before has left a bit. */
+	if (event_any_pending(v->dom, ports, count)) vcpu_wake(v);
 	return 0;
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sched: which vCPU runs on which CPU, for how long; blocking, waking, timers.
  * Calls:      yield, block, poll, timer_set, vcpu_up, vcpu_down
- * Owns:       struct runqueue, one a CPU, under lock RUNQUEUE; the scheduling fields of vCPUs
+ * Owns:       under lock RUNQUEUE: struct runqueue, one a CPU, and the scheduling fields of vCPUs
  * Rules:      C1-C6 (sched.h), tried by tests/unit/sched_test.c
  * Read first: sched.h
  *
  * Queue and timers are sorted lists through the vCPUs: nothing is ever allocated here, so nothing can fail, and with
- * the handful of vCPUs that a CPU serves the right place is near the end. */
+ * the handful of vCPUs that a CPU serves the right place is near the end. One lock for all queues: it is held for a few
+ * hundred instructions, once or twice for each switch, wake-up and timer, and so what concerns two queues is one step. */
 #include "domain/sched.h"
 
 #include "cpu/trace.h"
@@ -17,7 +18,6 @@
 #include <pv/hypercall.h>
 
 struct runqueue {
-	struct spinlock lock;
 	u32 nr; /* vCPUs in `run` */
 	struct cpu *cpu;
 	struct vcpu *curr;  /* chosen to run here; not in the list. NULL: idle */
@@ -36,26 +36,15 @@ struct runqueue {
 #define HUNG_LOOK_NS (4ull * 1000 * 1000 * 1000)
 #define HUNG_LOOKS   5 /* so many in a row that find dom0's vCPU stuck end it */
 
+static struct spinlock lock_of_queues = SPINLOCK(RUNQUEUE);
 static struct runqueue queues[MAX_CPUS];
-static u64 idle_mask; /* CPUs that found nothing to run; hints only */
+static bool ended;    /* sched_end */
+static u64 idle_mask; /* CPUs whose curr is NULL, since they looked */
 
-static bool allowed_on(const struct vcpu *v, unsigned cpu) { return READ_ONCE(v->affinity) >> cpu & 1; }
+static bool allowed_on(const struct vcpu *v, unsigned cpu) { return v->affinity >> cpu & 1; }
 
-/* C2: the queue that owns v's scheduling fields, locked. */
-static struct runqueue *vcpu_lock(struct vcpu *v) {
-	for (;;) {
-		u32 cpu = READ_ONCE(v->cpu);
-		struct runqueue *q = &queues[cpu];
-
-		lock(&q->lock);
-		if (likely(v->cpu == cpu)) return q;
-		unlock(&q->lock);
-	}
-}
-
-static void queue_unlock(struct runqueue **q) { unlock(&(*q)->lock); }
-/* q: that queue, locked from here to the end of the block. */
-#define VCPU_GUARD(q, v) struct runqueue *q __attribute__((cleanup(queue_unlock), unused)) = vcpu_lock(v)
+/* C2. Lock held. */
+static struct runqueue *queue_of(const struct vcpu *v) { return &queues[v->cpu]; }
 
 /* ---- sorted lists: circular, n->next is NULL outside; keys wrap ---- */
 
@@ -81,19 +70,19 @@ static struct vcpu *rq_first(struct runqueue *q) { return container_of(q->run.ne
 
 static void rq_insert(struct runqueue *q, struct vcpu *v) {
 	node_add(&q->run, &v->run);
-	WRITE_ONCE(q->nr, q->nr + 1);
+	q->nr++;
 }
 
 static void rq_remove(struct runqueue *q, struct vcpu *v) {
 	node_del(&v->run);
-	WRITE_ONCE(q->nr, q->nr - 1);
+	q->nr--;
 }
 
-/* One of v's deadlines has changed, or v has come to q. What is 292 years away is never. */
-static void timer_update(struct runqueue *q, struct vcpu *v) {
+/* One of v's deadlines has changed, or its queue. What is 292 years away is never. */
+static void timer_update(struct vcpu *v) {
 	if (v->tm.next) node_del(&v->tm);
 	v->tm.key = MIN(v->timer, v->wake_at);
-	if ((s64)v->tm.key >= 0) node_add(&q->timers, &v->tm);
+	if ((s64)v->tm.key >= 0) node_add(&queue_of(v)->timers, &v->tm);
 }
 
 /* q is this CPU's: its timer fires no later than that. Earlier is harmless, and saves programming it for each of a
@@ -109,7 +98,7 @@ static ALWAYS_INLINE void program(struct runqueue *q, u64 now) {
 	struct vcpu *v = q->curr;
 
 	if (v && q->nr) want = MIN(want, v->slice_end);
-	if (v && v->dom->told.cap_percent) want = MIN(want, now + (u64)MAX(atomic_load(&v->dom->cap_left_ns), 0));
+	if (v && v->dom->told.cap_percent) want = MIN(want, now + (u64)MAX(v->dom->cap_left_ns, 0));
 	timer_by(q, want);
 }
 
@@ -117,15 +106,12 @@ static ALWAYS_INLINE void program(struct runqueue *q, u64 now) {
 
 /* C5. Whoever finds the period over begins the next. */
 static NOINLINE bool cap_used_up(struct domain *d, u64 now) {
-	s64 budget = SCHED_PERIOD_NS / 100 * READ_ONCE(d->told.cap_percent), left;
-	u64 start = READ_ONCE(d->cap_period_start);
-
-	if (!before(now, start + SCHED_PERIOD_NS) && atomic_cas(&d->cap_period_start, start, now)) {
+	if (!before(now, d->cap_period_start + SCHED_PERIOD_NS)) {
+		d->cap_period_start = now;
 		/* What it took too much, by running on several CPUs at once, it owes. */
-		left = atomic_load(&d->cap_left_ns);
-		atomic_add(&d->cap_left_ns, budget - MAX(left, 0));
+		d->cap_left_ns = MIN(d->cap_left_ns, 0) + (s64)(SCHED_PERIOD_NS / 100 * d->told.cap_percent);
 	}
-	return atomic_load(&d->cap_left_ns) <= 0;
+	return d->cap_left_ns <= 0;
 }
 
 /* Run-state times up to now, into v->run_time and the guest's area, which has the others already. */
@@ -150,8 +136,7 @@ static ALWAYS_INLINE void account(struct vcpu *v, u32 next, u64 now) {
 }
 
 void vcpu_times(struct vcpu *v) {
-	VCPU_GUARD(q, v);
-
+	GUARD(&lock_of_queues);
 	for (unsigned i = 0; i < ARRAY_SIZE(v->run_time); i++) WRITE_ONCE(v->area->run_time[i], v->run_time[i]);
 	account(v, v->run_state, now_ns());
 }
@@ -165,14 +150,14 @@ static ALWAYS_INLINE void charge(struct runqueue *q, u64 now) {
 	ns = now - v->charged;
 	v->charged = now;
 	least = v->run.key += (unsigned __int128)ns * v->dom->pace >> PACE_SHIFT;
-	if (v->dom->told.cap_percent) atomic_sub(&v->dom->cap_left_ns, (s64)ns);
+	if (v->dom->told.cap_percent) v->dom->cap_left_ns -= ns;
 	if (q->nr && before(q->run.next->key, least)) least = q->run.next->key;
-	if (before(q->min_vruntime, least)) WRITE_ONCE(q->min_vruntime, least);
+	if (before(q->min_vruntime, least)) q->min_vruntime = least;
 }
 
 /* ---- putting a vCPU on a queue ---- */
 
-/* Make q's CPU call schedule(). Lock held. */
+/* Make q's CPU call schedule(). */
 static void resched(struct runqueue *q) {
 	if (q->cpu == this_cpu())
 		q->cpu->entry->slow |= ENTRY_SLOW_RESCHED;
@@ -182,7 +167,7 @@ static void resched(struct runqueue *q) {
 
 /* The CPU with the least to do, of equals the last one; (stay) only idle ones and the last are looked at. */
 static unsigned pick_cpu(const struct vcpu *v, bool stay) {
-	u64 near = READ_ONCE(idle_mask) | cpus[v->cpu]->bit;
+	u64 near = idle_mask | cpus[v->cpu]->bit;
 	u64 mask = v->affinity & cpus_up & (stay && v->affinity & near ? near : ~0ull);
 	unsigned best = v->cpu;
 	u32 least = ~0u;
@@ -190,7 +175,7 @@ static unsigned pick_cpu(const struct vcpu *v, bool stay) {
 	for (; mask; mask &= mask - 1) {
 		unsigned cpu = __builtin_ctzll(mask);
 		struct runqueue *q = &queues[cpu];
-		u32 load = 2 * (READ_ONCE(q->nr) + (READ_ONCE(q->curr) != NULL)) + (cpu != v->cpu);
+		u32 load = 2 * (q->nr + (q->curr != NULL)) + (cpu != v->cpu);
 
 		if (load >= least) continue;
 		least = load;
@@ -213,7 +198,6 @@ static void enqueue(struct runqueue *q, struct vcpu *v, u64 now) {
 	floor = q->min_vruntime - SCHED_LATENCY_NS;
 	if (before(v->run.key, floor)) v->run.key = floor;
 	rq_insert(q, v);
-	if (!q->curr) atomic_and(&idle_mask, ~q->cpu->bit);
 	if (!q->curr || before(v->run.key + SCHED_GRANULARITY_NS, q->curr->run.key))
 		resched(q);
 	else if (q->cpu == this_cpu())
@@ -222,29 +206,19 @@ static void enqueue(struct runqueue *q, struct vcpu *v, u64 now) {
 		resched(q);
 }
 
-/* v, which is homeless, goes onto the list of `to`. q is v's (C2), its lock held; it is let go meanwhile if that is
- * another. */
-static void put(struct runqueue *q, struct vcpu *v, struct runqueue *to, u64 now) {
-	if (to == q) {
-		enqueue(q, v, now);
-		return;
-	}
-	WALK(); /* with neither lock held v may be stopped, and its domain end; but it is not freed */
-	unlock(&q->lock);
-	lock_both(&q->lock, &to->lock);
-	/* Unless someone else has placed it meanwhile, or will: who has changed its affinity. */
-	if (v->cpu == q->cpu->id && homeless(v) && allowed_on(v, to->cpu->id)) {
-		v->run.key += to->min_vruntime - q->min_vruntime;
-		WRITE_ONCE(v->cpu, to->cpu->id);
-		timer_update(to, v);
-		enqueue(to, v, now);
-	}
-	unlock(&to->lock);
+/* v, which is on no list, is q's from now on. */
+static void move(struct vcpu *v, struct runqueue *q) {
+	if (queue_of(v) == q) return;
+	v->run.key += q->min_vruntime - queue_of(v)->min_vruntime;
+	WRITE_ONCE(v->cpu, q->cpu->id);
+	timer_update(v);
 }
 
-/* The same, onto that of the CPU that suits it, unless it is on one, runs, or may not. */
-static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay) {
-	if (homeless(v)) put(q, v, &queues[pick_cpu(v, stay)], now);
+/* v goes onto the list of the CPU that suits it, unless it is on one, runs, or may not. */
+static void place(struct vcpu *v, u64 now, bool stay) {
+	if (!homeless(v)) return;
+	move(v, &queues[pick_cpu(v, stay)]);
+	enqueue(queue_of(v), v, now);
 }
 
 /* ---- schedule ---- */
@@ -252,11 +226,11 @@ static void place(struct runqueue *q, struct vcpu *v, u64 now, bool stay) {
 enum verdict { GOES_ON, GIVES_WAY, MAY_NOT };
 
 /* May v run now? If only its domain's cap is against it, it waits for the next period (C5). */
-static ALWAYS_INLINE bool admitted(struct runqueue *q, struct vcpu *v, u64 now) {
+static ALWAYS_INLINE bool admitted(struct vcpu *v, u64 now) {
 	if (!vcpu_may_run(v)) return false;
-	if (likely(!READ_ONCE(v->dom->told.cap_percent)) || !cap_used_up(v->dom, now)) return true;
-	v->wake_at = READ_ONCE(v->dom->cap_period_start) + SCHED_PERIOD_NS;
-	timer_update(q, v);
+	if (likely(!v->dom->told.cap_percent) || !cap_used_up(v->dom, now)) return true;
+	v->wake_at = v->dom->cap_period_start + SCHED_PERIOD_NS;
+	timer_update(v);
 	return false;
 }
 
@@ -266,7 +240,7 @@ static enum verdict judge(struct runqueue *q, struct vcpu *v, u64 now) {
 	bool over = now >= v->slice_end;
 	s64 lead;
 
-	if (!allowed_on(v, q->cpu->id) || !admitted(q, v, now)) return MAY_NOT;
+	if (!allowed_on(v, q->cpu->id) || !admitted(v, now)) return MAY_NOT;
 	if (q->nr) {
 		lead = q->run.next->key - v->run.key;
 		if (v->slice_end == YIELDED && lead > 0) v->run.key += lead;
@@ -282,7 +256,21 @@ static struct vcpu *take_first(struct runqueue *q, u64 now) {
 		struct vcpu *v = rq_first(q);
 
 		rq_remove(q, v);
-		if (admitted(q, v, now)) return v;
+		if (admitted(v, now)) return v;
+	}
+	return NULL;
+}
+
+/* C6: of what waits for other CPUs, one that may run on q's. */
+static struct vcpu *take_other(struct runqueue *q, u64 now) {
+	for (u64 m = cpus_up & ~q->cpu->bit; m; m &= m - 1) {
+		struct runqueue *from = &queues[__builtin_ctzll(m)];
+		struct vcpu *v = rq_first(from);
+
+		if (!from->nr || !allowed_on(v, q->cpu->id)) continue;
+		rq_remove(from, v);
+		move(v, q);
+		if (admitted(v, now)) return v;
 	}
 	return NULL;
 }
@@ -294,10 +282,10 @@ static ALWAYS_INLINE void let_go(struct runqueue *q, struct vcpu *v, u64 now, en
 
 	account(v, v->state, now);
 	atomic_store(&v->on_cpu, false);
-	if (stay && why == GIVES_WAY && !READ_ONCE(idle_mask))
+	if (stay && why == GIVES_WAY && !idle_mask)
 		rq_insert(q, v); /* as place would, in short */
 	else
-		place(q, v, now, stay);
+		place(v, now, stay);
 }
 
 /* Whom this CPU runs from now on: chosen and, unless it runs already, not yet loaded; NULL: nobody. Who was chosen
@@ -307,13 +295,14 @@ static struct vcpu *choose(struct cpu *c, struct runqueue *q) {
 	enum verdict fate;
 	u64 now;
 
-	lock(&q->lock);
+	GUARD(&lock_of_queues);
 	now = now_ns();
 	charge(q, now);
 	fate = prev ? judge(q, prev, now) : MAY_NOT;
 	if (fate != GOES_ON) {
 		next = take_first(q, now);
-		WRITE_ONCE(q->curr, next);
+		if (unlikely(!next)) next = take_other(q, now);
+		q->curr = next;
 		if (next) {
 			next->charged = now;
 			next->slice_end = now + SCHED_SLICE_NS;
@@ -325,46 +314,24 @@ static struct vcpu *choose(struct cpu *c, struct runqueue *q) {
 			if (likely(c->cur)) vcpu_save(c, prev); /* else it could not be loaded */
 			c->cur = NULL;
 			let_go(q, prev, now, fate);
+		} else if (next) {
+			idle_mask &= ~c->bit;
+			timer_by(q, q->hung_look); /* it may be dom0's */
 		}
+		if (unlikely(!next)) idle_mask |= c->bit; /* whoever places a vCPU from now on finds us */
 	}
 	program(q, now);
-	unlock(&q->lock);
 	return next;
 }
 
-/* C6: a vCPU that waits for another CPU goes to this one, which is idle. */
-static bool pull(struct runqueue *q) {
-	for (u64 m = cpus_up & ~q->cpu->bit; m; m &= m - 1) {
-		struct runqueue *from = &queues[__builtin_ctzll(m)];
-		struct vcpu *v;
-
-		if (!READ_ONCE(from->nr)) continue;
-		GUARD(&from->lock);
-		v = rq_first(from);
-		if (!from->nr || !allowed_on(v, q->cpu->id)) continue;
-		rq_remove(from, v);
-		put(from, v, q, now_ns());
-		return true;
-	}
-	return false;
-}
-
-/* Nothing to run: until an interrupt, or until a free frame is clean. */
-static void idle(struct runqueue *q) {
-	u64 me = q->cpu->bit;
-
+/* Nothing to run: until an interrupt, or until a free frame is clean. Who puts a vCPU on our list kicks us. */
+static void idle(void) {
 	vcpu_idle_state();
-	/* In sight as idle before the last look, so that who enqueues later kicks us. */
-	atomic_or(&idle_mask, me);
-	if (!READ_ONCE(q->nr) && !pull(q)) {
-		/* Only while nobody works: it has the lock of frames nearly all the time. */
-		if (READ_ONCE(idle_mask) == READ_ONCE(cpus_up) && frames_clean())
-			interrupts_serve();
-		else
-			cpu_halt_once();
-	}
-	if (READ_ONCE(q->nr)) timer_by(q, q->hung_look); /* who comes may be dom0's */
-	atomic_and(&idle_mask, ~me);
+	/* Only while nobody works: it has the lock of frames nearly all the time. */
+	if (READ_ONCE(idle_mask) == READ_ONCE(cpus_up) && frames_clean())
+		interrupts_serve();
+	else
+		cpu_halt_once();
 }
 
 void schedule(void) {
@@ -374,10 +341,11 @@ void schedule(void) {
 	for (;;) {
 		struct vcpu *next;
 
+		if (unlikely(READ_ONCE(ended))) dom0_ended();
 		c->entry->slow &= ~ENTRY_SLOW_RESCHED;
 		next = choose(c, q);
 		if (!next) {
-			idle(q);
+			if (!READ_ONCE(q->nr)) idle(); /* else it is whom we let go just now */
 			continue;
 		}
 		if (next != c->cur) {
@@ -388,6 +356,11 @@ void schedule(void) {
 		}
 		if (likely(!next->io.waits) || ioreq_settle(next)) return;
 	}
+}
+
+void sched_end(void) {
+	WRITE_ONCE(ended, true);
+	this_cpu()->entry->slow |= ENTRY_SLOW_RESCHED;
 }
 
 void sched_start(void) {
@@ -412,14 +385,13 @@ static bool something_pending(struct vcpu *v) {
 
 	if (unlikely(v->io.waits)) return ioreq_answered(v); /* Q3 */
 	if (atomic_load(&v->nmi_pending)) return true;
-	if (polling(v) && event_any_pending(v->dom, v->poll_ports, v->poll_count)) return true;
 	/* poll is also for kernels that take no interrupts now. */
 	return a && atomic_load(&a->pending_any) && (!polling(v) || READ_ONCE(a->vif));
 }
 
 void vcpu_block(u64 deadline) {
 	struct vcpu *v = current();
-	VCPU_GUARD(q, v);
+	GUARD(&lock_of_queues);
 	u64 now = now_ns();
 
 	(void)atomic_xchg(&v->state, VCPU_BLOCKED); /* C3: before the look */
@@ -428,26 +400,25 @@ void vcpu_block(u64 deadline) {
 		return;
 	}
 	v->wake_at = deadline;
-	timer_update(q, v);
-	resched(q);
+	timer_update(v);
+	resched(queue_of(v));
 	trace(PV_TRACE_block, deadline, 0);
 }
 
-/* The end of a sleep, or of a wait for the cap's next period. q is v's, its lock held. */
-static void wake(struct runqueue *q, struct vcpu *v, u64 now) {
+/* The end of a sleep, or of a wait for the cap's next period. Lock held. */
+static void wake(struct vcpu *v, u64 now) {
 	v->wake_at = PV_TIME_NEVER;
-	timer_update(q, v);
+	timer_update(v);
 	if (v->state == VCPU_BLOCKED) {
 		state_set(v, VCPU_RUNNABLE, now);
 		trace(PV_TRACE_wake, (u64)v->dom->id << 16 | v->id, 0);
 	}
-	place(q, v, now, true);
+	place(v, now, true);
 }
 
 void vcpu_wake(struct vcpu *v) {
-	VCPU_GUARD(q, v);
-
-	if (v->state == VCPU_BLOCKED) wake(q, v, now_ns());
+	GUARD(&lock_of_queues);
+	if (v->state == VCPU_BLOCKED) wake(v, now_ns());
 }
 
 void vcpu_yield(void) {
@@ -462,17 +433,17 @@ static bool expire(struct runqueue *q, u64 now) {
 	struct vcpu *v;
 	bool timer;
 
-	lock(&q->lock);
+	lock(&lock_of_queues);
 	if (q->timers.next->key > now) {
-		unlock(&q->lock);
+		unlock(&lock_of_queues);
 		return false;
 	}
 	v = container_of(q->timers.next, struct vcpu, tm);
 	timer = v->timer <= now;
 	if (timer) v->timer = PV_TIME_NEVER;
-	timer_update(q, v);
-	if (v->wake_at <= now) wake(q, v, now);
-	unlock(&q->lock);
+	timer_update(v);
+	if (v->wake_at <= now) wake(v, now);
+	unlock(&lock_of_queues);
 	if (timer) vector_raise(v, PV_VECTOR_TIMER);
 	return true;
 }
@@ -526,20 +497,20 @@ void sched_kicked(void) {
 
 /* ---- up and down ---- */
 
-/* What says whether and where v may run has changed: it leaves its queue or CPU, or gets onto a queue. q is v's, its
- * lock held. */
-static void review(struct runqueue *q, struct vcpu *v) {
+/* What says whether and where v may run has changed: it leaves its queue or CPU, or gets onto a queue. Lock held. */
+static void review(struct vcpu *v) {
+	struct runqueue *q = queue_of(v);
+
 	if (!vcpu_may_run(v) || !allowed_on(v, q->cpu->id)) {
 		if (v->run.next) rq_remove(q, v);
 		if (v->on_cpu) resched(q);
 	}
-	place(q, v, now_ns(), true);
+	place(v, now_ns(), true);
 }
 
 void vcpu_review(struct vcpu *v) {
-	VCPU_GUARD(q, v);
-
-	review(q, v);
+	GUARD(&lock_of_queues);
+	review(v);
 }
 
 bool vcpu_stop(struct vcpu *v) {
@@ -549,25 +520,23 @@ bool vcpu_stop(struct vcpu *v) {
 	/* One that may run again need not leave. */
 	while (v != me && atomic_load(&v->on_cpu) && !vcpu_may_run(v) && !(me && !vcpu_may_run(me)))
 		cpu_relax_serving();
-	VCPU_GUARD(q, v); /* let_go is through with it too */
+	GUARD(&lock_of_queues); /* let_go is through with it too */
 	return !v->on_cpu;
 }
 
 int vcpu_up(struct vcpu *v) {
-	VCPU_GUARD(q, v);
-
+	GUARD(&lock_of_queues);
 	if (v->state != VCPU_DOWN || v->on_cpu) return -PV_EBUSY;
 	state_set(v, VCPU_RUNNABLE, now_ns());
-	review(q, v);
+	review(v);
 	return 0;
 }
 
 static void down_mark(struct vcpu *v) {
-	VCPU_GUARD(q, v);
-
+	GUARD(&lock_of_queues);
 	state_set(v, VCPU_DOWN, now_ns());
 	v->timer = v->wake_at = PV_TIME_NEVER;
-	timer_update(q, v);
+	timer_update(v);
 }
 
 bool vcpu_down(struct vcpu *v) {
@@ -580,10 +549,12 @@ bool vcpu_down(struct vcpu *v) {
 }
 
 void vcpu_timer_set(struct vcpu *v, u64 deadline) {
-	VCPU_GUARD(q, v);
+	struct runqueue *q;
 
+	GUARD(&lock_of_queues);
+	q = queue_of(v);
 	v->timer = deadline;
-	timer_update(q, v);
+	timer_update(v);
 	if (q->cpu == this_cpu())
 		timer_by(q, q->timers.next->key);
 	else
@@ -591,25 +562,26 @@ void vcpu_timer_set(struct vcpu *v, u64 deadline) {
 }
 
 void sched_params(struct domain *d, u32 weight, u32 cap_percent) {
-	WRITE_ONCE(d->pace, (PV_WEIGHT_DEFAULT << PACE_SHIFT) / weight);
-	WRITE_ONCE(d->told.weight, weight);
-	WRITE_ONCE(d->told.cap_percent, cap_percent);
+	GUARD(&lock_of_queues);
 	/* A vCPU that runs alone has its timer off, and is not charged: it is looked at now (C5). */
 	for (u32 i = 0; i < d->vcpu_count; i++) {
-		VCPU_GUARD(q, d->vcpus[i]);
+		struct runqueue *q = queue_of(d->vcpus[i]);
 
 		charge(q, now_ns());
 		if (q->curr == d->vcpus[i]) resched(q);
 	}
-	atomic_store(&d->cap_left_ns, 0); /* what it took before counts for nothing */
+	d->pace = (PV_WEIGHT_DEFAULT << PACE_SHIFT) / weight;
+	d->told.weight = weight;
+	d->told.cap_percent = cap_percent;
+	d->cap_left_ns = 0; /* what it took before counts for nothing */
 }
 
 int vcpu_affinity(struct vcpu *v, u64 mask) {
 	mask &= cpus_up;
 	if (!mask) return -PV_EINVAL;
-	VCPU_GUARD(q, v);
+	GUARD(&lock_of_queues);
 	WRITE_ONCE(v->affinity, mask);
-	review(q, v); /* a blocked one goes elsewhere when it wakes */
+	review(v); /* a blocked one goes elsewhere when it wakes */
 	return 0;
 }
 
@@ -617,10 +589,7 @@ void sched_init(void) {
 	for (unsigned i = 0; i < cpu_count; i++) {
 		struct runqueue *q = cpus[i]->sched = &queues[i];
 
-		*q = (struct runqueue){.lock = SPINLOCK(RUNQUEUE),
-				       .cpu = cpus[i],
-				       .programmed = PV_TIME_NEVER,
-				       .drain_at = PV_TIME_NEVER};
+		*q = (struct runqueue){.cpu = cpus[i], .programmed = PV_TIME_NEVER, .drain_at = PV_TIME_NEVER};
 		q->run.next = q->run.prev = &q->run;
 		q->timers = (struct node){&q->timers, &q->timers, PV_TIME_NEVER};
 	}

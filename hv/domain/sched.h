@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sched: which vCPU runs on which CPU, for how long; blocking, waking, timers.
  *
- * C1: each CPU has a queue (LOCK_RUNQUEUE) of runnable vCPUs by virtual run time; the smallest
+ * C1: each CPU has a queue of runnable vCPUs by virtual run time (all under LOCK_RUNQUEUE); the smallest
  *     runs, for a slice at least unless C4 says otherwise. A vCPU's virtual time grows by
  *     ns * PV_WEIGHT_DEFAULT / weight of its domain: each of a domain's vCPUs has the whole weight.
- * C2: a vCPU is on one queue, or runs on one CPU (on_cpu), or neither; its scheduling fields
- *     belong to the lock of queue v->cpu, which changes only under both queues' locks. Only a
- *     saved vCPU is on a queue: one that is preempted, or woken before it has left its CPU, gets
- *     there when it has left.
+ * C2: a vCPU is on the queue of v->cpu, or runs on that CPU (on_cpu), or neither. Only a saved
+ *     vCPU is on a queue: one that is preempted, or woken before it has left its CPU, gets there
+ *     when it has left.
  * C3: no lost wake-up: a vCPU that blocks sets BLOCKED by a locked operation and then looks at
  *     its pending bits; who raises an event sets pending bits by locked operations and then looks
  *     at the state.
@@ -34,6 +33,10 @@
 void sched_init(void);
 /* Leave boot: run vCPUs for ever. */
 void sched_start(void) __noreturn;
+/* dom0 is at its end: no vCPU is chosen any more, and this CPU is about to choose. */
+void sched_end(void);
+/* dev/power.c: without its control domain the machine has nothing left to do but what that domain wanted. */
+void dom0_ended(void) __noreturn;
 /* On the way back to a guest with ENTRY_SLOW_RESCHED: puts the current vCPU away if it may or should not run on, picks
  * another, halts while there is none, switches by vcpu_save/vcpu_load. On return current() is runnable here and its
  * registers are in the entry block. Runs on the main stack. */

@@ -38,6 +38,8 @@ void vcpu_dump(struct vcpu *v) { (void)v; }
 
 void enter_guest(void) { abort(); }
 
+void dom0_ended(void) { abort(); }
+
 bool console_drain(bool wait) { return wait; }
 
 void timer_program(u64 deadline) { (void)deadline; }

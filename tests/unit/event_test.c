@@ -310,6 +310,14 @@ Test(event, poll, .init = boot, .fini = finish) {
 	vcpu_wake(v);
 	cr_assert_eq(v->state, VCPU_RUNNABLE);
 	cr_assert_eq(a->poll_mask, 0);
+	/* a port does, masked or not */
+	this_cpu()->cur = v;
+	cr_assert_eq(event_poll(ports, 2, PV_TIME_NEVER), 0);
+	cr_assert_eq(v->state, VCPU_BLOCKED);
+	cr_assert_eq(event_send(this_cpu(), b, pb), 0);
+	cr_assert_eq(v->state, VCPU_RUNNABLE);
+	cr_assert_eq(event_poll(ports, 2, PV_TIME_NEVER), 1);
+	this_cpu()->cur = NULL;
 	v->on_cpu = false;
 }
 

@@ -89,17 +89,16 @@ void host_jitter_real(void) {
 void lock_rank_enter(const struct spinlock *l) {
 	struct cpu *c = this_cpu();
 
-	if (c->ranks_held >> 4 * l->rank >> 4) panic("lock of rank %u after those of %lx", l->rank, c->ranks_held);
+	if (c->ranks_held >> l->rank) panic("lock of rank %u after those of %lx", l->rank, c->ranks_held);
 	if (c->walk_epoch & 1 && l->rank <= LOCK_PORT) panic("lock of rank %u within a walk", l->rank);
-	c->ranks_held += 1ul << 4 * l->rank;
+	c->ranks_held |= 1ul << l->rank;
 }
 
 void lock_rank_leave(const struct spinlock *l) {
 	struct cpu *c = this_cpu();
 
-	if (!(c->ranks_held >> 4 * l->rank) || c->ranks_held >> 4 * l->rank >> 4)
-		panic("lock of rank %u left out of order", l->rank);
-	c->ranks_held -= 1ul << 4 * l->rank;
+	if (c->ranks_held >> l->rank != 1) panic("lock of rank %u left out of order", l->rank);
+	c->ranks_held &= ~(1ul << l->rank);
 }
 #endif
 

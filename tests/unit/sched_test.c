@@ -70,11 +70,11 @@ void log_print(enum log_level level, const char *fmt, ...) {
 void lock_rank_enter(const struct spinlock *l) {
 	struct cpu *c = host_cpu;
 
-	if (c->ranks_held >> 4 * l->rank >> 4) panic("lock rank\n");
-	c->ranks_held += 1ul << 4 * l->rank;
+	if (c->ranks_held >> l->rank) panic("lock rank\n");
+	c->ranks_held |= 1ul << l->rank;
 }
 
-void lock_rank_leave(const struct spinlock *l) { host_cpu->ranks_held -= 1ul << 4 * l->rank; }
+void lock_rank_leave(const struct spinlock *l) { host_cpu->ranks_held &= ~(1ul << l->rank); }
 
 static u64 real_ns(void) {
 	struct timespec ts;
@@ -108,7 +108,10 @@ static void watchdog(void) {
 	if (real_ns() > give_up) panic("nothing happens any more: a wake-up was lost\n");
 }
 
+static void (*meanwhile)(void); /* what another CPU does while this one waits */
+
 void cpu_relax_serving(void) {
+	if (meanwhile) meanwhile();
 	sched_yield();
 	watchdog();
 }
@@ -171,12 +174,21 @@ void domain_crash(struct vcpu *v, enum pv_crash why, u64 data) {
 }
 
 static struct vcpu *load_fails;
+static bool load_ends; /* it is dom0 whose vCPU cannot be loaded */
 
 bool vcpu_load(struct cpu *c, struct vcpu *v) {
 	(void)c;
 	if (v != load_fails) return true;
 	v->dom->state = PV_DOMAIN_SHUT;
+	if (load_ends) sched_end();
 	return false;
+}
+
+static unsigned ends;
+
+void dom0_ended(void) {
+	ends++;
+	longjmp(halted, 1);
 }
 
 /* ---- the simulation ---- */
@@ -635,6 +647,48 @@ Test(sched, root_is_gone) {
 	cr_assert_not(a->vcpus[0]->on_cpu);
 	run(50 * MS, 100000);
 	cr_assert_eq(cpus[0]->cur, b->vcpus[0]);
+}
+
+/* The machine ends with dom0, though the CPU that found its last runnable vCPU without a root has nothing to run. */
+Test(sched, root_of_dom0_is_gone) {
+	struct domain *d;
+
+	machine(2);
+	d = domain(2, 256);
+	up(d);
+	settle();
+	be(1);
+	vcpu_block(PV_TIME_NEVER);
+	be(0);
+	load_fails = current();
+	vcpu_block(now + MS);
+	settle();
+	cr_assert_null(cpus[0]->cur);
+	load_ends = true;
+	for (unsigned i = 0; i < 20 && !ends; i++) run(100000, 100000);
+	cr_assert_gt(ends, 0);
+}
+
+/* Who pauses a domain that is let go again meanwhile does not wait for it. */
+static struct domain *paused;
+
+static void let_go_on(void) {
+	meanwhile = NULL;
+	paused->state = PV_DOMAIN_RUNNING;
+	for (unsigned i = 0; i < paused->vcpu_count; i++) vcpu_review(paused->vcpus[i]);
+}
+
+Test(sched, unpaused_while_it_is_paused, .timeout = 30) {
+	machine(2);
+	paused = domain(1, 256);
+	up(paused);
+	settle();
+	be(paused->vcpus[0] == cpus[0]->cur);
+	give_up = real_ns() + 5000000000ull;
+	meanwhile = let_go_on;
+	paused->state = PV_DOMAIN_PAUSED;
+	cr_assert_not(vcpu_stop(paused->vcpus[0]));
+	cr_assert_null(meanwhile);
 }
 
 Test(sched, run_state_times_add_up) {
