@@ -164,7 +164,6 @@ CANNOT = {
     ('mem_populate', 'ERANGE'): 'the range is checked before',
     ('mem_copy', 'EACCES'): 'is of writes, and it asks for reading',
     ('phys_memory', 'ERANGE'): 'the range is checked before',
-    ('device_page', 'ERANGE'): 'the number is checked before',
     ('phys_irq_bind', 'ESRCH'): 'is about another domain than the caller',
     ('phys_irq_bind', 'EACCES'): 'is about a port of another domain',
     ('event_alloc', 'EACCES'): 'is about a port to bind to, and it makes one',

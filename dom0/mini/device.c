@@ -4,7 +4,6 @@
 
 #include "runtime.h"
 
-static const volatile struct pv_device_slot *directory;
 static volatile uint32_t changes;
 static long virq_port;
 
@@ -25,25 +24,11 @@ uint32_t mini_device_changes(void) {
 	return changes;
 }
 
-const volatile struct pv_device_slot *mini_directory(void) {
-	if (!directory) {
-		uint64_t gfn = mini_gfn_alloc();
-
-		if (!gfn) return NULL;
-		if (pv_device_page(gfn) < 0) {
-			mini_gfn_free(gfn);
-			return NULL;
-		}
-		directory = mini_va(gfn << PV_PAGE_SHIFT);
-	}
-	return directory;
-}
-
 int mini_device_find(enum pv_device_class class, unsigned index) {
-	const volatile struct pv_device_slot *d = mini_directory();
+	struct pv_device_slot s;
 
-	for (int i = 0; d && i < PV_DEVICE_SLOTS; i++)
-		if (d[i].class == class && d[i].index == index) return i;
+	for (int i = 0; i < PV_DEVICE_SLOTS && pv_device_get(PV_DOM_SELF, (uint64_t)i, &s) == 0; i++)
+		if (s.class == class && s.index == index) return i;
 	return -PV_ENOENT;
 }
 

@@ -8,7 +8,7 @@
 #include "domain/grant.h"
 #include "domain/ioreq.h"
 
-/* One audit at a time; grants_audit calls back without room for more. */
+/* One audit at a time; ioreq_audit calls back without room for more. */
 static struct pv_audit *result;
 static u32 owned[PV_MAX_DOMAINS]; /* frames of RAM */
 static struct spinlock audit_lock = SPINLOCK(DOMLIST);
@@ -30,9 +30,7 @@ static void see_leaf(struct domain *d, u64 e) {
 		const struct frame *f = frame_of(MFN(m));
 
 		found(MFN(m));
-		if (!f || (f->use != FRAME_GUEST && f->use != FRAME_HV) ||
-		    (f->use == FRAME_GUEST && own != (f->owner == d->id)))
-			bad_frame(&result->owner_errors, m);
+		if (!f || f->use != FRAME_GUEST || own != (f->owner == d->id)) bad_frame(&result->owner_errors, m);
 	}
 }
 
@@ -42,9 +40,10 @@ static void see_domain(struct domain *d) {
 	p2m_for_each (&d->p2m, g, e) see_leaf(d, e);
 	for (u32 i = 0; i < d->vcpu_count; i++)
 		if (d->vcpus[i]->area) found(d->vcpus[i]->area_mfn);
+	for (u32 i = 0; i < d->grants.pages; i++) found(virt_to_mfn(d->grants.table[i]));
+	if (d->ports.page) found(virt_to_mfn(d->ports.page));
 	ioreq_audit(d, found);
-	result->count_errors += (grants_audit(d, found) != 0) + (events_audit(d, found) != 0) +
-				(owned[d->id] != atomic_load(&d->frames));
+	result->count_errors += owned[d->id] != atomic_load(&d->frames);
 	result->shadow_errors += stlb_audit(d);
 }
 
@@ -77,7 +76,6 @@ static void compare(void) {
 		u32 has = atomic_load(&f->refs), refs = frame_found[m];
 
 		result->frames_checked++;
-		if (f->use == FRAME_HV && refs != 0xffff) refs += refs != 0; /* its allocator's; seldom mapped at all */
 		if (f->use == FRAME_GUEST && refs == 0 && has)
 			bad_frame(&result->leaked_frames, m);
 		else if ((f->use == FRAME_GUEST || refs) && refs != has && refs != 0xffff)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* device: the device directory of a domain.
- * Calls:      device_page, device_set, device_get, device_update
+ * Calls:      device_set, device_get, device_update
  * Owns:       the pages of slots, under lock DEVICE
  * Rules:      V1-V3 (device.h), tried by tests/unit/device_test.c
  * Read first: device.h, pv/device.h */
@@ -10,7 +10,7 @@
 
 static struct spinlock slots_lock = SPINLOCK(DEVICE);
 static const struct pv_device_slot nothing;
-_Static_assert(sizeof(struct pv_device_slot) * PV_DEVICE_SLOTS == PAGE_SIZE, "a page of slots");
+_Static_assert(sizeof(nothing) * PV_DEVICE_SLOTS == PAGE_SIZE, "a page of slots");
 
 static void tell(u16 domid) {
 	WALK();
@@ -19,25 +19,11 @@ static void tell(u16 domid) {
 	if (d) virq_raise(d, PV_VIRQ_DEVICE);
 }
 
-int device_page_map(struct domain *d, u64 gfn) {
-	mfn_t m = virt_to_mfn(d->devices);
-	int rc = gfn < PV_MAX_GFN ? frame_get(m, FRAME_HV) : -PV_EINVAL;
+/* Make or remove a slot of d's, and tell both ends. DEVICE held. */
+static void slot_change(struct domain *d, struct pv_device_slot *s, const struct pv_device_slot *new) {
+	u16 back = new->class == PV_DEVICE_NONE ? s->back_dom : new->back_dom;
 
-	if (rc) return rc;
-	rc = p2m_add(d, GFN(gfn), m, 0, PV_MEM_RAM_RO);
-	if (rc) frame_put(m);
-	return rc;
-}
-
-/* Make or remove a slot of d's, and tell both ends. The domain reads while we write: the class says last that the slot
- * is there, and first that it is not. DEVICE held. */
-static void slot_change(struct domain *d, struct pv_device_slot *s, struct pv_device_slot new) {
-	u16 class = new.class, back = class == PV_DEVICE_NONE ? s->back_dom : new.back_dom;
-
-	(void)atomic_xchg(&s->class, PV_DEVICE_NONE);
-	new.class = PV_DEVICE_NONE;
-	*s = new;
-	atomic_store(&s->class, class);
+	*s = *new;
 	tell(d->id);
 	tell(back);
 }
@@ -61,7 +47,7 @@ int device_set(struct domain *target, u64 slot, const struct pv_device_slot *des
 	/* The back end's end (V3) waits for the lock and finds the slot, or we find that it has ended. */
 	if (make && (desc->back_dom >= PV_MAX_DOMAINS || !domain_find(desc->back_dom))) return -PV_ESRCH;
 	if (make == (s->class != PV_DEVICE_NONE)) return make ? -PV_EEXIST : -PV_ENOENT;
-	slot_change(target, s, make ? *desc : nothing);
+	slot_change(target, s, make ? desc : &nothing);
 	return 0;
 }
 
@@ -77,12 +63,9 @@ int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv
 }
 
 /* V2. DEVICE held. */
-static void side_write(struct pv_device_side *to, const struct pv_device_side *from) {
-	to->grant = from->grant;
-	to->port = from->port;
-	to->features = from->features;
-	atomic_store(&to->state, from->state);
-	atomic_store(&to->serial, to->serial + 1);
+static void side_write(struct pv_device_side *to, struct pv_device_side from) {
+	from.serial = to->serial + 1;
+	*to = from;
 }
 
 /* -PV_EINVAL: slot or state; -PV_ENOENT: no such device; -PV_EACCES: not the caller's. */
@@ -94,20 +77,18 @@ int device_update(struct domain *caller, struct domain *target, u64 slot, const 
 	GUARD(&slots_lock);
 	if (!front && !served_by(s, caller->id)) return -PV_EACCES;
 	if (s->class == PV_DEVICE_NONE) return -PV_ENOENT;
-	side_write(front ? &s->front : &s->back, side);
+	side_write(front ? &s->front : &s->back, *side);
 	tell(front ? s->back_dom : target->id);
 	return 0;
 }
 
 /* V3. The number will be another domain's one day: nothing here names it any more. */
 void devices_forget(struct domain *d, u16 dead) {
-	static const struct pv_device_side closed = {.state = PV_DEV_CLOSED};
-
 	GUARD(&slots_lock);
 	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++)
 		if (served_by(s, dead)) {
-			side_write(&s->back, &closed);
-			WRITE_ONCE(s->back_dom, PV_DOM_NONE);
+			side_write(&s->back, (struct pv_device_side){.state = PV_DEV_CLOSED});
+			s->back_dom = PV_DOM_NONE;
 			tell(d->id);
 		}
 }
@@ -115,6 +96,6 @@ void devices_forget(struct domain *d, u16 dead) {
 bool devices_wipe(struct domain *d) {
 	GUARD(&slots_lock);
 	for (struct pv_device_slot *s = d->devices; s < d->devices + PV_DEVICE_SLOTS; s++)
-		if (s->class != PV_DEVICE_NONE) slot_change(d, s, nothing);
+		if (s->class != PV_DEVICE_NONE) slot_change(d, s, &nothing);
 	return true;
 }

@@ -323,7 +323,7 @@ long domain_populate(struct domain *d, u64 gfn, u64 count, u64 flags) {
 void ram_put(mfn_t m) {
 	u16 owner = frame_table[m.n].owner;
 
-	if (!frame_put(m) || owner == FRAME_NO_OWNER) return;
+	if (!frame_put(m)) return;
 	WALK();
 	if (domains[owner]) atomic_sub(&domains[owner]->frames, 1);
 }

@@ -144,7 +144,7 @@ struct domain {
 
 	struct ports ports;
 	struct grants grants;
-	struct pv_device_slot *devices; /* its directory: a page of PV_DEVICE_SLOTS */
+	struct pv_device_slot *devices; /* its directory: PV_DEVICE_SLOTS, a page */
 	u64 *io;                     /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
 	u64 io_version;              /* of what *io says, the only one of that number in the machine; 0: no ports */
 	struct ioreq *ioreq;         /* from its first device model on; or NULL */

@@ -354,22 +354,6 @@ int event_poll(const u32 *ports, u32 count, u64 deadline) {
 	return 0;
 }
 
-u32 events_audit(struct domain *d, void (*fn)(mfn_t m)) {
-	u32 used = 0, bad = 0;
-
-	if (d->ports.page) fn(virt_to_mfn(d->ports.page));
-	for (u32 port = 1; port < d->ports.max; port++) {
-		u64 w = port_word(d, port);
-		struct domain *r = domain_by_number(PORT_DOM(w));
-
-		used += w != 0;
-		if (PORT_KIND(w) == PV_PORT_CHANNEL)
-			bad += !r || (port_word(r, PORT_PORT(w)) & PORT_LEADS_MASK) !=
-					     PORT_LEADS(PV_PORT_CHANNEL, PORT_END(d->id, port));
-	}
-	return bad + (used != d->ports.used);
-}
-
 int events_init(struct domain *d, u32 max) {
 	d->ports = (struct ports){.max = max, .hint = 1};
 	d->ports.word = hv_page_alloc(pages_order(max, sizeof(u64)));

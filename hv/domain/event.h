@@ -51,8 +51,6 @@ int event_any_pending(struct domain *d, const u32 *ports, u32 count);
 /* poll by the current vCPU: 1: one is pending; 0: it sleeps at the next schedule() and the caller looks again after;
  * -PV_ETIMEDOUT; else as event_any_pending. */
 int event_poll(const u32 *ports, u32 count, u64 deadline);
-/* Errors in counts and channels' ends; fn for the event page. */
-u32 events_audit(struct domain *d, void (*fn)(mfn_t m));
 
 /* dev/irq.c: the port of that physical interrupt was closed. PORT lock held: rank PIRQ or higher only. */
 void pirq_unbind(u32 irq);

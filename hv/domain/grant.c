@@ -10,29 +10,12 @@
 #include "cpu/copy.h"
 #include "cpu/trace.h"
 
-/* Uses (mappings, copies) of a table entry, ring 0's own: the guest sees only bits. For reading in bits 1-15, for
- * writing in 17-31. USES_BUSY: a CPU changes the count and the entry's bits; it waits for nobody, so that a copy can do
- * it in a walk. */
-#define USE(write)     (1u << ((write) ? 17 : 1))
-#define USES(n, write) ((n) >> ((write) ? 17 : 1) & USES_MAX)
-#define USES_MAX       0x7fffu
-#define USES_BUSY      1u
-
 /* flags and domid of a table entry as one word */
 typedef u32 __attribute__((may_alias)) entry_word;
 
-struct grant_handle {
-	u64 gfn; /* where in the mapper; unused: number of the next unused handle */
-	u32 ref;
-	u16 dom; /* who granted; we hold a reference on it (G2) */
-	bool mapped;
-};
-_Static_assert(sizeof(struct grant_handle) == 16, "256 a page");
-
-#define ENTRIES (PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE)
-_Static_assert(PAGE_SIZE << USES_ORDER == ENTRIES * sizeof(u32), "one for each entry");
+_Static_assert(PAGE_SIZE << USES_ORDER == PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE * sizeof(u32),
+	       "one for each entry");
 #define NO_HANDLE   (~0u)
-#define NO_REF      (~0u) /* of a mapping that needed no grant */
 #define CLAIM_TRIES 8
 #define UNMAP_BATCH 512 /* looks at handles that are unused; a mapping costs as much as UNMAP_COST of them */
 #define UNMAP_COST  16
@@ -389,29 +372,6 @@ OPERATION(grant_unmap, handle, op.status = unmap(d, op.handle))
 OPERATION(grant_copy, len, op.status = copy_op(c, d, &op))
 
 /* ---- life ---- */
-
-/* Mappings in all domains of that one's frames: with a grant, or all. */
-static u32 handles_of(u16 dom, bool all) {
-	u32 n = 0;
-
-	for (u32 i = 0; i < PV_MAX_DOMAINS; i++)
-		for (u32 h = 0; domains[i] && h < domains[i]->grants.made; h++) {
-			const struct grant_handle *x = &domains[i]->grants.handles[h];
-
-			n += x->mapped && x->dom == dom && (all || x->ref != NO_REF);
-		}
-	return n;
-}
-
-u32 grants_audit(struct domain *d, void (*fn)(mfn_t m)) {
-	struct grants *g = &d->grants;
-	u32 used = 0, uses = 0;
-
-	for (u32 i = 0; i < g->pages; i++) fn(virt_to_mfn(g->table[i]));
-	for (u32 h = 0; h < g->made; h++) used += g->handles[h].mapped;
-	for (u32 i = 0; g->uses && i < ENTRIES; i++) uses += USES(g->uses[i], false) + USES(g->uses[i], true);
-	return (used != g->used) + (handles_of(d->id, true) != g->mapped_from) + (handles_of(d->id, false) != uses);
-}
 
 void grants_init(struct domain *d, u32 maps_max) {
 	d->grants = (struct grants){.lock = SPINLOCK(GRANT), .max = maps_max, .free = NO_HANDLE};

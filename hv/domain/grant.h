@@ -18,6 +18,23 @@
 
 #include "domain/domain.h"
 
+/* Uses (mappings, copies) of a table entry, ring 0's own: the guest sees only bits. For reading in bits 1-15, for
+ * writing in 17-31. USES_BUSY: a CPU changes the count and the entry's bits; it waits for nobody, so that a copy can do
+ * it in a walk. */
+#define USE(write)     (1u << ((write) ? 17 : 1))
+#define USES(n, write) ((n) >> ((write) ? 17 : 1) & USES_MAX)
+#define USES_MAX       0x7fffu
+#define USES_BUSY      1u
+
+struct grant_handle {
+	u64 gfn; /* where in the mapper; unused: number of the next unused handle */
+	u32 ref;
+	u16 dom; /* who granted; we hold a reference on it (G2) */
+	bool mapped;
+};
+_Static_assert(sizeof(struct grant_handle) == 16, "256 a page");
+#define NO_REF (~0u) /* of a mapping that needed no grant */
+
 #define GRANT_MAPS_DEFAULT 4096u
 #define GRANT_MAPS_MAX     131072u
 
@@ -35,7 +52,5 @@ int grant_table_set(struct domain *d, u64 gpa, u64 pages);
 typedef long grant_operation(gva_t at, u64 nth);
 /* Hidden: their addresses are taken, and nothing here has a GOT. */
 __attribute__((visibility("hidden"))) grant_operation grant_map, grant_unmap, grant_copy;
-/* Audit: calls fn for each frame of the grant table. Errors in counts against all domains' handles are returned. */
-u32 grants_audit(struct domain *d, void (*fn)(mfn_t m));
 
 #endif

@@ -6,8 +6,6 @@
 #include "domain/device.h"
 #include "hypercalls/handlers.h"
 
-OWN1(device_page, device_page_map(own_domain, a))
-
 long hc_device_set(u64 domid, u64 slot, gva_t desc) {
 	COPY_OR_RETURN(struct pv_device_slot, s, desc);
 	HOLD_OR_RETURN(d, domid);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* device: the device directory, a page of slots that each domain can read.
+/* device: the device directory, slots that each domain can read (device_get).
  *
- * Ring 0 owns the page. A tool with PV_CAP_DEVICE makes and removes slots (device_set); front
+ * Ring 0 owns them. A tool with PV_CAP_DEVICE makes and removes slots (device_set); front
  * and back end each change their own half (device_update); the other side then gets
  * PV_VIRQ_DEVICE. All else is negotiated in the device's own page, which the front end
  * grants to the back end, and signalled by one event channel.
  *
- * device_page maps the page at a gfn that has nothing; it counts as no frame of the domain's.
  * device_update(domid, ...): domid is the domain whose directory has the slot. PV_DOM_SELF, or the
  * caller's own number, means the front half, also for a domain that is both ends. */
 #ifndef PV_DEVICE_H

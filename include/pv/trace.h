@@ -83,13 +83,13 @@ enum pv_trace_kind {
 	PV_TRACE_KIND_END
 };
 
-/* audit: ring 0 recomputes every count from scratch; zero in every field means agreement. */
+/* audit: ring 0 recomputes every count of frames from scratch; zero in every field means agreement. */
 struct pv_audit {
 	uint64_t frames_checked;
 	uint64_t ref_errors;     /* frames whose reference count differs                  */
 	uint64_t owner_errors;   /* frames in a P2M that their owner field denies         */
 	uint64_t shadow_errors;  /* shadow entries that reach a frame their P2M does not hold so */
-	uint64_t count_errors;   /* per-domain totals (frames, ports, grants, pool) that differ  */
+	uint64_t count_errors;   /* domains whose total of frames differs                 */
 	uint64_t leaked_frames;  /* neither free, owned by a live domain, nor ring 0's    */
 	uint64_t first_bad;      /* mfn of the first frame in error, or ~0                */
 	uint64_t reserved;

@@ -53,27 +53,6 @@ MINI_TEST(device_slots) {
 	child_end(&c);
 }
 
-/* The directory can be read, and never written; its number is used again wiped. */
-MINI_TEST(device_page) {
-	struct pv_device_slot s = a_slot;
-	const uint64_t gfn = 0x40000;
-	struct child c;
-
-	child_start(&c, 0, 1);
-	CHECK_EQ(CHILD(&c, device_page, gfn), 0);
-	CHECK_EQ(CHILD(&c, device_page, gfn), -PV_EEXIST);
-	CHECK_EQ(CHILD(&c, device_page, PV_MAX_GFN), -PV_EINVAL);
-	CHECK_EQ(CHILD(&c, device_page, ~0ull), -PV_EINVAL);
-	CHECK_EQ(CHILD(&c, mem_query, PV_DOM_SELF, gfn), PV_MEM_RAM_RO);
-	CHECK_EQ(pv_device_set(c.domid, 0, &s), 0);
-	CHECK_EQ(ORDER(&c, ORDER_READ, gfn << 12), 0);
-	CHECK_EQ(ORDER(&c, ORDER_WRITE, gfn << 12, 1), 14);
-	CHECK_EQ(CHILD(&c, mem_release, PV_DOM_SELF, gfn, 1), 1);
-	CHECK_EQ(CHILD(&c, device_page, gfn), 0);
-	child_end(&c);
-	check_audit();
-}
-
 MINI_TEST(device_changes_raise_the_virq) {
 	struct pv_device_slot s = a_slot;
 	struct child c;

@@ -8,8 +8,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define DIR_GFN 1000
-
 static struct domain *tool, *front, *back, *other;
 static u64 at_boot;
 
@@ -29,7 +27,6 @@ static void boot(void) {
 	front = make(0);
 	back = make(0);
 	other = make(0);
-	cr_assert_eq(device_page_map(front, DIR_GFN), 0);
 }
 
 static void finish(void) {
@@ -53,9 +50,7 @@ static struct pv_device_slot desc(void) {
 	return (struct pv_device_slot){.class = PV_DEVICE_BLOCK, .index = 1, .back_dom = back->id, .param = 99};
 }
 
-static const struct pv_device_slot *seen(u64 slot) {
-	return (struct pv_device_slot *)dh_ptr(front, DIR_GFN * PAGE_SIZE) + slot;
-}
+static const struct pv_device_slot *seen(u64 slot) { return front->devices + slot; }
 
 Test(device, halves, .init = boot, .fini = finish) {
 	struct pv_device_slot s = desc(), out;
@@ -120,20 +115,6 @@ Test(device, set_checks, .init = boot, .fini = finish) {
 	cr_assert_eq(device_set(front, 0, &s), -PV_ENOENT);
 	cr_assert_eq(seen(0)->class, PV_DEVICE_NONE);
 	cr_assert_not(told(front));
-}
-
-Test(device, page_is_read_only_and_ring_0s, .init = boot, .fini = finish) {
-	mfn_t m;
-
-	cr_assert_eq(p2m_kind(p2m_find(&front->p2m, GFN(DIR_GFN))), PV_MEM_RAM_RO);
-	cr_assert_lt(p2m_get(front, GFN(DIR_GFN), P2M_WRITE, &m), 0);
-	cr_assert_lt(p2m_get(front, GFN(DIR_GFN), P2M_READ, &m), 0); /* V1 */
-	cr_assert_eq(device_page_map(front, DIR_GFN), -PV_EEXIST);
-	cr_assert_eq(device_page_map(front, 0), -PV_EEXIST);
-	cr_assert_eq(device_page_map(front, PV_MAX_GFN), -PV_EINVAL);
-	cr_assert_eq(device_page_map(front, ~0ull), -PV_EINVAL);
-	cr_assert_eq(domain_release(front, DIR_GFN, 1, false), 1);
-	cr_assert_eq(device_page_map(front, DIR_GFN), 0);
 }
 
 /* slot_reuse_wiped   Rule V3

@@ -126,9 +126,52 @@ void dh_area(struct domain *d, unsigned vcpu, u64 gpa) {
 
 void *dh_ptr(struct domain *d, u64 gpa) { return (u8 *)host_gfn(d, gpa >> PAGE_SHIFT) + gpa % PAGE_SIZE; }
 
+/* E5, and the count of ports in use. */
+static void ports_check(struct domain *d) {
+	u32 used = 0;
+
+	for (u32 port = 1; port < d->ports.max; port++) {
+		struct pv_port_status s, other;
+
+		cr_assert_eq(event_status(d, port, &s), 0);
+		used += s.kind != PV_PORT_FREE;
+		if (s.kind != PV_PORT_CHANNEL) continue;
+		cr_assert(domains[s.remote_dom]);
+		cr_assert_eq(event_status(domains[s.remote_dom], s.remote_port, &other), 0);
+		cr_assert(other.kind == PV_PORT_CHANNEL && other.remote_dom == d->id && other.remote_port == port);
+	}
+	cr_assert_eq(used, d->ports.used);
+}
+
+/* G2: a domain's handles, its mappings in all domains, and the uses of its entries. */
+static void grants_check(struct domain *d) {
+	const struct grants *g = &d->grants;
+	u32 used = 0, uses = 0, mapped = 0, granted = 0;
+
+	for (u32 h = 0; h < g->made; h++) used += g->handles[h].mapped;
+	for (u32 i = 0; g->uses && i < PV_GRANT_TABLE_PAGES * PV_GRANTS_PER_PAGE; i++)
+		uses += USES(g->uses[i], false) + USES(g->uses[i], true);
+	for (u32 i = 0; i < PV_MAX_DOMAINS; i++)
+		for (u32 h = 0; domains[i] && h < domains[i]->grants.made; h++) {
+			const struct grant_handle *x = &domains[i]->grants.handles[h];
+
+			mapped += x->mapped && x->dom == d->id;
+			granted += x->mapped && x->dom == d->id && x->ref != NO_REF;
+		}
+	cr_assert_eq(used, g->used);
+	cr_assert_eq(mapped, g->mapped_from);
+	cr_assert_eq(granted, uses);
+}
+
 void dh_audit(void) {
 	struct pv_audit a;
 	bool agrees = audit(&a);
+
+	for (u32 i = 0; i < PV_MAX_DOMAINS; i++)
+		if (domains[i]) {
+			ports_check(domains[i]);
+			grants_check(domains[i]);
+		}
 
 	if (!agrees)
 		fprintf(stderr, "audit: ref %lu owner %lu shadow %lu count %lu leaked %lu first %lx\n", a.ref_errors,

@@ -218,7 +218,6 @@ static const struct attack {
 	       .shadow_pages = PV_SHADOW_PAGES_MIN + 32),
 	ATTACK("sparse_gfns", "frames far from each other, each of which takes a table", "abuse_mem",
 	       "child=sparse_frames"),
-	ATTACK("sparse_gfns", "the same by the device directory's page", "abuse_mem", "child=sparse_device_pages"),
 	ATTACK("long_ops_preemptible", "hypercalls that would hold a CPU for long", "abuse_mem", "child=long_ops",
 	       .memory_mib = 16),
 	ATTACK("scalar_sweep", "every hypercall with numbers out of range", "abuse_mem", "child=sweep"),

@@ -187,8 +187,6 @@ static long come_and_go(uint64_t gfn) {
 	return rc == 1 ? pv_mem_release(PV_DOM_SELF, gfn, 1) - 1 : -1;
 }
 
-static long device_page(uint64_t gfn) { return pv_device_page(gfn); }
-
 ABUSE_CHILD(sparse_frames) {
 	long took;
 
@@ -198,17 +196,9 @@ ABUSE_CHILD(sparse_frames) {
 	return 0;
 }
 
-ABUSE_CHILD(sparse_device_pages) {
-	long took = sparse(device_page, 5000);
-
-	WANT(took >= 0 && took < 1000);
-	return 0;
-}
-
 /* P6: tables of a domain's P2M are the machine's memory. */
 MINI_TEST(sparse_gfns_do_not_take_the_machine) {
 	struct child_options o = {0};
 
 	child_run("sparse_frames", &o);
-	child_run("sparse_device_pages", &o);
 }

@@ -118,7 +118,6 @@ ABUSE_CHILD(gfn_width) {
 		WANT(pv_vcpu_area(mini_gpa(&mini_cpu()->area) | 1ull << bit) < 0);
 		pv_root_drop(mini_root | 1ull << bit, 0);
 		WANT(pv_mem_query(PV_DOM_SELF, (gpa | 1ull << bit) >> 12) <= 0);
-		pv_device_page((gpa | 1ull << bit) >> 12);
 	}
 	*e = 0;
 	pt_flush_all();
@@ -135,7 +134,6 @@ ABUSE_CHILD(every_mfn) {
 
 	WANT(e && pv_host_info(&host) == 0);
 	for (uint64_t gfn = first >> 12; gfn < host.total_frames + 4096; gfn++) {
-		/* The own directory lies somewhere. */
 		if (pv_mem_query(PV_DOM_SELF, gfn) != PV_MEM_NONE) continue;
 		*e = gfn << 12 | PT_P | PT_W | PT_U; /* a fault leaves nothing cached: no flush */
 		WANT(!mini_try_read((void *)VA, &v, &f) && f.vector == 14);

@@ -9,8 +9,6 @@
 #include <pv/device.h>
 #include <pv/io/blk.h>
 
-/* The own directory, PV_DEVICE_SLOTS slots, mapped when first asked for; NULL: cannot. */
-const volatile struct pv_device_slot *mini_directory(void);
 /* Slot of the nth device of a class, or -PV_ENOENT. */
 int mini_device_find(enum pv_device_class class, unsigned index);
 /* Wait until the other side's state of a slot is in states (bits 1 << enum pv_device_state).
