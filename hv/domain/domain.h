@@ -100,7 +100,6 @@ struct vcpu {
 struct ports {
 	u32 max, used, high;
 	u32 hint;                   /* no free port below it, but port 0 */
-	bool dead;                  /* nothing is bound any more */
 	u16 virq[PV_VIRQ_COUNT];    /* the port that it was bound to last; 0: none */
 	u64 *word;                  /* one a port (E4) */
 	struct pv_event_page *page; /* direct map; NULL until registered */

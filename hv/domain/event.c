@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* event: virtual vectors and event channels.
  * Calls:      event_pages, event_alloc, event_bind, event_bind_virq, event_send, event_close, event_unmask,
- *             event_vcpu, event_vector, event_status, poll, ipi
+ *             event_vcpu, event_status, poll, ipi
  * Owns:       struct ports of every domain: changed under lock PORT, read by senders in walks
  * Rules:      E4-E6 (event.h), tried by tests/unit/event_test.c
  * Read first: event.h, pv/event.h
@@ -12,11 +12,10 @@
 #include "cpu/trace.h"
 #include "domain/sched.h"
 
-/* A port is one word (E4): kind 0-2, vcpu 3-8, vector 9-16; a channel's or an unbound port's other end:
+/* A port is one word (E4): kind 0-2, vcpu 3-8; a channel's or an unbound port's other end:
  * domain 32-47, port 48-63; a virtual or physical interrupt: its number 32-63. */
 #define PORT_KIND(w)         ((enum pv_port_kind)((w)&7))
 #define PORT_VCPU(w)         ((unsigned)((w) >> 3 & 63))
-#define PORT_VECTOR(w)       ((unsigned)((w) >> 9 & 255))
 #define PORT_DOM(w)          ((u16)((w) >> 32))
 #define PORT_PORT(w)         ((u16)((w) >> 48))
 #define PORT_IRQ(w)          ((u32)((w) >> 32))
@@ -48,13 +47,13 @@ static long port_make(struct domain *d, enum pv_port_kind kind, u64 vcpu, u64 to
 	u32 port = t->hint;
 
 	if (vcpu >= d->vcpu_count) return -PV_EINVAL;
-	if (t->dead || !t->page) return -PV_EBADF;
+	if (!t->page) return -PV_EBADF;
 	while (port < t->max && t->word[port]) port++;
 	t->hint = port;
 	if (port >= t->max) return -PV_ENOSPC;
 	/* What a former user of the number left must not hide the first event. */
 	bit_clear(t->page->pending, port);
-	atomic_store(&t->word[port], PORT_LEADS(kind, to) | vcpu << 3 | PV_VECTOR_PORTS << 9);
+	atomic_store(&t->word[port], PORT_LEADS(kind, to) | vcpu << 3);
 	t->used++;
 	HIGH_WATER(t->high, t->used);
 	return port;
@@ -96,7 +95,7 @@ static ALWAYS_INLINE void port_tell(struct cpu *c, struct domain *d, u64 port, u
 
 	if (unlikely(!a || bit_test(d->ports.page->mask, port))) return;
 	bit_set(&a->port_words, port / 64);
-	area_raise(c, v, a, PORT_VECTOR(w));
+	area_raise(c, v, a, PV_VECTOR_PORTS);
 }
 
 static NOINLINE void port_tell_watched(struct cpu *c, struct domain *d, u64 port, u64 w) {
@@ -105,7 +104,7 @@ static NOINLINE void port_tell_watched(struct cpu *c, struct domain *d, u64 port
 	port_tell(c, d, port, w);
 }
 
-/* In a walk: port_change waits for it. A port that was made has its page. */
+/* In a walk: event_set_vcpu waits for it. A port that was made has its page. */
 static ALWAYS_INLINE void port_raise(struct cpu *c, struct domain *d, u64 port, u64 w) {
 	if (unlikely(bit_set(d->ports.page->pending, port))) return;
 	if (unlikely(READ_ONCE(d->poll_mask) || trace_enabled))
@@ -173,7 +172,7 @@ int event_pages(struct domain *d, u64 gpa) {
 	rc = domain_own_frame(d, gpa >> PAGE_SHIFT, P2M_WRITE, &m);
 	if (rc) return rc;
 	GUARD(&ports_lock);
-	if (t->page || t->dead) {
+	if (t->page) {
 		ram_put(m);
 		return -PV_EEXIST; /* what senders use is never exchanged under them */
 	}
@@ -194,7 +193,7 @@ static long bind(struct domain *d, u64 remote_dom, u64 remote_port, u64 vcpu) {
 	if (remote_port == 0) return port_make(d, PV_PORT_UNBOUND, vcpu, PORT_END(r->id, 0));
 	port = port_check(r, remote_port, &w);
 	if (port) return port;
-	if (r->ports.dead || PORT_KIND(w) != PV_PORT_UNBOUND) return -PV_EBADF;
+	if (PORT_KIND(w) != PV_PORT_UNBOUND) return -PV_EBADF;
 	if (PORT_DOM(w) != d->id) return -PV_EACCES;
 	port = port_make(d, PV_PORT_CHANNEL, vcpu, PORT_END(r->id, remote_port));
 	if (port > 0) port_lead(r, remote_port, PV_PORT_CHANNEL, PORT_END(d->id, port));
@@ -242,7 +241,8 @@ int event_close(struct domain *d, u64 port) {
 	if (PORT_KIND(w) == PV_PORT_PIRQ) pirq_unbind(PORT_IRQ(w));
 	/* E5: the other end's domain is there, as all ports are closed before a domain goes. */
 	if (PORT_KIND(w) == PV_PORT_CHANNEL)
-		port_lead(domains[PORT_DOM(w)], PORT_PORT(w), PV_PORT_UNBOUND, t->dead ? PV_DOM_NONE : d->id);
+		port_lead(domains[PORT_DOM(w)], PORT_PORT(w), PV_PORT_UNBOUND,
+			  READ_ONCE(d->state) == PV_DOMAIN_DYING ? PV_DOM_NONE : d->id);
 	atomic_store(&t->word[port], 0);
 	bit_clear(t->page->pending, port);
 	t->used--;
@@ -251,14 +251,10 @@ int event_close(struct domain *d, u64 port) {
 }
 
 bool events_close_all(struct domain *d) {
-	struct ports *t = &d->ports;
-
-	lock(&ports_lock);
-	t->dead = true; /* no end can be bound behind the cursor */
-	unlock(&ports_lock);
-	for (unsigned done = 0; d->die_cursor < t->max && done < CLOSE_BATCH; d->die_cursor++)
+	/* No end is bound behind the cursor: d makes no calls any more, and walks that had found it have ended. */
+	for (unsigned done = 0; d->die_cursor < d->ports.max && done < CLOSE_BATCH; d->die_cursor++)
 		done += port_word(d, d->die_cursor) && event_close(d, d->die_cursor) == 0;
-	return d->die_cursor >= t->max;
+	return d->die_cursor >= d->ports.max;
 }
 
 void events_forget(struct domain *d, u16 dead) {
@@ -282,7 +278,7 @@ int event_unmask(struct domain *d, u64 port) {
 	u64 w;
 	int rc;
 
-	WALK(); /* port_change waits for us, or we see its word */
+	WALK(); /* event_set_vcpu waits for us, or we see its word */
 	rc = port_check(d, port, &w);
 	if (rc) return rc;
 	bit_clear(d->ports.page->mask, port);
@@ -290,30 +286,21 @@ int event_unmask(struct domain *d, u64 port) {
 	return 0;
 }
 
-/* Change some bits of a port's word, and tell whoever it names now what it may have missed. */
-static int port_change(struct domain *d, u64 port, u64 clear, u64 set) {
+int event_set_vcpu(struct domain *d, u64 port, u64 vcpu) {
 	u64 w;
 	int rc;
 
+	if (vcpu >= d->vcpu_count) return -PV_EINVAL;
 	GUARD(&ports_lock);
 	rc = port_check(d, port, &w);
 	if (rc) return rc;
-	w = (w & ~clear) | set;
+	w = (w & ~(63ull << 3)) | vcpu << 3;
 	/* A sender sees the new word, or has told whom the old one names, and we see its bit. */
 	(void)atomic_xchg(&d->ports.word[port], w);
 	walk_sync(d);
 	WALK();
 	port_tell_late(d, port, w);
 	return 0;
-}
-
-int event_set_vcpu(struct domain *d, u64 port, u64 vcpu) {
-	return vcpu < d->vcpu_count ? port_change(d, port, 63ull << 3, vcpu << 3) : -PV_EINVAL;
-}
-
-int event_set_vector(struct domain *d, u64 port, u64 vector) {
-	if (vector < PV_VECTOR_MIN || vector > 255) return -PV_EINVAL;
-	return port_change(d, port, 255ull << 9, vector << 9);
 }
 
 int event_status(struct domain *d, u64 port, struct pv_port_status *out) {

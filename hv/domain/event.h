@@ -44,7 +44,6 @@ long event_send(struct cpu *c, struct domain *d, u64 port); /* c: this one */
 int event_close(struct domain *d, u64 port);
 int event_unmask(struct domain *d, u64 port);
 int event_set_vcpu(struct domain *d, u64 port, u64 vcpu);
-int event_set_vector(struct domain *d, u64 port, u64 vector);
 int event_status(struct domain *d, u64 port, struct pv_port_status *out);
 /* Is one of the ports pending? -PV_ERANGE: no such port; -PV_EBADF: page not registered. */
 int event_any_pending(struct domain *d, const u32 *ports, u32 count);

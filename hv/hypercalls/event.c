@@ -13,7 +13,6 @@ OWN1(event_send, event_send(this_cpu(), own_domain, a))
 OWN1(event_close, event_close(own_domain, a))
 OWN1(event_unmask, event_unmask(own_domain, a))
 OWN2(event_vcpu, event_set_vcpu(own_domain, a, b))
-OWN2(event_vector, event_set_vector(own_domain, a, b))
 
 long hc_event_status(u64 port, gva_t out) {
 	struct pv_port_status s = {0};

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mmu: roots and flushes of the software TLB.
- * Calls:      root_load, flush, root_drop, root_hint
+ * Calls:      root_load, flush, root_drop
  * Rules:      S2, S6 (mm/stlb.h)
  * Read first: pv/mmu.h, mm/stlb.h */
 #include "cpu/trace.h"
 #include "hypercalls/handlers.h"
-
-#define HINT_PAGES 256 /* filled by one root_hint at the most */
 
 long hc_root_load(u64 root) {
 	struct cpu *c = this_cpu();
@@ -47,13 +45,5 @@ long hc_flush(u64 root, u64 start, u64 end, u64 flags) {
 long hc_root_drop(u64 root, u64 user_only) {
 	if (user_only > 1) return -PV_EINVAL;
 	stlb_drop(current()->dom, root, user_only);
-	return 0;
-}
-
-long hc_root_hint(u64 start, u64 end) {
-	struct cpu *c = this_cpu();
-
-	for (u64 n = 0, va = start & PAGE_MASK; va < end && n < HINT_PAGES; n++, va += PAGE_SIZE)
-		if (canonical(va)) stlb_prefill(c, va);
 	return 0;
 }

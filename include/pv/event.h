@@ -5,7 +5,7 @@
  * Pending and mask bits live in a page of the guest's, which event_pages registers once, before
  * the first port is made. Ring 0 raises port p:
  * sets pending bit p; if it was clear and mask bit p is clear, sets bit p/64 of port_words in
- * the area of the vCPU that p is bound to, and raises the port's vector there (event_vector).
+ * the area of the vCPU that p is bound to, and raises PV_VECTOR_PORTS there.
  * The guest consumes: clears port_words by exchange, then pending bits by atomic and-not.
  * To unmask: clear the mask bit, then, if the pending bit is set, call event_unmask.
  * port_words has a bit for each of the 64 words of the bitmap, and so for 64 ports, which may be bound

@@ -8,7 +8,7 @@
 /* Times are system time in ns (struct pv_clock); PV_TIME_NEVER: no deadline. */
 #define PV_TIME_NEVER (~0ull)
 
-/* The vector that a vCPU's one-shot timer raises, and the default one of its ports. */
+/* The vector that a vCPU's one-shot timer raises, and the one of its ports. */
 #define PV_VECTOR_TIMER 0xf7u
 #define PV_VECTOR_PORTS 0xf3u
 /* Lowest vector that ipi may raise. */

@@ -63,7 +63,6 @@ MINI_TEST(event_ports_out_of_range) {
 		CHECK_EQ(pv_event_close(far_ports[i]), -PV_ERANGE);
 		CHECK_EQ(pv_event_unmask(far_ports[i]), -PV_ERANGE);
 		CHECK_EQ(pv_event_vcpu(far_ports[i], 0), -PV_ERANGE);
-		CHECK_EQ(pv_event_vector(far_ports[i], 64), -PV_ERANGE);
 		CHECK_EQ(pv_event_status(far_ports[i], &s), -PV_ERANGE);
 	}
 }
@@ -76,7 +75,6 @@ MINI_TEST(event_free_ports) {
 		CHECK_EQ(pv_event_close(ports[i]), -PV_EBADF);
 		CHECK_EQ(pv_event_unmask(ports[i]), -PV_EBADF);
 		CHECK_EQ(pv_event_vcpu(ports[i], 0), -PV_EBADF);
-		CHECK_EQ(pv_event_vector(ports[i], 64), -PV_EBADF);
 		CHECK_EQ(status_of(ports[i]).kind, PV_PORT_FREE);
 	}
 }
@@ -150,24 +148,6 @@ MINI_TEST(event_mask_and_unmask) {
 	CHECK_EQ(mini_event_page.mask[a / 64] >> (a % 64) & 1, 0);
 	CHECK_EQ(pv_event_unmask(a), 0); /* nothing pending: nothing happens */
 	CHECK_EQ(mini_port_count[a], before + 1);
-	close_pair(a, b);
-}
-
-MINI_TEST(event_vector_chosen) {
-	uint64_t a, b;
-	uint32_t before = mini_vector_count[0x77], ports = mini_vector_count[PV_VECTOR_PORTS];
-
-	pair(&a, &b);
-	CHECK_EQ(pv_event_vector(a, 31), -PV_EINVAL);
-	CHECK_EQ(pv_event_vector(a, 0), -PV_EINVAL);
-	CHECK_EQ(pv_event_vector(a, 256), -PV_EINVAL);
-	CHECK_EQ(pv_event_vector(a, ~0ull), -PV_EINVAL);
-	CHECK_EQ(pv_event_vector(a, 0x77), 0);
-	CHECK_EQ(pv_event_send(b), 0);
-	CHECK_EQ(mini_vector_count[0x77], before + 1);
-	CHECK_EQ(mini_vector_count[PV_VECTOR_PORTS], ports);
-	CHECK(mini_port_take((uint32_t)a));
-	mini_ports_scan();
 	close_pair(a, b);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* t_mmu: root_load, flush, root_drop, root_hint. */
+/* t_mmu: root_load, flush, root_drop. */
 #include "domtest.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -275,44 +275,6 @@ MINI_TEST(root_drop_errors) {
 	/* The loaded one goes on. */
 	CHECK_EQ(pv_root_drop(pt_root(), 0), 0);
 	CHECK_EQ(pv_root_drop(pt_root(), 1), 0);
-}
-
-MINI_TEST(root_hint_fills) {
-	uint64_t *a = mini_page(), root = root_with(a), before;
-	volatile uint64_t *e = leaf_of(root);
-
-	*a = 0xa;
-	for (unsigned i = 0; i < 8; i++) /* each in a group of its own */
-		e[4 * i] = mini_gpa(a) | PT_P | PT_U | PT_A;
-	before = counter(PV_COUNT_prefills);
-	CHECK_EQ(pv_root_hint(VA, VA + 32 * PV_PAGE_SIZE), 0);
-	CHECK(counter(PV_COUNT_prefills) > before);
-	before = counter(PV_COUNT_fills);
-	for (unsigned i = 0; i < 8; i++) CHECK_EQ(*(volatile uint64_t *)(VA + 4 * i * PV_PAGE_SIZE), 0xa);
-	CHECK(counter(PV_COUNT_fills) < before + 8); /* this program's own pages may miss */
-	/* A is not set for the guest. */
-	for (unsigned i = 0; i < 8; i++) e[4 * i] = 0;
-	e[0] = mini_gpa(a) | PT_P | PT_U;
-	CHECK_EQ(pv_flush(root, VA, VA + 32 * PV_PAGE_SIZE, PV_FLUSH_ROOT), 0);
-	CHECK_EQ(pv_root_hint(VA, VA + PV_PAGE_SIZE), 0);
-	CHECK_EQ(e[0] & PT_A, 0);
-	root_gone(root, a);
-}
-
-MINI_TEST(root_hint_hostile) {
-	static const uint64_t odd[] = {0,
-				       0x7ffffffff000,
-				       0x7fffffffffff,
-				       0x800000000000,
-				       0xffff7ffffffff000,
-				       0xffff800000000000,
-				       0xffff87ffffffffff,
-				       ~0ull - 4095,
-				       ~0ull};
-
-	for (unsigned i = 0; i < COUNT(odd); i++)
-		for (unsigned k = 0; k < COUNT(odd); k++) CHECK_EQ(pv_root_hint(odd[i], odd[k]), 0);
-	check_audit();
 }
 
 /* A vCPU takes events on a stack whose leaf table another one parks, and makes anew, all the time: where ring 0's own

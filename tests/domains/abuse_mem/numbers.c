@@ -170,7 +170,6 @@ ABUSE_CHILD(ports) {
 		WANT(pv_event_send(port) < 0);
 		WANT(pv_event_unmask(port) < 0);
 		WANT(pv_event_vcpu(port, 0) < 0);
-		WANT(pv_event_vector(port, 0x60) < 0);
 		WANT(pv_event_status(port, &st) < 0 || st.kind == PV_PORT_FREE);
 		WANT(pv_event_close(port) < 0);
 		WANT(pv_event_bind(mini_start.domid, port, 0) < 0);
@@ -180,8 +179,6 @@ ABUSE_CHILD(ports) {
 	}
 	for (uint64_t v = 0; v < COUNT(numbers); v++) {
 		if (numbers[v]) WANT(pv_event_vcpu((uint64_t)last, numbers[v]) < 0);
-		if (numbers[v] < PV_VECTOR_MIN || numbers[v] > 255)
-			WANT(pv_event_vector((uint64_t)last, numbers[v]) < 0);
 		if (numbers[v] >= PV_VIRQ_COUNT) WANT(pv_event_bind_virq(numbers[v], 0) < 0);
 		WANT(pv_event_bind_virq(PV_VIRQ_DEVICE, numbers[v]) < 0);
 	}

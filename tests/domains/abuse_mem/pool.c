@@ -76,14 +76,14 @@ static long timed(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
 
 /* Wall time on a shared machine, under an emulator: it catches what is unbounded, not what is slow. */
 ABUSE_CHILD(long_ops) {
-	static struct pv_multi flushes[PV_MULTI_MAX];
-	static struct pv_multi m[PV_MULTI_MAX];
+	static struct pv_multi flushes[PV_MULTI_MAX], m[PV_MULTI_MAX];
+	static uint64_t ldt[512];
 	static struct pv_grant_map maps[PV_GRANT_BATCH_MAX];
 	uint64_t gfn = mini_start.memory_end >> 12;
 
 	for (unsigned i = 0; i < PV_MULTI_MAX; i++) {
 		flushes[i] = (struct pv_multi){.nr = PV_NR_flush, .args = {0, 0, ~0ull, PV_FLUSH_ALL_ROOTS}};
-		m[i] = (struct pv_multi){.nr = PV_NR_root_hint, .args = {MINI_DIRECT, ~0ull}};
+		m[i] = (struct pv_multi){.nr = PV_NR_ldt_set, .args = {(uint64_t)ldt, 512}};
 	}
 	for (unsigned turn = 0; turn < 3; turn++) {
 		timed(PV_NR_mem_populate, PV_DOM_SELF, gfn, 1ull << 30, 0);
@@ -92,8 +92,6 @@ ABUSE_CHILD(long_ops) {
 		timed(PV_NR_mem_release, PV_DOM_SELF, 1ull << 35, 1ull << 35, 0);
 		timed(PV_NR_multi, (uint64_t)flushes, PV_MULTI_MAX, 0, 0);
 		timed(PV_NR_flush, 0, 0, ~0ull, PV_FLUSH_KERNEL);
-		timed(PV_NR_root_hint, 0, ~0ull, 0, 0);
-		timed(PV_NR_root_hint, MINI_DIRECT, ~0ull, 0, 0);
 		timed(PV_NR_multi, (uint64_t)m, PV_MULTI_MAX, 0, 0);
 		timed(PV_NR_grant_map, (uint64_t)maps, PV_GRANT_BATCH_MAX, 0, 0);
 		timed(PV_NR_grant_table, mini_gpa(mini_pages(6)), PV_GRANT_TABLE_PAGES, 0, 0);

@@ -81,11 +81,6 @@ ABUSE_CHILD(recursive) {
 	l4[0] = mini_gpa(a) | PT_P | PT_W | PT_U;
 	pt_flush_all();
 	for (uint64_t va = 0; va < 1ull << 39; va = va * 3 + 4096) WANT(mini_try_read((void *)va, &v, &f));
-	pv_root_hint(0, ~0ull);
-	pv_root_hint(0, 1ull << 47);
-	pv_root_hint(HV_START, HV_STOP);
-	pv_root_hint(0x800000000000, HV_START);
-	pv_root_hint(~0ull - 8192, ~0ull);
 	WANT(pt_load(mini_root) == 0);
 	return 0;
 }
