@@ -6,7 +6,7 @@
 #include "hypercalls/handlers.h"
 
 long hc_host_info(gva_t out) {
-	struct pv_host_info h = {
+	const struct pv_host_info h = {
 		.abi = PV_ABI_VERSION,
 		.hypercalls = PV_HYPERCALL_MAX,
 		.cpus = cpu_count,
@@ -18,15 +18,6 @@ long hc_host_info(gva_t out) {
 		.version = RINGSIDE_VERSION,
 	};
 
-	h.hv_frames = h.total_frames - h.free_frames; /* less what domains have as RAM */
-	walk_begin(this_cpu());
-	for (unsigned i = 0; i < PV_MAX_DOMAINS; i++) {
-		const struct domain *d = READ_ONCE(domains[i]);
-
-		h.domains += d != NULL;
-		h.hv_frames -= d ? MIN(READ_ONCE(d->frames), h.hv_frames) : 0;
-	}
-	walk_end(this_cpu());
 	return copy_out(out, &h, sizeof(h));
 }
 

@@ -135,12 +135,12 @@ PV_ASSERT_SIZE(struct pv_sched_params, 16);
 
 struct pv_host_info {
 	uint32_t abi, hypercalls;
-	uint32_t cpus, domains;
+	uint32_t cpus, reserved0;
 	uint64_t tsc_khz;
-	uint64_t total_frames, free_frames, hv_frames;
+	uint64_t total_frames, free_frames;
 	uint64_t features;     /* PV_HOST_*                                               */
 	char version[32];
-	uint64_t reserved[4];
+	uint64_t reserved[5];
 };
 PV_ASSERT_SIZE(struct pv_host_info, 120);
 #define PV_HOST_SMAP  0x01u /* ring 0 runs with SMAP on                                    */

@@ -400,11 +400,18 @@ static int host(struct run *r, struct pv_host_info *h) {
 int do_host_info(struct run *r) {
 	static const char *const features[] = {"smap", "smep", "umip", "pcid", "debug", "x2apic"};
 	struct pv_host_info h = {0};
+	struct pv_domain_info *list;
+	uint64_t own; /* frames of ring 0's: what is neither free nor a domain's */
 	char text[128] = "";
+	unsigned count;
 	json_t *o;
 	int rc = host(r, &h);
 
+	if (!rc) rc = rs_domains(r->rs, &list, &count);
 	if (rc) return rc;
+	own = h.total_frames - h.free_frames;
+	for (unsigned i = 0; i < count; i++) own -= list[i].frames < own ? list[i].frames : own;
+	free(list);
 	o = json_object();
 	for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (h.features >> i & 1)
@@ -415,10 +422,10 @@ int do_host_info(struct run *r) {
 	set_int(o, "abi", h.abi);
 	set_int(o, "cpus", h.cpus);
 	set_int(o, "tsc_khz", h.tsc_khz);
-	set_int(o, "domains", h.domains);
+	set_int(o, "domains", count);
 	set_int(o, "memory_mib", h.total_frames >> 8);
 	set_int(o, "memory_free_mib", h.free_frames >> 8);
-	set_int(o, "memory_hypervisor_kib", h.hv_frames << 2);
+	set_int(o, "memory_hypervisor_kib", own << 2);
 	set_int(o, "frames", h.total_frames);
 	set_int(o, "frames_free", h.free_frames);
 	set_text(o, "features", text);
@@ -545,7 +552,7 @@ static void top_print(struct run *r, const struct top_line *lines, unsigned n, b
 	}
 	if (screen) fputs("\033[H\033[J", stdout);
 	host(r, &h);
-	printf("%u CPU%s, %u domain%s, %llu of %llu MiB free\n", h.cpus, plural(h.cpus), h.domains, plural(h.domains),
+	printf("%u CPU%s, %u domain%s, %llu of %llu MiB free\n", h.cpus, plural(h.cpus), n, plural(n),
 	       (unsigned long long)(h.free_frames >> 8), (unsigned long long)(h.total_frames >> 8));
 	for (unsigned i = 0; i < SORTS && screen; i++)
 		printf("%s%c %s%s", i ? ", " : "sort by ", sorts[i].key, sorts[i].what,
