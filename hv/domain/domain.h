@@ -99,7 +99,6 @@ struct vcpu {
 /* event.c: changed under lock PORT, read by senders in walks. */
 struct ports {
 	u32 max, used, high;
-	u32 hint;                   /* no free port below it, but port 0 */
 	u16 virq[PV_VIRQ_COUNT];    /* the port that it was bound to last; 0: none */
 	u64 *word;                  /* one a port (E4) */
 	struct pv_event_page *page; /* direct map; NULL until registered */

@@ -44,12 +44,11 @@ static int port_check(struct domain *d, u64 port, u64 *w) {
 /* A new port. PORT held. Fails without a trace. */
 static long port_make(struct domain *d, enum pv_port_kind kind, u64 vcpu, u64 to) {
 	struct ports *t = &d->ports;
-	u32 port = t->hint;
+	u32 port = 1;
 
 	if (vcpu >= d->vcpu_count) return -PV_EINVAL;
 	if (!t->page) return -PV_EBADF;
 	while (port < t->max && t->word[port]) port++;
-	t->hint = port;
 	if (port >= t->max) return -PV_ENOSPC;
 	/* What a former user of the number left must not hide the first event. */
 	bit_clear(t->page->pending, port);
@@ -246,7 +245,6 @@ int event_close(struct domain *d, u64 port) {
 	atomic_store(&t->word[port], 0);
 	bit_clear(t->page->pending, port);
 	t->used--;
-	t->hint = MIN(t->hint, (u32)port);
 	return 0;
 }
 
@@ -342,7 +340,7 @@ int event_poll(const u32 *ports, u32 count, u64 deadline) {
 }
 
 int events_init(struct domain *d, u32 max) {
-	d->ports = (struct ports){.max = max, .hint = 1};
+	d->ports = (struct ports){.max = max};
 	d->ports.word = hv_page_alloc(pages_order(max, sizeof(u64)));
 	return d->ports.word ? 0 : -PV_ENOMEM;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* memory: frames of domains, and a builder's access to them.
- * Calls:      mem_populate, mem_release, mem_info, mem_copy, mem_query
+ * Calls:      mem_populate, mem_release, mem_copy, mem_query
  * Rules:      P1-P4 (mm/p2m.h), F2, F4 (mm/frame.h)
  * Read first: pv/memory.h */
 #include "hypercalls/handlers.h"
@@ -15,20 +15,6 @@ long hc_mem_populate(u64 domid, u64 gfn, u64 count, u64 flags) {
 long hc_mem_release(u64 domid, u64 gfn, u64 count) {
 	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
 	return domain_release(d, gfn, count, false);
-}
-
-long hc_mem_info(u64 domid, gva_t out) {
-	TARGET_OR_RETURN(d, domid, PV_CAP_MEMORY);
-	struct pv_mem_info info = {
-		.frames = atomic_load(&d->frames),
-		.frames_max = d->frames_max,
-		.shadow = READ_ONCE(d->stlb.pages),
-		.shadow_max = READ_ONCE(d->stlb.pages_max),
-		.free_frames = frames_free(),
-		.total_frames = frames_total(),
-	};
-
-	return copy_out(out, &info, sizeof(info));
 }
 
 /* One piece that crosses no page of the other domain, whose frame is held meanwhile (F2). */

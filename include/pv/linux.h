@@ -48,7 +48,6 @@ PV_ASSERT_SIZE(struct pv_linux_hypercall, 56);
 	CALL(time, 0, 0, uint64_t)                                                                 \
 	CALL(mem_populate, PV_LINUX_OTHERS, 0, uint64_t)                                           \
 	CALL(mem_release, PV_LINUX_OTHERS, 0, uint64_t)                                            \
-	CALL(mem_info, PV_LINUX_OUT, 1, struct pv_mem_info)                                        \
 	CALL(mem_copy, 0, 0, uint64_t)                                                             \
 	CALL(mem_query, 0, 0, uint64_t)                                                            \
 	CALL(domain_create, PV_LINUX_IN | PV_LINUX_OUT, 0, struct pv_domain_create)                \

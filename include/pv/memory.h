@@ -29,15 +29,4 @@ PV_ASSERT_SIZE(struct pv_mem_copy, 32);
 /* What a gfn is, as mem_query tells. */
 enum pv_mem_kind { PV_MEM_NONE, PV_MEM_RAM, PV_MEM_RAM_RO, PV_MEM_GRANT, PV_MEM_GRANT_RO, PV_MEM_DEVICE };
 
-struct pv_mem_info {
-	uint64_t frames;       /* populated now                                           */
-	uint64_t frames_max;   /* limit                                                   */
-	uint64_t shadow;       /* pages of the shadow pool in use                         */
-	uint64_t shadow_max;   /* pages of the shadow pool                                */
-	uint64_t free_frames;  /* in the machine                                          */
-	uint64_t total_frames;
-	uint64_t reserved[2];
-};
-PV_ASSERT_SIZE(struct pv_mem_info, 64);
-
 #endif

@@ -164,6 +164,7 @@ MINI_TEST(grant_copy_both_ways) {
 }
 
 MINI_TEST(grant_table_grows_and_does_nothing_else) {
+	struct pv_domain_info info;
 	struct child c;
 	uint64_t gpa = 0x600000;
 
@@ -174,7 +175,11 @@ MINI_TEST(grant_table_grows_and_does_nothing_else) {
 	CHECK_EQ(CHILD(&c, grant_table, gpa, ~0ull), -PV_EINVAL);
 	CHECK_EQ(CHILD(&c, grant_table, PV_MAX_GFN << 12, 1), -PV_EINVAL);
 	CHECK_EQ(CHILD(&c, grant_table, 1ull << 33, 2), -PV_EFAULT);
-	/* The second is the directory, which the runtime has mapped there: read-only. */
+	/* The second is not there; is read-only. */
+	CHECK_EQ(CHILD(&c, grant_table, c.memory - 4096, 2), -PV_EFAULT);
+	CHECK_EQ(pv_domain_info(c.domid, &info), 0);
+	CHECK_EQ(pv_domain_limits(c.domid, info.frames_max + 1, 0), 0);
+	CHECK_EQ(pv_mem_populate(c.domid, c.memory >> 12, 1, PV_MEM_POPULATE_RO), 1);
 	CHECK_EQ(CHILD(&c, grant_table, c.memory - 4096, 2), -PV_EACCES);
 	CHECK_EQ(CHILD(&c, grant_table, gpa, 1), 0);
 	CHECK_EQ(CHILD(&c, grant_table, gpa, 3), 0);

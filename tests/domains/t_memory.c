@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* t_memory: mem_populate, mem_release, mem_info, mem_copy, mem_query. */
+/* t_memory: mem_populate, mem_release, mem_copy, mem_query. */
 #include "domtest.h"
 
 static long query(uint64_t gfn) { return pv_mem_query(PV_DOM_SELF, gfn); }
@@ -27,33 +27,19 @@ MINI_TEST(mem_query_kinds) {
 	mini_gfn_free(gfn);
 }
 
-MINI_TEST(mem_info_tells) {
-	struct pv_mem_info info;
-
-	memset(&info, 0xff, sizeof(info));
-	CHECK_EQ(pv_mem_info(PV_DOM_SELF, &info), 0);
-	CHECK(info.frames > 1000 && info.frames <= info.total_frames);
-	CHECK(info.shadow_max >= PV_SHADOW_PAGES_MIN);
-	CHECK(info.shadow <= info.shadow_max);
-	CHECK(info.free_frames <= info.total_frames);
-	CHECK_EQ(info.reserved[0] | info.reserved[1], 0);
-	CHECK_NO_DOMAIN(pv_mem_info(d, &info), -PV_ESRCH);
-	CHECK_EFAULT_OUT(pv_mem_info(PV_DOM_SELF, p));
-}
-
 /* Release and populate one of the own frames: it comes back zeroed. */
 MINI_TEST(mem_release_and_populate) {
 	uint64_t *page = mini_page(), gfn = mini_gfn(page);
-	struct pv_mem_info before, info;
+	struct pv_domain_info before, info;
 	struct mini_fault f;
 
-	CHECK_EQ(pv_mem_info(PV_DOM_SELF, &before), 0);
+	CHECK_EQ(pv_domain_info(PV_DOM_SELF, &before), 0);
 	page[0] = 0x5a5a;
 	CHECK_EQ(pv_mem_release(PV_DOM_SELF, gfn, 1), 1);
 	CHECK_EQ(query(gfn), PV_MEM_NONE);
 	CHECK_FAULT(&f, 14, mini_try_read(page, NULL, &f));
 	CHECK_EQ(f.error & 9, 9); /* present, reserved */
-	CHECK_EQ(pv_mem_info(PV_DOM_SELF, &info), 0);
+	CHECK_EQ(pv_domain_info(PV_DOM_SELF, &info), 0);
 	CHECK_EQ(info.frames, before.frames - 1);
 	CHECK_EQ(pv_mem_release(PV_DOM_SELF, gfn, 1), -PV_ENOENT);
 	CHECK_EQ(pv_mem_populate(PV_DOM_SELF, gfn, 1, 0), 1);
@@ -61,7 +47,7 @@ MINI_TEST(mem_release_and_populate) {
 	CHECK(mini_try_write(page, 7, &f));
 	CHECK_EQ(pv_mem_populate(PV_DOM_SELF, gfn, 1, 0), -PV_EEXIST);
 	CHECK_EQ(read_at(gfn), 7);
-	CHECK_EQ(pv_mem_info(PV_DOM_SELF, &info), 0);
+	CHECK_EQ(pv_domain_info(PV_DOM_SELF, &info), 0);
 	CHECK_EQ(info.frames, before.frames);
 	mini_page_free(page);
 }
@@ -128,7 +114,7 @@ MINI_TEST(mem_stops_where_it_cannot_go_on) {
 
 MINI_TEST(mem_limit) {
 	struct pv_domain_create a = {.vcpus = 1, .frames_max = 700};
-	struct pv_mem_info info;
+	struct pv_domain_info info;
 	long d = pv_domain_create(&a), n;
 	uint64_t done = 0;
 
@@ -136,7 +122,7 @@ MINI_TEST(mem_limit) {
 	while (done < 2000 && (n = pv_mem_populate((uint64_t)d, done, 2000 - done, 0)) > 0) done += (uint64_t)n;
 	CHECK_EQ(n, -PV_ENOMEM);
 	CHECK_EQ(done, 700);
-	CHECK_EQ(pv_mem_info((uint64_t)d, &info), 0);
+	CHECK_EQ(pv_domain_info((uint64_t)d, &info), 0);
 	CHECK_EQ(info.frames, 700);
 	CHECK_EQ(info.frames_max, 700);
 	CHECK_EQ(pv_mem_release((uint64_t)d, 10, 1), 1); /* out of a 2 MiB run */
@@ -224,11 +210,8 @@ MINI_TEST(memory_of_others_needs_the_capability) {
 	child_start(&c, 0, 1);
 	CHECK_EQ(CHILD(&c, mem_populate, 0, 0x100000, 1, 0), -PV_EPERM);
 	CHECK_EQ(CHILD(&c, mem_release, 0, 0x100, 1), -PV_EPERM);
-	CHECK_EQ(CHILD(&c, mem_info, 0, child_data(&c, 0)), -PV_EPERM);
 	CHECK_EQ(CHILD(&c, mem_query, 0, 0x100), -PV_EPERM);
 	CHECK_EQ(CHILD(&c, mem_copy, child_data(&c, 0)), -PV_EPERM);
-	CHECK_EQ(CHILD(&c, mem_info, PV_DOM_SELF, child_data(&c, 0)), 0);
-	CHECK_EQ(CHILD(&c, mem_info, c.domid, child_data(&c, 0)), 0);
 	/* Its limit is what it was built with. */
 	CHECK_EQ(CHILD(&c, mem_populate, PV_DOM_SELF, 0x100000, 1, 0), -PV_ENOMEM);
 	child_end(&c);
@@ -237,7 +220,7 @@ MINI_TEST(memory_of_others_needs_the_capability) {
 
 /* What is registered stays ring 0's to use after it was released, and is freed at the end. */
 MINI_TEST(release_of_registered_frames) {
-	struct pv_mem_info info = {0};
+	struct pv_domain_info info = {0};
 	struct child c;
 	uint64_t gpa;
 
@@ -248,7 +231,7 @@ MINI_TEST(release_of_registered_frames) {
 	CHECK_EQ(ORDER(&c, ORDER_READ, gpa), 14);
 	/* Not free, it is the domain's as before. */
 	CHECK_EQ(CHILD(&c, mem_populate, PV_DOM_SELF, gpa >> 12, 1, 0), -PV_ENOMEM);
-	CHECK_EQ(pv_mem_info(c.domid, &info), 0);
+	CHECK_EQ(pv_domain_info(c.domid, &info), 0);
 	CHECK_EQ(pv_domain_limits(c.domid, info.frames_max + 1, 0), 0);
 	CHECK_EQ(CHILD(&c, mem_populate, PV_DOM_SELF, gpa >> 12, 1, 0), 1);
 	CHECK_EQ(ORDER(&c, ORDER_READ, gpa), 0);

@@ -6,7 +6,6 @@ static union {
 	uint8_t bytes[PV_PAGE_SIZE];
 	struct pv_host_info host;
 	struct pv_domain_info domain;
-	struct pv_mem_info mem;
 	struct pv_port_status port;
 	struct pv_device_slot slot;
 	struct pv_perf perf;
@@ -44,11 +43,6 @@ MINI_TEST(no_leak_in_out_structs) {
 		untouched(sizeof(out.domain), fill);
 		zeros(out.domain.reserved, sizeof(out.domain.reserved));
 		zeros(out.domain.name + strlen(out.domain.name), sizeof(out.domain.name) - strlen(out.domain.name));
-
-		FILLED(fill);
-		CHECK_EQ(pv_mem_info(PV_DOM_SELF, &out.mem), 0);
-		untouched(sizeof(out.mem), fill);
-		zeros(out.mem.reserved, sizeof(out.mem.reserved));
 
 		FILLED(fill);
 		CHECK_EQ(pv_event_status((uint64_t)port, &out.port), 0);

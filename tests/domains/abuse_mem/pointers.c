@@ -24,7 +24,6 @@ static const struct {
 	{PV_NR_grant_map, 0, sizeof(struct pv_grant_map), {0, 1024}},
 	{PV_NR_grant_unmap, 0, sizeof(struct pv_grant_unmap), {0, 1024}},
 	{PV_NR_grant_copy, 0, sizeof(struct pv_grant_copy), {0, 1024}},
-	{PV_NR_mem_info, 1, sizeof(struct pv_mem_info), {PV_DOM_SELF}},
 	{PV_NR_poll, 0, 4, {0, 1, 0}},
 	{PV_NR_poll, 0, 4 * 128, {0, 128, 0}},
 	{PV_NR_domain_info, 1, sizeof(struct pv_domain_info), {PV_DOM_SELF}},

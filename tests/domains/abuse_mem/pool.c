@@ -34,13 +34,13 @@ static void churn(void *arg) {
 }
 
 ABUSE_CHILD(pool) {
-	struct pv_mem_info m;
+	struct pv_domain_info m;
 
 	for (unsigned n = 1; n < mini_start.vcpus; n++) WANT(mini_vcpu_start(n, churn, (void *)(uint64_t)n) == 0);
 	churn(NULL);
 	for (unsigned n = 1; n < mini_start.vcpus; n++) mini_vcpu_join(n);
 	WANT(pool_errors == 0);
-	WANT(pv_mem_info(PV_DOM_SELF, &m) == 0 && m.shadow <= m.shadow_max);
+	WANT(pv_domain_info(PV_DOM_SELF, &m) == 0 && m.shadow <= m.shadow_max);
 	return 0;
 }
 
@@ -170,12 +170,12 @@ MINI_TEST(parked_table_is_linked_and_taken) {
 
 /* How many frames of the machine `calls` steps of fn took: each uses another table. -1: none of them was refused. */
 static long sparse(long (*fn)(uint64_t gfn), unsigned calls) {
-	struct pv_mem_info before, after;
+	struct pv_host_info before, after;
 	unsigned n = 0;
 
-	if (pv_mem_info(PV_DOM_SELF, &before)) return -1;
+	if (pv_host_info(&before)) return -1;
 	while (n < calls && fn(SPARSE_GFN + 512ull * n) >= 0) n++;
-	if (pv_mem_info(PV_DOM_SELF, &after) || n == calls) return -1;
+	if (pv_host_info(&after) || n == calls) return -1;
 	return (long)(before.free_frames - after.free_frames);
 }
 
