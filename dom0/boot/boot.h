@@ -14,9 +14,10 @@
 
 #include "parsers.h"
 
-/* What the survey found: for ring 0, which moves the modules; and the rest of it. */
+/* What the survey found: for ring 0, which moves the modules; and the rest of it, with the screen as kernels know it. */
 extern struct survey survey;
 extern struct boot_info boot_info;
+extern struct pv_start_screen screen;
 /* start.S: the L4 table in which the loader runs. */
 extern u64 loader_root[512];
 

@@ -6,7 +6,6 @@
 
 #include <pv/hypercall.h>
 
-#define LOW_1M   (1ull << 20)
 #define LOW_1G   (1ull << 30)
 #define RSDP_MAX 64u /* the cmdline's page ends with a copy of ACPI's root pointer */
 
@@ -104,13 +103,6 @@ static void map_rest(void) {
 				   (map[i].start + map[i].len) & PAGE_MASK, own);
 }
 
-static u64 ram_end(void) {
-	u64 end = 0;
-
-	for (unsigned i = 0; i < survey.ram.count; i++) end = MAX(end, survey.ram.r[i].end);
-	return end;
-}
-
 /* A contiguous piece of dom0's RAM at or after `from`; 0: there is none. */
 static u64 find(u64 from, u64 bytes) {
 	for (const struct pv_start_map *m = info.map; m < info.map + info.map_count; m++) {
@@ -171,7 +163,7 @@ static u64 start_info_make(const struct elf *kernel) {
 	info.vcpus = self.vcpus;
 	info.caps = self.caps;
 	info.tsc_khz = host.tsc_khz;
-	info.screen = survey.screen;
+	info.screen = screen;
 	info.cmdline = at + PAGE_SIZE;
 	memcpy((void *)info.cmdline, cmdline, MIN(strlen(cmdline), PAGE_SIZE - RSDP_MAX - 1));
 	info.rsdp = at + 2 * PAGE_SIZE - RSDP_MAX;
@@ -257,7 +249,7 @@ void loader_main(void) {
 	u64 start;
 
 	if (!survey.module_count) fail("no module: the boot entry needs a dom0 kernel (module2)");
-	map_make(ram_end());
+	map_make(survey.ram[survey.ram_count - 1].end);
 	load(&kernel);
 	start = start_info_make(&kernel);
 	modules_release();

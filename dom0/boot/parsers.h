@@ -7,6 +7,38 @@
 #include "boot/survey.h"
 #include "lib/lib.h"
 
+#include <pv/domain.h>
+
+/* ---- ranges ---- */
+
+/* A small set of disjoint byte ranges. */
+#define RANGES_MAX   200
+#define RANGES_SPARE 16 /* for what is cut into two */
+
+struct ranges {
+	u64 count;
+	struct range {
+		u64 start, end;
+	} r[RANGES_MAX];
+};
+
+/* Disjoint from what is there. */
+void ranges_add(struct ranges *s, u64 start, u64 end);
+void ranges_cut(struct ranges *s, u64 start, u64 end);
+/* Cut whole pages from the highest range that has them below `limit`; 0 if none has. */
+u64 ranges_take(struct ranges *s, u64 bytes, u64 limit);
+u64 ranges_total(const struct ranges *s);
+/* Some byte of [start, end) is in it. */
+bool ranges_meet(const struct ranges *s, u64 start, u64 end);
+
+/* What ring 0 is told of RAM: *ram of it, with `places` that are not free. NULL, or what is wrong: a place is not in
+ * RAM, or two meet. */
+struct place {
+	u64 start, end;
+	enum ram_use use;
+};
+const char *ram_tell(const struct ranges *ram, const struct place *places, unsigned count, struct survey *s);
+
 /* ---- the boot loader ---- */
 
 #define MB2_BOOT_MAGIC 0x36d76289u
@@ -37,6 +69,11 @@ struct boot_info {
 	} screen;
 };
 
+#define SCREEN_NONE 0xff
+
+/* What of that screen ring 0 writes text on; rows 0: it cannot. */
+void screen_lay_out(const struct pv_start_screen *from, struct screen *to);
+
 /* Check a boot information of at most len bytes, 8-aligned, and fill *bi. Pure. */
 const char *mb2_parse(const void *info, size_t len, struct boot_info *bi);
 
@@ -53,8 +90,11 @@ const char *acpi_parse(const u8 *rsdp, size_t rsdp_len, acpi_reader read, struct
 
 /* ---- the machine ---- */
 
-/* What the CPU has that ring 0 needs or can use, and the options allow. */
-const char *features_find(const struct options *o, struct features *f);
+/* What the CPU has that ring 0 needs or can use, and the options allow. *smap_left: it has SMAP, but that stays off
+ * under QEMU's TCG. */
+const char *features_find(const struct options *o, struct features *f, bool *smap_left);
+/* The number by which interrupts reach this CPU. */
+u32 apic_id_find(void);
 /* The TSC's rate in kHz, by ACPI's timer at that port; 0: there is none that counts. */
 u64 tsc_measure(u32 pm_timer);
 /* The console's serial lines; of those that are not there the bit goes. */

@@ -11,7 +11,14 @@
 extern struct options options;
 extern struct acpi_info acpi;
 
-/* Where in ring 3 the survey ended, as the CPU pushes it. */
+/* In the direct map. */
+static inline void *direct(u64 phys) { return mfn_to_virt(MFN(phys >> PAGE_SHIFT)) + phys % PAGE_SIZE; }
+
+/* What the survey found. From dom0_start on it is dom0's, whose loader reads it. */
+extern char survey_at[]; /* hv.lds */
+static inline struct survey *survey(void) { return direct((u64)survey_at - IMAGE_BASE); }
+
+/* Where in ring 3 the survey ended, as the CPU pushes it; 0 for an error code that it does not. */
 extern struct ring3_fault { u64 error, ip, cs, flags, sp, ss; } ring3_fault;
 
 /* The boot loader's answer is wrong, or the machine or the boot modules cannot be used:
@@ -20,66 +27,47 @@ void boot_fail(const char *fmt, ...) __printf_like(1, 2) __noreturn;
 
 /* ---- memory ---- */
 
-/* What the machine's RAM is used for until every frame has its struct frame. */
-extern struct ranges ram; /* all of it, whole pages */
-extern u64 start_page;    /* below 1 MiB, for other CPUs' first instructions; 0: there is none */
-
-/* What the survey found of it; false if it cannot be (survey_check). */
-bool memory_survey(const struct survey *s);
-void memory_init(void);
-/* Whole pages, zeroed, never given back; below `limit`. For the early map's sake what lies over 4 GiB can
- * only be asked for after map_load. */
+/* Until every frame has its struct frame: whole pages, zeroed, never given back; below `limit`. For the early map's sake
+ * what lies over 4 GiB can only be asked for after map_load. */
 u64 memory_alloc(u64 bytes, u64 limit);
 /* A page of ring 0's own for a table, below 4 GiB while the machine boots. */
 void *table_page(void);
 /* Out of the way, to the top of RAM: dom0's kernel has to go to the addresses that it was linked for. */
-void memory_move_modules(struct survey *s);
+void memory_move_modules(void);
 /* Every frame gets its descriptor; what is free goes to the allocator. */
 void memory_give_frames(void);
-
-#define BELOW_4G (1ull << 32)
-
-/* In the direct map. */
-static inline void *direct(u64 phys) { return mfn_to_virt(MFN(phys >> PAGE_SHIFT)) + phys % PAGE_SIZE; }
-
-/* boot/lastwords.c: tell what a panic before the warm reset said, and have a place to keep such words in. */
-void lastwords_init(struct ranges *unused);
-/* The log from that position on: for the next boot. */
-void lastwords_keep(u64 from);
 
 /* ---- the rest ---- */
 
 /* start.S calls them. On the first CPU: boot/ring3.c, with the boot loader's magic and where its answer is, and, when the
  * survey has ended, boot/main.c; on each of the others. */
 void survey_run(u32 magic, u64 info) __noreturn;
-void boot_main(void) __noreturn;
+void boot_main(u32 vector) __noreturn;
 void ap_main(void) __noreturn;
 /* start.S: go on with fn on another stack, for good. */
 void stack_call(u64 sp, void (*fn)(void)) __noreturn;
-/* start.S: go on in ring 3, with all ports; whatever happens there leads to ring3_back, and that to boot_main. */
+/* start.S: go on in ring 3, with all ports; whatever happens there leads to ring3_back, and that to boot_main,
+ * with the exception's vector. */
 void ring3_run(u64 ip, u64 a, u64 b) __noreturn;
 extern char ring3_back[];
 /* boot/load.c: make dom0, with its loader's first instruction to run. The survey and the modules are dom0's from then
  * on. */
-void dom0_start(const struct survey *s);
+void dom0_start(void);
 
 /* boot/smp.c */
 extern struct cpu cpu_store[MAX_CPUS]; /* what cpus[] points to */
-/* How many CPUs this boot may use: of ACPI's, MAX_CPUS and maxcpus=. */
-unsigned cpus_wanted(void);
 /* struct cpu of the boot CPU; its stacks are mapped. */
 void cpu_boot_init(void);
 /* Start the others; each waits, set up, until cpus_release, and then runs sched_start. */
 void cpus_start(void);
 void cpus_release(void);
 
-/* cpu/features.c: what the survey cannot ask, since XCR0 is to be set first. */
-void features_init(void);
-/* Control registers and MSRs that are the same on each CPU; interrupts stay off. */
+/* cpu/features.c: control registers and MSRs that are the same on each CPU; interrupts stay off. */
 void cpu_init(void);
 /* cpu/desc.c: GDT, TSS, IDT of a CPU, in its tables slot. cpu/traps.c: SYSCALL's MSRs. */
 void desc_init(struct cpu *c);
-/* The same for ring3_run, when there are no slots yet: whatever happens in ring 3 is pushed below sp and leads to `to`. */
+/* The same for ring3_run, when there are no slots yet: whatever happens in ring 3 is pushed below sp and leads to `to`,
+ * and 16 bytes a vector on. */
 void desc_ring3(u64 sp, const char *to);
 void syscall_init(struct cpu *c);
 

@@ -66,7 +66,8 @@ static void give(u64 start, u64 end) {
 	}
 }
 
-void dom0_start(const struct survey *s) {
+void dom0_start(void) {
+	const struct survey *s = survey();
 	const struct pv_vcpu_start start = {
 		.ip = (u64)loader_ip - IMAGE_BASE,
 		.root = (u64)loader_l4 - IMAGE_BASE,

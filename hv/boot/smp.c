@@ -18,8 +18,6 @@ u64 ap_stack;       /* of the one that starts */
 static u32 awaited; /* its id; who takes it away, the CPU itself or who waits for it, decides */
 static bool released;
 
-unsigned cpus_wanted(void) { return MAX(MIN(acpi.cpus, options.maxcpus), 1u); }
-
 static struct cpu *cpu_prepare(unsigned id, u32 apic) {
 	struct cpu *c = &cpu_store[id];
 
@@ -53,7 +51,7 @@ void ap_main(void) {
 	sched_start();
 }
 
-static bool start_cpu(struct cpu *c) {
+static bool start_cpu(struct cpu *c, u64 start_page) {
 	u64 end = now_ns() + START_TIMEOUT_NS;
 
 	memcpy(direct(start_page), trampoline_start, trampoline_end - trampoline_start);
@@ -67,12 +65,12 @@ static bool start_cpu(struct cpu *c) {
 }
 
 void cpus_start(void) {
-	for (unsigned i = 0; start_page && i < acpi.cpus && cpu_count < cpus_wanted(); i++) {
-		struct cpu *c;
+	const struct ram *page = ram_of(survey(), RAM_START);
 
-		if (acpi.apic_id[i] == cpus[0]->apic_id) continue;
-		c = cpu_prepare(cpu_count, acpi.apic_id[i]);
-		if (!start_cpu(c)) {
+	for (unsigned i = 1; page && i < acpi.cpus; i++) {
+		struct cpu *c = cpu_prepare(i, acpi.apic_id[i]);
+
+		if (!start_cpu(c, page->start)) {
 			log_warn("CPU with APIC id %u does not start", c->apic_id);
 			break; /* it may yet wake: nobody else gets its stack */
 		}

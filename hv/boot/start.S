@@ -142,10 +142,19 @@ ring3_run:
 	movq %rdx, %rsi
 	iretq
 
-/* Where the IDT leads meanwhile, whatever happens. Nothing is kept of what ring 3 had, and there is no IDT from here on:
- * what ring 0 itself does wrong must not come here. */
+/* Where the IDT leads meanwhile, a stub of 16 bytes for each exception. Nothing is kept of what ring 3 had, and there is no
+ * IDT from here on: what ring 0 itself does wrong must not come here. */
+	.balign 16
 	.globl ring3_back
 ring3_back:
+	.set vector, 0
+	.rept 32
+	.balign 16
+	movl $vector, %edi
+	jmp 1f
+	.set vector, vector + 1
+	.endr
+1:
 	lidt no_idt(%rip)
 	leaq boot_stack + STACK_SLOT - 16(%rip), %rsp
 	push $RING0_FLAGS

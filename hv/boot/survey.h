@@ -11,26 +11,39 @@
 #include "cpu/layout.h"
 #include "types.h"
 
-#include <pv/domain.h>
+#define LOW_1M   (1ull << 20) /* below: firmware's, and the page that other CPUs start from */
+#define BELOW_4G (1ull << 32)
 
-/* A small set of disjoint byte ranges, for memory before there are frames. */
-#define RANGES_MAX 256
-
-struct ranges {
-	u64 count;
-	struct range {
-		u64 start, end;
-	} r[RANGES_MAX];
+/* Whose a piece of RAM is. */
+enum ram_use {
+	RAM_LOW,   /* below LOW_1M */
+	RAM_START, /* below LOW_1M, too: other CPUs' first instructions */
+	RAM_IMAGE, /* ring 0's, with what is linked into it */
+	RAM_FREE,  /* from LOW_1M on, nobody's yet; memory_alloc takes from its end */
+	RAM_WORDS, /* struct words */
+	RAM_MODULE /* of the first module, and so on */
 };
 
-/* Disjoint from what is there. */
-void ranges_add(struct ranges *s, u64 start, u64 end);
-void ranges_cut(struct ranges *s, u64 start, u64 end);
-/* Cut whole pages from the highest range that has them below `limit`; 0 if none has. */
-u64 ranges_take(struct ranges *s, u64 bytes, u64 limit);
-u64 ranges_total(const struct ranges *s);
-/* Some byte of [start, end) is in it. */
-bool ranges_meet(const struct ranges *s, u64 start, u64 end);
+/* Whole pages. All RAM is in such pieces, in order. */
+#define RAM_MAX 256
+
+struct ram {
+	u64 start, free, end; /* from start to free nobody has it */
+	u64 use;
+};
+
+/* What a panic said, kept over a warm reset for the next boot to tell. That nobody else wrote to it only the sum says. */
+struct words {
+	u64 len, sum;
+	char text[PAGE_SIZE - 16]; /* lines of the log */
+};
+
+static inline u64 words_sum(const struct words *w) {
+	u64 sum = 0x7364726f77747361ul + w->len;
+
+	for (u64 i = 0; i < w->len; i++) sum = sum * 31 + (u8)w->text[i];
+	return sum;
+}
 
 /* Of panic=: how the machine ends. */
 enum panic_action { PANIC_HALT, PANIC_POWEROFF, PANIC_RESET };
@@ -54,18 +67,17 @@ struct options {
 struct features {
 	u64 smap : 1, smep : 1, umip : 1, x2apic : 1, page_1g : 1, invariant_tsc : 1;
 	u64 x87_pointers : 1; /* XRSTOR always loads them: of some CPUs it leaves who ran last's */
-	u64 smap_left : 1;    /* QEMU's TCG has SMAP, but it stays off there */
-	u64 xcr0;             /* ring 0's, as is the next */
-	u64 xsave_size;       /* bytes of an XSAVE area for xcr0 */
+	u64 xcr0;             /* what the CPU does not take is a fault */
+	u64 xsave_size;       /* bytes of an XSAVE area for xcr0; ring 0's */
 };
 
 #define ACPI_IOAPICS 16
 
 /* What ring 0 needs of ACPI; the rest is dom0's. */
 struct acpi_info {
-	u32 cpus;        /* usable, in the order of the table */
-	u32 cpus_beyond; /* usable, but over MAX_CPUS */
-	u32 apic_id[MAX_CPUS];
+	u32 cpus;              /* to be used; the first is the one that runs */
+	u32 cpus_beyond;       /* usable, but over MAX_CPUS or maxcpus= */
+	u32 apic_id[MAX_CPUS]; /* but for the first in the order of the table */
 	u32 ioapics;
 	struct acpi_ioapic {
 		u32 addr, gsi_base;
@@ -76,26 +88,39 @@ struct acpi_info {
 };
 
 #define BOOT_MODULE_MAX 2 /* dom0's kernel, and its initrd */
-#define SCREEN_NONE     0xff
+
+/* A character has a cell of so many dots, each of scale * scale pixels; of text screens it is two bytes. */
+#define CELL_W 6u
+#define CELL_H 10u
+
+struct screen {
+	u64 addr;
+	u32 pitch, cols, rows; /* pitch: bytes from one line of pixels, or of text, to the next; rows 0: no screen */
+	u32 scale, bytes;      /* of a pixel; 0: a text screen */
+};
 
 struct survey {
 	u64 done;        /* written last; 0: the survey faulted */
 	char wrong[128]; /* why ring 0 cannot start, a line; "": it can */
+	u64 said_len;
+	char said[16384]; /* lines for ring 0's log */
 	struct options options;
 	struct features features;
 	struct acpi_info acpi;
 	u64 tsc_khz; /* 0: there is nothing to measure it by */
-	struct ranges ram;
+	u64 ram_count;
+	struct ram ram[RAM_MAX];
 	u64 module_count;
 	struct boot_module {
 		u64 start, end; /* bytes, physical; start is page-aligned */
 	} modules[BOOT_MODULE_MAX];
-	struct pv_start_screen screen;
+	struct screen screen;
 };
 
-/* Whether ring 0 can go by it: counts are within their arrays, RAM is whole pages of the direct map, modules are of RAM
- * that nobody else has, devices are no RAM. Fills *ram, and *unused with what of it neither a module nor the image has;
- * the image is RAM in any case. Pure. */
-bool survey_check(const struct survey *s, struct range image, struct ranges *ram, struct ranges *unused);
+/* Whether ring 0 can go by it: counts are within their arrays, RAM is whole pages of the direct map and no two pieces meet,
+ * the image and the modules are where it says, devices are no RAM, and of a screen there is what is drawn on. Pure. */
+bool survey_check(struct survey *s, u64 image, u64 image_end);
+/* The piece of that use, of several the first; NULL: there is none. */
+struct ram *ram_of(struct survey *s, u64 use);
 
 #endif

@@ -60,13 +60,7 @@ static void enable(void) {
 }
 
 void apic_init(void) {
-	u64 base = rdmsr(MSR_APIC_BASE);
-
-	/* The 8259s are masked before the local APIC stops to listen to them: one that withdraws its
-	 * request after that leaves QEMU with an interrupt without a vector. */
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
-	features.x2apic = (cpuid(1, 0).c >> 21 & 1) && (!options.nox2apic || base & BASE_X2APIC);
+	features.x2apic |= !!(rdmsr(MSR_APIC_BASE) & BASE_X2APIC); /* from which there is no direct way back */
 	if (!features.x2apic) regs = map_device(APIC_PHYS, PAGE_SIZE, false);
 	enable();
 }

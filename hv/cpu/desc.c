@@ -127,7 +127,7 @@ void desc_init(struct cpu *c) {
 void desc_ring3(u64 sp, const char *to) {
 	static struct tables early;
 
-	for (unsigned v = 0; v < 256; v++) gate_set(v, (u64)to, 0);
+	for (unsigned v = 0; v < 32; v++) gate_set(v, (u64)to + 16 * v, 0);
 	load(&early, sp);
 }
 

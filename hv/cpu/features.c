@@ -3,22 +3,10 @@
 #include "boot/boot.h"
 #include "cpu/insn.h"
 
-#define XCR0_KNOWN 0xe7ul /* x87, SSE, AVX, AVX-512: no MPX, no PKRU, no AMX */
-
 struct features features;
 
 /* An entry of Linux's PAT, so that a guest's page table bits mean what it thinks. */
 #define PAT_AS_LINUX 0x0407050600070106ul /* WB WC UC- UC, WB WP UC- WT */
-
-void features_init(void) {
-	struct cpuid_regs d = cpuid(0xd, 0);
-
-	if (features.smap_left) log_info("SMAP stays off under QEMU's TCG (option smap: on all the same)");
-	features.xcr0 = ((u64)d.d << 32 | d.a) & XCR0_KNOWN;
-	write_cr4(CR4_ALWAYS);
-	xsetbv(features.xcr0);
-	features.xsave_size = cpuid(0xd, 0).b; /* of the XCR0 just set */
-}
 
 void cpu_init(void) {
 	write_cr0(CR0_ALWAYS);
@@ -26,4 +14,5 @@ void cpu_init(void) {
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_PAT, PAT_AS_LINUX);
 	xsetbv(features.xcr0);
+	features.xsave_size = cpuid(0xd, 0).b; /* of the XCR0 just set */
 }

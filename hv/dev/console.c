@@ -27,6 +27,7 @@ static u32 deaf;            /* of these, lines that take nothing: what they woul
 static char log_ring[LOG_SIZE];
 static u64 log_end; /* bytes ever logged */
 static char out_ring[OUT_SIZE];
+static struct words *words;   /* NULL: there is no place */
 static u64 out_end, out_sent; /* bytes ever written; of these gone to the back ends, which go on together */
 
 #define for_each_com(com)                 \
@@ -80,9 +81,14 @@ bool console_drain(bool wait) {
 
 void console_running(void) { waiting = false; }
 
-void console_init(const struct pv_start_screen *screen) {
+void console_init(struct survey *s) {
+	const struct ram *p = s ? ram_of(s, RAM_WORDS) : NULL;
+
 	backends = options.console;
-	if (backends & CONSOLE_SCREEN && !screen_init(screen)) backends &= ~CONSOLE_SCREEN;
+	if (s && backends & CONSOLE_SCREEN) screen_init(&s->screen);
+	if (!p) return;
+	words = direct(p->start);
+	words->sum = 0; /* the survey has told them */
 }
 
 void console_leave_screen(void) {
@@ -119,7 +125,12 @@ size_t log_read(char *buf, size_t len, u64 from, u64 *pos) {
 	return n;
 }
 
-/* One line, to the log and the back ends. */
+void log_put(const char *lines, size_t len) {
+	GUARD(console_lock);
+	for (size_t i = 0; i < len; i++) log_ring[log_end++ % LOG_SIZE] = lines[i];
+	put_raw(lines, len);
+}
+
 static void log_line(const char *start, const char *fmt, va_list args) {
 	char line[256];
 	size_t n = strlen(start);
@@ -127,9 +138,7 @@ static void log_line(const char *start, const char *fmt, va_list args) {
 	memcpy(line, start, n);
 	n += vsnprint(line + n, sizeof(line) - 1 - n, fmt, args);
 	line[n++] = '\n';
-	GUARD(console_lock);
-	for (size_t i = 0; i < n; i++) log_ring[log_end++ % LOG_SIZE] = line[i];
-	put_raw(line, n);
+	log_put(line, n);
 }
 
 void log_print(enum log_level level, const char *fmt, ...) {
@@ -162,6 +171,15 @@ static void __noreturn stop_machine(void) {
 	cpu_stop();
 }
 
+/* The end of the log, for the next boot. */
+static void words_keep(void) {
+	u64 end;
+
+	if (!words) return;
+	words->len = log_read(words->text, sizeof(words->text), log_end - MIN(log_end, sizeof(words->text)), &end);
+	words->sum = words_sum(words);
+}
+
 void panic(const char *fmt, ...) {
 	static u32 first;
 	va_list args;
@@ -176,7 +194,7 @@ void panic(const char *fmt, ...) {
 	log_error("  on CPU %u", this_cpu()->id);
 	backtrace();
 	trace_tell();
-	lastwords_keep(log_end - MIN(log_end, 4096u));
+	words_keep();
 	stop_machine();
 }
 

@@ -8,8 +8,9 @@
 
 /* ---- console: serial lines and the screen, as one place to write to and read from ---- */
 
-/* Back ends by the options' console=; before this nothing is written anywhere. */
-void console_init(const struct pv_start_screen *screen);
+/* Back ends by the options' console=; before this nothing is written anywhere. Without a survey to go by no screen, and
+ * no place for a panic's last words. */
+void console_init(struct survey *s);
 /* Raw bytes to all back ends. Takes LOCK_CONSOLE. Returns how many: 0 while a line has too much before it. */
 size_t console_put(const char *s, size_t len);
 /* vCPUs run from now on: what is written does not wait for the lines. Before, and in a panic, it does. */
@@ -21,6 +22,8 @@ void console_irqs(void);
 /* The screen belongs to dom0 from now on. */
 void console_leave_screen(void);
 
+/* Whole lines, as they are, to the log and the back ends. */
+void log_put(const char *lines, size_t len);
 /* The log's bytes from position `from`; what is older than the ring holds is skipped. *pos: position
  * behind what was copied. Returns bytes. */
 size_t log_read(char *buf, size_t len, u64 from, u64 *pos);
@@ -31,8 +34,8 @@ bool serial_room(unsigned com);   /* for a byte, which it then takes without wai
 void serial_put(unsigned com, char c);
 bool serial_ready(unsigned com); /* a byte has arrived */
 char serial_get(unsigned com);
-/* dev/screen.c; false: there is none. */
-bool screen_init(const struct pv_start_screen *s);
+/* dev/screen.c */
+void screen_init(const struct screen *s);
 /* From the early map to a device mapping. */
 void screen_remap(void);
 void screen_put(char c);

@@ -92,11 +92,12 @@ static void map_cpu(u64 *user_l4, unsigned id) {
 }
 
 void map_init(unsigned count) {
+	const struct survey *s = survey();
 	u64 *user_l4 = table_page();
 
 	hv_l4 = table_page();
 	hv_cr3 = phys_of(hv_l4);
-	for (unsigned i = 0; i < ram.count; i++) map_direct(ram.r[i].start, ram.r[i].end);
+	for (const struct ram *p = s->ram; p < s->ram + s->ram_count; p++) map_direct(p->start, p->end);
 	map_image(hv_l4, text_start, text_end, TEXT_FLAGS);
 	map_image(hv_l4, entry_start, entry_end, TEXT_FLAGS);
 	map_image(hv_l4, rodata_start, rodata_end, RODATA_FLAGS);

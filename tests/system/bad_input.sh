@@ -77,13 +77,14 @@ faults() { # NAME, instructions, what the line must say
 	hv=$work/faults.elf
 	cp "$whole" "$hv" && printf "$2" | dd of="$hv" bs=1 conv=notrunc 2>/dev/null \
 		seek=$(printf %d "0x$(objdump -h "$whole" | awk '$2 == ".ring3_text" { print $6 }')")
-	refuses "ring 3 $1 before there is a log" "tables were read: at $3" 124 $off "$control" -t 8
+	refuses "ring 3 $1 before there is a log" "tables were read: vector $3" 124 $off "$control" -t 8
 	hv=$whole
 }
-faults "looks at CR3" '\017\040\330' '201.*, error 0'
-faults "writes to RAM" '\306\004\045\0\0\020\0\0' '201.*, error 7, address 100000'
-faults "runs other code" '\270\0\0\020\0\377\340' '100000, error 15, address 100000'
-faults "looks at ring 0" '\110\241\0\0\0\0\0\200\377\377' '201.*, error 5, address ffff800000000000'
+faults "looks at CR3" '\017\040\330' '13 at 201.*, error 0'
+faults "writes to RAM" '\306\004\045\0\0\020\0\0' '14 at 201.*, error 7, address 100000'
+faults "runs other code" '\270\0\0\020\0\377\340' '14 at 100000, error 15, address 100000'
+faults "runs no code" '\017\013' '6 at 201.*, error 0'
+faults "looks at ring 0" '\110\241\0\0\0\0\0\200\377\377' '14 at 201.*, error 5, address ffff800000000000'
 
 "$here/tools/iso.sh" -o $off "$work/disc.iso" "$hv" "$control" "$guest" || exit 2
 for firmware in '' -u; do

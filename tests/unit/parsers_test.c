@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Unit tests: what is read before ring 0 has anything of its own to stand on: boot information, options, ACPI; and how
  * ring 0 looks at what comes of it.
- * Sources: dom0/boot/mb2.c dom0/boot/cmdline.c dom0/boot/acpi.c hv/boot/survey.c hv/boot/ranges.c
+ * Sources: dom0/boot/mb2.c dom0/boot/cmdline.c dom0/boot/acpi.c hv/boot/survey.c dom0/boot/ranges.c
+ * Sources: dom0/boot/ram.c dom0/boot/screen.c
  * Each input lies in an allocation of exactly its size, so that the sanitizer sees a byte read too far. */
 #include "parsers.h"
 
@@ -382,45 +383,48 @@ Test(acpi, refuses_hostile_lengths) {
 /* ---- what ring 0 is told ---- */
 
 static struct survey told;
-static struct ranges ram, unused;
-#define IMAGE ((struct range){0x200000, 0x300000})
+#define IMAGE     0x200000
+#define IMAGE_END 0x300000
 
-static bool believed(void) { return survey_check(&told, IMAGE, &ram, &unused); }
+static bool believed(void) { return survey_check(&told, IMAGE, IMAGE_END); }
 
 static void tell(void) {
 	told = (struct survey){
 		.acpi = {.cpus = MAX_CPUS, .ioapics = 1, .ioapic[0].addr = 0xfec00000},
-		.ram = {2, {{0x1000, 0x9f000}, {0x100000, 0x10000000}}},
+		.ram_count = 9,
+		.ram = {{0x1000, 0x1000, 0x9e000, RAM_LOW},
+			{0x9e000, 0x9e000, 0x9f000, RAM_START},
+			{0x100000, 0x200000, 0x200000, RAM_FREE},
+			{0x200000, 0x200000, 0x300000, RAM_IMAGE},
+			{0x3f8000, 0x3f8000, 0x3f9000, RAM_WORDS},
+			{0x400000, 0x400000, 0x402000, RAM_MODULE},
+			{0x402000, 0x402000, 0x403000, RAM_MODULE + 1},
+			{0x403000, 0x10000000, 0x10000000, RAM_FREE},
+			{0x100000000, 0x110000000, 0x110000000, RAM_FREE}},
 		.module_count = 2,
 		.modules = {{0x400000, 0x401234}, {0x402000, 0x403000}},
-		.screen = {.addr = 0xfd000000, .pitch = 3200, .width = 800, .height = 600, .bpp = 32, .type = 1},
+		.screen = {.addr = 0xfd000000, .pitch = 3200, .cols = 133, .rows = 60, .scale = 1, .bytes = 4},
 	};
 }
 
 Test(survey, is_believed) {
 	tell();
 	cr_assert(believed());
-	cr_assert_eq(ranges_total(&ram), 0x9e000 + 0xff00000);
-	cr_assert_eq(ranges_total(&unused), ranges_total(&ram) - 0x100000 - 0x3000);
-	cr_assert(!ranges_meet(&unused, IMAGE.start, IMAGE.end) && !ranges_meet(&unused, 0x400000, 0x403000));
-	told = (struct survey){0}; /* one that found nothing: there is a line that says why */
+	cr_assert_eq(ram_of(&told, RAM_START), &told.ram[1]);
+	cr_assert_eq(ram_of(&told, RAM_FREE), &told.ram[2]);
+	cr_assert_null(ram_of(&told, RAM_MODULE + 2));
+	told.ram[0].use = RAM_MODULE; /* below 1 MiB, where GRUB puts them too */
+	told.modules[0] = (struct boot_module){0x1000, 0x2234};
 	cr_assert(believed());
-	cr_assert_eq(ranges_total(&ram), 0x100000);
-	cr_assert_eq(ranges_total(&unused), 0);
-}
-
-Test(survey, ram_told_twice_is_there_once) {
 	tell();
-	told.ram.count = 3;
-	told.ram.r[2] = (struct range){0x80000, 0x180000};
+	told.modules[1].end = told.modules[1].start;
 	cr_assert(believed());
-	cr_assert_eq(ranges_total(&ram), 0x10000000 - 0x1000);
-	for (unsigned i = 0; i < RANGES_MAX; i++) told.ram.r[i] = (struct range){i * 0x2000, (i + 1) * 0x2000};
-	told.ram.count = RANGES_MAX;
-	told.module_count = 0;
+	told.ram_count = RAM_MAX;
+	for (u64 i = 9, at = 0x200000000; i < RAM_MAX; i++, at += 0x2000)
+		told.ram[i] = (struct ram){at, at + 0x1000, at + 0x1000, RAM_FREE};
 	cr_assert(believed());
-	cr_assert_leq(ram.count, RANGES_MAX);
-	cr_assert(ranges_meet(&ram, IMAGE.start, IMAGE.start + 1) && !ranges_meet(&unused, IMAGE.start, IMAGE.end));
+	told = (struct survey){0};
+	cr_assert(!believed());
 }
 
 /* One field of what is believed becomes another. */
@@ -432,36 +436,63 @@ Test(survey, ram_told_twice_is_there_once) {
 	} while (0)
 
 Test(survey, refuses_counts_beyond_their_arrays) {
-	REFUSED(ram.count, RANGES_MAX + 1);
-	REFUSED(ram.count, ~0ull);
+	REFUSED(ram_count, RAM_MAX + 1);
+	REFUSED(ram_count, ~0ull);
 	REFUSED(module_count, BOOT_MODULE_MAX + 1);
 	REFUSED(module_count, ~0ull);
+	REFUSED(acpi.cpus, 0);
 	REFUSED(acpi.cpus, MAX_CPUS + 1);
 	REFUSED(acpi.cpus, ~0u);
 	REFUSED(acpi.ioapics, ACPI_IOAPICS + 1);
 }
 
 Test(survey, refuses_ram_that_cannot_be) {
-	REFUSED(ram.r[0].start, 0x1001);
-	REFUSED(ram.r[0].end, 0x9f800);
-	REFUSED(ram.r[0].start, 0x300000); /* behind its end: it would cut the image's out */
-	REFUSED(ram.r[1].end, DIRECT_SIZE + PAGE_SIZE);
-	REFUSED(ram.r[1].end, -PAGE_SIZE);
+	REFUSED(ram[0].start, 0x1001);
+	REFUSED(ram[0].end, 0x9d800);
+	REFUSED(ram[0].start, 0x9e000); /* empty */
+	REFUSED(ram[0].start, 0x9f000); /* behind its end */
+	REFUSED(ram[0].end, 0x9f000);   /* into the next */
+	REFUSED(ram[1].start, 0x9d000);
+	REFUSED(ram[8].end, DIRECT_SIZE + PAGE_SIZE);
+	REFUSED(ram[8].end, -PAGE_SIZE);
+	REFUSED(ram[8].start, 0x403000); /* out of order */
+	REFUSED(ram[7].free, 0x10001000);
+	REFUSED(ram[7].free, 0x402000);
+	REFUSED(ram[8].free, ~0ull);
+	REFUSED(ram[0].free, 0x9e000); /* the firmware's */
+	REFUSED(ram[0].use, RAM_FREE);
+	REFUSED(ram[2].use, RAM_START);
+	REFUSED(ram[4].free, 0x3f9000);
 }
 
-Test(survey, refuses_modules_that_somebody_has) {
-	REFUSED(modules[0].start, 0x400800);
-	REFUSED(modules[0].start, 0x402000); /* behind its end */
-	REFUSED(modules[0].start, 0x2ff000); /* the image's last page */
-	REFUSED(modules[0].end, 0x402001);   /* into the other */
-	REFUSED(modules[0].end, 0x10000001); /* beyond RAM */
-	REFUSED(modules[0].end, ~0ull);      /* which rounds up to 0 */
-	REFUSED(modules[1].start, 0x401000); /* the page that the other ends in */
+/* Whatever a piece is called: the image's memory is the image's. */
+Test(survey, keeps_the_image) {
+	for (u64 use = RAM_LOW; use <= RAM_MODULE + 2; use++) {
+		if (use == RAM_IMAGE) continue;
+		tell();
+		told.ram[3].use = use;
+		told.ram[3].free = use == RAM_FREE ? told.ram[3].end : told.ram[3].start;
+		cr_assert(!believed(), "use %lu", (unsigned long)use);
+	}
+	REFUSED(ram[2].use, RAM_IMAGE);
+	REFUSED(ram[3].end, IMAGE_END - PAGE_SIZE);
+	REFUSED(ram[3].start, IMAGE + PAGE_SIZE);
 	tell();
-	told.modules[1] = (struct boot_module){0x201000, 0x202000};
+	told.ram[2].end = told.ram[2].free = told.ram[3].start = told.ram[3].free = IMAGE + PAGE_SIZE;
 	cr_assert(!believed());
-	told.modules[1] = (struct boot_module){0x20000000, 0x20001000};
+	tell();
+	told.ram[4].start = told.ram[4].free = told.ram[3].end = IMAGE_END - PAGE_SIZE;
 	cr_assert(!believed());
+}
+
+Test(survey, refuses_modules_that_are_elsewhere) {
+	REFUSED(modules[0].start, 0x400800);
+	REFUSED(modules[0].start, 0x402000);
+	REFUSED(modules[0].end, 0x402001); /* into the other */
+	REFUSED(modules[0].end, 0x3fffff); /* before its start */
+	REFUSED(modules[0].end, ~0ull);
+	REFUSED(modules[1].start, 0x400000);
+	REFUSED(ram[6].use, RAM_MODULE);
 }
 
 Test(survey, refuses_devices_in_memory) {
@@ -474,16 +505,107 @@ Test(survey, refuses_devices_in_memory) {
 	REFUSED(screen.addr, 0xff000); /* before RAM, into it */
 	REFUSED(screen.addr, ~0ull);
 	REFUSED(screen.addr, 1ull << 52);
-	REFUSED(screen.width, 0x10000);
-	REFUSED(screen.height, ~0u);
-	REFUSED(screen.pitch, ~0u);
 	tell();
 	told.screen.addr = 0x10000000;
 	cr_assert(believed());
-	told.ram.count = 0; /* the image is RAM all the same */
-	told.module_count = 0;
-	told.screen.addr = 0x2ff000;
-	cr_assert(!believed());
+}
+
+Test(survey, refuses_a_screen_that_is_drawn_beyond) {
+	REFUSED(screen.cols, 134); /* the last column's pixels are of the next line */
+	REFUSED(screen.cols, ~0u);
+	REFUSED(screen.rows, ~0u);
+	REFUSED(screen.scale, 2);
+	REFUSED(screen.scale, ~0u);
+	REFUSED(screen.bytes, 5);
+	REFUSED(screen.bytes, ~0u);
+	REFUSED(screen.pitch, 133 * 6 * 4 - 1);
+	REFUSED(screen.pitch, ~0u);
+	REFUSED(screen.addr, 0x100000000 - 3200 * 599);
+	tell();
+	told.screen.addr = 0x100000000 - 3200 * 600;
+	cr_assert(believed());
+	told.screen = (struct screen){.addr = 0xb8000, .pitch = 160, .cols = 80, .rows = 25};
+	cr_assert(believed());
+}
+
+/* ---- what the survey tells ---- */
+
+static const struct place image = {IMAGE, IMAGE_END, RAM_IMAGE};
+
+static const char *share(const struct ranges *r, const struct place *places, unsigned count) {
+	told = (struct survey){.acpi.cpus = 1};
+	return ram_tell(r, places, count, &told);
+}
+
+Test(ram, is_told_in_order) {
+	static const struct place places[] = {{IMAGE, IMAGE_END, RAM_IMAGE},
+					      {0x400000, 0x402000, RAM_MODULE},
+					      {0x402000, 0x403000, RAM_MODULE + 1},
+					      {0x8000, 0x9000, RAM_START}};
+	static struct ranges r;
+	u64 sum = 0;
+
+	ranges_add(&r, 0x200000000, 0x300000000);
+	ranges_add(&r, 0x1000, 0x10000000);
+	cr_assert_null(share(&r, places, 4));
+	told.module_count = 2;
+	told.modules[0] = (struct boot_module){0x400000, 0x401234};
+	told.modules[1] = (struct boot_module){0x402000, 0x402001};
+	cr_assert(believed());
+	for (unsigned i = 0; i < told.ram_count; i++) sum += told.ram[i].end - told.ram[i].start;
+	cr_assert_eq(sum, ranges_total(&r));
+	cr_assert_eq(ram_of(&told, RAM_FREE)->start, LOW_1M);
+	cr_assert_eq(told.ram[told.ram_count - 1].end, 0x300000000);
+}
+
+Test(ram, has_one_owner) {
+	static struct ranges r;
+	struct place places[] = {image, {0x2ff000, 0x301000, RAM_MODULE}};
+
+	cr_assert_not_null(share(&r, &image, 1)); /* the image is in no RAM */
+	ranges_add(&r, 0x100000, 0x10000000);
+	cr_assert_not_null(share(&r, places, 2));
+	places[1].start = 0x300000;
+	cr_assert_null(share(&r, places, 2));
+	places[1].end = 0x10001000;
+	cr_assert_not_null(share(&r, places, 2));
+}
+
+Test(ram, of_more_pieces_than_there_is_room_for) {
+	static struct ranges r;
+
+	ranges_add(&r, 0x200000, 0x300000);
+	for (u64 i = 1; i < RANGES_MAX; i++) ranges_add(&r, i << 24, (i << 24) + 0x1000);
+	cr_assert_null(share(&r, &image, 1));
+	cr_assert(believed());
+}
+
+Test(screen, is_laid_out) {
+	struct pv_start_screen s = {
+		.addr = 0xfd000000, .pitch = 3200, .width = 800, .height = 600, .bpp = 32, .type = 1};
+
+	tell();
+	screen_lay_out(&s, &told.screen);
+	cr_assert_eq(told.screen.cols, 133);
+	cr_assert_eq(told.screen.rows, 60);
+	cr_assert(believed());
+	s.width = 1920, s.pitch = 5760, s.height = 1080, s.bpp = 24;
+	screen_lay_out(&s, &told.screen);
+	cr_assert_eq(told.screen.scale, 3);
+	cr_assert_eq(told.screen.rows, 36);
+	cr_assert(believed());
+	s.pitch--;
+	screen_lay_out(&s, &told.screen);
+	cr_assert_eq(told.screen.rows, 0);
+	s = (struct pv_start_screen){.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = 2};
+	screen_lay_out(&s, &told.screen);
+	cr_assert(told.screen.cols == 80 && told.screen.rows == 25 && believed());
+	s.type = 0xff;
+	screen_lay_out(&s, &told.screen);
+	cr_assert_eq(told.screen.rows, 0);
+	s.type = 1;
+	screen_lay_out(&s, &told.screen);
+	cr_assert_eq(told.screen.rows, 0); /* 16 bits a pixel */
 }
 
 /* ---- ranges ---- */

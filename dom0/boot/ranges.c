@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/survey.h"
+#include "parsers.h"
 
 void ranges_add(struct ranges *s, u64 start, u64 end) {
 	if (start < end && s->count < RANGES_MAX) /* what is too much stays unused */
