@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpu/apic.h"
-#include "boot/boot.h"
 #include "cpu/insn.h"
 #include "domain/sched.h"
 #include "mm/map.h"

@@ -3,10 +3,8 @@
  * Calls:      audit
  * Rules:      F1, F2, F6 (mm/frame.h), P2 (mm/p2m.h), G2 (grant.h): it tries them all
  * Read first: domain.h */
-#include "domain/domain.h"
 #include "domain/event.h"
 #include "domain/grant.h"
-#include "domain/ioreq.h"
 
 /* One audit at a time; ioreq_audit calls back without room for more. */
 static struct pv_audit *result;

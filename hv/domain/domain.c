@@ -10,7 +10,6 @@
 #include "domain/device.h"
 #include "domain/event.h"
 #include "domain/grant.h"
-#include "domain/ioreq.h"
 #include "domain/sched.h"
 
 struct domain *domains[PV_MAX_DOMAINS];

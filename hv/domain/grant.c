@@ -5,7 +5,6 @@
  * Rules:      G1-G6 (grant.h), tried by tests/unit/grant_test.c
  * Read first: grant.h, pv/grant.h, mm/p2m.h */
 #include "domain/grant.h"
-#include "domain/ioreq.h"
 
 #include "cpu/copy.h"
 #include "cpu/trace.h"

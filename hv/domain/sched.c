@@ -12,7 +12,6 @@
 
 #include "cpu/trace.h"
 #include "domain/event.h"
-#include "domain/ioreq.h"
 
 #define PV_NO_STUBS
 #include <pv/hypercall.h>

@@ -2,7 +2,6 @@
 /* cpu: a vCPU's own machine state.
  * Calls:      vcpu_area, event_entry, event_deliver, debug_*, desc_set, ldt_set
  * Read first: cpu/fred.h, cpu/vcpu.h */
-#include "cpu/fred.h"
 #include "cpu/insn.h"
 #include "cpu/vcpu.h"
 #include "hypercalls/handlers.h"

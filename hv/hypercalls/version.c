@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* version: the machine and this hypervisor.
  * Calls: host_info, clock */
-#include "boot/boot.h"
 #include "cpu/apic.h"
 #include "hypercalls/handlers.h"
 

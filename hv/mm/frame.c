@@ -3,10 +3,9 @@
  * Owns:       the table of struct frame; free lists under lock FRAMES
  * Rules:      F1-F6 (mm/frame.h), tried by tests/unit/test_frame.c
  * Read first: mm/frame.h */
-#include "machine.h"
 
-#include "locks.h"
 #include "mm/frame.h"
+#include "locks.h"
 
 #include <pv/errno.h>
 

@@ -17,7 +17,6 @@
 #define HV_FRAME_H
 
 #include "machine.h"
-#include "types.h"
 
 enum frame_use {
 	FRAME_FREE,

@@ -6,7 +6,6 @@
 
 #include "mm/p2m.h"
 #include "domain/domain.h"
-#include "mm/stlb.h"
 
 #define FREE_BATCH 256 /* tables */
 

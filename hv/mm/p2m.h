@@ -19,7 +19,6 @@
 
 #include "locks.h"
 #include "mm/frame.h"
-#include "types.h"
 
 #include <pv/memory.h>
 

@@ -60,7 +60,6 @@
 #include "locks.h"
 #include "mm/frame.h"
 #include "mm/walk.h"
-#include "types.h"
 
 #include <pv/mmu.h>
 #include <pv/pt.h>

@@ -10,13 +10,7 @@
 #ifndef HV_STLB_IMPL_H
 #define HV_STLB_IMPL_H
 
-#include "machine.h"
-
-#include "cpu/cpu.h"
 #include "domain/domain.h"
-#include "mm/frame.h"
-#include "mm/p2m.h"
-#include "mm/stlb.h"
 
 #define KERNEL_SLOT   272 /* first L4 slot of the kernel half */
 #define LOW_SLOTS     256

@@ -4,7 +4,6 @@
 #define HV_WALK_H
 
 #include "cpu/cpu.h"
-#include "machine.h"
 
 struct domain;
 
