@@ -9,8 +9,7 @@
  * L4: fills, event delivery and returns take no lock at all; see mm/stlb.h for what they rely on. But a fill that
  *     maps a frame once more holds its bucket's lock bit (mm/stlb_maps.c), in which nothing is waited for; and one
  *     that makes tables tries ROOTS, once. */
-#ifndef HV_LOCKS_H
-#define HV_LOCKS_H
+#pragma once
 
 #include "machine.h"
 
@@ -77,5 +76,3 @@ static inline void unlock(struct spinlock *l) {
 static inline void guard_end(struct spinlock **l) { unlock(*l); }
 /* Locked from here to the end of the block. */
 #define GUARD(l) struct spinlock *guard_ __attribute__((cleanup(guard_end), unused)) = lock(l)
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* types: the words of ring 0. Frame numbers are types that do not convert by accident. */
-#ifndef HV_TYPES_H
-#define HV_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,5 +99,3 @@ static inline unsigned bits_count(u64 m) {
 }
 
 static inline bool bit_test(const u64 *map, u64 bit) { return READ_ONCE(map[bit / 64]) >> (bit % 64) & 1; }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* boot: from the boot loader to a running dom0. All that this room tells others. */
-#ifndef HV_BOOT_H
-#define HV_BOOT_H
+#pragma once
 
 #include "boot/survey.h"
 #include "cpu/cpu.h"
@@ -70,5 +69,3 @@ void desc_init(struct cpu *c);
  * and 16 bytes a vector on. */
 void desc_ring3(u64 sp, const char *to);
 void syscall_init(struct cpu *c);
-
-#endif

@@ -5,8 +5,7 @@
  *
  * What is RAM, who is a CPU: ring 0 has to take its word for it. But no value may lead ring 0 itself astray: that is
  * survey_check's. */
-#ifndef HV_SURVEY_H
-#define HV_SURVEY_H
+#pragma once
 
 #include "cpu/layout.h"
 #include "types.h"
@@ -122,5 +121,3 @@ struct survey {
 bool survey_check(struct survey *s, u64 image, u64 image_end);
 /* The piece of that use, of several the first; NULL: there is none. */
 struct ram *ram_of(struct survey *s, u64 use);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apic: the machine's time, each CPU's local APIC, in xAPIC or x2APIC mode, and what one CPU asks of others. See
  * domain/sched.h for timer_program and cpu_kick, machine.h for now_ns, tlb_shootdown and cpu_relax_serving. */
-#ifndef HV_APIC_H
-#define HV_APIC_H
+#pragma once
 
 #include "types.h"
 
@@ -53,5 +52,3 @@ extern struct time_params {
 /* From the TSC's rate as the survey measured it. */
 void tsc_init(u64 khz);
 void delay_ns(u64 ns);
-
-#endif

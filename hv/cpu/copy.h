@@ -5,8 +5,7 @@
  *     address that is not canonical, whatever the length; misses are filled as any other.
  * U2: what is copied in is looked at in the copy: the guest may change its own at any time.
  * U3: no lock and no walk is held around them (L3). */
-#ifndef HV_COPY_H
-#define HV_COPY_H
+#pragma once
 
 #include "cpu/entry.h"
 
@@ -59,5 +58,3 @@ static ALWAYS_INLINE __must_use int copy_out(gva_t dst, const void *src, u64 n) 
 static ALWAYS_INLINE __must_use int copy_back(gva_t dst, const void *src, u64 n) {
 	return copy_words((void *)dst.a, src, n / 8);
 }
-
-#endif

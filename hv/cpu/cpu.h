@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpu: what ring 0 keeps for each physical CPU, and the block that its entry code works on. */
-#ifndef HV_CPU_H
-#define HV_CPU_H
+#pragma once
 
 #include "boot/survey.h"
 #include "locks.h"
@@ -120,5 +119,3 @@ extern u64 cpus_up; /* mask */
 #define for_each_cpu(c, mask) for (u64 m_ = (mask); m_ && ((c) = cpus[__builtin_ctzll(m_)]); m_ &= m_ - 1)
 
 extern struct features features;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* entry: what entry.S offers to C, and what it calls. */
-#ifndef HV_ENTRY_H
-#define HV_ENTRY_H
+#pragma once
 
 #include "cpu/cpu.h"
 
@@ -38,5 +37,3 @@ void fred_prefill(struct entry *e);
 #define clac() SMAP_SITE(0)
 
 static inline bool canonical(u64 va) { return (u64)((s64)(va << 16) >> 16) == va; }
-
-#endif

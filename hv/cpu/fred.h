@@ -6,8 +6,7 @@
  *     user_gs_base of the area, which the short way of SYSCALL (entry.S) writes first and any delivery writes so.
  * E8: the frame holds no bit of ring 0's own: selectors and flags are those that the guest believes in.
  * E9: in ring 3 the hardware IF is always on; the guest's is the area's vif in kernel mode, and on in user mode. */
-#ifndef HV_FRED_H
-#define HV_FRED_H
+#pragma once
 
 #include "cpu/cpu.h"
 
@@ -35,5 +34,3 @@ void fred_deliver(struct entry *e, u64 event, u64 error, u64 edata);
 void fred_exception(struct entry *e, u8 vector, u64 error, u64 edata);
 /* An IRET to ring 3 was refused by the CPU. */
 void fred_iret_failed(struct entry *e);
-
-#endif

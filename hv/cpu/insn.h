@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* insn: instructions that C has no word for. */
-#ifndef HV_INSN_H
-#define HV_INSN_H
+#pragma once
 
 #include "types.h"
 
@@ -79,5 +78,3 @@ DEFINE_REGISTER(gsbase, "rdgsbase %0", "wrgsbase %0")
 /* clang-format on */
 
 static inline void xsetbv(u64 v) { __asm__ volatile("xsetbv" : : "c"(0), "a"((u32)v), "d"((u32)(v >> 32)) : "memory"); }
-
-#endif

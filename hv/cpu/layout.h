@@ -10,8 +10,7 @@
  *
  * The user view holds of slot 271 no more than the entry code (.entry), the IDT, and each CPU's slots
  * below but for the main stack: what a CPU needs to leave that view. It has an L3 table of its own there. */
-#ifndef HV_LAYOUT_H
-#define HV_LAYOUT_H
+#pragma once
 
 #ifdef __ASSEMBLER__
 #define UL(x) x
@@ -57,5 +56,3 @@
 #define VECTOR_TIMER    0xf0
 #define VECTOR_KICK     0xf1 /* look at this CPU's requests: shootdown, reschedule */
 #define VECTOR_SPURIOUS 0xff
-
-#endif

@@ -6,8 +6,7 @@
  * T2: with no kind enabled a trace point costs a comparison and a branch, and no register.
  * T3: system calls and returns to user mode, whose short ways have no trace point, leave these ways while their kinds
  *     are enabled: from a vCPU's next turn on a CPU on (vcpu_load). */
-#ifndef HV_TRACE_H
-#define HV_TRACE_H
+#pragma once
 
 #include "cpu/cpu.h"
 
@@ -30,5 +29,3 @@ void trace_tell(void);
 	do {                                                                                              \
 		if (unlikely(trace_enabled)) call_keeping(trace_record, (u64)(kind), (u64)(a), (u64)(b)); \
 	} while (0)
-
-#endif

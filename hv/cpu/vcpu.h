@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vcpu: what hypercalls change of the current vCPU's machine state. domain/domain.h has the switch. */
-#ifndef HV_VCPU_H
-#define HV_VCPU_H
+#pragma once
 
 #include "cpu/cpu.h"
 
@@ -28,5 +27,3 @@ void vcpu_ports_shut(struct cpu *c);
 extern struct pv_vcpu_area area_none;
 
 void desc_set_ldt(struct cpu *c, const u64 *table, u32 entries);
-
-#endif

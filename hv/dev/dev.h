@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dev: the devices that ring 0 has itself, and interrupts of those that domains have. */
-#ifndef HV_DEV_H
-#define HV_DEV_H
+#pragma once
 
 #include "boot/boot.h"
 #include "domain/domain.h"
@@ -67,5 +66,3 @@ bool ioapic_owns(u64 phys, u64 len);
 void machine_poweroff(void) __noreturn;
 /* Port 0xcf9, or a triple fault. With the option noreboot: halts. */
 void machine_reset(void) __noreturn;
-
-#endif

@@ -6,8 +6,7 @@
  *     told by PV_VIRQ_DEVICE.
  * V3: when a back-end domain ends, its halves become CLOSED; when a domain ends, its slots are
  *     wiped. */
-#ifndef HV_DEVICE_H
-#define HV_DEVICE_H
+#pragma once
 
 #include "domain/domain.h"
 
@@ -17,5 +16,3 @@ int device_get(struct domain *caller, struct domain *target, u64 slot, struct pv
 int device_update(struct domain *caller, struct domain *target, u64 slot, const struct pv_device_side *side);
 /* The back end `dead` is going: its halves in d's directory are closed. */
 void devices_forget(struct domain *d, u16 dead);
-
-#endif

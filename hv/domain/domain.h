@@ -14,8 +14,7 @@
  *     mapping keeps a reference on the domain, so that its number, and nothing else of it but
  *     grant counts, lasts until the last is unmapped.
  * D5: capabilities only shrink on the way down: a domain hands on what it has itself. */
-#ifndef HV_DOMAIN_H
-#define HV_DOMAIN_H
+#pragma once
 
 #include "domain/ioreq.h"
 #include "mm/p2m.h"
@@ -263,5 +262,3 @@ int io_ports_set(struct domain *d, u64 first, u64 count, bool allow);
 /* Slow (the whole of RAM and every P2M, interrupts off): for tests and bug hunts. Other CPUs are not stopped, so
  * that what they do meanwhile shows as errors: exact only in a quiet machine. True: all agree. */
 bool audit(struct pv_audit *out);
-
-#endif

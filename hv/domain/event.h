@@ -8,8 +8,7 @@
  * E6: order of raising: pending bit of the port, bit of the word, pending vector, pending_any,
  *     then look whether the vCPU runs (vcpu_notify). Each is a locked operation, so the consumer
  *     that clears in the opposite order misses nothing. */
-#ifndef HV_EVENT_H
-#define HV_EVENT_H
+#pragma once
 
 #include "domain/domain.h"
 
@@ -53,5 +52,3 @@ int event_poll(const u32 *ports, u32 count, u64 deadline);
 
 /* dev/irq.c: the port of that physical interrupt was closed. PORT lock held: rank PIRQ or higher only. */
 void pirq_unbind(u32 irq);
-
-#endif

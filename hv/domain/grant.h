@@ -13,8 +13,7 @@
  *     the others' bits.
  * G5: what was granted to a domain ends with it, before its number can be another's.
  * G6: a frame counts as its owner's, whoever has it mapped, until it is free. */
-#ifndef HV_GRANT_H
-#define HV_GRANT_H
+#pragma once
 
 #include "domain/domain.h"
 
@@ -52,5 +51,3 @@ int grant_table_set(struct domain *d, u64 gpa, u64 pages);
 typedef long grant_operation(gva_t at, u64 nth);
 /* Hidden: their addresses are taken, and nothing here has a GOT. */
 __attribute__((visibility("hidden"))) grant_operation grant_map, grant_unmap, grant_copy;
-
-#endif

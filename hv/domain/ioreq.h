@@ -7,8 +7,7 @@
  *     returned. What moves between it and the guest, whose memory is touched without locks (L3), waits in between.
  * Q3: a vCPU with a request out takes no event and is not woken by one: its hypercall is not over. It waits until the
  *     answer is there, the model has gone, or it is itself taken down. */
-#ifndef HV_IOREQ_H
-#define HV_IOREQ_H
+#pragma once
 
 #include "types.h"
 
@@ -48,5 +47,3 @@ void ioreq_free(struct domain *d); /* memory only */
 /* Domain number `dead` serves nobody any more. */
 void ioreq_forget(struct domain *d, u16 dead);
 void ioreq_audit(struct domain *d, void (*fn)(mfn_t m));
-
-#endif

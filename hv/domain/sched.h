@@ -18,8 +18,7 @@
  * C6: a vCPU that becomes runnable goes to an idle CPU, else to its last one; at the end of its
  *     slice to the CPU with the least to do. A CPU that becomes idle takes one that waits elsewhere
  *     and might run here, else halts with its timer set for the next deadline; a kick wakes it. */
-#ifndef HV_SCHED_H
-#define HV_SCHED_H
+#pragma once
 
 #include "domain/domain.h"
 
@@ -87,5 +86,3 @@ void enter_guest(void) __noreturn;
 void timer_program(u64 deadline_ns);
 /* cpu/entry.S: sti; hlt; cli. */
 void cpu_halt_once(void);
-
-#endif

@@ -2,8 +2,7 @@
 /* handlers: hc_<name> for each line of pv/hypercalls.def. A handler checks its arguments and calls into the rooms;
  * it returns a value >= 0 or a negative errno. A pointer of the caller's is a gva_t, which only copy_in and
  * copy_out follow (U1-U3, cpu/copy.h). */
-#ifndef HV_HANDLERS_H
-#define HV_HANDLERS_H
+#pragma once
 
 #include "cpu/copy.h"
 #include "domain/sched.h"
@@ -66,5 +65,3 @@ long batch(gva_t at, u64 count, u64 max, u64 size, long (*operation)(gva_t at, u
 
 /* A handler's answer that is: run this hypercall again when the vCPU runs next. Its arguments are in place. */
 long hypercall_again(u64 nr);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lib: the log, what stops the machine, and the few functions of a C library that ring 0 or the compiler uses. */
-#ifndef HV_LIB_H
-#define HV_LIB_H
+#pragma once
 
 #include "types.h"
 
@@ -53,5 +52,3 @@ void *memmove(void *to, const void *from, size_t n);
 void *memset(void *p, int value, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-
-#endif

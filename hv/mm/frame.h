@@ -13,8 +13,7 @@
  *     (S15 in mm/stlb.h). They are told before the walk ends that enters the entry, and
  *     forgotten after the shootdown that ends the entry's reach: with none, no CPU's hardware TLB reaches the
  *     frame either. */
-#ifndef HV_FRAME_H
-#define HV_FRAME_H
+#pragma once
 
 #include "machine.h"
 
@@ -88,5 +87,3 @@ u64 frames_audit(void);
 /* A page of ring 0's own, zeroed, in the direct map; NULL if there is none. */
 void *hv_page_alloc(unsigned order);
 void hv_page_free(void *page, unsigned order);
-
-#endif

@@ -7,8 +7,7 @@
  *     16 L4 entries in stlb_slots hold for ever.
  * M3: the user view holds .entry, .user_data, and of each CPU all but the main stack. Nothing else
  *     is reachable from a CPU that has not left that view. */
-#ifndef HV_MAP_H
-#define HV_MAP_H
+#pragma once
 
 #include "cpu/layout.h"
 #include "types.h"
@@ -31,5 +30,3 @@ static inline u64 stack_top(unsigned cpu, unsigned slot) {
 static inline u64 iret_stack_top(unsigned cpu) {
 	return IRET_BASE + ((u64)(cpu / 4) << 32) + (cpu % 4 + 1) * STACK_SLOT - 16;
 }
-
-#endif

@@ -14,8 +14,7 @@
  *     are the machine's memory. A domain that drives the machine (PV_CAP_PHYS) is trusted with that.
  *
  * A radix tree of 4 levels of 512 8-byte entries (36-bit gfns), as page tables are. Its pages are ring 0's own. */
-#ifndef HV_P2M_H
-#define HV_P2M_H
+#pragma once
 
 #include "locks.h"
 #include "mm/frame.h"
@@ -93,5 +92,3 @@ u64 p2m_remove_range(struct domain *d, gfn_t g, u64 count, u64 *out, unsigned ma
  * leaf that goes meanwhile may be told or not. */
 u64 p2m_next(const struct p2m *p, gfn_t *g, u64 looks);
 #define p2m_for_each(p, g, e) for (u64 e; (e = p2m_next((p), &(g), ~0ull)); (g).n += p2m_span(e))
-
-#endif

@@ -54,8 +54,7 @@
  * not present, and so is the last page of the lower half: no SYSCALL there can return to a non-canonical address, and
  * no access that begins in the lower half runs out of it. User mode in the upper half: always #PF, P as the guest's
  * tables say. */
-#ifndef HV_STLB_H
-#define HV_STLB_H
+#pragma once
 
 #include "locks.h"
 #include "mm/frame.h"
@@ -195,5 +194,3 @@ bool stlb_check(struct domain *d);
 
 /* Ring 0's L4 entries: for slots 256-271 of the kernel view, and for 271 of the user view. Made at boot. */
 extern u64 stlb_slots[16], stlb_user_slot;
-
-#endif

@@ -7,8 +7,7 @@
  *   stlb_fill.c   misses
  *   stlb_flush.c  taking translations away: flush, forget
  *   stlb_audit.c  checking it all (and, in the debug build, debug/stlb_check.c) */
-#ifndef HV_STLB_IMPL_H
-#define HV_STLB_IMPL_H
+#pragma once
 
 #include "domain/domain.h"
 
@@ -229,5 +228,3 @@ static inline void fill_sync(const struct cpu *c, const struct domain *d) {
 	others = READ_ONCE(d->stlb.running) & ~c->bit;
 	if (unlikely(others)) walk_sync_cpus(others);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* walk: a stretch in which a CPU reads P2M or shadow tables without a lock (mm/stlb.h S3). */
-#ifndef HV_WALK_H
-#define HV_WALK_H
+#pragma once
 
 #include "cpu/cpu.h"
 
@@ -37,5 +36,3 @@ static inline void walk_left(struct cpu **c) { walk_end(*c); }
 
 /* Waits until every walk that began earlier has ended. */
 void walk_sync(struct domain *d);
-
-#endif
