@@ -17,7 +17,6 @@
 	X(DOMLIST, "the table of domains, and numbers in use")                                    \
 	X(DOMAIN, "a domain's life cycle, limits and vCPU states")                                \
 	X(DEVICE, "all device directories")                                                       \
-	X(IOREQ, "the model of a domain's emulated devices")                                      \
 	X(GRANT, "what a domain has mapped of others' grants; the size of its grant table")       \
 	X(P2M, "changes to gfn -> mfn of one domain")                                             \
 	X(ROOTS, "a domain's roots, shadow tables and pool: making, linking and dropping")        \

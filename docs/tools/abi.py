@@ -167,7 +167,6 @@ CANNOT = {
     ('phys_irq_bind', 'ESRCH'): 'is about another domain than the caller',
     ('phys_irq_bind', 'EACCES'): 'is about a port of another domain',
     ('event_alloc', 'EACCES'): 'is about a port to bind to, and it makes one',
-    ('ioreq_irq_bind', 'EEXIST'): 'is made EBUSY',
 }
 
 

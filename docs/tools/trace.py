@@ -38,7 +38,6 @@ KINDS = {
     'grant': 'A granted frame was mapped.',
     'irq': 'A physical interrupt came.',
     'syscall': 'SYSCALL in user mode: ring 0 switches to the kernel view, writes a frame onto the kernel\'s stack and enters the kernel.',
-    'ioreq': 'An access to an emulated device.',
 }
 
 # What the stamps of the programs mean, where it is more than their words.

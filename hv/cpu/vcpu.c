@@ -78,7 +78,6 @@ static void reset(struct vcpu *v, const struct pv_vcpu_start *s) {
 	v->g.stack_min = ~0ull;
 	v->root_gpa = s->root & PAGE_MASK;
 	v->gs_base = s->gs_base;
-	v->io.waits = false;
 	memset(v->xsave, 0, features.xsave_size);
 	*(u32 *)(v->xsave + 24) = MXCSR_RESET; /* all else is initial, as XSTATE_BV says */
 }

@@ -88,7 +88,6 @@ static int vector_take(u16 domid, u16 gsi, u32 flags) {
 }
 
 void pirq_unbind(u32 irq) {
-	if (irq < VECTOR_DEV_MIN || irq > VECTOR_DEV_MAX) return; /* an emulated device's */
 	GUARD(&irq_lock);
 	ioapic_write(irqs[irq].gsi, IOAPIC_MASKED);
 	irqs[irq] = (struct irq){.gsi = NO_GSI};

@@ -6,7 +6,7 @@
 #include "domain/event.h"
 #include "domain/grant.h"
 
-/* One audit at a time; ioreq_audit calls back without room for more. */
+/* One audit at a time. */
 static struct pv_audit *result;
 static u32 owned[PV_MAX_DOMAINS]; /* frames of RAM */
 static struct spinlock audit_lock = SPINLOCK(DOMLIST);
@@ -40,7 +40,6 @@ static void see_domain(struct domain *d) {
 		if (d->vcpus[i]->area) found(d->vcpus[i]->area_mfn);
 	for (u32 i = 0; i < d->grants.pages; i++) found(virt_to_mfn(d->grants.table[i]));
 	if (d->ports.page) found(virt_to_mfn(d->ports.page));
-	ioreq_audit(d, found);
 	result->count_errors += owned[d->id] != atomic_load(&d->frames);
 	result->shadow_errors += stlb_audit(d);
 }

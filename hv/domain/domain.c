@@ -58,7 +58,6 @@ static void domain_free(struct domain *d) {
 	grants_free(d);
 	hv_page_free(d->devices, 0);
 	hv_page_free(d->io, IO_ORDER);
-	ioreq_free(d);
 	for (u32 i = 0; i < d->vcpu_count; i++) {
 		vcpu_machine_free(d->vcpus[i]);
 		hv_page_free(d->vcpus[i], 0);
@@ -407,7 +406,6 @@ static bool die_names(struct domain *d) {
 			devices_forget(x, d->id);
 			grants_forget(x, d->id);
 		}
-		ioreq_forget(x, d->id);
 		domain_put(x);
 		return false;
 	}
@@ -452,8 +450,8 @@ static bool die_last(struct domain *d) {
 
 static bool (*const die_stages[])(struct domain *d) = {
 	/* Without its software TLB nothing that leaves the P2M is searched for there. */
-	die_stop,         die_drain,    stlb_free,      ioreq_end,  events_close_all, die_names,
-	grants_unmap_all, devices_wipe, die_registered, die_frames, die_last,
+	die_stop,         die_drain,    stlb_free,      events_close_all, die_names,
+	grants_unmap_all, devices_wipe, die_registered, die_frames,       die_last,
 };
 
 int domain_destroy(struct domain *d) {

@@ -16,7 +16,6 @@
  * D5: capabilities only shrink on the way down: a domain hands on what it has itself. */
 #pragma once
 
-#include "domain/ioreq.h"
 #include "mm/p2m.h"
 #include "mm/stlb.h"
 
@@ -69,14 +68,6 @@ struct vcpu {
 	/* Registered by the guest (references held: F2). */
 	struct pv_vcpu_area *area; /* direct map, or NULL */
 	mfn_t area_mfn;
-
-	/* What it is doing to an emulated device (ioreq.c). */
-	struct {
-		struct io_access access;
-		u32 request; /* the last that was posted */
-		u32 life;    /* of the model that it was posted to */
-		bool waits;  /* for the answer (Q3) */
-	} io;
 
 	/* Scheduling: under LOCK_RUNQUEUE, rules in sched.h. */
 	enum vcpu_state state;
@@ -142,10 +133,9 @@ struct domain {
 	struct ports ports;
 	struct grants grants;
 	struct pv_device_slot *devices; /* its directory: PV_DEVICE_SLOTS, a page */
-	u64 *io;                     /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
-	u64 io_version;              /* of what *io says, the only one of that number in the machine; 0: no ports */
-	struct ioreq *ioreq;         /* from its first device model on; or NULL */
-	u32 busy;                    /* somebody destroys it, audits it, or changes the size of its pool; atomic */
+	u64 *io;        /* a bit set: that I/O port is refused, as in the hardware's map; NULL: all are */
+	u64 io_version; /* of what *io says, the only one of that number in the machine; 0: no ports */
+	u32 busy;       /* somebody destroys it, audits it, or changes the size of its pool; atomic */
 	u32 die_stage;
 	u64 die_cursor;
 };

@@ -135,18 +135,6 @@ void event_raise_irq(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq
 	if ((w & PORT_LEADS_MASK) == PORT_LEADS(kind, irq)) port_raise(this_cpu(), d, port, w);
 }
 
-static bool word_is_for(u64 w, u16 from) {
-	return (PORT_KIND(w) == PV_PORT_UNBOUND || PORT_KIND(w) == PV_PORT_CHANNEL) && PORT_DOM(w) == from;
-}
-
-bool event_is_for(const struct domain *d, u64 port, u16 from) { return word_is_for(port_word(d, port), from); }
-
-void event_raise_from(struct domain *d, u32 port, u16 from) {
-	u64 w = port_word(d, port);
-
-	if (word_is_for(w, from)) port_raise(this_cpu(), d, port, w);
-}
-
 void virq_raise(struct domain *d, enum pv_virq virq) {
 	event_raise_irq(d, READ_ONCE(d->ports.virq[virq]), PV_PORT_VIRQ, virq);
 }

@@ -33,12 +33,8 @@ long event_bind_virq(struct domain *d, u64 virq, u64 vcpu);
 /* A port that ring 0 raises: kind and irq are what event_status tells. *bound: the last such port, which only this
  * writes; -PV_EEXIST if it still is one. */
 long event_bind_irq(struct domain *d, enum pv_port_kind kind, u32 irq, u64 vcpu, u16 *bound);
-/* Only if the port is that of irq, or is for domain `from`. Without the PIRQ lock; inside a walk, or with a reference
- * on d. */
+/* Only if the port is that of irq. Without the PIRQ lock; inside a walk, or with a reference on d. */
 void event_raise_irq(struct domain *d, u32 port, enum pv_port_kind kind, u32 irq);
-void event_raise_from(struct domain *d, u32 port, u16 from);
-/* Is the port one that waits for, or leads to, domain `from`? */
-bool event_is_for(const struct domain *d, u64 port, u16 from);
 long event_send(struct cpu *c, struct domain *d, u64 port); /* c: this one */
 int event_close(struct domain *d, u64 port);
 int event_unmask(struct domain *d, u64 port);

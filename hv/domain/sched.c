@@ -353,7 +353,7 @@ void schedule(void) {
 			/* D3: not before, its registers were not in the entry block */
 			c->cur = next;
 		}
-		if (likely(!next->io.waits) || ioreq_settle(next)) return;
+		return;
 	}
 }
 
@@ -382,7 +382,6 @@ static void state_set(struct vcpu *v, enum vcpu_state state, u64 now) {
 static bool something_pending(struct vcpu *v) {
 	struct pv_vcpu_area *a = v->area;
 
-	if (unlikely(v->io.waits)) return ioreq_answered(v); /* Q3 */
 	if (atomic_load(&v->nmi_pending)) return true;
 	/* poll is also for kernels that take no interrupts now. */
 	return a && atomic_load(&a->pending_any) && (!polling(v) || READ_ONCE(a->vif));

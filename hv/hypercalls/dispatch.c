@@ -72,8 +72,7 @@ OWN0(erets, -PV_ENOSYS)
 	 1ull << PV_NR_shutdown | 1ull << PV_NR_vcpu_down)
 
 static bool batchable(const struct pv_multi *m) {
-	return !m->args[5] && m->nr != PV_NR_multi && m->nr != PV_NR_ioreq_access &&
-	       !(m->nr < 64 && ALONE >> m->nr & 1);
+	return !m->args[5] && m->nr != PV_NR_multi && !(m->nr < 64 && ALONE >> m->nr & 1);
 }
 
 static long call_nth(gva_t at, u64 nth) {

@@ -6,7 +6,7 @@
 
 #define PV_CAP_NONE    0x00u
 #define PV_CAP_DOMAIN  0x01u /* create, destroy, pause and configure other domains    */
-#define PV_CAP_MEMORY  0x02u /* read, write and populate the memory of other domains  */
+#define PV_CAP_MEMORY  0x02u /* read, write, map and populate others' memory         */
 #define PV_CAP_PHYS    0x04u /* ports, device memory, interrupts, reboot              */
 #define PV_CAP_DEVICE  0x08u /* device directories of other domains                   */
 #define PV_CAP_TRACE   0x10u /* trace rings, counters of others, audit                */

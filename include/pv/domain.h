@@ -51,7 +51,8 @@ struct pv_start_info {
 	} screen;
 	uint8_t seed[32]; /* with PV_START_SEED: random bytes that nobody else has      */
 	struct pv_cpuid_masks cpuid; /* count 0: none                                    */
-	uint64_t reserved1[15];
+	uint64_t area;    /* with PV_START_EMULATED: gfn of 1 + vcpus pages, RAM that is only for ioreq.h */
+	uint64_t reserved1[14];
 };
 #define PV_START_MAGIC 0x52494e47u
 #define PV_START_EMULATED 0x1u /* it has emulated devices: see ioreq.h                     */

@@ -32,7 +32,7 @@ struct pv_port_status {
 	uint32_t vcpu;
 	uint32_t remote_dom;  /* UNBOUND: who may bind; CHANNEL: who is there            */
 	uint32_t remote_port; /* CHANNEL */
-	uint32_t irq;         /* VIRQ: enum pv_virq; PIRQ: ring 0's vector, or PV_IOREQ_GSI + GSI */
+	uint32_t irq;         /* VIRQ: enum pv_virq; PIRQ: ring 0's vector               */
 	uint32_t reserved[3];
 };
 PV_ASSERT_SIZE(struct pv_port_status, 32);

@@ -25,8 +25,10 @@ PV_ASSERT_SIZE(struct pv_grant_entry, 16);
 #define PV_GRANT_READING 0x10u /* ring 0: mapped, or being copied from                      */
 #define PV_GRANT_WRITING 0x20u /* ring 0: mapped for writing, or being copied to            */
 
-/* Only in pv_grant_map: no grant is needed, for the caller has PV_CAP_MEMORY and serves the domain's emulated devices
- * (ioreq_start), which do DMA. Such a mapping ends as others do. */
+/* Only in pv_grant_map: no grant is needed, for the caller has PV_CAP_MEMORY, by which mem_copy reaches any other
+ * domain's memory too, whatever capabilities that has. It is for emulated devices (ioreq.h) and their DMA. The other
+ * domain is not asked and not told; such a mapping ends as others do, and keeps a frame that it gives back, or that it
+ * leaves when it ends. */
 #define PV_GRANT_FOREIGN 0x40u
 
 #define PV_GRANT_TABLE_PAGES 64 /* the most that grant_table takes: 16,384 grants           */

@@ -119,24 +119,24 @@ PV_ASSERT_SIZE(struct pv_linux_grant_map, 24);
  * Each open file is the device model of one guest (pv/ioreq.h), from START until it is closed; then the guest's
  * accesses read ones. mmap, MAP_SHARED: at offset 0 the area of 1 + vcpus pages; from PV_LINUX_IOREQ_MEMORY on the
  * guest's memory, at its guest-physical address: what it does not have is SIGBUS, or EFAULT of a system call. So
- * much of it as Linux lets a file have stays mapped, and what is touched again comes again. */
+ * much of it as Linux lets a file have stays mapped, and what is touched again comes again. It needs PV_CAP_MEMORY and
+ * PV_CAP_DOMAIN. */
 struct pv_linux_ioreq_start {
 	uint32_t domid;
 	uint32_t vcpus; /* of that domain                                                   */
-	uint64_t reserved;
+	uint64_t area;  /* gfn of its area                                                  */
 };
 PV_ASSERT_SIZE(struct pv_linux_ioreq_start, 16);
 #define PV_LINUX_IOREQ_START PV_LINUX_IOC(0x40, struct pv_linux_ioreq_start)
 
-/* As ioreq_done, if there is a bit in vcpus or gsis; then, with PV_LINUX_IOREQ_WAIT, set `awake` to 0 and, if nothing
- * is in the ring or a slot, sleep until ring 0 raises the model's port: ETIMEDOUT, EINTR. Other threads may serve
- * meanwhile, without waiting. */
+/* Raise the guest's ports for the bits in vcpus and gsis; then, with PV_LINUX_IOREQ_WAIT, set `awake` to 0 and, if
+ * nothing is in the ring or a slot, sleep until the guest raises the model's port: EINTR; ESRCH: the guest is no more.
+ * Other threads may serve meanwhile, without waiting. */
 struct pv_linux_ioreq_serve {
 	uint64_t vcpus;      /* answered                                                    */
 	uint32_t gsis;       /* to raise                                                    */
 	uint32_t flags;      /* PV_LINUX_IOREQ_WAIT                                         */
-	uint32_t timeout_us; /* 0: none                                                     */
-	uint32_t reserved;
+	uint64_t reserved;
 };
 PV_ASSERT_SIZE(struct pv_linux_ioreq_serve, 24);
 #define PV_LINUX_IOREQ_SERVE  PV_LINUX_IOC(0x42, struct pv_linux_ioreq_serve)

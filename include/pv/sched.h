@@ -22,7 +22,7 @@
 
 struct pv_multi {
 	uint64_t nr;      /* in: hypercall number; eretu, erets, block, poll, yield, shutdown,
-			   * vcpu_down, ioreq_access, multi: refused, result -PV_EINVAL       */
+			   * vcpu_down, multi: refused, result -PV_EINVAL       */
 	uint64_t args[6]; /* in; no call has a sixth argument yet: args[5] must be 0          */
 	int64_t result;   /* out */
 };

@@ -29,8 +29,6 @@
 	X(switches, "times this vCPU was switched to")          \
 	X(interrupts, "physical interrupts while it ran")       \
 	X(entries, "entries into ring 0 other than SYSCALL and hypercall") \
-	X(ioreqs, "accesses to emulated devices that waited for an answer") \
-	X(ioreqs_buffered, "writes to emulated devices that did not") \
 	X(run_ns, "nanoseconds that it ran")
 
 enum pv_counter {
@@ -74,7 +72,6 @@ PV_ASSERT_SIZE(struct pv_trace_record, 32);
 	X(domain_state, "domain", "state")                    \
 	X(grant, "granting domain << 32 | ref", "gfn")        \
 	X(irq, "vector", "ip")                                \
-	X(ioreq, "address", "space << 24 | write << 16 | size << 8 | waits") \
 	X(syscall, "number", "ip")
 enum pv_trace_kind {
 #define X(name, a, b) PV_TRACE_##name,

@@ -301,13 +301,23 @@ static long io(void (*fn)(void *), uint64_t at, uint64_t size, uint64_t value, u
 	return ok ? 0 : f.vector;
 }
 
-/* Writes by hypercall, as fast as it can. */
+static struct pv_ioreq_ring *area;
+static struct pv_io devices = {.events = &mini_event_page};
+
+/* Writes without an instruction, as fast as it can. */
 static long pound(uint64_t port, uint64_t ns) {
 	uint64_t until = mini_now() + ns;
 	char byte = 0;
 	long n = 0;
 
-	for (; mini_now() < until; n++) pv_ioreq_access(PV_IOREQ_ACCESS(PV_IOREQ_PORT, 1, 1), port, &byte, 1);
+	for (; mini_now() < until; n++) {
+		struct pv_io_access a = {
+			.space = PV_IOREQ_PORT, .address = port, .data = &byte, .count = 1, .size = 1, .write = 1};
+		bool irq = mini_irq_save();
+
+		pv_io_access(&devices, 0, &a);
+		mini_irq_restore(irq);
+	}
 	return n;
 }
 
@@ -326,6 +336,8 @@ static long obey(uint64_t nr, const uint64_t *a) {
 		       : mini_try(&f, xadd_do, (void *)a[0]) ? 0
 							     : f.vector;
 	case ORDER_POUND: return pound(a[0], a[1]);
+	case ORDER_EMULATED: devices.ring = area; return 0;
+	case ORDER_GSI: return pv_io_gsi(&devices, (unsigned)a[0]);
 	case ORDER_READ: return touch(a[0], false, 0);
 	case ORDER_WRITE: return touch(a[0], true, a[1]);
 	case ORDER_SPIN:
@@ -354,10 +366,13 @@ static long obey(uint64_t nr, const uint64_t *a) {
 	}
 }
 
-static bool on_gp(struct pv_regs *regs) { return !regs->frame.error && pv_emulate(regs, PV_IOREQ_PORT, 0); }
+static bool on_gp(struct pv_regs *regs) {
+	return !regs->frame.error && pv_emulate(&devices, mini_cpu()->id, regs, PV_IOREQ_PORT, 0);
+}
 
 static bool on_pf(struct pv_regs *regs) {
-	return regs->frame.error & 8 && pv_emulate(regs, PV_IOREQ_MEMORY, regs->frame.edata - (uint64_t)mini_va(0));
+	return regs->frame.error & 8 &&
+	       pv_emulate(&devices, mini_cpu()->id, regs, PV_IOREQ_MEMORY, regs->frame.edata - (uint64_t)mini_va(0));
 }
 
 static bool ignore_nmi(struct pv_regs *regs) {
@@ -371,8 +386,9 @@ int main(void) {
 	uint32_t seen = 0;
 	long port;
 
-	mini_pages_hold(at >> PV_PAGE_SHIFT, CHILD_BOX_PAGES, false);
+	mini_pages_hold((at >> PV_PAGE_SHIFT) - CHILD_AREA_PAGES, CHILD_AREA_PAGES + CHILD_BOX_PAGES, false);
 	box = mini_va(at);
+	area = mini_va(at - CHILD_AREA_PAGES * PV_PAGE_SIZE);
 	pointers[POINTERS - 3] = (uint64_t)box->data;
 	pointers[POINTERS - 2] = (uint64_t)box->data + 3;
 	pointers[POINTERS - 1] = (uint64_t)box->data + CHILD_DATA - 5;

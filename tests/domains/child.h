@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #define CHILD_BOX_PAGES 16
-#define CHILD_MAGIC     0x6368696c64ull
-#define CHILD_DATA      (15 * 4096ull)
+/* Below the box, for ORDER_EMULATED: the area of emulated devices (pv/ioreq.h). */
+#define CHILD_AREA_PAGES 2
+#define CHILD_MAGIC      0x6368696c64ull
+#define CHILD_DATA       (15 * 4096ull)
 
 struct child_box {
 	uint64_t magic; /* set last: the child serves */
@@ -40,12 +42,14 @@ enum child_order {
 	ORDER_SLEEP,       /* args: ns */
 	ORDER_INB,         /* args: I/O port; 0, or the vector of the fault */
 	/* 0, or the vector of the fault: */
-	ORDER_IN,     /* args: port, size; value */
-	ORDER_OUT,    /* args: port, size, value */
-	ORDER_STRING, /* args: port, size, count, offset in data, write */
-	ORDER_MEMORY, /* args: gpa, size, value, write; 4-byte registers; value */
-	ORDER_XADD,   /* args: gpa, or a port in data: what is not decoded */
-	ORDER_POUND,  /* args: port, ns; byte after byte to it for so long; how many */
+	ORDER_IN,       /* args: port, size; value */
+	ORDER_OUT,      /* args: port, size, value */
+	ORDER_STRING,   /* args: port, size, count, offset in data, write */
+	ORDER_MEMORY,   /* args: gpa, size, value, write; 4-byte registers; value */
+	ORDER_XADD,     /* args: gpa, or a port in data: what is not decoded */
+	ORDER_POUND,    /* args: port, ns; byte after byte to it for so long; how many */
+	ORDER_EMULATED, /* it has emulated devices from now on; for vCPU 0 */
+	ORDER_GSI,      /* args: GSI; a port that its model raises */
 };
 
 #endif

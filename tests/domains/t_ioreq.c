@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* t_ioreq: emulated devices, served by this program: vCPU 1 is the model while vCPU 0 gives the child orders.
- * Rules: Q1-Q3 (hv/domain/ioreq.h) */
+/* t_ioreq: emulated devices between two domains: this program's vCPU 1 is the model, by pv/guest/model.h, while vCPU 0
+ * gives the child orders, which is the guest, by pv/guest/ioreq.h. */
 #include "domtest.h"
+
+#include <pv/guest/model.h>
 
 #define PORTS   0x300        /* forwarded */
 #define POSTED  0x310        /* buffered */
@@ -13,7 +15,9 @@
 
 static struct model {
 	struct child c;
+	struct pv_model io;
 	long port;
+	uint32_t handle[CHILD_AREA_PAGES];
 	struct pv_ioreq_ring *ring;
 	struct pv_ioreq_slot *slot; /* of vCPU 0 */
 	bool stop, mute, stale;     /* mute: answers nothing; stale: answers another request's number */
@@ -57,7 +61,7 @@ static void serve_slot(void) {
 	m.strings += m.slot->count > 1;
 	note(m.slot->address, m.slot->write ? value : m.slot->count, m.slot->size, m.slot->space, false);
 	__atomic_store_n(&m.slot->answer, m.slot->request + m.stale, __ATOMIC_SEQ_CST);
-	pv_ioreq_done(m.c.domid, 1, 0);
+	pv_model_tell(&m.io, 1, 0);
 }
 
 static void model_run(void *unused) {
@@ -79,6 +83,39 @@ static void range(unsigned n, uint16_t space, uint64_t first, uint32_t count, ui
 	m.ring->range[n] = (struct pv_ioreq_range){first, count, space, flags};
 }
 
+/* The child's page at gfn, mapped where *page is. */
+static long map_foreign(uint32_t domid, uint64_t gfn, const void *page, uint32_t flags, uint32_t *handle) {
+	struct pv_grant_map op = {
+		.flags = PV_GRANT_FOREIGN | flags, .domid = domid, .ref = (uint32_t)gfn, .gfn = mini_gfn(page)};
+
+	CHECK_EQ(pv_grant_map(&op, 1), 1);
+	*handle = op.handle;
+	return op.status;
+}
+
+static void unmap(uint32_t handle) {
+	struct pv_grant_unmap un = {.handle = handle};
+
+	CHECK_EQ(pv_grant_unmap(&un, 1), 1);
+	CHECK_EQ(un.status, 0);
+}
+
+static uint64_t area_gfn(const struct child *c) { return (c->box >> PV_PAGE_SHIFT) - CHILD_AREA_PAGES; }
+
+static void come(void) {
+	m.port = pv_event_alloc(m.c.domid, 0);
+	CHECK(m.port > 0);
+	m.seen = mini_port_count[m.port];
+	CHECK_EQ(pv_model_come(&m.io, 0, (uint32_t)m.port), 0);
+	CHECK_EQ(pv_model_come(&m.io, 0, (uint32_t)m.port), -PV_EEXIST);
+	range(0, PV_IOREQ_PORT, PORTS, 16, PV_IOREQ_FORWARD);
+}
+
+static void go(void) {
+	pv_model_go(&m.io);
+	CHECK_EQ(pv_event_close((uint64_t)m.port), 0);
+}
+
 static void model_open(void) {
 	m.stop = true; /* a failed test's */
 	mini_vcpu_join(1);
@@ -86,22 +123,35 @@ static void model_open(void) {
 	child_start(&m.c, 0, 1);
 	m.ring = mini_pages(1);
 	m.slot = (void *)((char *)m.ring + PV_PAGE_SIZE);
-	memset(m.ring, 0, 2 * PV_PAGE_SIZE);
-	m.port = pv_event_alloc(m.c.domid, 0);
-	CHECK(m.port > 0);
-	m.seen = mini_port_count[m.port];
-	CHECK_EQ(pv_ioreq_start(m.c.domid, mini_gpa(m.ring), (uint64_t)m.port), 0);
-	range(0, PV_IOREQ_PORT, PORTS, 16, PV_IOREQ_FORWARD);
+	CHECK_EQ(pv_mem_release(PV_DOM_SELF, mini_gfn(m.ring), CHILD_AREA_PAGES), CHILD_AREA_PAGES);
+	for (unsigned i = 0; i < CHILD_AREA_PAGES; i++)
+		CHECK_EQ(map_foreign(m.c.domid, area_gfn(&m.c) + i, (char *)m.ring + i * PV_PAGE_SIZE, 0, &m.handle[i]),
+			 0);
+	m.io.ring = m.ring;
+	m.io.domid = m.c.domid;
+	come();
+	CHECK_EQ(ORDER(&m.c, ORDER_EMULATED), 0);
+}
+
+static void area_close(void) {
+	for (unsigned i = 0; i < CHILD_AREA_PAGES; i++) unmap(m.handle[i]);
+	CHECK_EQ(pv_mem_populate(PV_DOM_SELF, mini_gfn(m.ring), CHILD_AREA_PAGES, 0), CHILD_AREA_PAGES);
+	mini_pages_free(m.ring, 1);
 }
 
 static void model_go(void) { CHECK_EQ(mini_vcpu_start(1, model_run, NULL), 0); }
 
-static void model_close(void) {
+static void model_halt(void) {
 	m.stop = true;
 	mini_vcpu_join(1);
-	CHECK_EQ(pv_event_close((uint64_t)m.port), 0);
+	m.stop = false;
+}
+
+static void model_close(void) {
+	model_halt();
+	go();
+	area_close();
 	child_end(&m.c);
-	mini_pages_free(m.ring, 1);
 	check_audit();
 }
 
@@ -228,36 +278,68 @@ MINI_TEST(ioreq_ring_full) {
 	CHECK_EQ(m.ring->head, PV_IOREQ_WRITES);
 	m.logged = 0;
 	m.ring->tail += 5000;
-	m.ring->head = 77; /* what ring 0 wrote it does not read again */
+	m.ring->head = 77; /* what the guest wrote it does not read again */
 	CHECK_EQ(ORDER(&m.c, ORDER_OUT, QUIET, 1, 201), 0);
 	model_close();
 }
 
-/* A model that does not answer, or wrongly, and goes: the guest reads ones and goes on. */
+/* A model that does not answer and goes: the guest reads ones and goes on. */
 MINI_TEST(ioreq_model_goes) {
 	model_open();
 	m.mute = true;
 	model_go();
 	child_send(&m.c, ORDER_IN, PORTS, 4);
 	mini_sleep(20 * MINI_MS);
-	m.stop = true;
-	mini_vcpu_join(1);
-	CHECK_EQ(pv_ioreq_stop(m.c.domid), 0);
-	CHECK_EQ(pv_ioreq_stop(m.c.domid), -PV_EACCES);
-	memset(m.ring, 0xaa, 2 * PV_PAGE_SIZE);
+	model_halt();
+	go();
+	WAIT_FOR(value_of(&m.c) == 0xffffffff, 1000);
 	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 4), 0);
 	CHECK_EQ(value_of(&m.c), 0xffffffff);
 	CHECK_EQ(ORDER(&m.c, ORDER_OUT, PORTS, 4, 1), 0);
-	for (unsigned i = 0; i < 2 * PV_PAGE_SIZE; i++) CHECK_EQ(((uint8_t *)m.ring)[i], 0xaa);
+	CHECK_EQ(ORDER(&m.c, ORDER_MEMORY, DEVICE, 4, 0, 0), 0); /* all floats */
+	CHECK_EQ(m.ring->posted & ~1ull, 0);
 	/* Another may come. */
-	memset(m.ring, 0, 2 * PV_PAGE_SIZE);
-	m.stop = m.mute = false;
-	range(0, PV_IOREQ_PORT, PORTS, 16, PV_IOREQ_FORWARD);
-	CHECK_EQ(pv_ioreq_start(m.c.domid, mini_gpa(m.ring), (uint64_t)m.port), 0);
+	m.mute = false;
+	come();
 	m.logged = 0;
 	model_go();
 	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 1), 0);
 	CHECK_EQ(m.logged, 1);
+	CHECK_EQ(value_of(&m.c), 0x55667781);
+	model_close();
+}
+
+/* One whose domain is not even there to say so: its port alone is closed. The guest looks, though it is `awake`. */
+MINI_TEST(ioreq_model_goes_without_a_word) {
+	uint64_t began;
+
+	model_open();
+	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS + 16, 4), 0); /* it has met the model */
+	m.ring->awake = 1;
+	CHECK_EQ(pv_event_close((uint64_t)m.port), 0);
+	began = mini_now();
+	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 4), 0);
+	CHECK_EQ(value_of(&m.c), 0xffffffff);
+	CHECK(mini_now() - began < 5 * MINI_S);
+	m.ring->port = 0;
+	come();
+	model_go();
+	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 4), 0);
+	CHECK_EQ(value_of(&m.c), 0x84838281);
+	model_close();
+}
+
+/* Slow is not gone: the guest waits longer than its patience, and rings again for a model that has missed it. */
+MINI_TEST(ioreq_slow_answer) {
+	model_open();
+	m.ring->awake = 1;
+	child_send(&m.c, ORDER_IN, PORTS, 4);
+	mini_sleep(250 * MINI_MS);
+	CHECK(mini_port_count[m.port] != m.seen);
+	m.ring->awake = 0;
+	model_go();
+	WAIT_FOR(READ_LOGGED == 1, 5000);
+	WAIT_FOR(value_of(&m.c) == 0x84838281, 5000);
 	model_close();
 }
 
@@ -267,34 +349,48 @@ MINI_TEST(ioreq_model_goes_under_load) {
 	unsigned rounds = 0;
 
 	model_open();
-	range(0, PV_IOREQ_PORT, 0, 0, 0);
-	range(PV_IOREQ_RANGES - 1, PV_IOREQ_PORT, QUIET, 16, PV_IOREQ_FORWARD | PV_IOREQ_BUFFER | PV_IOREQ_QUIET);
 	child_send(&m.c, ORDER_POUND, QUIET, 200 * MINI_MS);
 	for (end = mini_now() + 200 * MINI_MS; mini_now() < end; rounds++) {
-		CHECK_EQ(pv_ioreq_stop(m.c.domid), 0);
-		CHECK_EQ(pv_ioreq_start(m.c.domid, mini_gpa(m.ring), (uint64_t)m.port), 0);
-		m.ring->tail = m.ring->head;
+		go();
+		come();
+		range(PV_IOREQ_RANGES - 1, PV_IOREQ_PORT, QUIET, 16,
+		      PV_IOREQ_FORWARD | (rounds % 4 ? PV_IOREQ_BUFFER | PV_IOREQ_QUIET : 0));
+		mini_pause();
 	}
 	CHECK(rounds > 0);
-	CHECK_EQ(pv_ioreq_stop(m.c.domid), 0);
+	go();
 	CHECK_EQ(ORDER(&m.c, ORDER_SLEEP, 0), 0); /* it is there */
+	come();
 	model_close();
 }
 
+/* A guest that ends while it waits. Its memory, and so its number, stays until the model lets go; no port leads there. */
 MINI_TEST(ioreq_guest_dies_waiting) {
+	struct pv_port_status s;
+	long rc;
+
 	model_open();
-	m.mute = true;
 	model_go();
+	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 4), 0);
+	m.mute = true;
 	child_send(&m.c, ORDER_IN, PORTS, 4);
 	mini_sleep(20 * MINI_MS);
-	m.stop = true;
-	mini_vcpu_join(1);
-	m.seen = mini_port_count[m.port];
-	child_end(&m.c);
-	CHECK_EQ(m.ring->ended, 1);
-	CHECK(mini_port_count[m.port] != m.seen);
-	CHECK_EQ(pv_event_close((uint64_t)m.port), 0);
-	mini_pages_free(m.ring, 1);
+	model_halt();
+	CHECK_EQ(pv_mem_query(m.c.domid, 0), PV_MEM_RAM);
+	CHECK_EQ(pv_event_close(m.c.port), 0);
+	while ((rc = pv_domain_destroy(m.c.domid)) == -PV_EAGAIN)
+		;
+	CHECK_EQ(rc, -PV_EBUSY);
+	CHECK_EQ(pv_mem_query(m.c.domid, 0), -PV_ESRCH);
+	CHECK_EQ(pv_event_status((uint64_t)m.port, &s), 0);
+	CHECK_EQ(s.kind, PV_PORT_UNBOUND);
+	CHECK(s.remote_dom != m.c.domid);
+	m.slot->answer = m.slot->request;
+	pv_model_tell(&m.io, ~0ull, ~0u);
+	CHECK_EQ(m.io.wake[0].ours, 0);
+	go();
+	area_close(); /* and that was the last of it */
+	CHECK_EQ(pv_domain_destroy(m.c.domid), -PV_ESRCH);
 	check_audit();
 }
 
@@ -309,6 +405,14 @@ MINI_TEST(ioreq_table_is_nonsense) {
 	range(1, PV_IOREQ_MEMORY, DEVICE, 0, PV_IOREQ_FORWARD);
 	CHECK_EQ(ORDER(&m.c, ORDER_MEMORY, DEVICE, 4, 0, 0), 14);
 	CHECK_EQ(m.ring->posted, 0);
+	/* Nor does a port that is none: all floats. */
+	m.ring->port = 4095;
+	m.ring->life++;
+	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 1), 0);
+	m.ring->domid = 0x7000;
+	m.ring->life++;
+	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 1), 0);
+	m.ring->domid = 0;
 	model_close();
 }
 
@@ -321,7 +425,7 @@ MINI_TEST(ioreq_stale_answer) {
 	WAIT_FOR(READ_LOGGED == 1, 5000);
 	m.stale = false;
 	m.slot->answer = m.slot->request;
-	CHECK_EQ(pv_ioreq_done(m.c.domid, ~0ull, 0), 0);
+	pv_model_tell(&m.io, 1, 0);
 	CHECK_EQ(ORDER(&m.c, ORDER_IN, PORTS, 1), 0);
 	model_close();
 }
@@ -332,154 +436,122 @@ MINI_TEST(ioreq_interrupts) {
 	long port;
 
 	model_open();
-	CHECK_EQ(CHILD(&m.c, ioreq_irq_bind, PV_IOREQ_GSIS, 0), -PV_EINVAL);
-	CHECK_EQ(CHILD(&m.c, ioreq_irq_bind, gsi, 1), -PV_EINVAL);
-	port = CHILD(&m.c, ioreq_irq_bind, gsi, 0);
+	pv_model_tell(&m.io, 0, 1u << gsi); /* nobody's yet */
+	port = ORDER(&m.c, ORDER_GSI, gsi);
 	CHECK(port > 0);
-	CHECK_EQ(CHILD(&m.c, ioreq_irq_bind, gsi, 0), -PV_EBUSY);
-	CHECK_EQ(pv_ioreq_done(m.c.domid, 0, 1ull << gsi), 0);
+	pv_model_tell(&m.io, 0, 1u << gsi);
 	WAIT_FOR(ORDER(&m.c, ORDER_COUNT, port) == 1, 1000);
-	CHECK_EQ(pv_ioreq_done(m.c.domid, 0, 1ull << (gsi + 1)), 0); /* nobody's */
+	pv_model_tell(&m.io, 0, 1u << (gsi + 1)); /* nobody's */
 	m.mute = true;
 	model_go();
 	child_send(&m.c, ORDER_IN, PORTS, 1);
 	mini_sleep(10 * MINI_MS);
-	CHECK_EQ(pv_ioreq_done(m.c.domid, 0, 1ull << gsi), 0);
+	pv_model_tell(&m.io, 0, 1u << gsi);
 	mini_sleep(10 * MINI_MS);
 	m.mute = false;
 	m.slot->data[0] = 9;
 	m.slot->answer = m.slot->request;
-	CHECK_EQ(pv_ioreq_done(m.c.domid, 1, 0), 0);
+	pv_model_tell(&m.io, 1, 0);
 	WAIT_FOR(ORDER(&m.c, ORDER_COUNT, port) == 2, 1000);
+	/* Another port takes its place. */
 	CHECK_EQ(CHILD(&m.c, event_close, port), 0);
-	CHECK_EQ(pv_ioreq_done(m.c.domid, 0, 0xffffff), 0);
-	port = CHILD(&m.c, ioreq_irq_bind, gsi, 0);
+	pv_model_tell(&m.io, 0, 0xffffff);
+	CHECK_EQ(m.io.gsi[gsi].ours, 0);
+	port = ORDER(&m.c, ORDER_GSI, gsi);
 	CHECK(port > 0);
+	pv_model_tell(&m.io, 0, 0xffffff);
+	CHECK(m.io.gsi[gsi].ours != 0);
 	model_close();
 }
 
-MINI_TEST(ioreq_errors) {
+static uint32_t own_ports(void) {
+	struct pv_domain_info self;
+
+	CHECK_EQ(pv_domain_info(PV_DOM_SELF, &self), 0);
+	return self.ports;
+}
+
+/* A guest that offers what it does not have, or others all the time, costs its model no port but those that it may. */
+MINI_TEST(ioreq_hostile_ports) {
 	struct child other;
-	long port, foreign;
+	uint32_t before, offer[3];
+	long foreign;
 
 	model_open();
 	child_start(&other, 0, 1);
-	port = pv_event_alloc(other.domid, 0);
-	foreign = pv_event_alloc(m.c.domid, 0);
-	CHECK(port > 0 && foreign > 0);
-	CHECK_EQ(CHILD(&other, ioreq_irq_bind, 4, 0), -PV_ENODEV);
-	CHECK_NO_DOMAIN(pv_ioreq_start(d, mini_gpa(m.ring), 1), -PV_ESRCH);
-	CHECK_EQ(pv_ioreq_start(0, mini_gpa(m.ring), (uint64_t)port), -PV_EINVAL);
-	CHECK_EQ(pv_ioreq_start(other.domid, mini_gpa(m.ring) + 8, (uint64_t)port), -PV_EINVAL);
-	CHECK_EQ(pv_ioreq_start(other.domid, ~0ull - 4095, (uint64_t)port), -PV_EINVAL);
-	CHECK_EQ(pv_ioreq_start(other.domid, mini_gpa(m.ring), (uint64_t)foreign), -PV_EBADF);
-	CHECK_EQ(pv_ioreq_start(other.domid, mini_gpa(m.ring), 0), -PV_EBADF);
-	CHECK_EQ(pv_ioreq_start(other.domid, mini_gpa(m.ring), 1ull << 40), -PV_EBADF);
-	CHECK_EQ(pv_ioreq_start(other.domid, 1ull << 46, (uint64_t)port), -PV_EFAULT);
-	CHECK_EQ(pv_ioreq_start(m.c.domid, mini_gpa(m.ring), (uint64_t)foreign), -PV_EEXIST);
-	CHECK_NO_DOMAIN(pv_ioreq_done(d, 0, 0), -PV_ESRCH);
-	CHECK_EQ(pv_ioreq_done(other.domid, 0, 0), -PV_EACCES);
-	CHECK_EQ(pv_ioreq_done(m.c.domid, 0, 1ull << 24), -PV_EINVAL);
-	CHECK_EQ(pv_ioreq_done(m.c.domid, ~0ull, 0), 0);
-	CHECK_NO_DOMAIN(pv_ioreq_stop(d), -PV_ESRCH);
-	CHECK_EQ(pv_ioreq_stop(other.domid), -PV_EACCES);
-	CHECK_EQ(CHILD(&other, ioreq_stop, m.c.domid), -PV_EPERM);
-	CHECK_EQ(ORDER(&other, ORDER_INB, PORTS), 13); /* no devices of its own */
-	CHECK_EQ(pv_event_close((uint64_t)port), 0);
-	CHECK_EQ(pv_event_close((uint64_t)foreign), 0);
+	before = own_ports();
+	for (unsigned i = 0; i < 3; i++) offer[i] = (uint32_t)CHILD(&m.c, event_alloc, 0, 0);
+	foreign = CHILD(&other, event_alloc, 0, 0); /* the same number may be one of the guest's */
+	CHECK(foreign > 0);
+	for (unsigned i = 0; i < 300; i++) {
+		m.ring->wake_port[0] = i % 4 == 3 ? (uint32_t)(i * 0x9e3779b9u) : offer[i % 4];
+		m.ring->wake_port[63] = offer[0];
+		m.ring->gsi_port[i % PV_IOREQ_GSIS] = (uint32_t)m.port + i;
+		pv_model_tell(&m.io, ~0ull, ~0u);
+		CHECK(own_ports() <= before + 2 + PV_IOREQ_GSIS);
+	}
+	m.ring->wake_port[0] = offer[1];
+	pv_model_tell(&m.io, 1, 0);
+	CHECK_EQ(CHILD(&m.c, event_close, offer[1]), 0);
+	pv_model_tell(&m.io, 1, 0);
+	CHECK_EQ(m.io.wake[0].ours, 0);
+	/* Garbage elsewhere in the ring. */
+	m.ring->head = m.ring->tail = 0x80000000;
+	memset(m.ring->wake_port, 0xff, sizeof(m.ring->wake_port) + sizeof(m.ring->gsi_port));
+	pv_model_tell(&m.io, ~0ull, ~0u);
+	CHECK(own_ports() <= before);
+	model_halt();
+	go();
+	come();
+	CHECK_EQ(own_ports(), before);
 	child_end(&other);
 	model_close();
 }
 
-#define ACCESS(how, address, data, count) CHILD(&m.c, ioreq_access, how, address, data, count)
-
-MINI_TEST(ioreq_access_errors) {
-	const uint64_t in = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, 1), out = PV_IOREQ_ACCESS(PV_IOREQ_PORT, 1, 4);
-	struct pv_multi call = {.nr = PV_NR_ioreq_access, .args = {in, PORTS, 0, 1}};
-	uint64_t data;
-
-	model_open();
-	model_go();
-	data = child_data(&m.c, 0);
-	CHECK_EQ(ACCESS(in, PORTS, data, 0), -PV_EINVAL);
-	for (unsigned size = 0; size < 256; size++)
-		if (size != 1 && size != 2 && size != 4)
-			CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_PORT, 0, size), PORTS, data, 1), -PV_EINVAL);
-	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 16), DEVICE, data, 1), -PV_EINVAL);
-	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 4), DEVICE, data, 2), -PV_EINVAL);
-	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 1, 8), DEVICE, data, 2), -PV_EINVAL);
-	for (unsigned bit = 0; bit < 64; bit++)
-		if (bit < 8 || (bit > 16 && bit != 24)) CHECK_EQ(ACCESS(in | 1ull << bit, PORTS, data, 1), -PV_EINVAL);
-	CHECK_EQ(ACCESS(in, PORTS | 1ull << 32, data, 1), 1); /* floats */
-	CHECK_EQ(m.logged, 0);
-	CHECK_EQ(ACCESS(PV_IOREQ_ACCESS(PV_IOREQ_MEMORY, 0, 4), PORTS, data, 1), -PV_ENODEV);
-	/* Nothing to write: the device hears nothing. What it gave away cannot be kept: that is the guest's loss. */
-	CHECK_EQ(ACCESS(out, PORTS, 0x7000000000, 1), -PV_EFAULT);
-	CHECK_EQ(ACCESS(out, PORTS, 0x7000000000, 2), -PV_EFAULT);
-	CHECK_EQ(ACCESS(out, PORTS, 0xffff800000000000, 1), -PV_EFAULT);
-	CHECK_EQ(m.logged, 0);
-	CHECK_EQ(ACCESS(in, PORTS, 0x7000000000, 1), -PV_EFAULT);
-	CHECK_EQ(ACCESS(in, PORTS, 0xffff800000000000, 1), -PV_EFAULT);
-	CHECK_EQ(m.logged, 2);
-	/* No more than a slot takes. */
-	CHECK_EQ(ACCESS(in, PORTS, data, ~0ull), PV_IOREQ_DATA);
-	CHECK_EQ(ACCESS(out, PORTS, data, 1ull << 62), PV_IOREQ_DATA / 4);
-	CHECK_EQ(ACCESS(in, PORTS, data, 1), 1);
-	/* It sleeps, so it goes alone. */
-	CHECK_EQ(pv_multi(&call, 1), 1);
-	CHECK_EQ(call.result, -PV_EINVAL);
-	model_close();
-}
-
-/* Memory of its guest, and of no other, is the model's to map. */
+/* Without PV_CAP_MEMORY no memory of another domain's can be mapped; with it, that of any (pv/grant.h). */
 MINI_TEST(ioreq_foreign_memory) {
 	struct child other;
 	struct pv_grant_map op = {.flags = PV_GRANT_FOREIGN};
-	struct pv_grant_unmap un;
-	uint64_t *page = mini_page();
+	uint64_t *page = mini_page(), gfn;
+	uint32_t handle;
 	long rc;
 
 	model_open();
-	child_start(&other, 0, 1);
+	gfn = child_data_gpa(&m.c, 0) >> PV_PAGE_SHIFT;
 	CHECK_EQ(pv_mem_release(PV_DOM_SELF, mini_gfn(page), 1), 1);
-	op.domid = m.c.domid;
-	op.ref = (uint32_t)(child_data_gpa(&m.c, 0) >> PV_PAGE_SHIFT);
-	op.gfn = mini_gfn(page);
-	CHECK_EQ(pv_grant_map(&op, 1), 1);
-	CHECK_EQ(op.status, 0);
+	CHECK_EQ(map_foreign(m.c.domid, gfn, page, 0, &handle), 0);
 	page[3] = 0x1234;
 	child_get(&m.c, 24, &page[4], 8);
 	CHECK_EQ(page[4], 0x1234);
-	un.handle = op.handle;
-	CHECK_EQ(pv_grant_unmap(&un, 1), 1);
-	CHECK_EQ(un.status, 0);
-	op.ref = 1u << 20; /* no memory there */
-	CHECK_EQ(pv_grant_map(&op, 1), 1);
-	CHECK_EQ(op.status, -PV_EFAULT);
-	op.domid = other.domid;
-	op.ref = 16;
-	CHECK_EQ(pv_grant_map(&op, 1), 1);
-	CHECK_EQ(op.status, -PV_EACCES);
+	unmap(handle);
+	CHECK_EQ(map_foreign(m.c.domid, 1u << 20, page, 0, &handle), -PV_EFAULT); /* no memory there */
+	CHECK_EQ(map_foreign(PV_DOM_SELF, gfn, page, 0, &handle), -PV_EINVAL);
+	CHECK_EQ(map_foreign(1000, gfn, page, 0, &handle), -PV_ESRCH);
+	/* By a domain with the capability, and by one without. */
+	for (unsigned i = 0; i < 2; i++) {
+		child_start(&other, i ? PV_CAP_MEMORY : 0, 1);
+		op.domid = m.c.domid;
+		op.ref = (uint32_t)gfn;
+		op.gfn = (other.memory >> PV_PAGE_SHIFT) + 512;
+		child_put(&other, 0, &op, sizeof(op));
+		CHECK_EQ(CHILD(&other, grant_map, child_data(&other, 0), 1), 1);
+		child_get(&other, 0, &op, sizeof(op));
+		CHECK_EQ(op.status, i ? 0 : -PV_EPERM);
+		child_end(&other);
+	}
 	/* What is mapped lasts when the guest is gone. */
-	op.domid = m.c.domid;
-	op.ref = (uint32_t)(child_data_gpa(&m.c, 0) >> PV_PAGE_SHIFT);
-	CHECK_EQ(pv_grant_map(&op, 1), 1);
-	CHECK_EQ(op.status, 0);
-	un.handle = op.handle;
+	CHECK_EQ(map_foreign(m.c.domid, gfn, page, 0, &handle), 0);
 	check_audit();
-	CHECK_EQ(pv_event_close((uint64_t)m.port), 0);
+	go();
+	area_close();
 	CHECK_EQ(pv_event_close(m.c.port), 0);
 	while ((rc = pv_domain_destroy(m.c.domid)) == -PV_EAGAIN)
 		;
 	CHECK_EQ(rc, -PV_EBUSY);
-	CHECK_EQ(m.ring->ended, 1);
 	page[3] = 5;
-	CHECK_EQ(pv_grant_unmap(&un, 1), 1);
-	CHECK_EQ(un.status, 0);
-	child_end(&other);
+	unmap(handle);
 	CHECK_EQ(pv_mem_populate(PV_DOM_SELF, mini_gfn(page), 1, 0), 1);
 	mini_page_free(page);
-	mini_pages_free(m.ring, 1);
 	check_audit();
 }
 

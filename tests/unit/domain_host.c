@@ -44,7 +44,7 @@ bool console_drain(bool wait) { return wait; }
 
 void timer_program(u64 deadline) { (void)deadline; }
 
-/* Requests of guests are made in whole domains only (tests/domains/t_ioreq.c). */
+/* Batches of guests are made in whole domains only (tests/domains). */
 int copy_guest(void *dst, const void *src, u64 n) {
 	(void)dst;
 	(void)src;

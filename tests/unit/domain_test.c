@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* domain_test: life of domains, their frames, and the counts that must be zero at the end.
  * Rules:   D1-D5 (domain.h), F2 (mm/frame.h)
- * Sources: tests/unit/domain_host.c tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c hv/domain/domain.c hv/domain/sched.c hv/domain/event.c hv/domain/grant.c hv/domain/device.c hv/domain/audit.c hv/domain/ioreq.c
+ * Sources: tests/unit/domain_host.c tests/unit/host.c hv/mm/frame.c hv/mm/p2m.c hv/mm/stlb.c hv/mm/stlb_pool.c hv/mm/stlb_maps.c hv/mm/stlb_fill.c hv/mm/stlb_flush.c hv/mm/stlb_audit.c hv/domain/domain.c hv/domain/sched.c hv/domain/event.c hv/domain/grant.c hv/domain/device.c hv/domain/audit.c
  */
 #include "domain_host.h"
-
-#include "domain/ioreq.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -145,30 +143,6 @@ Test(domain, tables_end_in_pieces, .init = boot, .fini = finish) {
 	while (domain_destroy(d) == -PV_EAGAIN) calls++;
 	domain_put(held);
 	cr_assert_geq(calls, 60, "a table's 512 entries are a call's work");
-	cr_assert_eq(frames_free(), at_boot);
-}
-
-/* A device model's domain ends while the domain that it served is ending: nothing of its area is charged to who gets
- * its number next. */
-Test(domain, model_ends_before_its_guest, .init = boot, .fini = finish) {
-	struct domain *x = dh_domain_ram(0, 1, 10), *r = dh_domain_ram(PV_CAP_MEMORY, 1, 10), *held;
-	struct pv_domain_create a = dh_args(0, 1, 10);
-	long port;
-
-	cr_assert_eq(event_pages(r, 6 * PAGE_SIZE), 0);
-	port = event_alloc(r, x->id, 0);
-	cr_assert_gt(port, 0);
-	cr_assert_eq(ioreq_start(r, x, 2 * PAGE_SIZE, (u64)port), 0);
-	held = domain_get_any(x->id);
-	cr_assert_eq(domain_destroy(x), -PV_EAGAIN); /* and whoever did is gone */
-	a.domid = r->id;
-	cr_assert_eq(dh_destroy(r), 0);
-	cr_assert_eq(domain_create(&a, 0, &r), 0);
-	domain_put(held);
-	cr_assert_eq(dh_destroy(x), 0);
-	cr_assert_eq(r->frames, 0);
-	dh_audit();
-	cr_assert_eq(dh_destroy(r), 0);
 	cr_assert_eq(frames_free(), at_boot);
 }
 

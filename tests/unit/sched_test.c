@@ -44,16 +44,6 @@ void panic(const char *fmt, ...) {
 	abort();
 }
 
-bool ioreq_settle(struct vcpu *v) {
-	(void)v;
-	return true;
-}
-
-bool ioreq_answered(const struct vcpu *v) {
-	(void)v;
-	return false;
-}
-
 void trace_record(enum pv_trace_kind kind, u64 a, u64 b) {
 	(void)kind;
 	(void)a;

@@ -2,7 +2,8 @@
 /* build: a domain from a kernel, a ramdisk and a command line.
  *
  * Guest-physical memory: RAM from 0 to `memory`; the kernel's segments where they want to be; behind them, each
- * page-aligned, the start information, the command line and the ramdisk. */
+ * page-aligned, the start information, the command line and the ramdisk; at the very end what a guest with emulated
+ * devices shares with their model. */
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,11 +17,14 @@ static uint64_t page_up(uint64_t n) { return (n + PV_PAGE_SIZE - 1) & ~(PV_PAGE_
 
 static uint64_t mib_up(uint64_t bytes) { return (bytes + MIB - 1) / MIB; }
 
+uint64_t rs_area(uint64_t memory, uint32_t vcpus) { return (memory >> PV_PAGE_SHIFT) - 1 - vcpus; }
+
 int rs_lay_out(struct rs *rs, const struct rs_build *b, struct rs_layout *l) {
 	l->start = page_up(b->kernel->end);
 	l->cmdline = l->start + PV_PAGE_SIZE;
 	l->ramdisk = l->cmdline + PV_PAGE_SIZE;
 	l->end = page_up(l->ramdisk + b->ramdisk_len);
+	if (b->emulated) l->end += (1 + b->vcpus) * PV_PAGE_SIZE;
 	if (strlen(b->cmdline) >= PV_PAGE_SIZE)
 		return rs_fail(rs, E2BIG, "%s: command line of %zu bytes; a kernel takes at most %lu", b->name,
 			       strlen(b->cmdline), PV_PAGE_SIZE - 1);
@@ -52,6 +56,7 @@ static int put_start(struct rs *rs, uint32_t domid, const struct rs_build *b, co
 		.screen = {.type = 0xff},
 		.cpuid = b->cpuid,
 		.flags = b->emulated ? PV_START_EMULATED : 0,
+		.area = b->emulated ? rs_area(b->memory, b->vcpus) : 0,
 	};
 	int rc = (int)call_host_info(rs, &host);
 

@@ -71,6 +71,7 @@ static void command_line(struct rs *rs, struct line *l, const struct rs_record *
 	add(l, "--domain=%u", r->domid);
 	add(l, "--vcpus=%u", c->vcpus);
 	add(l, "--memory=%llu", (unsigned long long)memory);
+	add(l, "--area=%llu", (unsigned long long)rs_area(c->memory, c->vcpus));
 	for (unsigned i = 0; i < c->disks; i++)
 		if (c->disk[i].emulated) add(l, "--disk%s=%s", c->disk[i].read_only ? "-ro" : "", c->disk[i].path);
 	for (unsigned i = 0; i < c->nets; i++) {

@@ -233,6 +233,8 @@ struct rs_layout {
 	uint64_t start, cmdline, ramdisk, end; /* gpas; end: after all */
 };
 int rs_lay_out(struct rs *rs, const struct rs_build *b, struct rs_layout *l);
+/* The gfn of the area of its emulated devices (pv/ioreq.h). */
+uint64_t rs_area(uint64_t memory, uint32_t vcpus);
 /* The domain's number, in state BUILDING with everything in its memory; on failure nothing is left. */
 int rs_build(struct rs *rs, const struct rs_build *b);
 

@@ -104,9 +104,9 @@ static void serial_option(const char *link, const char *log) {
 	uart_add(fd, fd, logged);
 }
 
-static void attach(uint32_t domid, uint64_t memory_size) {
+static void attach(uint32_t domid, uint64_t memory_size, uint64_t area_gfn) {
 	void *memory, *area;
-	struct pv_linux_ioreq_start start = {.domid = domid, .vcpus = vcpus};
+	struct pv_linux_ioreq_start start = {.domid = domid, .vcpus = vcpus, .area = area_gfn};
 
 	node = open(NODE, O_RDWR | O_CLOEXEC);
 	if (node < 0) die(NODE ": %s", strerror(errno));
@@ -119,16 +119,21 @@ static void attach(uint32_t domid, uint64_t memory_size) {
 	mem_init(memory, memory_size);
 }
 
-static const struct option options[] = {{"domain", 1, NULL, 'd'},  {"vcpus", 1, NULL, 'c'},
-					{"memory", 1, NULL, 'm'},  {"disk", 1, NULL, 'D'},
-					{"disk-ro", 1, NULL, 'R'}, {"net", 1, NULL, 'n'},
-					{"serial", 1, NULL, 's'},  {"serial-log", 1, NULL, 'l'},
-					{"help", 0, NULL, 'h'},    {0}};
+static const struct option options[] = {{"domain", 1, NULL, 'd'},
+					{"vcpus", 1, NULL, 'c'},
+					{"memory", 1, NULL, 'm'},
+					{"area", 1, NULL, 'a'},
+					{"disk", 1, NULL, 'D'},
+					{"disk-ro", 1, NULL, 'R'},
+					{"net", 1, NULL, 'n'},
+					{"serial", 1, NULL, 's'},
+					{"serial-log", 1, NULL, 'l'},
+					{"help", 0, NULL, 'h'},
+					{0}};
 
 static void usage(FILE *to) {
-	fprintf(to, "ringside-model --domain N --vcpus N --memory BYTES [--disk FILE] [--disk-ro "
-		    "FILE]\n"
-		    "    [--net INTERFACE,MAC] [--serial LINK [--serial-log FILE]]\n"
+	fprintf(to, "ringside-model --domain N --vcpus N --memory BYTES --area GFN [--disk FILE]\n"
+		    "    [--disk-ro FILE] [--net INTERFACE,MAC] [--serial LINK [--serial-log FILE]]\n"
 		    "Serves a guest's emulated devices; ringctl starts it. Says \"ready\" on its "
 		    "output, and ends with\n"
 		    "its guest.\n");
@@ -138,7 +143,7 @@ int main(int argc, char **argv) {
 	const char *disk[IDE_DISKS], *net[2], *serial = NULL, *log = NULL;
 	bool read_only[IDE_DISKS];
 	unsigned disks = 0, nets = 0;
-	uint64_t memory_size = 0;
+	uint64_t memory_size = 0, area = 0;
 	uint32_t domid = 0;
 	int opt, said;
 
@@ -146,6 +151,7 @@ int main(int argc, char **argv) {
 		case 'd': domid = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'c': vcpus = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'm': memory_size = strtoull(optarg, NULL, 10); break;
+		case 'a': area = strtoull(optarg, NULL, 10); break;
 		case 'R':
 		case 'D':
 			if (disks == IDE_DISKS) die("at most %u disks", IDE_DISKS);
@@ -160,12 +166,12 @@ int main(int argc, char **argv) {
 		case 'l': log = optarg; break;
 		default: usage(opt == 'h' ? stdout : stderr); return opt == 'h' ? 0 : 2;
 		}
-	if (!domid || !vcpus || vcpus > PV_MAX_VCPUS || !memory_size) {
+	if (!domid || !vcpus || vcpus > PV_MAX_VCPUS || !memory_size || !area) {
 		usage(stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	attach(domid, memory_size);
+	attach(domid, memory_size, area);
 	pci_init();
 	rtc_init();
 	for (unsigned i = 0; i < disks; i++) ide_disk(i, disk[i], read_only[i]);

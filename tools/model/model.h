@@ -18,7 +18,7 @@
 
 /* --- accesses (access.c) --- */
 
-/* area: what is shared with ring 0, with so many slots; node: /dev/ringside/ioreq. */
+/* area: what is shared with the guest, with so many slots; node: /dev/ringside/ioreq. */
 void access_init(int node, void *area, unsigned slots);
 /* All that is asked by now; a bit for each vCPU that was answered. With the lock. */
 uint64_t access_serve(void);
@@ -33,11 +33,11 @@ struct io_ops {
 	void (*write_string)(void *dev, uint64_t offset, unsigned size, unsigned count, const void *from);
 };
 
-/* From first on ops have the range. The pieces of it that differ in flags are told to ring 0 by model_range. */
+/* From first on ops have the range. The pieces of it that differ in flags are told to the guest by model_range. */
 void io_add(enum pv_ioreq_space space, uint64_t first, uint64_t count, const struct io_ops *ops, void *dev);
 /* That of dev: a BAR may lie over another device, whose registers then are there again. */
 void io_remove(enum pv_ioreq_space space, uint64_t first, const void *dev);
-/* For ring 0 (struct pv_ioreq_range); flags 0: one of these goes. */
+/* For the guest (struct pv_ioreq_range); flags 0: one of these goes. */
 void model_range(enum pv_ioreq_space space, uint64_t first, uint64_t count, uint64_t flags);
 
 void model_lock(void);

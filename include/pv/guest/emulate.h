@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* emulate: how a guest kernel reaches emulated devices (ioreq.h): by the instructions that drivers use and no others,
  * IN, OUT, INS, OUTS (with REP), MOV, MOVZX and MOVSX. Ring 3 is refused them; the kernel's handler of #GP or #PF calls
- * pv_emulate, which decodes the instruction, makes the access by ioreq_access, and sets the registers. */
+ * pv_emulate, which decodes the instruction, makes the access by pv_io_access, and sets the registers. */
 #ifndef PV_EMULATE_H
 #define PV_EMULATE_H
 
-#include <pv/hypercall.h>
+#include <pv/guest/ioreq.h>
 
 #define PV_INSN_MAX 15
 
@@ -199,51 +199,62 @@ static inline void pv_insn_set(struct pv_regs *r, const struct pv_insn *i, unsig
 
 /* As much as one request takes; the rest is another access. Memory that is missing is the kernel's own #PF, before the
  * device has given its data away. */
-static inline int pv_emulate_string(struct pv_regs *r, const struct pv_insn *i, uint64_t how)
+static inline int pv_emulate_string(struct pv_io *io, unsigned int vcpu, struct pv_regs *r,
+				    const struct pv_insn *i)
 {
 	uint64_t *at = i->op == PV_INSN_INS ? &r->di : &r->si, n = i->rep ? r->cx : 1;
-	long done = 0;
+	struct pv_io_access a = {.space = PV_IOREQ_PORT, .address = (uint16_t)r->dx};
 
 	if (r->frame.flags & 0x400) /* DF */
 		return 0;
 	if (n > PV_IOREQ_DATA / i->size)
 		n = PV_IOREQ_DATA / i->size;
+	a.size = i->size;
+	a.write = i->op & 1;
+	a.count = (uint32_t)n;
+	a.data = (void *)*at;
 	if (n) {
 		(void)*(volatile uint8_t *)*at;
 		(void)*(volatile uint8_t *)(*at + n * i->size - 1);
-		done = pv_ioreq_access(how, (uint16_t)r->dx, (void *)*at, n);
-		if (done <= 0)
+		n = pv_io_access(io, vcpu, &a);
+		if (!n)
 			return 0;
 	}
-	*at += (uint64_t)done * i->size;
+	*at += n * i->size;
 	if (i->rep)
-		r->cx -= (uint64_t)done;
+		r->cx -= n;
 	if (!i->rep || !r->cx)
 		r->frame.ip += i->len;
 	return 1;
 }
 
-/* In kernel mode, after #GP with error code 0 (PORT; gpa is not looked at), or after #PF at an address that the tables
- * translate to gpa, where there is no memory (MEMORY: bit 3, RSVD, is set in the error code). 1: done, ip is behind the
- * instruction. 0: it is no access to a device, nothing is changed, and the fault stands. */
-static inline int pv_emulate(struct pv_regs *r, enum pv_ioreq_space space, uint64_t gpa)
+/* In kernel mode with virtual IF off, after #GP with error code 0 (PORT; gpa is not looked at), or after #PF at an
+ * address that the tables translate to gpa, where there is no memory (MEMORY: bit 3, RSVD, is set in the error code).
+ * 1: done, ip is behind the instruction. 0: it is no access to a device, nothing is changed, and the fault stands. */
+static inline int pv_emulate(struct pv_io *io, unsigned int vcpu, struct pv_regs *r,
+			     enum pv_ioreq_space space, uint64_t gpa)
 {
-	uint64_t v, how;
+	struct pv_io_access a = {.space = (uint16_t)space};
 	struct pv_insn i;
+	uint64_t v;
 
-	if (!pv_insn_decode((const uint8_t *)r->frame.ip, PV_INSN_MAX, &i) ||
+	if (!io->ring || !pv_insn_decode((const uint8_t *)r->frame.ip, PV_INSN_MAX, &i) ||
 	    (space == PV_IOREQ_MEMORY) != (i.op >= PV_INSN_LOAD))
 		return 0;
-	how = PV_IOREQ_ACCESS(space, i.op & 1, i.size);
 	if (i.op == PV_INSN_INS || i.op == PV_INSN_OUTS)
-		return pv_emulate_string(r, &i, how);
+		return pv_emulate_string(io, vcpu, r, &i);
 	if (space == PV_IOREQ_PORT)
 		gpa = i.imm ? i.value : (uint16_t)r->dx;
 	else if (gpa % PV_PAGE_SIZE + i.size > PV_PAGE_SIZE)
 		return 0;
 	v = i.op == PV_INSN_STORE && i.imm ? i.value
 					   : *pv_insn_register(r, i.reg) >> (i.high ? 8 : 0);
-	if (pv_ioreq_access(how, gpa, (char *)&v, 1) != 1)
+	a.address = gpa;
+	a.size = i.size;
+	a.write = i.op & 1;
+	a.count = 1;
+	a.data = &v;
+	if (!pv_io_access(io, vcpu, &a))
 		return 0;
 	v = i.sign ? pv_sign_extend(v, i.size) : pv_low_bytes(v, i.size);
 	if (!(i.op & 1))

@@ -25,6 +25,7 @@ goes_on() { # The guest with split devices: it is further than before.
 	[ "$(grep -c 'GUEST calm' $log/calm.log)" -gt "$calm" ] && ! grep -q 'GUEST failed' $log/calm.log && pass "split_guest_goes_on_$1" || fail "the guest with split devices: $1"
 }
 
+ports() { ringctl info --json dom0 | sed -n 's/.*"ports": *\([0-9]*\).*/\1/p'; }
 maps() { ringctl info --json dom0 | sed -n 's/.*"grant_maps": *\([0-9]*\).*/\1/p'; }
 hold() { # GUEST MIB: a model of its that maps all of its memory
 	: >/tmp/holder
@@ -78,19 +79,23 @@ umount /mnt/ram
 for n in 1 2 3; do
 	ringctl create /etc/ringside/taken.conf >/dev/null && ringctl destroy taken || fail 'a disk that nobody has mounted'
 done
-ringctl perf emu | grep -E 'ioreqs|entries'
+ringctl perf emu | grep -E 'sends|entries'
 
+before=$(ports)
 evil=$(create evil)
 await evil 'GUEST (done|failed)' 240 || { fail 'the hostile guest did not come to its end'; tail -30 $log/evil.log; cat /var/log/ringside/evil-model.log; }
 tr -d '\r' <$log/evil.log | grep '^GUEST'
-for what in ports registers hypercalls 'descriptors of the disk' 'rings of the card' 'the disk still answers' 'the disk is found again'; do
+for what in ports registers requests 'the shared area' 'descriptors of the disk' 'rings of the card' 'the disk still answers' 'the disk is found again'; do
 	grep -q "GUEST hostile: $what" $log/evil.log && pass "hostile_$(echo "$what" | tr ' ' _)" || fail "hostile: $what"
 done
 [ -n "$(model $evil)" ] && pass hostile_model_lives || { fail 'the hostile guest ended its model'; cat /var/log/ringside/evil-model.log; }
 [ "$(wc -l </var/log/ringside/evil-model.log)" -le 100 ] && pass hostile_log_is_short || fail 'a guest fills a log of dom0'
 ping -c 3 -W 2 10.82.0.50 | grep -q ' 0% packet loss' && pass hostile_leaves_others_alone || fail 'the other guest has no network'
 goes_on beside_hostile
+[ "$(ports)" -le $((before + 64)) ] && pass hostile_takes_few_ports || fail "dom0 has $(ports) ports, $before before"
 ringctl destroy evil || fail 'destroy evil'
+sleep 1
+[ "$(ports)" -le "$before" ] && pass hostile_leaves_no_ports || fail "dom0 has $(ports) ports, $before before"
 
 kill -9 $pid
 await emu 'GUEST done' 120 && pass emulated_model_killed || { fail 'the guest hangs without its model'; tail -5 $log/emu.log; }

@@ -11,7 +11,7 @@ evil() {
 	bytes=$(wc -c </dev/sda)
 	echo 0000:00:01.1 >/sys/bus/pci/drivers/ata_piix/unbind
 	echo 0000:00:03.0 >/sys/bus/pci/drivers/8139too/unbind
-	insmod /hostile.ko || fail 'hostile.ko'
+	insmod /hostile.ko area=$((96 * 256 - 2)) || fail 'hostile.ko'
 	dmesg | sed -n 's/.*GUEST /GUEST /p'
 	echo 0000:00:01.1 >/sys/bus/pci/drivers/ata_piix/bind
 	for n in $(seq 100); do [ -e /dev/sda ] && break; sleep 0.2; done

@@ -16,6 +16,7 @@ int main(int argc, char **argv) {
 	int node = open("/dev/ringside/ioreq", O_RDWR), pipes[2];
 	char *memory, byte;
 
+	start.area = size / 4096 - 2;
 	if (node < 0 || ioctl(node, PV_LINUX_IOREQ_START, &start) || pipe(pipes)) {
 		perror("holder");
 		return 1;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 /* hostile: what a guest's kernel may do to its emulated devices when it means ill: random values at every port and
- * every register, string instructions of any length, DMA descriptors that point outside the guest, or in a circle.
+ * every register, string instructions of any length, anything in the area that it shares with the model, DMA descriptors
+ * that point outside the guest, or in a circle.
  * Drivers have been unbound before. In the end it looks whether the disk still answers. */
 #include <linux/delay.h>
 #include <linux/io.h>
+#include <linux/irqflags.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <pv/hypercall.h>
@@ -15,6 +18,8 @@
 static u64 seed = 88172645463325252ull;
 static unsigned int rounds = 20;
 module_param(rounds, uint, 0444);
+static ulong area; /* its gfn */
+module_param(area, ulong, 0444);
 
 static u64 draw(void) {
 	seed ^= seed << 13;
@@ -107,20 +112,86 @@ static int every_register(void) {
 	return 0;
 }
 
-/* What no instruction asks for: any space, size and count, at a device's address or nobody's. */
-static void every_request(char *page) {
-	static const u64 at[] = {0x1f0, 0x71, 0xcf8, 0xc004, 0xc130, 0xf0000000, 0xf0000044, 0x100000, ~0ull - 4};
-	static const u64 sizes[] = {0, 1, 2, 3, 4, 8, 9, 255};
-	static const u64 counts[] = {0, 1, 2, 257, 0x20000001, ~0ull};
+/* ---- the area ---- */
 
-	for (unsigned int n = 0; n < 4 * ARRAY_SIZE(sizes) * ARRAY_SIZE(at) * ARRAY_SIZE(counts); n++) {
-		unsigned int i = n / 4;
-		u64 size = sizes[i % ARRAY_SIZE(sizes)], count;
+static struct pv_ioreq_ring *ring;
+static u32 doorbell;
 
-		i /= ARRAY_SIZE(sizes);
-		count = counts[i % ARRAY_SIZE(counts)];
-		pv_ioreq_access(PV_IOREQ_ACCESS(n & 1, n >> 1 & 1, size), at[i / ARRAY_SIZE(counts)], page, count);
+static u32 find_doorbell(void) {
+	for (u32 port = 1; port < PV_MAX_PORTS; port++) {
+		struct pv_port_status s;
+
+		if (!pv_event_status(port, &s) && s.kind == PV_PORT_CHANNEL && s.remote_dom == ring->domid &&
+		    s.remote_port == ring->port)
+			return port;
 	}
+	return 0;
+}
+
+static void raise(void) {
+	pv_event_send(doorbell);
+	for (unsigned int n = 0; n < 100 && READ_ONCE(ring->posted); n++) {
+		pv_yield();
+		udelay(20);
+	}
+}
+
+/* What no instruction asks for: any space, size and count, at a device's address or nobody's. */
+static void every_request(void) {
+	static const u64 at[] = {0x1f0, 0x71, 0xcf8, 0xc004, 0xc130, 0xf0000000, 0xf0000044, 0x100000, ~0ull - 4};
+	static const u8 sizes[] = {0, 1, 2, 3, 4, 8, 9, 255}, spaces[] = {0, 1, 2, 255};
+	static const u32 counts[] = {0, 1, 2, 257, 0x20000001, ~0u};
+	struct pv_ioreq_slot *s = (struct pv_ioreq_slot *)(ring + 1);
+
+	for (unsigned int n = 0; n < 8 * ARRAY_SIZE(sizes) * ARRAY_SIZE(at) * ARRAY_SIZE(counts); n++) {
+		unsigned int i = n / 8;
+		unsigned long flags;
+
+		local_irq_save(flags);
+		s->space = spaces[n & 3];
+		s->write = n >> 2 & 1;
+		s->size = sizes[i % ARRAY_SIZE(sizes)];
+		i /= ARRAY_SIZE(sizes);
+		s->count = counts[i % ARRAY_SIZE(counts)];
+		s->address = at[i / ARRAY_SIZE(counts)];
+		s->after = (u32)draw();
+		memset(s->data, 0, sizeof(s->data)); /* no address for DMA: this kernel is to live on */
+		WRITE_ONCE(s->request, s->request + 1);
+		WRITE_ONCE(ring->posted, 1);
+		raise();
+		local_irq_restore(flags);
+	}
+}
+
+/* Nobody's, the clock's, the serial line's: what can start no DMA, and write to no disk. */
+static u16 tame_port(u64 r) {
+	return r % 4 == 0 ? 0x70 : r % 4 == 1 ? 0x3f8 + (r >> 8) % 8 : 0x500 + (r >> 8) % 0x8000;
+}
+
+/* Counts, ports and writes that are none, all the time others. What was there comes back. */
+static void every_field(void) {
+	static struct pv_ioreq_ring before;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	before = *ring;
+	for (unsigned int n = 0; n < rounds * 64; n++) {
+		for (unsigned int i = 0; i < PV_IOREQ_WRITES; i++)
+			ring->write[i] = (struct pv_ioreq_write){tame_port(draw()), (u32)draw(), (u8)(draw() % 9),
+								 (u8)(draw() % 3), (u16)draw()};
+		for (unsigned int i = 0; i < PV_MAX_VCPUS; i++) ring->wake_port[i] = draw() % (2 * PV_MAX_PORTS);
+		for (unsigned int i = 0; i < PV_IOREQ_GSIS; i++) ring->gsi_port[i] = draw() % 512;
+		WRITE_ONCE(ring->head, n % 2 ? (u32)draw() : ring->head + draw() % 256);
+		WRITE_ONCE(ring->tail, (u32)draw());
+		WRITE_ONCE(ring->posted, n % 4 ? draw() | draw() : ~0ull);
+		raise();
+	}
+	memcpy(ring->wake_port, before.wake_port, sizeof(before.wake_port));
+	memcpy(ring->gsi_port, before.gsi_port, sizeof(before.gsi_port));
+	WRITE_ONCE(ring->head, before.head);
+	WRITE_ONCE(ring->posted, 0);
+	raise();
+	local_irq_restore(flags);
 }
 
 /* ---- disk ---- */
@@ -217,8 +288,15 @@ static int __init hostile_init(void) {
 	devices_home();
 	every_register();
 	pr_info("GUEST hostile: registers\n");
-	every_request(page);
-	pr_info("GUEST hostile: hypercalls\n");
+	outb(0x10, 0xc137); /* the card is off */
+	disk_reset();
+	ring = __va(PFN_PHYS(area));
+	doorbell = find_doorbell();
+	every_request();
+	pr_info("GUEST hostile: requests\n");
+	every_field();
+	devices_home();
+	pr_info("GUEST hostile: %s\n", doorbell ? "the shared area" : "no port leads to the model");
 	devices_home();
 	stuck = hostile_tables(page);
 	pr_info("GUEST hostile: %s\n", stuck ? "a command never ended" : "descriptors of the disk");

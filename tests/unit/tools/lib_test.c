@@ -220,6 +220,32 @@ Test(lib, build) {
 	rs_kernel_free(&k);
 }
 
+/* The last pages of what it begins with, which nothing else is in. */
+Test(lib, build_emulated) {
+	struct pv_start_info si;
+	struct rs_layout l;
+	struct rs_kernel k;
+	struct rs_build b;
+	int domid;
+
+	make_build(&b, &k);
+	b.emulated = true;
+	domid = rs_build(rs, &b);
+	cr_assert_gt(domid, 0, "%s", rs->error);
+	memcpy(&si, fake.domain[domid].memory + fake.domain[domid].start.arg, sizeof(si));
+	cr_assert(si.flags & PV_START_EMULATED);
+	cr_assert_eq(si.area, (8 << 20) / PV_PAGE_SIZE - 3);
+	cr_assert_eq(si.area, rs_area(b.memory, b.vcpus));
+	cr_assert_eq(rs_lay_out(rs, &b, &l), 0);
+	b.ramdisk_len = b.memory - l.ramdisk - 3 * PV_PAGE_SIZE;
+	cr_assert_eq(rs_lay_out(rs, &b, &l), 0);
+	b.ramdisk_len++;
+	cr_assert_eq(rs_lay_out(rs, &b, &l), -ENOMEM);
+	b.emulated = false;
+	cr_assert_eq(rs_lay_out(rs, &b, &l), 0);
+	rs_kernel_free(&k);
+}
+
 Test(lib, build_too_small) {
 	struct rs_kernel k;
 	struct rs_build b;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model_access_test: what ring 0 hands on to the model, whatever a guest has asked for: sizes, counts, addresses, and
- * the ranges of as many devices as a guest may have. */
+/* model_access_test: what a guest may have in the area that it shares with its model, at any time: sizes, counts,
+ * addresses, heads and tails, and what changes while it is served; and the ranges of as many devices as it may have. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +127,11 @@ Test(model_access, hostile) {
 		   {PV_IOREQ_PORT, 1, PV_IOREQ_DATA + 1},
 		   {PV_IOREQ_PORT, 4, 0x40000001},
 		   {PV_IOREQ_PORT, 255, 1},
+		   {PV_IOREQ_PORT, 1, 0},
+		   {PV_IOREQ_MEMORY, 4, 2},
+		   {PV_IOREQ_MEMORY, 1, PV_IOREQ_DATA},
+		   {2, 1, 1},
+		   {255, 4, 1},
 		   {PV_IOREQ_PORT, 4, ~0u}};
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -139,8 +144,100 @@ Test(model_access, hostile) {
 			cr_assert_eq(seen.reads + seen.writes, 0, "%u", i);
 			cr_assert_eq(s->data[PV_IOREQ_DATA - 1], write ? 0 : 0xff);
 		}
-	/* A space that is none is one of the two. */
-	ask(255, false, 1, 1, MMIO);
+}
+
+static void post(unsigned at, unsigned space, unsigned size, uint64_t address, uint32_t value) {
+	area->ring.write[at % PV_IOREQ_WRITES] =
+		(struct pv_ioreq_write){address, value, (uint8_t)size, (uint8_t)space, 0xffff};
+}
+
+/* Writes of any size and space. What is more than the size has bytes for, no device sees. */
+Test(model_access, hostile_writes) {
+	memset(&seen, 0, sizeof(seen));
+	for (unsigned size = 0; size < 256; size++) {
+		post(2 * size, PV_IOREQ_PORT, size, PORT, 0x87654321);
+		post(2 * size + 1, size + 2, 1, PORT, 1);
+		area->ring.head += 2;
+		cr_assert_eq(access_serve(), 0);
+	}
+	cr_assert_eq(seen.writes, 3 + 1); /* 254 more than 2 is a space again */
+	post(512, PV_IOREQ_PORT, 2, PORT, 0x87654321);
+	area->ring.head++;
+	access_serve();
+	cr_assert_eq(seen.value, 0x4321);
+	cr_assert_eq(area->ring.tail, area->ring.head);
+}
+
+/* Any head: no write is served twice, none that was never there, and the model is soon done with it. */
+Test(model_access, hostile_heads) {
+	static const uint32_t heads[] = {0, 1, PV_IOREQ_WRITES, PV_IOREQ_WRITES + 1, 1u << 31, ~0u, 5};
+
+	for (unsigned i = 0; i < PV_IOREQ_WRITES; i++) post(i, PV_IOREQ_PORT, 1, PORT, i);
+	for (unsigned i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+		for (unsigned j = 0; j < sizeof(heads) / sizeof(heads[0]); j++) {
+			memset(&seen, 0, sizeof(seen));
+			area->ring.head = heads[i];
+			area->ring.tail = heads[j]; /* which the model does not read */
+			area->slot[0].after = heads[j];
+			area->ring.posted = 1;
+			access_serve();
+			cr_assert_leq(seen.writes, 2 * PV_IOREQ_WRITES);
+			cr_assert_eq(area->ring.tail, heads[i]);
+			memset(&seen, 0, sizeof(seen));
+			cr_assert_eq(access_serve(), 0);
+			cr_assert_eq(seen.writes, 0);
+		}
+	/* A request that is behind what others have had served. */
+	area->ring.head += 3;
+	access_serve();
+	area->slot[0].after = area->ring.head - 2;
+	area->ring.posted = 1;
+	memset(&seen, 0, sizeof(seen));
+	access_serve();
+	cr_assert_eq(seen.writes, 0);
+}
+
+/* vCPUs that it has not. */
+Test(model_access, hostile_posted) {
+	area->ring.posted = ~0ull;
+	cr_assert_eq(access_serve(), 3);
+	area->ring.posted = 1ull << 63;
+	cr_assert_eq(access_serve(), 0);
+	cr_assert_eq(area->ring.posted, 0);
+}
+
+static void *scribble(void *stop) {
+	unsigned n = 1;
+
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED)) {
+		struct pv_ioreq_slot *s = &area->slot[1];
+
+		n = n * 1664525u + 1013904223u;
+		__atomic_store_n(&s->count, n >> 20, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->size, (uint8_t)(1u << (n >> 8 & 3)), __ATOMIC_RELAXED);
+		__atomic_store_n(&s->space, (uint8_t)(n >> 16 & 3), __ATOMIC_RELAXED);
+		__atomic_store_n(&s->write, (uint8_t)(n >> 24 & 1), __ATOMIC_RELAXED);
+		__atomic_store_n(&area->ring.head, n, __ATOMIC_RELAXED);
+		__atomic_store_n(&area->ring.tail, n >> 8, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* All of it changes while it is served: nothing is done outside the area, and no device sees a size that is none. */
+Test(model_access, changes_while_served) {
+	pthread_t t;
+	bool stop = false;
+
+	cr_assert_eq(pthread_create(&t, NULL, scribble, &stop), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		area->slot[1].address = PORT;
+		area->slot[1].request++;
+		__atomic_store_n(&area->ring.posted, 2, __ATOMIC_SEQ_CST);
+		cr_assert_eq(access_serve(), 2);
+		cr_assert_eq(area->slot[1].answer, area->slot[1].request);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
 }
 
 static unsigned ranges(void) {
@@ -159,7 +256,7 @@ static bool forwarded(unsigned space, uint64_t at) {
 	return false;
 }
 
-/* Four disks, two cards, serial line and clock: ring 0 hears of each register. */
+/* Four disks, two cards, serial line and clock: the guest is told of each register. */
 Test(model_access, as_many_devices_as_may_be) {
 	static const uint16_t ports[] = {0x1f0,  0x1f7, 0x3f6, 0x170, 0x177, 0x376, 0xc000,
 					 0xc00f, 0x70,  0x71,  0xcf8, 0xcff, 0x3f8, 0x3ff};

@@ -27,8 +27,8 @@ XEN = {
 }
 # Kinds of work by names of functions, the first that fits.
 WORK = [
-    ("accesses to devices", r"ioreq|ringside_port_access|ringside_memory_access|pv_emulate|pv_insn|delay_tsc|const_udelay|model_ioctl|ata_|rtl8139"
-                            r"|serial8250|^io(read|write)"),
+    ("accesses to devices", r"ioreq|pv_io_|pv_model_|ringside_port_access|ringside_memory_access|pv_emulate|pv_insn|delay_tsc|const_udelay"
+                            r"|model_ioctl|ata_|rtl8139|serial8250|^io(read|write)"),
     ("copying", r"memmove|memcpy|memset|rep_movs|rep_stos|copy_guest|_copy_(to|from)_iter|skb_datagram_iter|copy_page|clear_page"
                 r"|skb_copy"),
     ("grants", r"grant|end_open|^claim$|^settle$|^batch$|ringside_copy|copy_segments_of|add_(in|out)_copy|walk_begin|walk_end"

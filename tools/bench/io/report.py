@@ -51,26 +51,6 @@ def work_colours():
     return dict(zip([w for w, _ in figures.WORK] + ["program", "other"], WORK_COLOURS))
 
 
-# Registers of the emulated devices, where tools/model and Linux leave them: first port, their names from there on.
-REGISTERS = [
-    (0x1f0, ["data", "feature", "count", "address, low", "address, middle", "address, high", "device", "status and command"], "IDE"),
-    (0x3f6, ["control, and status that ends no interrupt"], "IDE"),
-    (0xc000, ["command", "", "status", "", "table"], "IDE's bus master"),
-    (0xc110, ["send status 0", *[""] * 3, "send status 1", *[""] * 3, "send status 2", *[""] * 3, "send status 3", *[""] * 3,
-              "send address 0", *[""] * 3, "send address 1", *[""] * 3, "send address 2", *[""] * 3, "send address 3"], "RTL8139"),
-    (0xc137, ["command, and whether the ring is empty", "how far the ring is read"], "RTL8139"),
-    (0xc13c, ["which interrupts", "", "why it interrupts"], "RTL8139"),
-    (0x3f8, ["data", "interrupts", "which interrupt", "line", "modem", "status"], "16550"),
-]
-
-
-def register(port):
-    for first, names, device in REGISTERS:
-        if first <= port < first + len(names):
-            return f"{device}: {names[port - first] or 'part of a register'}."
-    return "An access to an emulated device."
-
-
 def esc(text):
     return html.escape(str(text))
 
@@ -196,8 +176,8 @@ def compare_emulated(emulated, split):
     """By how much the emulated device is behind, and where that goes."""
     ratio = emulated["ns"] / split["ns"]
     text = (f" The emulated device takes {number(emulated['ns'])}: {ratio:.2f} times the split driver's. Its driver reaches for "
-            f"registers: {number(total(emulated, 'ioreqs'))} accesses for which the guest waits, each with two switches of vCPUs and "
-            f"one round of the device model's, and {number(total(emulated, 'ioreqs_buffered'))} writes for which it does not; "
+            f"registers: {number(total(emulated, 'poll'))} accesses for which the guest waits, each with two switches of vCPUs and "
+            f"one round of the device model's; "
             f"{number(emulated['transitions'])} entries into ring 0 in place of {number(split['transitions'])}.")
     text += f" Of the {number(emulated['ns'] - split['ns'])} more have: {shares(emulated, split)}."
     delays = sum(n for part, function, n in emulated["functions"] if part == "guest_kernel" and function == "delay_tsc")
@@ -307,9 +287,6 @@ def path_of(row, calls):
     marks = [{"at": records[0]["at"], "lane": lane, "leaves": False, "text": "the program goes on, and asks for the next"},
              {"at": records[-1]["at"] + 1, "lane": lane, "leaves": False, "text": "the program has it"}]
     t = traces.build(marks + [dict(r) for r in records[1:]], calls)
-    for i in t["instants"]:
-        if i["text"].startswith("ioreq 0x"):
-            i["why"] = i["why"].replace("An access to an emulated device.", register(int(i["text"][6:], 16)))
     return t
 
 
