@@ -7,7 +7,7 @@ HV_SRCS := $(foreach d,$(HV_DIRS),$(sort $(wildcard hv/$(d)/*.c hv/$(d)/*.S))) $
 HV_SRCS_debug := $(wildcard hv/debug/*.c)
 
 HV_CC     ?= gcc
-HV_CPPFLAGS := -Ihv -Iinclude -DRINGSIDE_VERSION='"$(or $(RINGSIDE_VERSION),0.1)"'
+HV_CPPFLAGS := -Ihv -I. -Iinclude -DRINGSIDE_VERSION='"$(or $(RINGSIDE_VERSION),0.1)"'
 HV_CFLAGS := -std=gnu17 -ffreestanding -nostdlib -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fcf-protection=none -fpie -fvisibility=hidden -mcmodel=small \
 	-fno-jump-tables -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-common \
@@ -72,7 +72,7 @@ loc: ## lines of ring 0's code, without comments and blanks
 	@total=0; for d in $(HV_DIRS) debug .; do \
 		case $$d in .) depth="-maxdepth 1";; *) depth=;; esac; \
 		n=$$(find hv/$$d $$depth \( -name '*.c' -o -name '*.h' -o -name '*.S' \) \
-			-exec cat {} + | gcc -fpreprocessed -dD -E -P -x c - 2>/dev/null | \
+			-exec cat {} + | sed 's/^#pragma once/#ident "once"/' | gcc -fpreprocessed -dD -E -P -x c - 2>/dev/null | \
 			grep -cv '^[[:space:]]*$$'); \
 		printf '%6d hv/%s\n' $$n $$d; total=$$((total + n)); \
 	done; printf '%6d all of ring 0\n' $$total

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* boot: what of ring 0's image runs in ring 3. One program, entered twice, that shares with ring 0 no more than
- * boot/survey.h:
+ * survey.h:
  *
  * survey_entry  before ring 0 has anything of its own: read what the boot loader and the firmware left (survey.c)
  * loader_entry  as the first code of domain 0, whose memory the program is from then on. It loads dom0's kernel, the first

@@ -4,7 +4,7 @@
 #ifndef BOOT_PARSERS_H
 #define BOOT_PARSERS_H
 
-#include "boot/survey.h"
+#include "dom0/boot/survey.h"
 #include "lib/lib.h"
 
 #include <pv/domain.h>

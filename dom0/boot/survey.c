@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* survey: what ring 0 wants to know of the machine (boot/survey.h), from what the boot loader and the firmware left.
+/* survey: what ring 0 wants to know of the machine (dom0/boot/survey.h), from what the boot loader and the firmware left.
  * Ring 0 runs it once, before anything else, on tables of its own: memory below 4 GiB is where it is, to be read; what
  * the program itself has can be written; and all ports. There is no log yet, and no hypercall. */
 #include "boot.h"

@@ -2,10 +2,10 @@
 /* boot: from the boot loader to a running dom0. All that this room tells others. */
 #pragma once
 
-#include "boot/survey.h"
+#include "dom0/boot/survey.h"
 #include "cpu/cpu.h"
 
-/* ---- what machine this is: boot/survey.h ---- */
+/* ---- what machine this is: dom0/boot/survey.h ---- */
 
 extern struct options options;
 extern struct acpi_info acpi;
@@ -27,7 +27,7 @@ void boot_fail(const char *fmt, ...) __printf_like(1, 2) __noreturn;
 /* ---- memory ---- */
 
 /* Until every frame has its struct frame: whole pages, zeroed, never given back; below `limit`. For the early map's sake
- * what lies over 4 GiB can only be asked for after map_load. */
+ * what lies over 4 GiB can only be asked for after map_init. */
 u64 memory_alloc(u64 bytes, u64 limit);
 /* A page of ring 0's own for a table, below 4 GiB while the machine boots. */
 void *table_page(void);

@@ -53,8 +53,7 @@ static void boot_on_own_map(void) {
 
 void boot_main(u32 vector) {
 	survey_take(survey(), vector); /* log_*, panic, options, acpi, features; memory_alloc below 4 GiB */
-	map_init(acpi.cpus);           /* ring 0's tables and all CPUs' stacks exist */
-	map_load();                    /* W^X; all RAM in the direct map; map_device */
+	map_init(acpi.cpus);           /* W^X; all RAM in the direct map; all CPUs' stacks; map_device */
 	screen_remap();                /* the screen again */
 	apic_init();                   /* apic_id */
 	cpu_boot_init();               /* cpus[0] */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring3: the survey's run (boot/survey.h), in ring 3, before ring 0 has a map of its own. It reads all memory below 4 GiB,
+/* ring3: the survey's run (dom0/boot/survey.h), in ring 3, before ring 0 has a map of its own. It reads all memory below 4 GiB,
  * where loaders and firmware put what they tell; it executes and writes its own alone, no page both; and it has all ports:
  * lines are set up and the TSC is measured by them, and which ports firmware's tables say. Interrupts are off. Whatever
  * ring 3 may not do is a fault, which ends it, and so is its last instruction. */
@@ -18,10 +18,7 @@ extern u64 early_l4[512], early_l2[4][512];
 /* hv.lds: all that runs in ring 3, within the second run of memory; virtual addresses, page-aligned. */
 extern char ring3_start[], ring3_data[], ring3_end[], survey_ip[];
 
-static u64 l4[512] __attribute__((aligned(PAGE_SIZE)));
-static u64 l3[512] __attribute__((aligned(PAGE_SIZE)));
-static u64 l2[512] __attribute__((aligned(PAGE_SIZE)));
-static u64 l1[512] __attribute__((aligned(PAGE_SIZE)));
+static __attribute__((aligned(PAGE_SIZE))) u64 l4[512], l3[512], l2[512], l1[512];
 
 struct ring3_fault ring3_fault __attribute__((aligned(16))); /* as the CPU aligns its RSP0 */
 

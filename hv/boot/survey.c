@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "boot/survey.h"
+#include "dom0/boot/survey.h"
 
 struct ram *ram_of(struct survey *s, u64 use) {
 	for (struct ram *p = s->ram; p < s->ram + s->ram_count; p++)

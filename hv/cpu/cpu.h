@@ -2,7 +2,7 @@
 /* cpu: what ring 0 keeps for each physical CPU, and the block that its entry code works on. */
 #pragma once
 
-#include "boot/survey.h"
+#include "dom0/boot/survey.h"
 #include "locks.h"
 
 #include <pv/cpu.h>

@@ -21,14 +21,14 @@ static void bad_frame(u64 *field, u64 mfn) {
 }
 
 static void see_leaf(struct domain *d, u64 e) {
-	bool own = p2m_kind(e) == PV_MEM_RAM || p2m_kind(e) == PV_MEM_RAM_RO;
 	u64 first = p2m_first(e).n;
 
 	for (u64 m = first; p2m_kind(e) != PV_MEM_DEVICE && m < first + p2m_span(e); m++) {
 		const struct frame *f = frame_of(MFN(m));
 
 		found(MFN(m));
-		if (!f || f->use != FRAME_GUEST || own != (f->owner == d->id)) bad_frame(&result->owner_errors, m);
+		if (!f || f->use != FRAME_GUEST || p2m_own(e) != (f->owner == d->id))
+			bad_frame(&result->owner_errors, m);
 	}
 }
 

@@ -56,8 +56,4 @@ long hc_console_log(gva_t to, u64 len, u64 from) {
 	return copy_out(to, buf, n) ? -PV_EFAULT : (long)n;
 }
 
-long hc_console_take(u64 what) {
-	if (what != 1) return -PV_EINVAL;
-	console_leave_screen();
-	return 0;
-}
+OWN1(console_take, a != 1 ? -PV_EINVAL : (console_leave_screen(), 0))

@@ -40,7 +40,6 @@ static inline void held_put(struct domain **d) {
 #define OWN3(call, result) long hc_##call(u64 a, u64 b, u64 c) { return result; }
 /* The same for another domain, d, held. */
 #define ON0(call, result) long hc_##call(u64 domid) { HOLD_OR_RETURN(d, domid); return result; }
-#define ON2(call, result) long hc_##call(u64 domid, u64 a, u64 b) { HOLD_OR_RETURN(d, domid); return result; }
 /* clang-format on */
 #define own_domain (current()->dom)
 

@@ -42,8 +42,4 @@ long hc_flush(u64 root, u64 start, u64 end, u64 flags) {
 	return stlb_flush_page(c, va);
 }
 
-long hc_root_drop(u64 root, u64 user_only) {
-	if (user_only > 1) return -PV_EINVAL;
-	stlb_drop(current()->dom, root, user_only);
-	return 0;
-}
+OWN2(root_drop, b > 1 ? -PV_EINVAL : (stlb_drop(own_domain, a, b), 0))

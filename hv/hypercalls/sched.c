@@ -79,9 +79,4 @@ static u64 wallclock;
 
 OWN0(time, now_ns())
 OWN0(wallclock, READ_ONCE(wallclock))
-
-long hc_wallclock_set(u64 base) {
-	if (base >> 63) return -PV_ERANGE;
-	WRITE_ONCE(wallclock, base);
-	return 0;
-}
+OWN1(wallclock_set, a >> 63 ? -PV_ERANGE : (WRITE_ONCE(wallclock, a), 0))

@@ -109,9 +109,8 @@ void map_init(unsigned count) {
 	table_under(&hv_l4[va_index(DEVICE_BASE, 4)]);
 	memcpy(stlb_slots, &hv_l4[va_index(HV_BASE, 4)], sizeof(stlb_slots));
 	stlb_user_slot = user_l4[va_index(CPU_BASE, 4)];
+	write_cr3(hv_cr3);
 }
-
-void map_load(void) { write_cr3(hv_cr3); }
 
 void *map_device(u64 phys, u64 len, bool screen) {
 	u64 first = phys & PAGE_MASK, va = device_next;

@@ -14,10 +14,8 @@
 
 extern u64 hv_cr3; /* ring 0's own root */
 
-/* Build it for `cpus` CPUs; the early map is still loaded after. */
+/* Build it for `cpus` CPUs, and leave the early map for it. */
 void map_init(unsigned cpus);
-/* Load ring 0's own root for the first time on this CPU. */
-void map_load(void);
 /* Physical [phys, phys + len), uncached, or write-combining for the screen. Boot only; never undone. */
 void *map_device(u64 phys, u64 len, bool screen);
 

@@ -29,7 +29,7 @@ build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(FUZZ_$(1)) $(wildcard hv/*.h hv/*
 	@mkdir -p $$(@D)/$(1)
 	@echo "  FUZZ  $$@"
 	@clang -std=gnu11 -Wall -Wextra -Werror -O1 -g -DHV_DEBUG -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -include tests/unit/machine.h -Itests/unit -Ihv -Idom0/boot -Iinclude \
+		-fno-sanitize-recover=all -include tests/unit/machine.h -Itests/unit -Ihv -I. -Idom0/boot -Iinclude \
 		-o $$@ $$(filter %.c,$$^) -lpthread
 
 .PHONY: fuzz-$(1)

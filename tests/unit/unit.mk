@@ -9,7 +9,7 @@ UNIT_CC     ?= clang
 UNIT_DIR    := build/unit
 UNIT_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -O1 -g -DHV_DEBUG -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
-UNIT_HOST   := -include tests/unit/machine.h -Itests/unit -Ihv -Idom0/boot -Iinclude
+UNIT_HOST   := -include tests/unit/machine.h -Itests/unit -Ihv -I. -Idom0/boot -Iinclude
 UNIT_TESTS  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c tests/unit/*_test.c tests/unit/model_*.c))
 UNIT_SRC     = $(shell sed -n 's/^ \* Sources: //p' tests/unit/$(1).c)
 
