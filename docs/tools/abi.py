@@ -182,6 +182,7 @@ class Code:
         for path in glob.glob('hv/hypercalls/*.c'):
             # OWN2(name, what does it), and the like
             for m in re.finditer(r'^[A-Z]+\d\((\w+), (.*)\)$', read(path), re.M):
+                self.bodies[f'hc_{m[1]}'] = [m[2]]
                 self.short[m[1]] = re.findall(r'(\w+)\(', m[2])
 
     def errors_of(self, name, seen):
