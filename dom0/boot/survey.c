@@ -61,7 +61,9 @@ static void ram_find(void) {
 	for (const struct pv_start_map *m = boot_info.map; m < boot_info.map + boot_info.map_count; m++) {
 		u64 start = ROUND_UP(m->start, PAGE_SIZE), end = MIN((m->start + m->len) & PAGE_MASK, DIRECT_SIZE);
 
-		if (m->type != BOOT_RAM || start >= end || ram.count > RANGES_MAX - RANGES_SPARE) continue;
+		if (m->type != BOOT_RAM || m->start >= DIRECT_SIZE || start >= end ||
+		    ram.count > RANGES_MAX - RANGES_SPARE)
+			continue;
 		ranges_cut(&ram, start, end);
 		ranges_add(&ram, start, end);
 	}

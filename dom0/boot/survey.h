@@ -92,6 +92,7 @@ struct acpi_info {
 #define CELL_W 6u
 #define CELL_H 10u
 
+#define SCREEN_MOST (1ul << 30) /* bytes, of what ring 0 maps */
 struct screen {
 	u64 addr;
 	u32 pitch, cols, rows; /* pitch: bytes from one line of pixels, or of text, to the next; rows 0: no screen */

@@ -18,6 +18,7 @@ static bool ram_check(const struct survey *s, u64 image, u64 image_end) {
 		if ((p->start | p->end) % PAGE_SIZE || p->start < last || p->start >= p->end || p->end > DIRECT_SIZE)
 			return false;
 		if (p->free != (p->use == RAM_FREE ? p->end : p->start)) return false;
+		if (p->use == RAM_WORDS && p->end > BELOW_4G) return false; /* the early map has them */
 		if (p->use == RAM_START ? p->start >= LOW_1M : p->use == RAM_FREE && p->start < LOW_1M) return false;
 		if (p->use == RAM_IMAGE ? !is_image : p->start < image_end && image < p->end) return false;
 	}
@@ -48,7 +49,8 @@ static bool screen_check(const struct survey *s) {
 	u64 lines = scr->bytes ? CELL_H * scr->scale : 1;
 
 	return scr->addr >> 52 == 0 && scr->pitch <= 1u << 18 && (scr->cols | scr->rows | scr->scale) <= 0xffff &&
-	       scr->bytes <= 4 && scr->cols * cell <= scr->pitch &&
+	       scr->bytes <= 4 && scr->cols * cell <= scr->pitch && (scr->cols || !scr->rows) &&
+	       lines * scr->pitch * scr->rows <= SCREEN_MOST &&
 	       !ram_meets(s, scr->addr, scr->addr + lines * scr->pitch * scr->rows);
 }
 

@@ -495,6 +495,13 @@ Test(survey, refuses_modules_that_are_elsewhere) {
 	REFUSED(ram[6].use, RAM_MODULE);
 }
 
+Test(survey, refuses_last_words_beyond_the_early_map) {
+	tell();
+	told.ram[8] = (struct ram){0x100000000, 0x100000000, 0x100001000, RAM_WORDS};
+	told.ram[4].use = RAM_LOW;
+	cr_assert(!believed());
+}
+
 Test(survey, refuses_devices_in_memory) {
 	REFUSED(acpi.ioapic[0].addr, 0x200000);
 	tell();
@@ -520,6 +527,10 @@ Test(survey, refuses_a_screen_that_is_drawn_beyond) {
 	REFUSED(screen.bytes, ~0u);
 	REFUSED(screen.pitch, 133 * 6 * 4 - 1);
 	REFUSED(screen.pitch, ~0u);
+	REFUSED(screen.cols, 0);
+	tell();
+	told.screen = (struct screen){.addr = 1ull << 40, .pitch = 1u << 18, .cols = 1, .rows = 0xffff, .scale = 1, .bytes = 4};
+	cr_assert(!believed(), "a screen larger than its place in the map");
 	REFUSED(screen.addr, 0x100000000 - 3200 * 599);
 	tell();
 	told.screen.addr = 0x100000000 - 3200 * 600;
