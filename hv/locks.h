@@ -34,8 +34,10 @@ enum lock_rank {
 		LOCK_COUNT
 };
 
+/* Who comes first has it: were it in order of coming, all would wait for the next in turn, and under another hypervisor
+ * that CPU may not run just now. */
 struct spinlock {
-	u16 next, owner; /* ticket lock */
+	bool held;
 	u8 rank;
 };
 #define SPINLOCK(r) ((struct spinlock){.rank = LOCK_##r})
@@ -48,24 +50,18 @@ void lock_rank_leave(const struct spinlock *l);
 #define lock_rank_leave(l) ((void)(l))
 #endif
 
-static inline struct spinlock *lock(struct spinlock *l) {
-	u16 mine = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);
+/* Without waiting, so also in a walk; no other lock is taken until unlock_tried. */
+static inline bool lock_try(struct spinlock *l) {
+	return !READ_ONCE(l->held) && !__atomic_exchange_n(&l->held, true, __ATOMIC_ACQUIRE);
+}
 
+static inline struct spinlock *lock(struct spinlock *l) {
 	lock_rank_enter(l);
-	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != mine) cpu_relax_serving();
+	while (unlikely(!lock_try(l))) cpu_relax_serving();
 	return l;
 }
 
-/* Without waiting, so also in a walk; no other lock is taken until unlock_tried. */
-static inline bool lock_try(struct spinlock *l) {
-	u16 mine = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
-
-	return __atomic_compare_exchange_n(&l->next, &mine, (u16)(mine + 1), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-static inline void unlock_tried(struct spinlock *l) {
-	__atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE);
-}
+static inline void unlock_tried(struct spinlock *l) { __atomic_store_n(&l->held, false, __ATOMIC_RELEASE); }
 
 static inline void unlock(struct spinlock *l) {
 	lock_rank_leave(l);
