@@ -16,8 +16,8 @@
  *     its vCPUs wait for the next. A CPU that runs one has its timer set for the end of the budget, from the
  *     moment that the cap is given; what a domain took too much it owes.
  * C6: a vCPU that becomes runnable goes to an idle CPU, else to its last one; at the end of its
- *     slice to the CPU with the least to do. A CPU that becomes idle takes one that waits elsewhere
- *     and might run here, else halts with its timer set for the next deadline; a kick wakes it. */
+ *     slice to the CPU with the least to do. A CPU that becomes idle takes the first of another's queue
+ *     that might run here, else halts with its timer set for the next deadline; a kick wakes it. */
 #pragma once
 
 #include "domain/domain.h"
